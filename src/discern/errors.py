@@ -1,0 +1,72 @@
+"""One tree of errors; each message says what came, what was expected and what to do next."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+_SHOWN_PROBLEMS = 20
+
+
+class DiscernError(Exception):
+    """Base of every error that a user can cause and mend; the command line prints its text and exits with 2."""
+
+
+class ConfigError(DiscernError):
+    """A setting is unknown, of the wrong type or contradicts another."""
+
+
+class DataError(DiscernError):
+    """The labelled pictures cannot be used as they are."""
+
+
+class ImageProblem(NamedTuple):
+    """One picture that cannot be used, and why."""
+
+    path: str
+    reason: str
+
+
+class BadImageError(DataError):
+    """One picture cannot be decoded."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type["BadImageError"], tuple[str, str]]:
+        """Rebuild from both arguments, so that the error crosses from a loader process whole."""
+        return type(self), (self.path, self.reason)
+
+
+class BadImagesError(DataError):
+    """Several pictures cannot be used; all of them are in `problems` and, when written, in `listed_in`."""
+
+    def __init__(self, problems: Sequence[ImageProblem], *, next_step: str, listed_in: Path | None = None) -> None:
+        count = len(problems)
+        lines = [f"{count} picture{'s' * (count != 1)} cannot be used:"]
+        lines += [f"  {problem.path}: {problem.reason}" for problem in problems[:_SHOWN_PROBLEMS]]
+        if count > _SHOWN_PROBLEMS:
+            lines.append(f"  ... and {count - _SHOWN_PROBLEMS} more")
+        if listed_in is not None:
+            lines.append(f"All are listed in {listed_in}.")
+        lines.append(next_step)
+        super().__init__("\n".join(lines))
+        self.problems = tuple(problems)
+        self.listed_in = listed_in
+
+
+class WeightsError(DiscernError):
+    """Pretrained weights are missing, damaged or do not fit the network."""
+
+
+class BundleError(DiscernError):
+    """A saved classifier is missing, damaged or from a version that this one does not understand."""
+
+
+class RunFolderError(DiscernError):
+    """A run folder already holds a run, holds none, or belongs to other settings."""
+
+
+class TrainingError(DiscernError):
+    """Training cannot go on, for instance because the loss is not finite."""
