@@ -1,0 +1,1 @@
+"""Labelled pictures in, batches out: sources, split, decoding, preprocessing, augmentation and loaders."""

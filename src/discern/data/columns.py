@@ -1,0 +1,108 @@
+"""Which columns of a user's table hold the picture, its label, its split and its group."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from discern.errors import DataError
+
+_PATH_NAMES = (
+    "image", "images", "path", "file", "filename", "filepath", "img", "photo", "picture", "imagepath", "imagefile",
+    "imagename", "imgpath", "imgname",
+)  # fmt: skip
+_ID_NAMES = ("id", "imageid", "imgid", "name")
+_LABEL_NAMES = (
+    "label", "labels", "class", "classname", "category", "target", "species", "breed", "variety", "y",
+)  # fmt: skip
+_SPLIT_NAME = "split"
+
+
+@dataclass(frozen=True)
+class ColumnSettings:
+    """How to read a CSV or DataFrame; None means found by name, or absent.
+
+    `image_root` is the folder that picture names start from (None: the folder of the CSV, or the working folder for a
+    DataFrame), `image_suffix` what they lack at the end, such as `.jpg`.
+    """
+
+    image_column: str | None = None
+    label_column: str | None = None
+    image_root: Path | None = None
+    image_suffix: str | None = None
+    split_column: str | None = None
+    group_column: str | None = None
+
+
+@dataclass(frozen=True)
+class ChosenColumns:
+    """The columns in use; `split_is_guessed` when the split column was found by its name."""
+
+    image: str
+    label: str | None
+    split: str | None
+    group: str | None
+    split_is_guessed: bool
+
+
+def choose_columns(names: Sequence[str], settings: ColumnSettings, *, labelled: bool, source: str) -> ChosenColumns:
+    """Choose the columns that were asked for, or whose names say what they are.
+
+    A name that says path or file goes before one that says id. With `labelled`, a single column that is left over
+    is the label.
+
+    Raises:
+        DataError: A column is not there, none fits or several do.
+    """
+    for setting in ("image_column", "label_column", "split_column", "group_column"):
+        _check_present(getattr(settings, setting), f"data.{setting}", names, source)
+    taken = {settings.label_column, settings.split_column, settings.group_column}
+    image = settings.image_column or _guess_image(names, taken, source)
+    split = settings.split_column or next((name for name in names if name.casefold() == _SPLIT_NAME), None)
+    taken |= {image, split}
+    label = settings.label_column or _guess_label(names, taken, labelled=labelled, source=source)
+    return ChosenColumns(image, label, split, settings.group_column, split_is_guessed=settings.split_column is None)
+
+
+def _guess_image(names: Sequence[str], taken: Collection[str | None], source: str) -> str:
+    for known in (_PATH_NAMES, _ID_NAMES):
+        found = _matching(names, known, taken)
+        if found:
+            return _only(found, "picture", "data.image_column", names, source)
+    raise DataError(
+        f"{source}: no column looks like the file name of a picture. Its columns are {', '.join(names)}. "
+        "Set data.image_column to one of them."
+    )
+
+
+def _guess_label(names: Sequence[str], taken: Collection[str | None], *, labelled: bool, source: str) -> str | None:
+    found = _matching(names, _LABEL_NAMES, taken)
+    if not found and labelled:
+        found = [name for name in names if name not in taken and _plain(name) not in _PATH_NAMES + _ID_NAMES]
+        if len(found) != 1:
+            raise DataError(
+                f"{source}: no column looks like the label. Its columns are {', '.join(names)}. "
+                "Set data.label_column to one of them."
+            )
+    return _only(found, "label", "data.label_column", names, source) if found else None
+
+
+def _matching(names: Sequence[str], known: Sequence[str], taken: Collection[str | None]) -> list[str]:
+    return [name for name in names if name not in taken and _plain(name) in known]
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
+
+
+def _only(found: Sequence[str], meaning: str, setting: str, names: Sequence[str], source: str) -> str:
+    if len(found) > 1:
+        raise DataError(
+            f"{source}: {' and '.join(map(repr, found))} could each be the column of the {meaning}. "
+            f"Its columns are {', '.join(names)}. Set {setting} to one of them."
+        )
+    return found[0]
+
+
+def _check_present(name: str | None, setting: str, names: Sequence[str], source: str) -> None:
+    if name is not None and name not in names:
+        raise DataError(f"{source}: there is no column {name!r} ({setting}). Its columns are {', '.join(names)}.")

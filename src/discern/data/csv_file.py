@@ -1,0 +1,128 @@
+"""Pictures listed in a CSV file or a DataFrame."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from discern.data.columns import ChosenColumns, ColumnSettings, choose_columns
+from discern.data.table import ImageTable, build_table, check_unique, list_some, parse_split
+from discern.errors import DataError
+
+
+def load_csv(path: Path, settings: ColumnSettings, *, labelled: bool) -> ImageTable:
+    """Load the table that a CSV file lists; comma, semicolon or tab, whichever its first line has most of.
+
+    Every cell is text as written (`007` stays `007`, a class may be called `NA`); only an empty cell is missing.
+
+    Raises:
+        DataError: The file, its columns or its rows cannot be used.
+    """
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            header = file.readline()
+        separator = max(",;\t", key=header.count)
+        frame = pd.read_csv(
+            path, sep=separator, dtype="str", keep_default_na=False, na_values=[""], encoding="utf-8-sig"
+        )
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not readable as CSV in UTF-8 with a line of column names: {error}") from error
+    return load_frame(frame, settings, folder=path.parent, source=str(path), labelled=labelled)
+
+
+def load_frame(
+    frame: pd.DataFrame, settings: ColumnSettings, *, folder: Path, source: str, labelled: bool
+) -> ImageTable:
+    """Load the table that a DataFrame lists; `folder` is where picture names start when no `image_root` is set.
+
+    A picture's id is its name as the user wrote it. A name without extension is looked up in its folder. A file that
+    is missing keeps its row, to be found by the check of the pictures.
+
+    Raises:
+        DataError: Columns or rows cannot be used, or not one of the pictures exists.
+    """
+    text = pd.DataFrame({str(name): as_text(frame[name]) for name in frame.columns})
+    columns = choose_columns([str(name) for name in frame.columns], settings, labelled=labelled, source=source)
+    ids = text[columns.image].str.strip()
+    _check_filled(ids, columns.image, source)
+    splits, ignored = _read_splits(text, columns, source)
+    cells = {"id": ids, "split": splits}
+    cells |= {kind: text[name] for kind, name in (("label", columns.label), ("group", columns.group)) if name}
+    listed: dict[str, Sequence[str | None]] = {
+        kind: [None if pd.isna(cell) else str(cell) for cell in column] for kind, column in cells.items()
+    }
+    names = [str(name) for name in ids]
+    listed["path"] = _find_files(names, settings.image_root or folder, settings.image_suffix or "", source)
+    check_unique((os.path.normpath(str(path)) for path in listed["path"]), f"{source}: the same file")
+    return build_table(listed, source=source, ignored=ignored)
+
+
+def as_text(cells: "pd.Series[Any]") -> "pd.Series[str]":
+    """Return cells as text; whole numbers that became floats for the sake of a missing one lose their `.0`."""
+    if pd.api.types.is_float_dtype(cells) and (cells.dropna() % 1 == 0).all():
+        cells = cells.astype("Int64")
+    return cells.astype("object").map(str, na_action="ignore").astype("str")
+
+
+def _check_filled(cells: "pd.Series[str]", column: str, source: str) -> None:
+    empty = [str(row + 1) for row, is_empty in enumerate(cells.isna() | (cells == "")) if is_empty]
+    if len(cells) == 0:
+        raise DataError(f"{source}: no rows. Expected one row a picture.")
+    if empty:
+        raise DataError(
+            f"{source}: column {column!r} is empty in the rows\n{list_some(empty)}\nFill them or remove them."
+        )
+
+
+def _read_splits(text: pd.DataFrame, columns: ChosenColumns, source: str) -> tuple["pd.Series[str]", tuple[str, ...]]:
+    """Return the splits, and why a column that is merely called `split` was not used."""
+    none = pd.Series([None] * len(text), dtype="str")
+    if columns.split is None:
+        return none, ()
+    cells = text[columns.split].fillna("")
+    splits = cells.map(parse_split)
+    unknown = sorted(cells[splits.isna()].unique())
+    if not unknown:
+        return splits, ()
+    found = f"{source}: column {columns.split!r} holds {', '.join(map(repr, unknown[:5]))}"
+    if columns.split_is_guessed:
+        return none, (f"{found}, so it was not taken for the split",)
+    raise DataError(f"{found}; expected train, validation or test in every row.")
+
+
+def _find_files(names: Sequence[str], root: Path, suffix: str, source: str) -> list[str]:
+    listings: dict[Path, dict[str, list[str]]] = {}
+    paths = [root / f"{name}{suffix}" for name in names]
+    ambiguous = []
+    for row, path in enumerate(paths):
+        if path.is_file():
+            continue
+        files = _files_by_stem(path.parent, listings).get(path.name, [])
+        if len(files) == 1:
+            paths[row] = path.with_name(files[0])
+        elif files:
+            ambiguous.append(f"{names[row]}: {', '.join(sorted(files))}")
+    if ambiguous:
+        raise DataError(
+            f"{source}: names that several files answer to:\n{list_some(ambiguous)}\n"
+            "Write the extension, or set data.image_suffix."
+        )
+    if not any(path.is_file() for path in paths):
+        raise DataError(
+            f"{source}: none of its {len(paths)} pictures is there; the first one was looked for at {paths[0]}. "
+            "Set data.image_root to the folder that the names start from, and data.image_suffix to what they lack."
+        )
+    return [str(path) for path in paths]
+
+
+def _files_by_stem(folder: Path, listings: dict[Path, dict[str, list[str]]]) -> dict[str, list[str]]:
+    """List a folder once, by file names without extension."""
+    if folder not in listings:
+        by_stem = listings[folder] = {}
+        if folder.is_dir():
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    by_stem.setdefault(Path(entry.name).stem, []).append(entry.name)
+    return listings[folder]

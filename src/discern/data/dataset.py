@@ -1,0 +1,98 @@
+"""Pictures of a table, decoded, fitted and augmented one by one, for loader processes."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from discern.data.augment import Augment
+from discern.data.decode import MAX_PIXELS, decode_image
+from discern.data.preprocess import Preprocess
+from discern.data.table import ImageTable
+
+
+class SampleKey(NamedTuple):
+    """Which picture, in which epoch; together with the seed it fixes the random augmentation."""
+
+    epoch: int
+    row: int
+
+
+class Sample(NamedTuple):
+    """One uint8 image (3, S, S), its class index (-1 when unlabelled) and its row in the table."""
+
+    image: Tensor
+    target: int
+    row: int
+
+
+class ImageDataset(Dataset[Sample]):
+    """The pictures of a table as uint8 tensors; random augmentation depends on (seed, epoch, row) only.
+
+    Nothing in it is a Python object per picture: counting references to those would copy the memory of a forked
+    loader process page by page. Without `augment` the images have the preprocessing's own size.
+    """
+
+    def __init__(
+        self,
+        table: ImageTable,
+        preprocess: Preprocess,
+        augment: Augment | None = None,
+        *,
+        seed: int = 0,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        encoded = [os.fsencode(path) for path in table.frame["path"]]
+        self._paths = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+        self._path_ends = np.cumsum([len(path) for path in encoded], dtype=np.int64)
+        self._array_index = table.frame["array_index"].to_numpy(dtype=np.int64, copy=True)
+        self._arrays = table.arrays
+        self.targets = table.targets()
+        self.preprocess = preprocess
+        self.augment = augment
+        self.seed = seed
+        self.max_pixels = max_pixels
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, key: SampleKey) -> Sample:
+        """Return one picture.
+
+        Raises:
+            BadImageError: It cannot be decoded.
+        """
+        picture = self._decode(key.row)
+        if self.augment is None:
+            image = self.preprocess.fit_image(picture)
+        else:
+            canvas = self.preprocess.fit_image(picture, size=self.augment.canvas_size)
+            with _seeded(self.seed, key):
+                image = self.augment(canvas)
+        return Sample(image, int(self.targets[key.row]), key.row)
+
+    def _decode(self, row: int) -> Image.Image:
+        place = int(self._array_index[row])
+        if self._arrays is not None and place >= 0:
+            return decode_image(self._arrays[place], max_pixels=self.max_pixels, name=f"picture {place} in memory")
+        start = int(self._path_ends[row - 1]) if row else 0
+        path = os.fsdecode(self._paths[start : int(self._path_ends[row])].tobytes())
+        return decode_image(path, max_pixels=self.max_pixels)
+
+
+@contextmanager
+def _seeded(seed: int, key: SampleKey) -> Iterator[None]:
+    """Seed torch's generator of the CPU, and only that one, and put it back as it was."""
+    state = torch.get_rng_state()
+    (derived,) = np.random.SeedSequence((seed, key.epoch, key.row)).generate_state(1, np.uint64)
+    torch.default_generator.manual_seed(int(derived >> np.uint64(1)))
+    try:
+        yield
+    finally:
+        torch.set_rng_state(state)

@@ -1,0 +1,239 @@
+"""The one way from a file, bytes, an array or a PIL picture to upright 8-bit RGB."""
+
+import functools
+import importlib.util
+import io
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL.ExifTags import Base
+
+from discern.data.table import natural_sort
+from discern.errors import BadImageError, DataError
+
+ImageSource = str | Path | bytes | BinaryIO | Image.Image | npt.NDArray[np.generic]
+
+MAX_PIXELS = 100_000_000
+
+DECODE_RULES = {
+    "orientation": "EXIF orientation applied; damaged EXIF counts as upright",
+    "alpha": "composited on white",
+    "sixteen_bit": "grey 0..65535 divided by 257; colour by its high byte",
+    "integer_32_bit": "0..65535 divided by 257; beyond that refused",
+    "float_32_bit": "0..1 times 255, 0..255 as it is; beyond that refused",
+    "cmyk_palette_grey": "converted to RGB by Pillow; colour profiles ignored",
+    "animated": "first frame",
+    "truncated": "refused",
+}
+"""What `decode_image` does, in words, for the bundle."""
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "HEIF")
+_WHITE = (255, 255, 255, 255)
+_UPRIGHT_BY_ORIENTATION = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_warnings_lock = threading.Lock()
+
+
+class ImageHeader(NamedTuple):
+    """What a file says of itself; width and height are as stored, before EXIF orientation."""
+
+    format: str
+    mode: str
+    width_pixels: int
+    height_pixels: int
+
+
+def decode_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS, name: str | None = None) -> Image.Image:
+    """Decode a picture into upright 8-bit RGB by the rules of `DECODE_RULES`.
+
+    Arrays are uint8 or uint16 of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), the last with alpha. Of a PIL picture
+    the current frame is taken; it is not changed. More than `max_pixels`, or than twice `PIL.Image.MAX_IMAGE_PIXELS`
+    (Pillow's own limit), is refused before pixels are read. `name` stands for the source in errors.
+
+    Raises:
+        BadImageError: It cannot be decoded; half a picture is never returned.
+        DataError: Pillow was told to accept truncated files.
+    """
+    if ImageFile.LOAD_TRUNCATED_IMAGES:
+        raise DataError(
+            "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set, so half pictures would pass for whole ones. "
+            "Set it to False, and leave damaged files to the check of the data."
+        )
+    shown = name or _name_of(source)
+    if isinstance(source, np.ndarray):
+        return _to_rgb(_from_array(source, max_pixels, shown), shown)
+    with _refusing(shown):
+        image = source if isinstance(source, Image.Image) else _open_quietly(io.BytesIO(_read_bytes(source)))
+        _check_size(image, max_pixels, shown)
+        image.load()
+        return _to_rgb(_upright(image), shown)
+
+
+def read_header(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> ImageHeader:
+    """Read what a file says of itself, without its pixels.
+
+    Raises:
+        BadImageError: It is no picture of a supported type, or too large.
+    """
+    shown = _name_of(source)
+    with _refusing(shown), Image.open(source, formats=_formats()) as image:
+        _check_size(image, max_pixels, shown)
+        return ImageHeader(image.format or "", image.mode, image.width, image.height)
+
+
+@functools.cache
+def supported_extensions() -> tuple[str, ...]:
+    """Return the file name extensions, in lower case with the dot, of the types that can be decoded here."""
+    formats = {*_formats(), "MPO"}
+    return natural_sort(extension for extension, name in Image.registered_extensions().items() if name in formats)
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Return the supported formats; HEIC only where the package pillow-heif is installed."""
+    Image.init()
+    if importlib.util.find_spec("pillow_heif") is not None:
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _open_quietly(file: BinaryIO) -> Image.Image:
+    """Open a picture; what Pillow has to warn of (damaged EXIF, size) is decided by our own rules."""
+    with _without_warnings():
+        image = Image.open(file, formats=_formats())
+        _orientation(image)  # parsed here once, for its warnings, and kept by the picture
+        return image
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    method = _UPRIGHT_BY_ORIENTATION.get(_orientation(image))
+    return image if method is None else image.transpose(method)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        orientation = image.getexif().get(Base.Orientation, 1)
+    except Exception:  # noqa: BLE001 - damaged EXIF makes Pillow raise nearly anything, and must not cost the picture
+        return 1
+    return orientation if isinstance(orientation, int) else 1
+
+
+def _to_rgb(image: Image.Image, shown: str) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        image = _from_sixteen_bit(np.asarray(image))
+    elif image.mode == "I":
+        image = _from_integers(np.asarray(image), shown)
+    elif image.mode == "F":
+        image = _from_floats(np.asarray(image), shown)
+    elif image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image)
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _from_array(array: npt.NDArray[np.generic], max_pixels: int, shown: str) -> Image.Image:
+    channels = array.shape[2] if array.ndim == 3 else 1
+    if array.ndim not in (2, 3) or channels not in (1, 3, 4) or array.size == 0:
+        raise BadImageError(shown, f"array of shape {array.shape}; expected (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)")
+    if array.shape[0] * array.shape[1] > max_pixels:
+        raise BadImageError(shown, _too_large(array.shape[1], array.shape[0], max_pixels))
+    if array.dtype == np.uint16:
+        array = _scale_sixteen_bit(array)
+    if array.dtype != np.uint8:
+        raise BadImageError(shown, f"array of {array.dtype}; expected uint8 (0..255) or uint16 (0..65535)")
+    return Image.fromarray(np.ascontiguousarray(array[:, :, 0] if array.ndim == 3 and channels == 1 else array))
+
+
+def _from_sixteen_bit(values: npt.NDArray[np.generic]) -> Image.Image:
+    return Image.fromarray(_scale_sixteen_bit(values))
+
+
+def _scale_sixteen_bit(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    """Divide by 257 to the nearest, which maps 0..65535 to 0..255."""
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _from_integers(values: npt.NDArray[np.generic], shown: str) -> Image.Image:
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > 65535:
+        raise BadImageError(shown, f"32-bit values from {low} to {high}; expected 0..65535")
+    return _from_sixteen_bit(values)
+
+
+def _from_floats(values: npt.NDArray[np.generic], shown: str) -> Image.Image:
+    low, high = float(values.min()), float(values.max())
+    if not (low >= 0 and high <= 255):  # written so that it refuses NaN, too
+        raise BadImageError(shown, f"32-bit float values from {low:g} to {high:g}; expected 0..1 or 0..255")
+    scale = 255 if high <= 1 else 1
+    return Image.fromarray(np.rint(values.astype(np.float32) * scale).astype(np.uint8))
+
+
+def _check_size(image: Image.Image, max_pixels: int, shown: str) -> None:
+    if image.width * image.height > max_pixels:
+        raise BadImageError(shown, _too_large(image.width, image.height, max_pixels))
+
+
+def _too_large(width: int, height: int, max_pixels: int) -> str:
+    return f"{width} x {height} is more than the limit of {max_pixels:,} pixels"
+
+
+def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    return Path(source).read_bytes() if isinstance(source, str | Path) else source.read()
+
+
+def _name_of(source: ImageSource) -> str:
+    if isinstance(source, str | Path):
+        return str(source)
+    if isinstance(source, bytes):
+        return f"{len(source)} bytes"
+    if isinstance(source, np.ndarray):
+        return f"array of shape {source.shape}"
+    return str(getattr(source, "name", "") or getattr(source, "filename", "") or type(source).__name__)
+
+
+@contextmanager
+def _refusing(shown: str) -> Iterator[None]:
+    """Turn whatever goes wrong while a file is read into a `BadImageError` with a reason to read."""
+    try:
+        yield
+    except BadImageError:
+        raise
+    except FileNotFoundError as error:
+        raise BadImageError(shown, "no such file") from error
+    except IsADirectoryError as error:
+        raise BadImageError(shown, "a folder, not a file") from error
+    except PermissionError as error:
+        raise BadImageError(shown, "no permission to read it") from error
+    except Image.DecompressionBombError as error:
+        raise BadImageError(shown, "more pixels than Pillow accepts (twice PIL.Image.MAX_IMAGE_PIXELS)") from error
+    except UnidentifiedImageError as error:
+        expected = ", ".join(_formats())
+        raise BadImageError(shown, f"not a picture of a supported type ({expected})") from error
+    except Exception as error:
+        raise BadImageError(shown, f"damaged: {error or type(error).__name__}") from error
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Silence warnings; under a lock, because the filters belong to the whole process."""
+    with _warnings_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,103 @@
+"""What every picture goes through before the network, in training and ever after; saved in the bundle."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Literal, Self, get_args
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from discern.errors import BundleError
+
+Fit = Literal["crop", "pad", "squash"]
+INTERPOLATION = "bilinear"
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """A picture fitted to a square of `image_size` pixels, then normalised with `mean` and `std` (of values 0..1).
+
+    `crop` cuts the central square, `pad` keeps all and fills the rest with the mean colour (0 after normalising),
+    `squash` keeps all and changes the proportions. Resizing is bilinear and antialiased.
+    """
+
+    image_size: int
+    fit: Fit
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def fit_image(self, image: Image.Image, *, size: int | None = None) -> Tensor:
+        """Fit an RGB picture to a square uint8 tensor (3, S, S); S is `size`, or `image_size`."""
+        side = self.image_size if size is None else size
+        fitted = {"crop": _crop, "pad": self._pad, "squash": _squash}[self.fit](image, side)
+        return torch.from_numpy(np.array(fitted).transpose(2, 0, 1).copy())
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """Turn uint8 images (N, 3, H, W) into float32, (value / 255 - mean) / std, on the device they are on."""
+        mean = torch.tensor(self.mean, device=images.device).view(3, 1, 1) * 255
+        std = torch.tensor(self.std, device=images.device).view(3, 1, 1) * 255
+        return images.to(torch.float32).sub_(mean).div_(std)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return what `from_dict` needs, for JSON."""
+        return {**asdict(self), "mean": list(self.mean), "std": list(self.std), "interpolation": INTERPOLATION}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, object]) -> Self:
+        """Rebuild what `to_dict` wrote.
+
+        Raises:
+            BundleError: A key is missing or unknown, or a value is not understood.
+        """
+        known = {field.name for field in fields(cls)} | {"interpolation"}
+        if set(content) != known:
+            raise BundleError(
+                f"The preprocessing has the settings {sorted(content)}; this version understands {sorted(known)}. "
+                "Use the version of discern that wrote the bundle."
+            )
+        size, fit = content["image_size"], content["fit"]
+        if content["interpolation"] != INTERPOLATION:
+            raise BundleError(
+                f"The preprocessing resizes by {content['interpolation']!r}; only {INTERPOLATION!r} is known."
+            )
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise BundleError(f"The preprocessing has image_size {size!r}; expected a number of pixels.")
+        for name in get_args(Fit):
+            if fit == name:
+                return cls(size, name, _three(content, "mean"), _three(content, "std"))
+        raise BundleError(f"The preprocessing fits pictures by {fit!r}; known are {', '.join(get_args(Fit))}.")
+
+    def _pad(self, image: Image.Image, side: int) -> Image.Image:
+        scale = side / max(image.size)
+        width, height = (max(1, round(length * scale)) for length in image.size)
+        red, green, blue = (round(value * 255) for value in self.mean)
+        canvas = Image.new("RGB", (side, side), (red, green, blue))
+        canvas.paste(_resize(image, (width, height)), ((side - width) // 2, (side - height) // 2))
+        return canvas
+
+
+def _crop(image: Image.Image, side: int) -> Image.Image:
+    shorter = min(image.size)
+    left, top = ((length - shorter) / 2 for length in image.size)
+    return _resize(image, (side, side), box=(left, top, left + shorter, top + shorter))
+
+
+def _squash(image: Image.Image, side: int) -> Image.Image:
+    return _resize(image, (side, side))
+
+
+def _resize(
+    image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
+) -> Image.Image:
+    return image.resize(size, Image.Resampling.BILINEAR, box=box)
+
+
+def _three(content: Mapping[str, object], name: str) -> tuple[float, float, float]:
+    values = content[name]
+    if isinstance(values, (list, tuple)) and all(isinstance(value, (int, float)) for value in values):
+        numbers = tuple(float(value) for value in values)
+        if len(numbers) == 3:
+            return numbers
+    raise BundleError(f"The preprocessing has {name} {values!r}; expected three numbers.")

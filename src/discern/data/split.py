@@ -1,0 +1,181 @@
+"""Train, validation and test: stratified, seeded, and the same whatever the order of the files."""
+
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from discern.data.grouped_split import assign_groups, check_groups
+from discern.data.table import SPLITS, ImageTable, list_some, natural_sort
+from discern.errors import ConfigError, DataError
+from discern.files import write_atomically
+
+Fractions = tuple[float, float, float]
+_COLUMNS = ["id", "path", "label", "split"]
+
+
+def split_table(table: ImageTable, *, fractions: Fractions, seed: int) -> tuple[ImageTable, tuple[str, ...]]:
+    """Fill the column `split`, by fractions for (train, validation, test), and return remarks for the log.
+
+    Without splits of the user's, each class is divided by the fractions, rounded, with at least one picture on each
+    side when it has three or more. Of two pictures one goes to train and one to validation; a single one is trained
+    on. What the user has split stays: only a missing validation is taken, from train, in the proportion of the first
+    two fractions; a missing test stays missing. Pictures of one group stay together, and then the fractions hold only
+    roughly. The outcome depends on the seed and on ids, labels and groups, not on the order of rows.
+
+    Raises:
+        ConfigError: The fractions are negative, leave nothing to train on or do not add up to 1.
+        DataError: Pictures without a label or only partly split, fewer than two classes in train, a class that train
+            lacks, or a group on two sides of the user's own split.
+    """
+    _check_fractions(fractions)
+    _check_labelled(table)
+    splits = table.frame["split"]
+    if splits.isna().all():
+        return _finish(_divide(table, np.arange(len(table)), fractions, seed))
+    _check_split_by_user(table)
+    train, validation, _ = fractions
+    if (splits == "validation").any() or validation == 0:
+        return _finish(table)
+    share = validation / (train + validation)
+    return _finish(_divide(table, np.flatnonzero(splits == "train"), (1 - share, share, 0.0), seed))
+
+
+def save_split(table: ImageTable, path: Path) -> None:
+    """Write the split as CSV with the columns `id`, `path`, `label` and `split`."""
+    write_atomically(path, table.frame[_COLUMNS].to_csv(index=False, lineterminator="\n"))
+
+
+def apply_split(table: ImageTable, path: Path) -> ImageTable:
+    """Return the table with the split that `save_split` wrote, joined by id.
+
+    Raises:
+        DataError: The file cannot be read, or its ids, labels or splits do not fit the table; all are listed.
+    """
+    saved = _read_split(path)
+    frame = table.frame
+    ids, saved_ids = set(frame["id"]), set(saved["id"])
+    problems = [f"{name}: not in {path.name}" for name in natural_sort(ids - saved_ids)]
+    problems += [f"{name}: not in {table.source}" for name in natural_sort(saved_ids - ids)]
+    problems += [f"{name}: twice in {path.name}" for name in natural_sort(saved["id"][saved["id"].duplicated()])]
+    odd = saved[~saved["split"].isin(SPLITS)]
+    problems += [f"{row.id}: split {row.split!r}" for row in odd.itertuples()]
+    both = frame[["id", "label"]].merge(saved[["id", "label"]], on="id", suffixes=("", "_saved"))
+    moved = both[both["label"].fillna("") != both["label_saved"].fillna("")]
+    problems += [f"{row.id}: label {row.label!r}, but {row.label_saved!r} in {path.name}" for row in moved.itertuples()]
+    if problems:
+        raise DataError(
+            f"{path} does not fit {table.source}:\n{list_some(problems)}\n"
+            "Every picture needs one row with its id, its label and train, validation or test; or split anew."
+        )
+    splits = frame["id"].map(saved.set_index("id")["split"]).astype("str")
+    return replace(table, frame=frame.assign(split=splits))
+
+
+def _divide(table: ImageTable, rows: npt.NDArray[np.int64], fractions: Fractions, seed: int) -> ImageTable:
+    """Assign these rows anew, the others stay."""
+    part = table.frame.iloc[rows].sort_values("id")
+    places = assign_groups(part, fractions, seed) if part["group"].notna().any() else _by_class(part, fractions, seed)
+    splits = table.frame["split"].astype("object")
+    splits.loc[part.index] = np.array(SPLITS, dtype=object)[places]
+    return replace(table, frame=table.frame.assign(split=splits.astype("str")))
+
+
+def _by_class(frame: pd.DataFrame, fractions: Fractions, seed: int) -> npt.NDArray[np.int64]:
+    """Return the place in SPLITS of each row of a frame that is sorted by id."""
+    places = np.zeros(len(frame), dtype=np.int64)
+    for label, rows in frame.groupby("label").indices.items():
+        rng = np.random.default_rng((seed, zlib.crc32(str(label).encode())))
+        num_validation, num_test = _count_held_out(len(rows), fractions)
+        shuffled = rng.permutation(rows)
+        places[shuffled[:num_validation]] = 1
+        places[shuffled[num_validation : num_validation + num_test]] = 2
+    return places
+
+
+def _count_held_out(count: int, fractions: Fractions) -> tuple[int, int]:
+    """Return how many of a class's pictures go to validation and test."""
+    _, validation, test = fractions
+    if count == 1:
+        return 0, 0
+    if count == 2:
+        return (1, 0) if validation else (0, int(test > 0))
+    num_validation = max(1, round(count * validation)) if validation else 0
+    num_test = max(1, round(count * test)) if test else 0
+    while num_validation + num_test >= count:
+        num_validation, num_test = (
+            (num_validation - 1, num_test) if num_validation > num_test else (num_validation, num_test - 1)
+        )
+    return num_validation, num_test
+
+
+def _finish(table: ImageTable) -> tuple[ImageTable, tuple[str, ...]]:
+    """Take the classes from train, check the other splits against them and remark what is thin."""
+    counts = Counter(zip(table.frame["label"], table.frame["split"], strict=True))
+    names = natural_sort({label for label, _ in counts})
+    strange = [f"{name!r}: {_count_text(counts, name)}" for name in names if not counts[name, "train"]]
+    if strange:
+        raise DataError(
+            f"{table.source}: classes without a picture in train:\n{list_some(strange)}\n"
+            "They could never be predicted: move some of their pictures to train, or leave them out."
+        )
+    if len(names) < 2:
+        raise DataError(f"{table.source}: one class only, {names[0]!r}. A classifier needs two or more to tell apart.")
+    remarks = [f"class {name!r} has pictures nowhere" for name in table.class_names if name not in names]
+    for split in SPLITS[1:]:
+        if not any(counts[name, split] for name in names):
+            remarks.append(f"there is no {split} split")
+            continue
+        missing = [name for name in names if not counts[name, split]]
+        remarks += [f"class {name!r} has no picture in {split} ({_count_text(counts, name)})" for name in missing]
+    return replace(table, class_names=names), tuple(remarks)
+
+
+def _count_text(counts: Counter[tuple[str, str]], name: str) -> str:
+    return ", ".join(f"{counts[name, split]} in {split}" for split in SPLITS if counts[name, split])
+
+
+def _check_fractions(fractions: Sequence[float]) -> None:
+    if len(fractions) != 3 or min(fractions) < 0 or fractions[0] == 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise ConfigError(
+            f"The split is {tuple(fractions)}; expected three fractions for train, validation and test "
+            "that add up to 1, the first above 0."
+        )
+
+
+def _check_labelled(table: ImageTable) -> None:
+    unlabelled = list(table.frame["id"][table.frame["label"].isna()])
+    if unlabelled:
+        raise DataError(
+            f"{table.source}: {len(unlabelled)} of {len(table)} pictures have no label:\n{list_some(unlabelled)}\n"
+            "Label them or leave them out."
+        )
+
+
+def _check_split_by_user(table: ImageTable) -> None:
+    splits = table.frame["split"]
+    partly = list(table.frame["id"][splits.isna()])
+    if partly:
+        raise DataError(
+            f"{table.source}: {len(partly)} of {len(table)} pictures are in no split, the others are:\n"
+            f"{list_some(partly)}\nGive all of them a split, or none."
+        )
+    if not (splits == "train").any():
+        raise DataError(f"{table.source}: no picture is in train; found {', '.join(sorted(splits.unique()))}.")
+    check_groups(table.frame, table.source)
+
+
+def _read_split(path: Path) -> pd.DataFrame:
+    try:
+        saved = pd.read_csv(path, dtype="str", keep_default_na=False, na_values=[""], encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not readable as a split: {error}") from error
+    missing = [name for name in ("id", "label", "split") if name not in saved]
+    if missing:
+        raise DataError(f"{path}: has no column {', '.join(missing)}; expected {', '.join(_COLUMNS)}.")
+    return saved

@@ -1,0 +1,144 @@
+"""The one table that every source of pictures becomes: a row per picture, classes by name."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from discern.errors import DataError
+
+SPLITS = ("train", "validation", "test")
+TEXT_COLUMNS = ("id", "path", "label", "split", "group")
+
+_SPLIT_BY_NAME = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+Pixels = npt.NDArray[np.uint8]
+"""One picture (H, W, 3), or many of one size (N, H, W, 3)."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageTable:
+    """Pictures with what is known about each; a row is a picture.
+
+    `frame` has a RangeIndex and the columns `id` (unique), `path` ("" for a picture in memory), `label`, `split` and
+    `group` (all three missing where unknown) and `array_index` (int64; -1 for a file), the place in `arrays`.
+    `arrays` holds the pictures in memory, RGB, and is shared by all tables taken from this one.
+    `class_names` is in natural order (1, 2, 10), and empty when nothing is labelled.
+    `source` and `ignored` (files passed over, with the reason) are for messages.
+    """
+
+    frame: pd.DataFrame
+    class_names: tuple[str, ...]
+    arrays: Pixels | tuple[Pixels, ...] | None
+    source: str
+    ignored: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def targets(self) -> npt.NDArray[np.int64]:
+        """Return class indices (N,), -1 for unlabelled pictures.
+
+        Raises:
+            DataError: A label is none of `class_names`.
+        """
+        labels = self.frame["label"]
+        targets = pd.Index(self.class_names, dtype="str").get_indexer(pd.Index(labels)).astype(np.int64)
+        unknown = labels[(targets < 0) & labels.notna().to_numpy()]
+        if len(unknown):
+            raise DataError(f"{self.source}: labels that are none of its classes: {sorted(unknown.unique())}")
+        return targets
+
+    def select(self, split: str) -> "ImageTable":
+        """Return the rows of one split."""
+        return self.take(np.flatnonzero((self.frame["split"] == split).to_numpy()))
+
+    def take(self, rows: npt.NDArray[np.int64]) -> "ImageTable":
+        """Return the rows at these positions, in this order; classes stay as they are."""
+        return replace(self, frame=self.frame.iloc[rows].reset_index(drop=True))
+
+    def fingerprint(self) -> str:
+        """Return a hash of ids, labels, splits and file sizes (pixels for arrays), whatever the order of rows."""
+        columns = (self.frame[name].fillna("") for name in ("id", "label", "split"))
+        contents = (self._content_mark(*row) for row in zip(self.frame["path"], self.frame["array_index"], strict=True))
+        rows = sorted("\0".join(row) for row in zip(*columns, contents, strict=True))
+        return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+    def _content_mark(self, path: str, array_index: int) -> str:
+        if self.arrays is not None and array_index >= 0:
+            return hashlib.sha256(self.arrays[array_index].tobytes()).hexdigest()
+        file = Path(path)
+        return str(file.stat().st_size) if file.is_file() else "missing"
+
+
+def build_table(
+    columns: Mapping[str, Iterable[str | None]],
+    *,
+    source: str,
+    arrays: Pixels | tuple[Pixels, ...] | None = None,
+    array_index: npt.NDArray[np.int64] | None = None,
+    ignored: Sequence[str] = (),
+) -> ImageTable:
+    """Build a table from its text columns; `id` is required, the others are missing unless given.
+
+    Raises:
+        DataError: An id occurs twice.
+    """
+    ids = list(columns["id"])
+    empty = {name: [None] * len(ids) for name in TEXT_COLUMNS}
+    complete: dict[str, Iterable[str | None]] = {**empty, "path": [""] * len(ids), **columns}
+    frame = pd.DataFrame({name: pd.Series(list(complete[name]), dtype="str") for name in TEXT_COLUMNS})
+    frame["array_index"] = np.full(len(ids), -1, dtype=np.int64) if array_index is None else array_index
+    check_unique(ids, f"{source}: the same id")
+    return ImageTable(frame, natural_sort(frame["label"].dropna().unique()), arrays, source, tuple(ignored))
+
+
+def parse_split(name: str) -> str | None:
+    """Return the split that a user's name for it means (`val`, `Training`...), or None."""
+    return _SPLIT_BY_NAME.get(name.strip().casefold())
+
+
+def list_some(items: Sequence[str], *, shown: int = 20) -> str:
+    """Return the items one a line, indented; beyond `shown` only their number."""
+    lines = [f"  {item}" for item in items[:shown]]
+    return "\n".join(lines + ([f"  ... and {len(items) - shown} more"] if len(items) > shown else []))
+
+
+def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
+    """Return a sort key under which numbers inside names count as numbers: 1, 2, 10; case matters last."""
+    parts = re.split(r"([0-9]+)", name)
+    return tuple(int(part) if place % 2 else part.casefold() for place, part in enumerate(parts)), name
+
+
+def natural_sort(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names in natural order."""
+    return tuple(sorted(names, key=natural_key))
+
+
+def check_unique(names: Iterable[str | None], what: str) -> None:
+    """Check that each picture is there once.
+
+    Raises:
+        DataError: Names occur more than once; all are listed.
+    """
+    repeated = [f"{name}: {count} times" for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise DataError(
+            f"{what} occurs more than once:\n{list_some(repeated)}\n"
+            "Each picture may have one row only: remove the repeated rows."
+        )

@@ -1,0 +1,206 @@
+import pickle
+import pickletools
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from discern.data import loaders
+from discern.data.augment import build_augment
+from discern.data.dataset import ImageDataset, SampleKey
+from discern.data.loaders import Batch, StartMethod, build_evaluation_loader, build_train_loader, choose_workers
+from discern.data.preprocess import Preprocess
+from discern.data.sources import load_inputs, load_table
+from discern.errors import BadImageError, ConfigError
+
+from .conftest import MakeFolder, draw
+
+
+@pytest.fixture
+def dataset(make_folder: MakeFolder, preprocess: Preprocess) -> ImageDataset:
+    """Seven pictures, augmented."""
+    table = load_table(make_folder({"ants": 4, "bees": 3}))
+    return ImageDataset(table, preprocess, build_augment("standard", 16), seed=7)
+
+
+def build_array_dataset(targets: list[int], preprocess: Preprocess) -> ImageDataset:
+    images = np.zeros((len(targets), 4, 4, 3), dtype=np.uint8)
+    return ImageDataset(load_table((images, targets)), preprocess)
+
+
+def same(first: list[Batch], second: list[Batch]) -> bool:
+    pairs = zip(first, second, strict=True)
+    return all(torch.equal(one, other) for a, b in pairs for one, other in zip(a, b, strict=True))
+
+
+def test_sample_of_a_file(dataset: ImageDataset) -> None:
+    image, target, row = dataset[SampleKey(epoch=0, row=5)]
+    assert image.shape == (3, 16, 16)
+    assert image.dtype == torch.uint8
+    assert (target, row) == (1, 5)
+
+
+def test_augmentation_depends_on_seed_epoch_and_row_only(dataset: ImageDataset) -> None:
+    key = SampleKey(epoch=2, row=3)
+    first = dataset[key].image
+    torch.manual_seed(99)
+    dataset[SampleKey(epoch=2, row=4)]
+    assert torch.equal(dataset[key].image, first)
+    assert not torch.equal(dataset[SampleKey(epoch=3, row=3)].image, first)
+    dataset.seed = 8
+    assert not torch.equal(dataset[key].image, first)
+
+
+def test_reading_leaves_the_random_numbers_alone(dataset: ImageDataset) -> None:
+    state = torch.get_rng_state()
+    list(build_train_loader(dataset, batch_size=2, seed=0).batches(0))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_without_augmentation_the_image_is_the_preprocessed_picture(preprocess: Preprocess, tmp_path: Path) -> None:
+    names = ["a.png", "a much longer näme.png", "c.png"]
+    for number, name in enumerate(names):
+        draw(number).save(tmp_path / name)
+    table = load_inputs([tmp_path / name for name in names])
+    dataset = ImageDataset(table, preprocess)
+    for number in range(3):
+        assert torch.equal(dataset[SampleKey(0, number)].image, preprocess.fit_image(draw(number)))
+        assert dataset[SampleKey(0, number)].target == -1
+
+
+def test_pictures_in_memory_and_files_together(preprocess: Preprocess, tmp_path: Path) -> None:
+    draw(1).save(tmp_path / "a.png")
+    table = load_inputs([draw(0, size=(9, 9)), tmp_path / "a.png", np.asarray(draw(2))])
+    batches = list(build_evaluation_loader(ImageDataset(table, preprocess), batch_size=8).batches())
+    expected = [draw(0, size=(9, 9)), draw(1), draw(2)]
+    assert torch.equal(batches[0].images, torch.stack([preprocess.fit_image(image) for image in expected]))
+
+
+def test_nothing_in_the_dataset_is_a_python_object_per_picture(preprocess: Preprocess) -> None:
+    def held(count: int) -> ImageDataset:
+        table = load_table((np.zeros((count, 1, 1, 3), dtype=np.uint8), np.arange(count) % 2))
+        table.frame["path"] = [f"folder/{number}.jpg" for number in range(count)]
+        table.frame["array_index"] = -1
+        return ImageDataset(table, preprocess)
+
+    large = held(3000)
+    assert not [name for name, value in vars(large).items() if isinstance(value, list | dict | tuple | set)]
+    few, many = (sum(1 for _ in pickletools.genops(pickle.dumps(held(size)))) for size in (10, 3000))
+    assert abs(many - few) < 10
+    assert len(pickle.dumps(large)) < 3000 * (8 + 8 + 8 + len("folder/1234.jpg") + 3) + 10_000
+
+
+@pytest.mark.parametrize(("workers", "start_method"), [(1, None), (2, None), (1, "spawn")])
+def test_loader_processes_change_nothing(dataset: ImageDataset, workers: int, start_method: StartMethod | None) -> None:
+    alone = build_train_loader(dataset, batch_size=3, seed=1)
+    loader = build_train_loader(dataset, batch_size=3, seed=1, workers=workers, start_method=start_method)
+    for epoch in (0, 1):
+        assert same(list(loader.batches(epoch)), list(alone.batches(epoch)))
+
+
+def test_order_depends_on_seed_and_epoch_only(dataset: ImageDataset) -> None:
+    loader = build_train_loader(dataset, batch_size=3, seed=1)
+    first = list(loader.batches(4))
+    list(loader.batches(5))
+    assert same(list(loader.batches(4)), first)
+    assert same(list(build_train_loader(dataset, batch_size=3, seed=1).batches(4)), first)
+    assert not same(list(loader.batches(5)), first)
+    assert not same(list(build_train_loader(dataset, batch_size=3, seed=2).batches(4)), first)
+
+
+def test_epoch_left_in_the_middle_does_not_spoil_the_next(dataset: ImageDataset) -> None:
+    loader = build_train_loader(dataset, batch_size=2, seed=1, workers=2)
+    expected = list(build_train_loader(dataset, batch_size=2, seed=1).batches(1))
+    next(loader.batches(0))
+    assert same(list(loader.batches(1)), expected)
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "sizes"),
+    [(6, 3, [3, 3]), (7, 3, [3, 4]), (8, 3, [3, 3, 2]), (1, 3, [1]), (3, 1, [1, 1, 1]), (4, 3, [4]), (2, 9, [2])],
+)
+def test_last_picture_joins_the_batch_before(
+    count: int, batch_size: int, sizes: list[int], preprocess: Preprocess
+) -> None:
+    loader = build_train_loader(build_array_dataset([0, 1] * count, preprocess), batch_size=batch_size, seed=0)
+    assert loader.num_images == 2 * count
+    loader = build_train_loader(build_array_dataset([0] * count, preprocess), batch_size=batch_size, seed=0)
+    batches = list(loader.batches(0))
+    assert [len(batch.images) for batch in batches] == sizes
+    assert len(loader) == len(sizes)
+    assert sorted(torch.cat([batch.rows for batch in batches]).tolist()) == list(range(count))
+
+
+def test_evaluation_reads_every_picture_once_and_in_order(preprocess: Preprocess) -> None:
+    dataset = build_array_dataset([1, 0, 2, 1, 0, 2, 1], preprocess)
+    loader = build_evaluation_loader(dataset, batch_size=3, workers=2)
+    for _ in range(2):
+        batches = list(loader.batches())
+        assert [len(batch.images) for batch in batches] == [3, 3, 1]
+        assert torch.cat([batch.rows for batch in batches]).tolist() == list(range(7))
+        assert torch.cat([batch.targets for batch in batches]).tolist() == [1, 0, 2, 1, 0, 2, 1]
+        assert batches[0].targets.dtype == batches[0].rows.dtype == torch.int64
+    assert len(loader) == 3
+    assert loader.num_images == 7
+
+
+def test_class_balanced_sampling_makes_classes_equally_likely(preprocess: Preprocess) -> None:
+    dataset = build_array_dataset([0] * 900 + [1] * 90 + [2] * 10, preprocess)
+    loader = build_train_loader(dataset, batch_size=500, seed=0, class_balanced=True)
+    targets = torch.cat([batch.targets for epoch in range(3) for batch in loader.batches(epoch)])
+    assert len(targets) == 3000
+    counts = Counter(targets.tolist())
+    assert all(abs(counts[target] - 1000) < 5 * np.sqrt(3000 * 1 / 3 * 2 / 3) for target in range(3))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_bad_picture_reaches_the_caller_with_its_name(
+    make_folder: MakeFolder, preprocess: Preprocess, workers: int
+) -> None:
+    root = make_folder({"ants": 3, "bees": 3})
+    (root / "bees" / "2.png").write_bytes(b"nothing")
+    loader = build_evaluation_loader(ImageDataset(load_table(root), preprocess), batch_size=2, workers=workers)
+    with pytest.raises(BadImageError, match="not a picture of a supported type") as error:
+        list(loader.batches())
+    assert error.value.path == str(root / "bees" / "2.png")
+
+
+def test_size_limit_holds_while_loading(make_folder: MakeFolder, preprocess: Preprocess) -> None:
+    table = load_table(make_folder({"ants": 1, "bees": 1}))
+    with pytest.raises(BadImageError, match="more than the limit of 100 pixels"):
+        ImageDataset(table, preprocess, max_pixels=100)[SampleKey(0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("cores", "num_images", "device_type", "expected"),
+    [
+        (2, 1000, "cpu", 0),
+        (2, 5000, "cpu", 1),
+        (1, 5000, "cpu", 0),
+        (8, 1000, "cpu", 2),
+        (64, 9000, "cpu", 4),
+        (64, 255, "cuda", 0),
+        (2, 1000, "cuda", 1),
+        (64, 1000, "cuda", 16),
+    ],
+)
+def test_automatic_number_of_workers(
+    monkeypatch: pytest.MonkeyPatch, cores: int, num_images: int, device_type: str, expected: int
+) -> None:
+    monkeypatch.setattr(loaders, "_available_cores", lambda: cores)
+    monkeypatch.setattr(loaders, "_shared_memory_is_small", lambda: False)
+    assert choose_workers("auto", num_images, device_type) == expected
+    assert choose_workers(3, num_images, device_type) == 3
+
+
+def test_small_shared_memory_means_no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loaders, "_available_cores", lambda: 16)
+    monkeypatch.setattr(loaders, "_shared_memory_is_small", lambda: True)
+    assert choose_workers("auto", 10_000, "cuda") == 0
+
+
+def test_negative_number_of_workers() -> None:
+    with pytest.raises(ConfigError, match="workers is -1; expected 0 or more, or 'auto'"):
+        choose_workers(-1, 10, "cpu")

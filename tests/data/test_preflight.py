@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from discern.data.preflight import Verify, check_images, drop_images, save_bad_files
+from discern.data.sources import load_table
+from discern.data.table import ImageTable
+from discern.errors import ImageProblem
+
+from .conftest import MakeFolder
+
+
+@pytest.fixture
+def spoilt(make_folder: MakeFolder) -> ImageTable:
+    """Six pictures of which one is empty, one a text, one cut in half and one gone."""
+    root = make_folder({"ants": 3, "bees": 3})
+    table = load_table(root)
+    (root / "ants" / "1.png").write_bytes(b"")
+    (root / "ants" / "3.png").write_text("404, not found")
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(root / "bees" / "2.png")
+    half = (root / "bees" / "2.png").read_bytes()[:6000]
+    (root / "bees" / "2.png").write_bytes(half)
+    (root / "bees" / "3.png").unlink()
+    return table
+
+
+@pytest.mark.parametrize(
+    ("verify", "expected"),
+    [("header", ["ants/1", "ants/3", "bees/3"]), ("full", ["ants/1", "ants/3", "bees/2", "bees/3"])],
+)
+def test_all_bad_files_are_found_in_order(spoilt: ImageTable, verify: Verify, expected: list[str]) -> None:
+    problems = check_images(spoilt, verify=verify)
+    assert [Path(problem.path).parent.name + "/" + Path(problem.path).stem for problem in problems] == expected
+    assert problems[-1].reason == "no such file"
+    assert problems == check_images(spoilt, verify=verify, threads=1)
+
+
+def test_too_large_by_the_limit(make_folder: MakeFolder) -> None:
+    table = load_table(make_folder({"ants": 1, "bees": 1}))
+    problems = check_images(table, max_pixels=100)
+    assert [problem.reason for problem in problems] == ["24 x 20 is more than the limit of 100 pixels"] * 2
+    assert check_images(table) == []
+
+
+def test_dropping_keeps_the_rest_and_the_classes(spoilt: ImageTable) -> None:
+    kept = drop_images(spoilt, check_images(spoilt, verify="full"))
+    assert kept.frame["id"].tolist() == ["ants/2.png", "bees/1.png"]
+    assert kept.class_names == spoilt.class_names
+    assert len(drop_images(spoilt, [])) == 6
+
+
+def test_bad_files_are_written_as_csv(tmp_path: Path) -> None:
+    problems = [ImageProblem("a,b.jpg", "no such file"), ImageProblem("c.jpg", 'not a "picture"')]
+    save_bad_files(problems, tmp_path / "bad_files.csv")
+    assert (tmp_path / "bad_files.csv").read_text() == (
+        'path,reason\n"a,b.jpg",no such file\nc.jpg,"not a ""picture"""\n'
+    )
+
+
+def test_arrays_need_no_check() -> None:
+    table = load_table((np.zeros((2, 4, 4, 3), dtype=np.uint8), ["a", "b"]))
+    assert check_images(table, verify="full") == []
+
+
+def test_damaged_metadata_is_no_problem(shared_data: Path) -> None:
+    paths = sorted(str(path) for path in (shared_data / "invalid_images").glob("*.jpg"))
+    table = load_table((np.zeros((7, 4, 4, 3), dtype=np.uint8), ["a"] * 7))
+    table.frame["path"] = paths
+    assert check_images(table, verify="full", threads=4) == []
+    assert check_images(table, verify="header", threads=4) == []
