@@ -1,0 +1,191 @@
+"""The body of a classifier behind one contract, whether the network is ours or timm's.
+
+To add a backbone, subclass `Backbone` and name it in `build_backbone`; most are one timm name away already.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from functools import partial
+
+from torch import Tensor, nn
+
+from discern.errors import ConfigError
+from discern.models import timm_network
+from discern.models.resnet import ResNet, Stem, resnet18, resnet34, resnet50, resnet101, resnet152
+
+TIMM_PREFIX = "timm:"
+
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+_RESNETS: dict[str, Callable[..., ResNet]] = {
+    "resnet18": resnet18,
+    "resnet18-half": partial(resnet18, width=32),
+    "resnet34": resnet34,
+    "resnet50": resnet50,
+    "resnet101": resnet101,
+    "resnet152": resnet152,
+}
+
+
+class Backbone(nn.Module, ABC):
+    """Turns images into pooled features, and knows its own parts.
+
+    Attributes:
+        name: What `build_backbone` calls it.
+        network: The network itself; its state dict has the names of the published weights.
+        num_features: F, the length of the pooled features.
+        mean: Of the red, green and blue channel, for images in [0, 1], as the published weights were trained with.
+        std: As `mean`.
+        image_size: Height and width in pixels that the published weights were trained with.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        network: nn.Module,
+        *,
+        num_features: int,
+        mean: Sequence[float] = _IMAGENET_MEAN,
+        std: Sequence[float] = _IMAGENET_STD,
+        image_size: int = 224,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.network = network
+        self.num_features = num_features
+        self.mean: tuple[float, float, float] = (mean[0], mean[1], mean[2])
+        self.std: tuple[float, float, float] = (std[0], std[1], std[2])
+        self.image_size = image_size
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (N, 3, H, W) to pooled features (N, F)."""
+        features: Tensor = self.network(images)
+        return features
+
+    @abstractmethod
+    def forward_map(self, images: Tensor) -> Tensor:
+        """Map images (N, 3, H, W) to the last feature map (N, C, h, w)."""
+
+    @abstractmethod
+    def stages(self) -> dict[str, tuple[str, ...]]:
+        """Return the names of the modules and parameters of each stage, "stem" first, then "layer1" to "layerN".
+
+        A stage owns all that begins with one of its names; every parameter and buffer is in exactly one stage.
+        """
+
+    @abstractmethod
+    def parameter_depths(self) -> dict[str, int]:
+        """Return the depth of every parameter: 0 in the stem, then one more for every block."""
+
+    def check_image_size(self, image_size: int) -> None:
+        """Raise when the network cannot take pictures of this height and width in pixels.
+
+        Raises:
+            ConfigError: The network has one fixed size.
+        """
+
+
+class ResNetBackbone(Backbone):
+    """One of our residual networks."""
+
+    network: ResNet
+
+    def __init__(self, name: str, network: ResNet) -> None:
+        super().__init__(name, network, num_features=network.num_features)
+
+    def forward_map(self, images: Tensor) -> Tensor:
+        """Map images (N, 3, H, W) to the output of layer4 (N, F, h, w)."""
+        return self.network.forward_map(images)
+
+    def stages(self) -> dict[str, tuple[str, ...]]:
+        """Return the stem (first convolution and its BatchNorm) and layer1 to layer4."""
+        layers = ("layer1", "layer2", "layer3", "layer4")
+        return {"stem": ("network.conv1", "network.bn1"), **{layer: (f"network.{layer}",) for layer in layers}}
+
+    def parameter_depths(self) -> dict[str, int]:
+        """Return the depth of every parameter: 0 in the stem, then one more for every residual block."""
+        layers = (self.network.layer1, self.network.layer2, self.network.layer3, self.network.layer4)
+        blocks = [block for layer in layers for block in layer]
+        depth_of = {id(parameter): 1 + place for place, block in enumerate(blocks) for parameter in block.parameters()}
+        return {name: depth_of.get(id(parameter), 0) for name, parameter in self.named_parameters()}
+
+
+class TimmBackbone(Backbone):
+    """A network of timm without its classifier."""
+
+    def __init__(self, name: str, *, stochastic_depth: float) -> None:
+        timm_name = name.removeprefix(TIMM_PREFIX)
+        network = timm_network.create_network(timm_name, stochastic_depth=stochastic_depth)
+        published = timm_network.pretrained_config(timm_name)
+        super().__init__(
+            name,
+            network,
+            num_features=timm_network.count_features(network),
+            mean=published.mean,
+            std=published.std,
+            image_size=published.input_size[-1],
+        )
+        self._fixed_size = published.fixed_input_size
+
+    def forward_map(self, images: Tensor) -> Tensor:
+        """Map images (N, 3, H, W) to the last feature map (N, C, h, w); tokens are put back on their grid.
+
+        Raises:
+            ConfigError: The network has no such map.
+        """
+        return timm_network.forward_map(self.network, images)
+
+    def stages(self) -> dict[str, tuple[str, ...]]:
+        """Return the stem and one layer for each of timm's coarse groups; a final norm belongs to the last layer."""
+        stages = timm_network.stage_prefixes(self.network)
+        return {stage: tuple(f"network.{prefix}" for prefix in prefixes) for stage, prefixes in stages.items()}
+
+    def parameter_depths(self) -> dict[str, int]:
+        """Return the depth of every parameter: 0 in the stem, then one more for every one of timm's fine groups."""
+        return {f"network.{name}": depth for name, depth in timm_network.parameter_depths(self.network).items()}
+
+    def check_image_size(self, image_size: int) -> None:
+        """Raise when the network cannot take pictures of this height and width in pixels.
+
+        Raises:
+            ConfigError: The network, for instance a vision transformer, has one fixed size.
+        """
+        if self._fixed_size and image_size != self.image_size:
+            raise ConfigError(
+                f"The image size is {image_size}, but {self.name} takes pictures of {self.image_size} pixels only; "
+                f"use {self.image_size} or a convolutional backbone."
+            )
+
+
+def build_backbone(
+    name: str, *, stem: Stem = "imagenet", stochastic_depth: float = 0.0, zero_init_residual: bool = True
+) -> Backbone:
+    """Build a backbone with random weights: "resnet50" is ours, "timm:mobilenetv2_100" is timm's.
+
+    "resnet18-half" is a ResNet-18 with half the channels, about 2.8 million parameters.
+
+    Raises:
+        ConfigError: The name is unknown, or an option does not fit the network.
+    """
+    if name.startswith(TIMM_PREFIX):
+        if stem != "imagenet" or not zero_init_residual:
+            raise ConfigError(
+                f'stem="small" and zero_init_residual=False exist only for our own networks ({", ".join(_RESNETS)}), '
+                f"not for {name!r}; leave them at their defaults."
+            )
+        return TimmBackbone(name, stochastic_depth=stochastic_depth)
+    if name not in _RESNETS:
+        raise ConfigError(_unknown_backbone(name))
+    network = _RESNETS[name](
+        num_classes=0, stem=stem, stochastic_depth=stochastic_depth, zero_init_residual=zero_init_residual
+    )
+    return ResNetBackbone(name, network)
+
+
+def _unknown_backbone(name: str) -> str:
+    near = get_close_matches(name, _RESNETS, n=3) + [TIMM_PREFIX + timm for timm in timm_network.near_names(name)]
+    return (
+        f"There is no backbone {name!r}; nearest: {', '.join(near) or 'nothing has a similar name'}. "
+        f"Ours are {', '.join(_RESNETS)}; timm's are written {TIMM_PREFIX}NAME."
+    )

@@ -1,0 +1,119 @@
+"""Reads tensors from weight files and fits them to a network by name and shape."""
+
+import pickle
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from discern.errors import WeightsError
+
+_WRAPPERS = ("state_dict", "model_state_dict", "model")
+_PREFIXES = ("module.", "model.", "backbone.", "network.")
+_CLASSIFIERS = ("fc", "head", "head_dist", "classifier", "last_linear")
+_SHOWN_NAMES = 10
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a .safetensors, .pth or .pt file; of a checkpoint, those of its model.
+
+    Raises:
+        WeightsError: The file is missing or damaged, or holds no tensors or more than tensors.
+    """
+    if not path.is_file():
+        raise WeightsError(f"There is no weights file {path}; expected a .safetensors, .pth or .pt file.")
+    if path.suffix == ".safetensors":
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise WeightsError(f"{path} is no whole safetensors file ({error}); get it again.") from error
+    if path.suffix not in {".pth", ".pt"}:
+        raise WeightsError(f"{path} ends in {path.suffix!r}; expected a .safetensors, .pth or .pt file.")
+    tensors = _unwrap(_read_torch_file(path))
+    if not tensors:
+        raise WeightsError(f"{path} holds no named tensors; expected what torch.save(model.state_dict(), path) writes.")
+    return tensors
+
+
+def fit_tensors(network: nn.Module, tensors: Mapping[str, Tensor], *, source: str) -> tuple[str, ...]:
+    """Load tensors into a network, whole or not at all, and return the names of those it has no use for.
+
+    Prefixes that training programs put before the names are taken off. A classifier in the file is left over; numbers
+    are brought to the type of the network's own.
+
+    Raises:
+        WeightsError: A tensor of the network is missing or has another shape, or the file is of a larger network.
+    """
+    own = network.state_dict()
+    given = _without_prefixes(tensors, own, source)
+    missing = [name for name in own if name not in given and not name.endswith("num_batches_tracked")]
+    misshaped = [
+        f"{name}: {tuple(given[name].shape)} there, {tuple(own[name].shape)} here"
+        for name in own
+        if name in given and given[name].shape != own[name].shape
+    ]
+    unused = tuple(name for name in given if name not in own)
+    foreign = _foreign(unused, network)
+    if missing or misshaped or foreign:
+        problems = [
+            _listed("missing there", missing),
+            _listed("of another shape", misshaped),
+            _listed("unknown here", foreign or (list(unused) if missing else [])),
+        ]
+        raise WeightsError(
+            "\n".join([f"{source} does not fit the network ({len(own)} tensors):", *filter(None, problems)])
+            + "\nGive weights of the same network and stem, or model.weights=none to start from random ones."
+        )
+    network.load_state_dict({name: given[name] for name in own if name in given}, strict=False)
+    return unused
+
+
+def _read_torch_file(path: Path) -> object:
+    try:
+        content: object = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path} holds Python objects or is damaged; only tensors are read, because objects can run code. "
+            "Write it anew with torch.save(model.state_dict(), path), where the model is known."
+        ) from error
+    except Exception as error:  # A damaged stream can fail in any way.
+        raise WeightsError(f"{path} is no whole PyTorch file ({error}); get it again.") from error
+    return content
+
+
+def _unwrap(content: object) -> dict[str, Tensor]:
+    if not isinstance(content, Mapping):
+        return {}
+    wrapped = [content[wrapper] for wrapper in _WRAPPERS if isinstance(content.get(wrapper), Mapping)]
+    named = wrapped[0] if wrapped else content
+    return {str(name): value for name, value in named.items() if isinstance(value, Tensor)}
+
+
+def _without_prefixes(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
+    given: dict[str, Tensor] = {}
+    for full_name, tensor in tensors.items():
+        name = full_name
+        while name not in own and name.startswith(_PREFIXES):
+            name = name.partition(".")[2]
+        if name in given:
+            raise WeightsError(f"{source} holds {name} twice under different prefixes; give a file of one network.")
+        given[name] = tensor
+    return given
+
+
+def _foreign(unused: Sequence[str], network: nn.Module) -> list[str]:
+    """Those left over that are no classifier but continue a part of the network: signs of a larger network."""
+    roots = {name.partition(".")[0] for name in network.state_dict()} - set(_CLASSIFIERS)
+    rebuilt = {name for name, _ in network.named_buffers()}
+    return [name for name in unused if name.partition(".")[0] in roots and name not in rebuilt]
+
+
+def _listed(what: str, names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    shown = ", ".join(names[:_SHOWN_NAMES])
+    more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
+    return f"  {len(names)} {what}: {shown}{more}"

@@ -1,0 +1,153 @@
+"""Makes a network of timm and reads its structure: what comes first, what last, and how deep each parameter lies."""
+
+import math
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Protocol, cast
+
+import timm
+from timm.models._manipulate import group_with_matcher
+from torch import Tensor, nn
+
+from discern.errors import ConfigError
+
+# A name that no group of any network matches: it marks the group of what timm leaves over (final norm, neck).
+_LEFTOVER = "?"
+
+
+class PretrainedConfig(Protocol):
+    """What timm knows of the published weights of a network, as far as it is used here."""
+
+    architecture: str
+    tag: str | None
+    hf_hub_id: str | None
+    license: str | None
+    input_size: tuple[int, int, int]
+    fixed_input_size: bool
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+class _TimmNetwork(Protocol):
+    """What a network of timm offers beyond a module."""
+
+    num_features: int
+
+    def group_matcher(self, *, coarse: bool) -> dict[str, object]: ...
+
+    def forward_features(self, images: Tensor) -> Tensor: ...
+
+
+def create_network(name: str, *, stochastic_depth: float = 0.0) -> nn.Module:
+    """Create a network of timm by its name there ("mobilenetv2_100", "resnet50.tv_in1k"), without its classifier.
+
+    Weights are random; nothing is downloaded.
+
+    Raises:
+        ConfigError: timm has no such network, or the network has no stochastic depth.
+    """
+    pretrained_config(name)
+    try:
+        # Said even when 0, because some networks of timm drop paths unless told otherwise.
+        return timm.create_model(name, pretrained=False, num_classes=0, drop_path_rate=stochastic_depth)
+    except TypeError as error:
+        if "drop_path_rate" not in str(error):
+            raise
+        if stochastic_depth:
+            raise ConfigError(
+                f"stochastic_depth is {stochastic_depth:g}, but timm's {name!r} has no stochastic depth; leave it at 0."
+            ) from error
+    return timm.create_model(name, pretrained=False, num_classes=0)
+
+
+def pretrained_config(name: str) -> PretrainedConfig:
+    """Return what timm knows of the weights that belong to a network's name.
+
+    Raises:
+        ConfigError: timm has no such network or no such weights for it.
+    """
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        near = ", ".join(near_names(architecture)) or "nothing has a similar name"
+        raise ConfigError(f"timm has no network {architecture!r}; nearest: {near}. timm.list_models() gives all names.")
+    known = timm.list_pretrained(f"{architecture}.*")
+    if tag and name not in known:
+        raise ConfigError(f"timm has no weights {tag!r} for {architecture!r}; it has {', '.join(known) or 'none'}.")
+    return cast("PretrainedConfig", timm.get_pretrained_cfg(name))
+
+
+def near_names(name: str) -> list[str]:
+    """Return up to three names of timm's networks that are most like `name`."""
+    return get_close_matches(name, timm.list_models(), n=3)
+
+
+def count_features(network: nn.Module) -> int:
+    """Return the length of the pooled features; some networks widen them after pooling."""
+    hidden = getattr(network, "head_hidden_size", None)
+    return int(hidden or cast("_TimmNetwork", network).num_features)
+
+
+def stage_prefixes(network: nn.Module) -> dict[str, tuple[str, ...]]:
+    """Group a network into "stem", "layer1", ..., "layerN", each given by the names of its modules or parameters.
+
+    The groups are timm's coarse ones; what follows the last of them (final norm, neck) belongs to it. Every parameter
+    and buffer is in exactly one stage.
+    """
+    states = [name for name, _ in (*network.named_parameters(), *network.named_buffers())]
+    group_of = _group_by_name(network, states, coarse=True)
+    prefixes: dict[int, list[str]] = {group: [] for group in sorted(set(group_of.values()))}
+    for prefix, group in _cover(network, "", group_of):
+        prefixes[group].append(prefix)
+    names = ["stem", *(f"layer{place}" for place in range(1, len(prefixes)))]
+    return {name: tuple(prefixes[group]) for name, group in zip(names, prefixes, strict=True)}
+
+
+def parameter_depths(network: nn.Module) -> dict[str, int]:
+    """Return the depth of every parameter of a network: 0 in the stem, then one more for every block."""
+    return _group_by_name(network, [name for name, _ in network.named_parameters()], coarse=False)
+
+
+def forward_map(network: nn.Module, images: Tensor) -> Tensor:
+    """Map images (N, 3, H, W) to the last feature map (N, C, h, w); tokens are put back on their grid.
+
+    Raises:
+        ConfigError: The last features do not lie on a grid.
+    """
+    features = cast("_TimmNetwork", network).forward_features(images)
+    if features.ndim == 4:
+        channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
+        return features.permute(0, 3, 1, 2) if channels_last else features
+    if features.ndim == 3:
+        tokens = features[:, int(getattr(network, "num_prefix_tokens", 0)) :]
+        side = math.isqrt(tokens.shape[1])
+        if side * side == tokens.shape[1]:
+            return tokens.transpose(1, 2).reshape(tokens.shape[0], tokens.shape[2], side, side)
+    raise ConfigError(
+        f"{type(network).__name__} ends in features of shape {tuple(features.shape)}, which are no map of the picture; "
+        "choose a convolutional backbone for what needs one."
+    )
+
+
+def _group_by_name(network: nn.Module, names: Iterable[str], *, coarse: bool) -> dict[str, int]:
+    """Number timm's groups of `names` from 0 without gaps, leftovers with the last group."""
+    matcher = cast("_TimmNetwork", network).group_matcher(coarse=coarse)
+    named = [(name, None) for name in (*names, _LEFTOVER)]
+    group_of: dict[str, int] = group_with_matcher(iter(named), matcher, reverse=True)
+    leftover = group_of.pop(_LEFTOVER)
+    groups = sorted(set(group_of.values()) - {leftover})
+    renumbered = {group: place for place, group in enumerate(groups)} | {leftover: max(len(groups) - 1, 0)}
+    return {name: renumbered[group] for name, group in group_of.items()}
+
+
+def _cover(module: nn.Module, prefix: str, group_of: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Cover the state of `module` with the largest submodules that lie in one group, and single parameters between."""
+    own = [*module.named_parameters(prefix, recurse=False), *module.named_buffers(prefix, recurse=False)]
+    covered = [(name, group_of[name]) for name, _ in own]
+    for child_name, child in module.named_children():
+        child_prefix = f"{prefix}.{child_name}" if prefix else child_name
+        groups = {group for name, group in group_of.items() if name.startswith(f"{child_prefix}.")}
+        if len(groups) == 1:
+            covered.append((child_prefix, groups.pop()))
+        elif groups:
+            covered += _cover(child, child_prefix, group_of)
+    return covered

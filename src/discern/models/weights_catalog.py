@@ -1,0 +1,94 @@
+"""Which pretrained weights are published for which backbone, and where."""
+
+import os
+from typing import NamedTuple
+
+from discern.errors import WeightsError
+from discern.models import timm_network
+from discern.models.backbone import TIMM_PREFIX
+
+PUBLISHED_NAMES = ("imagenet", "imagenet-v1", "imagenet-v2")
+
+# torchvision's files, newest recipe first; a file name ends in the first digits of the file's SHA-256.
+_TORCHVISION_FILES = {
+    "resnet18": {"imagenet-v1": "resnet18-f37072fd.pth"},
+    "resnet34": {"imagenet-v1": "resnet34-b627a593.pth"},
+    "resnet50": {"imagenet-v2": "resnet50-11ad3fa6.pth", "imagenet-v1": "resnet50-0676ba61.pth"},
+    "resnet101": {"imagenet-v2": "resnet101-cd907fc2.pth", "imagenet-v1": "resnet101-63fe2227.pth"},
+    "resnet152": {"imagenet-v2": "resnet152-f82ba261.pth", "imagenet-v1": "resnet152-394f9c45.pth"},
+}
+_TORCHVISION_NOTE = "torchvision, BSD-3-Clause; trained on ImageNet-1k"
+_TORCHVISION_URL = "https://download.pytorch.org/models"
+_HUB_URL = "https://huggingface.co"
+
+
+class PublishedWeights(NamedTuple):
+    """One published file of pretrained weights."""
+
+    name: str
+    """What `discern weights fetch` calls it: "resnet50/imagenet-v2" or "timm:mobilenetv2_100.ra_in1k"."""
+    url: str
+    file_name: str
+    checksum: str
+    """The first digits of the file's SHA-256 in hex; empty where none is published."""
+    note: str
+
+
+def find_weights(backbone_name: str, weights: str = "imagenet") -> PublishedWeights:
+    """Return where the weights of a backbone are published.
+
+    "imagenet" is torchvision's newest file for our ResNets, and what timm itself would load for timm's networks.
+    The server can be replaced by a mirror: DISCERN_WEIGHTS_URL for torchvision's files, HF_ENDPOINT for timm's.
+
+    Raises:
+        WeightsError: Nothing is published under that name.
+        ConfigError: timm has no such network.
+    """
+    if backbone_name.startswith(TIMM_PREFIX):
+        return _find_timm_weights(backbone_name, weights)
+    files = _TORCHVISION_FILES.get(backbone_name)
+    if files is None:
+        raise WeightsError(
+            f"No weights are published for {backbone_name!r}, only for {', '.join(_TORCHVISION_FILES)} and timm's "
+            "networks; give a path as model.weights, or model.weights=none to start from random ones."
+        )
+    version = next(iter(files)) if weights == "imagenet" else weights
+    if version not in files:
+        raise WeightsError(f"No {weights!r} is published for {backbone_name}; there is {', '.join(files)}.")
+    file_name = files[version]
+    base = os.environ.get("DISCERN_WEIGHTS_URL") or _TORCHVISION_URL
+    return PublishedWeights(
+        name=f"{backbone_name}/{version}",
+        url=f"{base.rstrip('/')}/{file_name}",
+        file_name=file_name,
+        checksum=file_name.removesuffix(".pth").rpartition("-")[2],
+        note=_TORCHVISION_NOTE,
+    )
+
+
+def our_weights() -> list[PublishedWeights]:
+    """Return all that is published for our own ResNets."""
+    return [find_weights(backbone, version) for backbone, files in _TORCHVISION_FILES.items() for version in files]
+
+
+def _find_timm_weights(backbone_name: str, weights: str) -> PublishedWeights:
+    config = timm_network.pretrained_config(backbone_name.removeprefix(TIMM_PREFIX))
+    if weights != "imagenet":
+        raise WeightsError(
+            f'No {weights!r} is published for {backbone_name}; use "imagenet" and choose the weights by timm\'s tag, '
+            f"as in {TIMM_PREFIX}{config.architecture}.TAG."
+        )
+    if not config.hf_hub_id:
+        raise WeightsError(
+            f"timm publishes no weights for {backbone_name}; "
+            "give a path as model.weights, or model.weights=none to start from random ones."
+        )
+    full_name = ".".join(part for part in (config.architecture, config.tag) if part)
+    base = os.environ.get("HF_ENDPOINT") or _HUB_URL
+    return PublishedWeights(
+        name=f"{TIMM_PREFIX}{full_name}",
+        url=f"{base.rstrip('/')}/{config.hf_hub_id}/resolve/main/model.safetensors",
+        file_name=f"timm--{full_name}.safetensors",
+        checksum="",
+        note=f"timm, {config.license or 'licence not stated'}",
+    )

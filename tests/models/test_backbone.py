@@ -1,0 +1,174 @@
+"""The contract that every backbone keeps."""
+
+from functools import cache
+from itertools import pairwise
+
+import pytest
+import timm
+import torch
+
+from discern.errors import ConfigError
+from discern.models.backbone import Backbone, build_backbone
+
+NAMES = [
+    "resnet18",
+    "resnet18-half",
+    "timm:mobilenetv2_100",
+    "timm:mobilenetv3_small_100",
+    "timm:convnext_tiny",
+    "timm:vit_tiny_patch16_224",
+    "timm:efficientnet_b0",
+    "timm:swin_tiny_patch4_window7_224",
+    "timm:densenet121",
+]
+
+
+@cache
+def backbone_named(name: str) -> Backbone:
+    return build_backbone(name).eval()
+
+
+@pytest.fixture(params=NAMES)
+def backbone(request: pytest.FixtureRequest) -> Backbone:
+    return backbone_named(request.param)
+
+
+def test_every_parameter_and_buffer_is_in_exactly_one_stage(backbone: Backbone) -> None:
+    stages = backbone.stages()
+    for name, _ in (*backbone.named_parameters(), *backbone.named_buffers()):
+        owners = [
+            stage for stage, prefixes in stages.items() for prefix in prefixes if f"{name}.".startswith(f"{prefix}.")
+        ]
+        assert len(owners) == 1, name
+
+
+def test_stages_are_named_from_the_input_on_and_none_is_empty(backbone: Backbone) -> None:
+    stages = backbone.stages()
+    assert list(stages) == ["stem", *(f"layer{place}" for place in range(1, len(stages)))]
+    names = [name for name, _ in backbone.named_parameters()]
+    for prefixes in stages.values():
+        assert all(any(f"{name}.".startswith(f"{prefix}.") for name in names) for prefix in prefixes)
+
+
+def test_depths_cover_every_parameter_and_never_fall_from_stage_to_stage(backbone: Backbone) -> None:
+    depths = backbone.parameter_depths()
+    assert set(depths) == {name for name, _ in backbone.named_parameters()}
+    assert set(depths.values()) == set(range(max(depths.values()) + 1))
+    ranges = []
+    for prefixes in backbone.stages().values():
+        inside = [depth for name, depth in depths.items() for prefix in prefixes if f"{name}.".startswith(f"{prefix}.")]
+        ranges.append((min(inside), max(inside)))
+    assert ranges[0] == (0, 0)
+    assert all(before[1] < after[0] for before, after in pairwise(ranges))
+
+
+def test_features_and_map_have_the_promised_shapes(backbone: Backbone) -> None:
+    images = torch.randn(1, 3, backbone.image_size, backbone.image_size)
+    with torch.inference_mode():
+        assert backbone(images).shape == (1, backbone.num_features)
+        feature_map = backbone.forward_map(images)
+    assert feature_map.ndim == 4
+    assert feature_map.shape[0] == 1
+    assert 1 < feature_map.shape[2] == feature_map.shape[3] < feature_map.shape[1]
+
+
+def test_stages_of_mobilenetv2_are_its_own_blocks() -> None:
+    stages = backbone_named("timm:mobilenetv2_100").stages()
+    assert stages["stem"] == ("network.conv_stem", "network.bn1")
+    assert stages["layer7"] == ("network.blocks.6", "network.conv_head", "network.bn2")
+
+
+def test_final_norm_belongs_to_the_last_layer() -> None:
+    assert backbone_named("timm:convnext_tiny").stages()["layer4"] == ("network.stages.3", "network.head")
+
+
+def test_depth_of_ours_counts_residual_blocks() -> None:
+    depths = build_backbone("resnet50").parameter_depths()
+    assert depths["network.bn1.weight"] == 0
+    assert depths["network.layer1.0.conv1.weight"] == 1
+    assert depths["network.layer3.5.bn3.bias"] == 13
+    assert depths["network.layer4.2.conv3.weight"] == 16
+
+
+def test_map_of_a_transformer_lies_on_the_picture() -> None:
+    backbone = build_backbone("timm:vit_tiny_patch16_224").eval()
+    images = torch.zeros(1, 3, 224, 224)
+    marked = images.clone()
+    marked[..., 64:80, 160:176] = 5.0
+    with torch.inference_mode():
+        # Without attention each patch is seen alone, so only the marked one may change.
+        for block in backbone.network.blocks:
+            block.attn.proj.weight.zero_()
+        change = (backbone.forward_map(marked) - backbone.forward_map(images)).abs().sum(dim=1)[0]
+    assert torch.nonzero(change > 1e-5).tolist() == [[4, 10]]
+
+
+def test_channels_last_map_of_swin_is_turned() -> None:
+    assert backbone_named("timm:swin_tiny_patch4_window7_224").forward_map(torch.zeros(1, 3, 224, 224)).shape[1] == 768
+
+
+def test_statistics_and_size_come_from_the_published_weights() -> None:
+    vit = backbone_named("timm:vit_tiny_patch16_224")
+    assert (vit.mean, vit.std, vit.image_size) == ((0.5,) * 3, (0.5,) * 3, 224)
+    ours = backbone_named("resnet18")
+    assert (ours.mean, ours.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+def test_image_size_is_checked_where_it_is_fixed() -> None:
+    backbone_named("resnet18").check_image_size(512)
+    backbone_named("timm:mobilenetv2_100").check_image_size(512)
+    backbone_named("timm:vit_tiny_patch16_224").check_image_size(224)
+    with pytest.raises(ConfigError, match="image size is 512, but timm:vit_tiny_patch16_224 takes pictures of 224"):
+        backbone_named("timm:vit_tiny_patch16_224").check_image_size(512)
+
+
+def test_half_resnet_is_small_and_shipped_size() -> None:
+    count = sum(parameter.numel() for parameter in build_backbone("resnet18-half").parameters())
+    assert count == pytest.approx(2.8e6, rel=0.02)
+
+
+def test_options_reach_our_network() -> None:
+    network = build_backbone("resnet18", stem="small", stochastic_depth=0.2, zero_init_residual=False).network
+    assert network.conv1.kernel_size == (3, 3)
+    assert network.layer4[1].stochastic_depth.drop_rate == pytest.approx(0.2)
+    assert network.layer1[0].bn2.weight.min() == 1
+
+
+def test_stochastic_depth_reaches_timm_and_is_off_by_default() -> None:
+    def drop_rates(backbone: Backbone) -> list[float]:
+        return [module.drop_prob for module in backbone.modules() if isinstance(module, timm.layers.DropPath)]
+
+    assert max(drop_rates(build_backbone("timm:convnext_tiny", stochastic_depth=0.3))) == pytest.approx(0.3)
+    assert not any(drop_rates(build_backbone("timm:swin_tiny_patch4_window7_224")))
+
+
+def test_network_without_stochastic_depth_says_so() -> None:
+    with pytest.raises(ConfigError, match=r"timm's 'vgg11' has no stochastic depth; leave it at 0"):
+        build_backbone("timm:vgg11", stochastic_depth=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("resnet5", r"no backbone 'resnet5'; nearest: .*resnet50.*Ours are resnet18, .*timm's are written timm:NAME"),
+        ("mobilenetv2_100", "no backbone 'mobilenetv2_100'; nearest: timm:mobilenetv2_100"),
+        ("timm:mobilnetv2_100", "timm has no network 'mobilnetv2_100'; nearest: mobilenetv2_100"),
+        ("timm:hf-hub:someone/something", "timm has no network"),
+        ("timm:resnet50.nope", r"timm has no weights 'nope' for 'resnet50'; it has .*resnet50\.a1_in1k"),
+    ],
+)
+def test_unknown_name_gives_the_nearest(name: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        build_backbone(name)
+
+
+def test_options_of_ours_are_refused_for_timm() -> None:
+    with pytest.raises(ConfigError, match=r"exist only for our own networks .* not for 'timm:resnet18'"):
+        build_backbone("timm:resnet18", stem="small")
+
+
+def test_features_without_a_grid_are_no_map() -> None:
+    backbone = build_backbone("timm:mobilenetv2_100")
+    backbone.network.forward_features = lambda images: images.flatten(1)
+    with pytest.raises(ConfigError, match="no map of the picture; choose a convolutional backbone"):
+        backbone.forward_map(torch.zeros(1, 3, 8, 8))
