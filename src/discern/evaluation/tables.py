@@ -1,0 +1,84 @@
+"""The tables behind the headline numbers: one row a class, one cell a confusion, one row a picture."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from discern.evaluation.bootstrap import count_classes
+from discern.evaluation.intervals import wilson_interval
+from discern.evaluation.metrics import check_scores, count_confusion
+
+
+def compute_per_class(
+    targets: NDArray[np.int64], probabilities: NDArray[np.floating], class_names: Sequence[str]
+) -> pd.DataFrame:
+    """Score each class: class_name, count, predicted_count, precision, recall, recall_low, recall_high, f1.
+
+    Recall carries its 95 % Wilson interval. A fraction of nothing, such as the precision of a class that was never
+    predicted, is NaN.
+
+    Raises:
+        ValueError: As for `compute_metrics`.
+    """
+    check_scores(targets, probabilities, class_names)
+    counts = count_classes(count_confusion(targets, probabilities.argmax(axis=1), len(class_names)))
+    nothing = (np.nan, np.nan, np.nan)
+    recalls = [
+        wilson_interval(int(hits), int(count)) if count else nothing
+        for hits, count in zip(counts.hits, counts.true, strict=True)
+    ]
+    recall, recall_low, recall_high = zip(*recalls, strict=True)
+    return pd.DataFrame(
+        {
+            "class_name": list(class_names),
+            "count": counts.true,
+            "predicted_count": counts.predicted,
+            "precision": _divide(counts.hits, counts.predicted),
+            "recall": recall,
+            "recall_low": recall_low,
+            "recall_high": recall_high,
+            "f1": _divide(2 * counts.hits, counts.true + counts.predicted),
+        }
+    )
+
+
+def compute_confusion(
+    targets: NDArray[np.int64], predictions: NDArray[np.int64], class_names: Sequence[str]
+) -> pd.DataFrame:
+    """Count pictures by true name (index) and predicted name (columns), every class in both, in the given order."""
+    names = list(class_names)
+    return pd.DataFrame(
+        count_confusion(targets, predictions, len(names)),
+        index=pd.Index(names, name="true"),
+        columns=pd.Index(names, name="predicted"),
+    )
+
+
+def build_predictions(
+    ids: Sequence[str],
+    paths: Sequence[str],
+    targets: NDArray[np.int64],
+    probabilities: NDArray[np.floating],
+    class_names: Sequence[str],
+) -> pd.DataFrame:
+    """Name every prediction: id, path, true, predicted, confidence, then `probability_<class>` for each class.
+
+    `true` is an empty string where the target is -1, unknown. Rows keep their order.
+    """
+    names = np.asarray(class_names, dtype=object)
+    columns = {
+        "id": list(ids),
+        "path": list(paths),
+        "true": np.where(targets >= 0, names[targets], ""),
+        "predicted": names[probabilities.argmax(axis=1)],
+        "confidence": probabilities.max(axis=1),
+    }
+    columns |= {f"probability_{name}": probabilities[:, index] for index, name in enumerate(class_names)}
+    return pd.DataFrame(columns)
+
+
+def _divide(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return part / whole, NaN where whole is 0."""
+    return np.asarray(np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0))

@@ -1,0 +1,44 @@
+"""The look that all figures share."""
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
+
+# Blue, orange and vermilion of Okabe and Ito's palette, which colour-blind readers can tell apart.
+TRAIN_COLOR = "#0072B2"
+VALIDATION_COLOR = "#E69F00"
+MISTAKE_COLOR = "#D55E00"
+MUTED_COLOR = "0.4"
+
+
+def build_figure(width_inches: float, height_inches: float) -> Figure:
+    """Make an empty figure that pyplot does not know, so that nothing leaks and threads do not meet."""
+    figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def tidy_axes(axes: Axes) -> None:
+    """Leave the lines that carry information: a light grid and the left and lower axis."""
+    axes.grid(visible=True, color="0.9", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def measure_points(text: str, font_points: float) -> float:
+    """Return the width of one line of text."""
+    width, _, _ = text_to_path.get_text_width_height_descent(text, FontProperties(size=font_points), ismath=False)
+    return float(width)
+
+
+def shorten_middle(text: str, *, width_points: float, font_points: float) -> str:
+    """Cut the middle of a text that is too wide, since names of similar things often differ at the end."""
+    shortened = text
+    kept = len(text)
+    while kept > 2 and measure_points(shortened, font_points) > width_points:
+        kept -= 1
+        tail = kept // 2
+        shortened = f"{text[: kept - tail]}…{text[len(text) - tail :]}"
+    return shortened

@@ -1,0 +1,115 @@
+"""The tables of the evaluation folder: against scikit-learn, and through CSV and back."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as oracle
+
+from discern.evaluation.intervals import wilson_interval
+from discern.evaluation.tables import build_predictions, compute_confusion, compute_per_class
+
+NAMES = ["cat", "dog", "owl", "yak"]
+TARGETS = np.array([0, 0, 0, 1, 1, 2, 2, 2])
+PREDICTIONS = np.array([0, 0, 1, 1, 0, 2, 2, 0])
+PROBABILITIES = np.eye(4)[PREDICTIONS] * 0.6 + 0.1
+
+
+def test_per_class_scores_agree_with_scikit_learn() -> None:
+    table = compute_per_class(TARGETS, PROBABILITIES, NAMES)
+    precision, recall, f1, count = oracle.precision_recall_fscore_support(TARGETS, PREDICTIONS, labels=range(3))
+    assert list(table) == [
+        "class_name", "count", "predicted_count", "precision", "recall", "recall_low", "recall_high", "f1",
+    ]  # fmt: skip
+    assert table["class_name"].tolist() == NAMES
+    assert table["count"].tolist() == [*count, 0]
+    assert table["predicted_count"].tolist() == [4, 2, 2, 0]
+    for name, expected in {"precision": precision, "recall": recall, "f1": f1}.items():
+        assert table[name].tolist()[:3] == pytest.approx(list(expected))
+
+
+def test_recall_of_a_class_carries_its_wilson_interval() -> None:
+    row = compute_per_class(TARGETS, PROBABILITIES, NAMES).iloc[0]
+    assert (row["recall"], row["recall_low"], row["recall_high"]) == wilson_interval(2, 3)
+
+
+def test_a_class_without_pictures_has_no_scores() -> None:
+    row = compute_per_class(TARGETS, PROBABILITIES, NAMES).iloc[3]
+    assert row[["precision", "recall", "recall_low", "recall_high", "f1"]].isna().all()
+
+
+def test_a_class_predicted_but_never_true_scores_zero_f1() -> None:
+    row = compute_per_class(np.array([0, 1]), np.eye(3)[[0, 2]], ["a", "b", "c"]).iloc[2]
+    assert (row["precision"], row["f1"]) == (0, 0)
+    assert np.isnan(row["recall"])
+
+
+def test_per_class_refuses_unlabelled_pictures() -> None:
+    with pytest.raises(ValueError, match="leave unlabelled pictures"):
+        compute_per_class(np.array([0, -1]), PROBABILITIES[:2], NAMES)
+
+
+def test_confusion_agrees_with_scikit_learn_and_names_both_sides() -> None:
+    table = compute_confusion(TARGETS, PREDICTIONS, NAMES)
+    assert np.array_equal(table.to_numpy(), oracle.confusion_matrix(TARGETS, PREDICTIONS, labels=range(4)))
+    assert table.index.tolist() == table.columns.tolist() == NAMES
+    assert (table.index.name, table.columns.name) == ("true", "predicted")
+    assert table.loc["owl", "cat"] == 1
+    assert all(dtype.kind == "i" for dtype in table.dtypes)
+
+
+def test_confusion_of_a_hundred_classes_counts_every_picture() -> None:
+    rng = np.random.default_rng(0)
+    targets, predictions = rng.integers(100, size=(2, 5000))
+    table = compute_confusion(targets, predictions, [str(index) for index in range(100)])
+    assert np.array_equal(table.to_numpy(), oracle.confusion_matrix(targets, predictions))
+
+
+def test_confusion_survives_csv(tmp_path: Path) -> None:
+    table = compute_confusion(TARGETS, PREDICTIONS, NAMES)
+    table.to_csv(tmp_path / "confusion.csv")
+    read = pd.read_csv(tmp_path / "confusion.csv", index_col="true")
+    assert np.array_equal(read.to_numpy(), table.to_numpy())
+    assert (read.index.tolist(), read.columns.tolist()) == (NAMES, NAMES)
+
+
+def test_predictions_name_what_was_seen_in_the_order_given() -> None:
+    table = build_predictions(["b", "a"], ["x/b.jpg", "x/a.jpg"], np.array([1, 0]), PROBABILITIES[:2], NAMES)
+    expected = ["id", "path", "true", "predicted", "confidence", *(f"probability_{name}" for name in NAMES)]
+    assert list(table) == expected
+    assert table["id"].tolist() == ["b", "a"]
+    assert table["path"].tolist() == ["x/b.jpg", "x/a.jpg"]
+    assert table["true"].tolist() == ["dog", "cat"]
+    assert table["predicted"].tolist() == ["cat", "cat"]
+    assert table["confidence"].tolist() == pytest.approx([0.7, 0.7])
+    assert np.array_equal(table[expected[5:]].to_numpy(), PROBABILITIES[:2])
+
+
+def test_unknown_truth_is_empty() -> None:
+    table = build_predictions(["a", "b"], ["a", "b"], np.array([-1, 3]), PROBABILITIES[:2], NAMES)
+    assert table["true"].tolist() == ["", "yak"]
+
+
+def test_classes_named_like_columns_do_not_collide() -> None:
+    names = ["id", "path", "true", "confidence"]
+    table = build_predictions(["a"], ["a.jpg"], np.array([2]), PROBABILITIES[:1], names)
+    assert table.columns.is_unique
+    assert table["true"].tolist() == ["true"]
+    assert table["probability_id"].tolist() == pytest.approx([0.7])
+
+
+def test_many_classes_make_no_fragmented_table() -> None:
+    probabilities = np.full((3, 500), 1 / 500)
+    names = [f"class {index}" for index in range(500)]
+    assert build_predictions(["a"] * 3, ["a"] * 3, np.zeros(3, np.int64), probabilities, names).shape == (3, 505)
+
+
+def test_predictions_of_nothing_are_an_empty_table() -> None:
+    table = build_predictions([], [], np.zeros(0, np.int64), np.zeros((0, 4)), NAMES)
+    assert table.shape == (0, 9)
+
+
+def test_rows_that_do_not_match_are_refused() -> None:
+    with pytest.raises(ValueError, match="length"):
+        build_predictions(["a"], ["a", "b"], np.array([0, 1]), PROBABILITIES[:2], NAMES)

@@ -1,0 +1,104 @@
+"""The confusion matrix from one class to hundreds."""
+
+import io
+
+import numpy as np
+import pytest
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from discern.plots.confusion import plot_confusion
+
+
+def make_matrix(num_classes: int) -> NDArray[np.int64]:
+    rng = np.random.default_rng(0)
+    return rng.poisson(0.1, size=(num_classes, num_classes)) + np.diag(rng.integers(5, 60, num_classes))
+
+
+def names_on(axes: Axes) -> list[str]:
+    assert [text.get_text() for text in axes.get_xticklabels()] == [text.get_text() for text in axes.get_yticklabels()]
+    return [text.get_text() for text in axes.get_yticklabels()]
+
+
+def render(figure: Figure) -> Image.Image:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=40, format="png")
+    assert pyplot.get_fignums() == []
+    return Image.open(buffer).convert("L")
+
+
+@pytest.mark.parametrize("normalized", [False, True])
+@pytest.mark.parametrize("num_classes", [2, 17, 100])
+def test_every_class_is_named_and_the_figure_has_content(num_classes: int, *, normalized: bool) -> None:
+    names = [f"class {index}" for index in range(num_classes)]
+    figure = plot_confusion(make_matrix(num_classes), names, normalized=normalized)
+    axes = figure.axes[0]
+    assert names_on(axes) == names
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
+    assert np.asarray(render(figure)).std() > 5
+
+
+def test_counts_are_written_and_zeros_stay_blank() -> None:
+    axes = plot_confusion(np.array([[8, 2], [0, 1000]]), ["ant", "bee"], normalized=False).axes[0]
+    assert {(*text.get_position(), text.get_text()) for text in axes.texts} == {
+        (0.5, 0.5, "8"), (1.5, 0.5, "2"), (1.5, 1.5, "1000"),
+    }  # fmt: skip
+
+
+def test_the_true_class_reads_from_top_to_bottom() -> None:
+    axes = plot_confusion(make_matrix(3), ["a", "b", "c"], normalized=False).axes[0]
+    assert axes.get_ylim() == (3, 0)
+    assert axes.get_xlim() == (0, 3)
+
+
+def test_normalized_rows_are_percent_and_an_absent_class_is_grey() -> None:
+    figure = plot_confusion(np.array([[8, 2, 0], [0, 3, 0], [0, 0, 0]]), ["a", "b", "c"], normalized=True)
+    axes = figure.axes[0]
+    assert sorted(text.get_text() for text in axes.texts) == ["100", "20", "80"]
+    shown = axes.collections[0].get_array()
+    assert np.ma.getmaskarray(shown).reshape(3, 3)[2].all()
+    assert np.ma.getmaskarray(shown).sum() == 3
+    assert "percent" in figure.get_suptitle()
+
+
+def test_numbers_and_names_are_left_out_only_where_they_do_not_fit() -> None:
+    figure = plot_confusion(np.diag(np.full(100, 12345)), [str(index) for index in range(100)], normalized=False)
+    assert len(figure.axes[0].texts) == 0
+    assert len(names_on(figure.axes[0])) == 100
+    many = plot_confusion(make_matrix(400), [str(index) for index in range(400)], normalized=False)
+    named = names_on(many.axes[0])
+    assert named == [str(index) for index in range(0, 400, int(named[1]))]
+    assert 100 < len(named) < 400
+
+
+def test_the_figure_grows_with_the_classes_up_to_a_limit() -> None:
+    widths = [
+        plot_confusion(make_matrix(count), ["x"] * count, normalized=False).get_figwidth()
+        for count in (2, 20, 100, 500)
+    ]
+    assert widths == sorted(widths)
+    assert widths[-1] < 26
+
+
+def test_long_names_lose_their_middle_and_signs_stay_as_they_are() -> None:
+    names = ["Passer domesticus, the house sparrow of European towns", r"$x_1$ and $\broken$"]
+    figure = plot_confusion(make_matrix(2), names, normalized=False)
+    long, dollars = names_on(figure.axes[0])
+    assert long.startswith("Passer dom")
+    assert long.endswith("towns")
+    assert "…" in long
+    assert dollars == names[1]
+    render(figure)
+
+
+def test_a_matrix_without_a_single_picture_is_drawn() -> None:
+    for normalized in (False, True):
+        render(plot_confusion(np.zeros((2, 2), dtype=np.int64), ["a", "b"], normalized=normalized))
+
+
+def test_a_matrix_of_another_size_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"matrix \(3, 3\), got \(2, 2\)"):
+        plot_confusion(make_matrix(2), ["a", "b", "c"], normalized=False)
