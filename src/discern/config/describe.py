@@ -1,0 +1,27 @@
+"""Every setting, its default and its meaning, as lines for people."""
+
+from collections.abc import Iterator
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from discern.config.settings import Settings, StageSettings
+
+
+def describe_settings() -> Iterator[str]:
+    """Yield one line a setting, a section after the other; stage settings come after those of training."""
+    for section, field in Settings.model_fields.items():
+        if section == "recipe" or not isinstance(field.annotation, type):
+            continue
+        yield f"[{section}]  {(field.annotation.__doc__ or '').strip()}"
+        yield from _describe_fields(field.annotation, skip=("stages",))
+        if section == "training":
+            yield f"[[training.stages]]  {(StageSettings.__doc__ or '').strip()}"
+            yield from _describe_fields(StageSettings)
+
+
+def _describe_fields(model: type[BaseModel], skip: tuple[str, ...] = ()) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        if name not in skip:
+            default = "" if field.default is PydanticUndefined or field.default is None else f" = {field.default}"
+            yield f"  {name}{default}" + (f"    {field.description}" if field.description else "")

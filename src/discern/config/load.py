@@ -1,0 +1,120 @@
+"""A recipe's TOML and overrides -> checked settings, and back to a file."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import BaseModel, ValidationError
+
+from discern.config.overrides import RawTable, apply_overrides
+from discern.config.settings import STAGE_DEFAULTS, Settings, StageSettings, TrainingSettings
+from discern.errors import ConfigError
+from discern.files import write_atomically
+from discern.recipes import list_recipe_names, read_recipe_text
+
+
+def load_settings(recipe: str | Path = "auto", overrides: Sequence[str] = ()) -> Settings:
+    """Read a recipe by its name or path, lay the overrides over it and check the whole.
+
+    Args:
+        recipe: Name of a recipe of the program, or path to a TOML file of the user's own.
+        overrides: `section.key=value` texts; see `apply_overrides`.
+
+    Raises:
+        ConfigError: The recipe does not exist or is not TOML, or a setting is unknown or out of range.
+    """
+    raw = _read_recipe(str(recipe))
+    apply_overrides(raw, overrides)
+    return check_settings(raw)
+
+
+def check_settings(raw: Mapping[str, Any]) -> Settings:
+    """Check a table of plain values.
+
+    Raises:
+        ConfigError: All problems at once, an unknown name with its nearest known one.
+    """
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        problems = [_describe(problem["loc"], problem["type"], problem["msg"]) for problem in error.errors()]
+        raise ConfigError("; ".join(dict.fromkeys(problems))) from None
+
+
+def read_settings(path: Path) -> Settings:
+    """Read what `save_settings` wrote.
+
+    Raises:
+        ConfigError: The file cannot be read, or another version of the program wrote it.
+    """
+    return check_settings(_parse(str(path), _read_text(str(path))))
+
+
+def save_settings(settings: Settings, path: Path) -> None:
+    """Write settings as TOML that `load_settings` reads back to equal settings."""
+    write_atomically(path, tomli_w.dumps(settings.to_dict()))
+
+
+def _read_recipe(recipe: str) -> RawTable:
+    raw = _parse(recipe, _read_text(recipe))
+    base = raw.pop("extends", None)
+    return raw if base is None else _merge(_read_recipe(str(base)), raw)
+
+
+def _read_text(recipe: str) -> str:
+    if recipe in list_recipe_names():
+        return read_recipe_text(recipe)
+    path = Path(recipe)
+    if path.suffix == ".toml" or path.exists():
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"the recipe file {recipe} cannot be read: {error}") from None
+    names = list_recipe_names()
+    close = get_close_matches(recipe, names, 1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    raise ConfigError(f"no recipe {recipe!r}: {hint}there are {', '.join(names)}, or give the path of a .toml file")
+
+
+def _parse(recipe: str, text: str) -> RawTable:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"the recipe {recipe} is not valid TOML: {error}") from None
+
+
+def _merge(base: RawTable, top: RawTable) -> RawTable:
+    """Lay `top` over `base`: tables are merged key by key, everything else is replaced."""
+    merged = deepcopy(base)
+    for key, value in top.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = _merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _describe(location: tuple[int | str, ...], kind: str, message: str) -> str:
+    name = ".".join(str(part) for part in location)
+    if kind == "extra_forbidden":
+        close = get_close_matches(str(location[-1]), _known_names(location[:-1]), 1)
+        hint = f"; did you mean {'.'.join([*map(str, location[:-1]), close[0]])}?" if close else ""
+        return f"unknown setting {name}{hint}"
+    text = message.removeprefix("Value error, ")
+    return f"{name}: {text}" if name else text
+
+
+def _known_names(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for part in location:
+        if isinstance(part, int):
+            model = StageSettings
+        elif part != "stages":
+            annotation = model.model_fields[part].annotation
+            model = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else model
+    names = list(model.model_fields)
+    return names + sorted(STAGE_DEFAULTS) if model is TrainingSettings else names

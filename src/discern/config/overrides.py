@@ -1,0 +1,114 @@
+"""key=value overrides laid over a recipe's raw table."""
+
+import tomllib
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from discern.config.settings import STAGE_DEFAULTS, Settings, StageSettings
+from discern.errors import ConfigError
+
+RawTable = dict[str, Any]
+
+
+def apply_overrides(raw: RawTable, overrides: Sequence[str]) -> None:
+    """Lay each `section.key=value` over `raw`, in place.
+
+    A key may go without its section where that is unambiguous (`seed=1`). A stage is addressed by name, by number from
+    0, or by `*` for all: `training.stages.head.epochs=5`. Values are TOML; what is not TOML is taken as plain text.
+
+    Raises:
+        ConfigError: An override has no `=`, or its key does not lead to a setting.
+    """
+    for override in overrides:
+        key, separator, text = override.partition("=")
+        if not separator:
+            raise ConfigError(f"{override!r} is not an override; write key=value, for example training.epochs=5")
+        path = _qualify(key.strip())
+        value = _parse_value(text.strip())
+        if path[:2] == ["training", "stages"] and len(path) > 2:
+            _override_stages(raw, path, value)
+        elif path[0] == "training" and path[-1] in STAGE_DEFAULTS:
+            _override_stage_default(raw, path[-1], value)
+        else:
+            _set(raw, path, value)
+
+
+def _parse_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _qualify(key: str) -> list[str]:
+    """Split a dotted key and add the section where the user left it out."""
+    path = key.split(".")
+    if path[0] in Settings.model_fields:
+        return path
+    if len(path) == 1:
+        homes = [section for section, names in _names_by_section().items() if key in names]
+        if len(homes) == 1:
+            return [homes[0], key]
+    full_names = [f"{section}.{name}" for section, names in _names_by_section().items() for name in names]
+    close = get_close_matches(key, full_names, 3) or [
+        name for name in full_names if get_close_matches(path[-1], [name.split(".")[1]])
+    ]
+    hint = (
+        f"did you mean {' or '.join(close[:3])}?" if close else f"the sections are {', '.join(Settings.model_fields)}"
+    )
+    raise ConfigError(f"unknown setting {key!r}: {hint}")
+
+
+def _names_by_section() -> dict[str, set[str]]:
+    names: dict[str, set[str]] = {}
+    for section, field in Settings.model_fields.items():
+        model = field.annotation
+        names[section] = set(getattr(model, "model_fields", ()))
+    names["training"] |= STAGE_DEFAULTS
+    del names["recipe"]
+    return names
+
+
+def _override_stages(raw: RawTable, path: list[str], value: Any) -> None:
+    """Set one field of the stages that `path` selects."""
+    stages = raw.setdefault("training", {}).setdefault("stages", [{}])
+    names = [stage.get("name", StageSettings().name) for stage in stages]
+    selector = path[2]
+    if selector == "*":
+        chosen = list(range(len(stages)))
+    elif selector in names:
+        chosen = [names.index(selector)]
+    elif selector.isdigit() and int(selector) < len(stages):
+        chosen = [int(selector)]
+    else:
+        raise ConfigError(
+            f"no stage {selector!r} in the training plan; its stages are {', '.join(names)} (or * for all of them)"
+        )
+    for index in chosen:
+        _set(stages[index], path[3:] or ["name"], value)
+
+
+def _override_stage_default(raw: RawTable, key: str, value: Any) -> None:
+    """Set `training.key` so that it has an effect: in the one stage, or where no stage has a value of its own."""
+    training = raw.setdefault("training", {})
+    stages = training.get("stages", [])
+    own = [stage for stage in stages if key in stage]
+    if len(stages) == 1:
+        stages[0][key] = value
+    elif own and len(own) == len(stages):
+        values = ", ".join(f"{stage.get('name')}: {stage[key]}" for stage in stages)
+        raise ConfigError(
+            f"every stage of this recipe sets its own {key} ({values}); "
+            f"write training.stages.{stages[-1].get('name')}.{key}={value}, or training.stages.*.{key}={value} for all"
+        )
+    else:
+        training[key] = value
+
+
+def _set(table: RawTable, path: list[str], value: Any) -> None:
+    for name in path[:-1]:
+        table = table.setdefault(name, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"{'.'.join(path)} leads nowhere: {name} is a value, not a section")
+    table[path[-1]] = value

@@ -1,0 +1,158 @@
+"""The typed settings of a run; every field says what it means."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+
+AugmentPolicy = str | tuple[dict[str, Any], ...]
+
+
+class Section(BaseModel):
+    """A part of the settings: frozen, and strict about names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RecipeSettings(Section):
+    """What a recipe is for; read by people only."""
+
+    name: str = "custom"
+    purpose: str = ""
+    time: str = ""
+    expected: str = ""
+
+
+class DataSettings(Section):
+    """Where labels come from, how pictures are split, read and fitted."""
+
+    image_column: str | None = Field(None, description="CSV column with the file names or ids; guessed when absent")
+    label_column: str | None = Field(None, description="CSV column with the labels; guessed when absent")
+    image_root: Path | None = Field(None, description="folder that file names in a CSV are relative to")
+    image_suffix: str | None = Field(None, description="extension to add to ids, such as '.jpg'")
+    split_column: str | None = Field(None, description="CSV column with train, validation or test")
+    group_column: str | None = Field(None, description="CSV column; rows of one group stay on one side of the split")
+    split: tuple[Fraction, Fraction, Fraction] = Field(
+        (0.7, 0.15, 0.15), description="fractions for train, validation and test where the data are not split yet"
+    )
+    split_file: Path | None = Field(None, description="a split.csv of an earlier run, to use again")
+    image_size: Annotated[int, Field(ge=8, le=4096)] | Literal["auto"] = Field(
+        "auto", description="side of the square that the network sees, in pixels"
+    )
+    fit: Literal["crop", "pad", "squash"] = Field("squash", description="how a picture is made square")
+    verify: Literal["header", "full"] = Field("header", description="what is decoded of every file before training")
+    on_bad: Literal["error", "skip"] = Field("error", description="stop at files that cannot be used, or drop them")
+    max_pixels: Count = Field(100_000_000, description="a picture with more pixels is refused unread")
+    workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field("auto", description="loader processes")
+
+    @model_validator(mode="after")
+    def _check_fractions(self) -> Self:
+        if abs(sum(self.split) - 1) > 1e-6 or self.split[0] == 0:
+            raise ValueError("the fractions for train, validation and test must add up to 1, with train above 0")
+        return self
+
+
+class ModelSettings(Section):
+    """The network: backbone, its weights, and the head."""
+
+    backbone: str = Field("resnet50", description="resnet18 ... resnet152, resnet18-half, or timm:NAME")
+    weights: str = Field("imagenet", description="'imagenet', 'none', or a path to .safetensors or .pth")
+    stem: Literal["auto", "imagenet", "small"] = Field("auto", description="'small' suits pictures of 32 to 64 pixels")
+    head: Literal["linear", "mlp"] = "linear"
+    hidden_features: tuple[Count, ...] = Field((512,), description="widths of the hidden layers of the mlp head")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="before a linear head, inside an mlp head")
+    stochastic_depth: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="drop rate of the deepest block")
+    zero_init_residual: bool = Field(True, description="start each residual branch at zero (from scratch only)")
+
+
+class StageSettings(Section):
+    """One phase of the training plan; any of these except name and train may be given once for all in [training]."""
+
+    name: str = "all"
+    train: Literal["all"] | tuple[str, ...] = Field("all", description="parts that learn: stem, layer1 ... head")
+    epochs: Count = 10
+    optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
+    learning_rate: Positive = 1e-3
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="rate of each block = this times the rate of the block above it"
+    )
+    weight_decay: NotNegative = Field(0.0, description="not applied to norms and biases")
+    momentum: Fraction = Field(0.9, description="for sgd")
+    schedule: Literal["constant", "step", "cosine", "one-cycle", "plateau"] = "constant"
+    warmup_epochs: NotNegative = Field(0.0, description="linear rise at the start (not for one-cycle)")
+    step_epochs: Count = Field(5, description="for step: epochs between two drops")
+    gamma: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="for step and plateau: factor of a drop")
+    plateau_patience: Annotated[int, Field(ge=0)] = Field(2, description="epochs without a better validation loss")
+    patience: Annotated[int, Field(ge=0)] = Field(0, description="early stopping after so many epochs; 0 = never")
+    frozen_batchnorm: bool = Field(False, description="keep all BatchNorm statistics as they are (small batches)")
+    augment: AugmentPolicy = Field("light", description="none, flip-rotate, light, standard or a list of transforms")
+
+
+STAGE_DEFAULTS = frozenset(StageSettings.model_fields) - {"name", "train"}
+
+
+class TrainingSettings(Section):
+    """How the network learns."""
+
+    batch_size: Count = Field(32, description="pictures a forward pass")
+    accumulation_steps: Count = Field(1, description="forward passes an optimizer step")
+    monitor: Literal["validation_accuracy", "validation_loss"] = Field(
+        "validation_accuracy", description="what the best epoch is chosen by; ties of accuracy go to the lower loss"
+    )
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    mixup: NotNegative = Field(0.0, description="alpha of mixup; 0 = off")
+    cutmix: NotNegative = Field(0.0, description="alpha of cutmix; 0 = off; with mixup too, a batch takes one of them")
+    balance: Literal["none", "weights", "sampler"] = Field("none", description="what is done about unequal classes")
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="average of weights; 0 = off")
+    clip_norm: NotNegative = Field(0.0, description="largest gradient norm; 0 = off")
+    tensorboard: bool = Field(False, description="also write TensorBoard events (needs discern[tensorboard])")
+    stages: tuple[StageSettings, ...] = (StageSettings(),)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hand_defaults_to_stages(cls, raw: Any) -> Any:
+        """Move stage settings that stand in [training] into each stage that does not set its own."""
+        if not isinstance(raw, dict):
+            return raw
+        shared = {key: raw[key] for key in raw if key in STAGE_DEFAULTS}
+        own = {key: raw[key] for key in raw if key not in STAGE_DEFAULTS}
+        stages = own.get("stages") or [{}]
+        if all(isinstance(stage, dict) for stage in stages):
+            own["stages"] = [{**shared, **stage} for stage in stages]
+        return own
+
+
+class RunSettings(Section):
+    """The machine and the dice."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps")
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    threads: Count | Literal["auto"] = "auto"
+    determinism: bool = Field(False, description="only deterministic algorithms: the same run gives the same bits")
+
+
+class Settings(Section):
+    """All settings of a run."""
+
+    recipe: RecipeSettings = RecipeSettings()
+    data: DataSettings = DataSettings()
+    model: ModelSettings = ModelSettings()
+    training: TrainingSettings = TrainingSettings()
+    run: RunSettings = RunSettings()
+
+    @model_validator(mode="after")
+    def _check_stage_names(self) -> Self:
+        names = [stage.name for stage in self.training.stages]
+        if len(set(names)) < len(names):
+            raise ValueError(f"the stages of the training plan need different names; these are {', '.join(names)}")
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values as TOML and JSON know them; settings that are absent are left out."""
+        return self.model_dump(mode="json", exclude_none=True)

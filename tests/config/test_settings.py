@@ -1,0 +1,138 @@
+import pytest
+
+from discern.config.describe import describe_settings
+from discern.config.load import load_settings, read_settings, save_settings
+from discern.config.settings import Settings, StageSettings
+from discern.errors import ConfigError
+from discern.recipes import list_recipe_names
+
+
+@pytest.mark.parametrize("name", list_recipe_names())
+def test_every_recipe_is_valid_says_what_it_is_for_and_survives_a_round_trip(name, tmp_path):
+    settings = load_settings(name)
+    assert settings.recipe.name == name
+    assert settings.recipe.purpose
+    assert settings.recipe.time
+    assert settings.recipe.expected
+    save_settings(settings, tmp_path / "config.toml")
+    assert read_settings(tmp_path / "config.toml") == settings
+
+
+def test_the_reference_recipes_do_exactly_what_they_promise():
+    airplanes = load_settings("airplanes")
+    assert (airplanes.model.backbone, airplanes.data.image_size) == ("resnet50", 512)
+    (stage,) = airplanes.training.stages
+    assert (stage.optimizer, stage.learning_rate, stage.schedule) == ("adam", 0.001, "plateau")
+    transfer = load_settings("transfer")
+    (stage,) = transfer.training.stages
+    assert (stage.train, stage.optimizer, stage.epochs, stage.augment) == (("head",), "adam", 15, "flip-rotate")
+    assert transfer.data.image_size == 224
+    assert [stage.train for stage in load_settings("transfer-finetune").training.stages] == [("head",), "all"]
+    mlp = load_settings("mlp-head")
+    (stage,) = mlp.training.stages
+    assert (mlp.model.head, mlp.model.hidden_features, mlp.model.dropout) == ("mlp", (512,), 0.5)
+    assert (stage.schedule, stage.step_epochs, stage.gamma) == ("step", 5, 0.1)
+    assert stage.weight_decay > 0
+
+
+def test_the_ladder_adds_one_technique_a_rung():
+    v1, v2, v3, v4 = (load_settings(name) for name in ("v1", "v2", "v3", "v4"))
+    assert [stage.train for stage in v1.training.stages] == [("head",)]
+    head, everything = v2.training.stages
+    assert everything.train == "all"
+    assert everything.learning_rate < head.learning_rate
+    assert {stage.augment for stage in v1.training.stages + v2.training.stages} == {"none"}
+    assert {stage.augment for stage in v3.training.stages} == {"light"}
+    assert v3.model.dropout == 0
+    assert all(stage.patience == 0 for stage in v3.training.stages)
+    assert v4.model.dropout > 0
+    assert all(stage.patience > 0 for stage in v4.training.stages)
+
+
+def test_overrides_reach_sections_stages_by_name_number_and_star():
+    settings = load_settings(
+        "auto",
+        [
+            "model.backbone=timm:mobilenetv2_100",
+            "seed=7",
+            "training.stages.head.epochs=2",
+            "training.stages.1.epochs=3",
+            "training.stages.*.augment=none",
+        ],
+    )
+    assert settings.model.backbone == "timm:mobilenetv2_100"
+    assert settings.run.seed == 7
+    assert [stage.epochs for stage in settings.training.stages] == [2, 3]
+    assert {stage.augment for stage in settings.training.stages} == {"none"}
+
+
+def test_a_setting_of_training_reaches_the_stages_that_do_not_set_their_own():
+    settings = load_settings("transfer-finetune", ["training.learning_rate=0.5"])
+    assert [stage.learning_rate for stage in settings.training.stages] == [0.5, 1e-4]
+    assert load_settings("transfer", ["epochs=3"]).training.stages[0].epochs == 3
+
+
+def test_numbers_may_be_written_as_scientific_notation_and_lists_as_toml():
+    settings = load_settings("table", ["learning_rate=1e-3", "data.split=[0.5, 0.25, 0.25]", "head=mlp"])
+    assert settings.training.stages[0].learning_rate == 0.001
+    assert settings.data.split == (0.5, 0.25, 0.25)
+    assert settings.model.head == "mlp"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["model.bakcbone=resnet18"], r"unknown setting model\.bakcbone; did you mean model\.backbone\?"),
+        (["modle.backbone=resnet18"], r"unknown setting 'modle\.backbone': did you mean model\.backbone"),
+        (["training.stages.head.epoch=3"], r"did you mean training\.stages\.0\.epochs"),
+        (["training.stages.heads.epochs=3"], r"no stage 'heads' .* its stages are head, all"),
+        (["epochs=3"], r"every stage of this recipe sets its own epochs .*training\.stages\.\*\.epochs=3"),
+        (["model.backbone"], r"is not an override; write key=value"),
+        (["training.batch_size=0"], r"training\.batch_size: .*greater than or equal to 1"),
+        (["data.split=[0.5, 0.1, 0.1]"], r"fractions for train, validation and test must add up to 1"),
+        (["model.backbone.depth=3"], r"model\.backbone\.depth leads nowhere"),
+    ],
+)
+def test_a_wrong_override_is_told_with_what_to_write_instead(overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        load_settings("auto", overrides)
+
+
+def test_all_wrong_settings_are_told_at_once():
+    with pytest.raises(ConfigError, match=r"batch_size.*seed"):
+        load_settings("auto", ["training.batch_size=0", "run.seed=-1"])
+
+
+def test_an_unknown_recipe_is_told_with_the_nearest_and_all():
+    with pytest.raises(ConfigError, match=r"did you mean transfer.*there are auto"):
+        load_settings("trnsfer")
+    with pytest.raises(ConfigError, match=r"mine\.toml cannot be read"):
+        load_settings("mine.toml")
+
+
+def test_a_recipe_file_of_ones_own_may_extend_another(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('extends = "transfer"\n[training]\nbatch_size = 4\n')
+    settings = load_settings(path)
+    assert settings.training.batch_size == 4
+    assert settings.training.stages == load_settings("transfer").training.stages
+
+
+def test_a_recipe_file_that_is_no_toml_is_named(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("epochs: 3")
+    with pytest.raises(ConfigError, match=r"mine\.toml is not valid TOML"):
+        load_settings(path)
+
+
+def test_stages_need_different_names():
+    with pytest.raises(ConfigError, match="need different names; these are all, all"):
+        load_settings("auto", ["training.stages=[{}, {}]"])
+
+
+def test_every_setting_is_described():
+    text = "\n".join(describe_settings())
+    for section in ("data", "model", "training", "run"):
+        for name in getattr(Settings(), section).model_dump():
+            assert name in text
+    assert all(f"  {name}" in text for name in StageSettings.model_fields)
