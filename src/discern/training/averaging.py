@@ -1,0 +1,40 @@
+"""Exponential moving average of the weights."""
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
+
+class WeightAverage:
+    """A second network whose weights follow the trained one slowly and smoothly.
+
+    Source: Polyak & Juditsky (1992); the decay warms up as min(decay, (1 + n) / (10 + n)) after n updates, so that a
+    short training is averaged over its later part and not over its start.
+    """
+
+    def __init__(self, classifier: nn.Module, decay: float) -> None:
+        def follow(averages: Tensors, weights: Tensors, updates: Tensor | int) -> None:
+            n = int(updates)
+            torch._foreach_lerp_(list(averages), list(weights), 1 - min(decay, (1 + n) / (10 + n)))
+
+        self._averaged = AveragedModel(classifier, multi_avg_fn=follow)
+
+    @property
+    def classifier(self) -> nn.Module:
+        """The averaged network."""
+        module: nn.Module = self._averaged.module
+        return module
+
+    def update(self, classifier: nn.Module) -> None:
+        """Take one step towards the weights of `classifier`; its BatchNorm statistics are taken over."""
+        self._averaged.update_parameters(classifier)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the averaged weights, buffers and the number of updates."""
+        return self._averaged.state_dict()
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Restore what `state_dict` returned."""
+        self._averaged.load_state_dict(state)

@@ -1,0 +1,50 @@
+"""What is known of every epoch, as data."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import pandas as pd
+
+from discern.files import write_atomically
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """One row of history.csv; averages over pictures, fractions, not a number where there is no validation split.
+
+    `epoch` counts from 1 over all stages; `learning_rate` is that of the epoch's last step in the topmost part;
+    `seconds` is the whole epoch with validation; `images_per_second` is training alone.
+    """
+
+    stage: str
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    learning_rate: float
+    seconds: float
+    images_per_second: float
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether the epoch was validated."""
+        return not math.isnan(self.validation_loss)
+
+    def score(self, monitor: str) -> tuple[float, ...]:
+        """Return what the best epoch is chosen by; greater is better, and equal accuracies go to the lower loss."""
+        if monitor == "validation_loss":
+            return (-self.validation_loss,)
+        return self.validation_accuracy, -self.validation_loss
+
+
+def build_history(rows: Sequence[EpochRow]) -> pd.DataFrame:
+    """Return the rows as a table with the columns of history.csv."""
+    return pd.DataFrame([asdict(row) for row in rows], columns=[field.name for field in fields(EpochRow)])
+
+
+def save_history(rows: Sequence[EpochRow], path: Path) -> None:
+    """Write history.csv."""
+    write_atomically(path, build_history(rows).to_csv(index=False, float_format="%.6g"))

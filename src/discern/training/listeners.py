@@ -1,0 +1,144 @@
+"""Those who are told how training goes: people, files and trackers."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from discern.config.settings import StageSettings
+from discern.loop import StepResult
+from discern.training.history import EpochRow, save_history
+
+if TYPE_CHECKING:
+    pass
+
+logger = logging.getLogger("discern")
+
+
+class Listener:
+    """Is told what happens; every method may be left as it is."""
+
+    def on_stage_start(self, stage: StageSettings, epochs_done: int) -> None:
+        """A stage begins or goes on after `epochs_done` of its epochs."""
+
+    def on_epoch_start(self, stage: StageSettings, epoch: int, batches: int) -> None:
+        """Epoch `epoch` of the stage, counted from 1, begins and will have so many batches."""
+
+    def on_batch(self, result: StepResult) -> None:
+        """A training batch is done."""
+
+    def on_epoch_end(self, rows: Sequence[EpochRow], *, is_best: bool) -> None:
+        """An epoch is done; `rows` are all epochs so far, the last one new."""
+
+    def on_end(self) -> None:
+        """Training is over, whether complete or interrupted."""
+
+
+class HistoryFile(Listener):
+    """Keeps history.csv up to date."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_epoch_end(self, rows: Sequence[EpochRow], *, is_best: bool) -> None:  # noqa: ARG002
+        """Write all rows, so that the file never disagrees with the state."""
+        save_history(rows, self.path)
+
+
+class LogLines(Listener):
+    """One line in the log for every stage and epoch."""
+
+    def on_stage_start(self, stage: StageSettings, epochs_done: int) -> None:
+        """Name the stage and what learns in it."""
+        parts = "all layers" if stage.train == "all" else ", ".join(stage.train)
+        going_on = f", going on after epoch {epochs_done}" if epochs_done else ""
+        logger.info(
+            "stage %s: %s learn%s for up to %d epochs, %s at %.2g, %s schedule%s",
+            stage.name,
+            parts,
+            "" if stage.train == "all" or len(stage.train) > 1 else "s",
+            stage.epochs,
+            stage.optimizer,
+            stage.learning_rate,
+            stage.schedule,
+            going_on,
+        )
+
+    def on_epoch_end(self, rows: Sequence[EpochRow], *, is_best: bool) -> None:
+        """Write losses, accuracies, rate and speed."""
+        row = rows[-1]
+        validation = (
+            f"validation loss {row.validation_loss:.4f} accuracy {row.validation_accuracy:.1%}"
+            if row.has_validation
+            else "no validation split"
+        )
+        logger.info(
+            "%s epoch %d: train loss %.4f accuracy %.1f%%, %s%s; rate %.2e, %.1f s, %.0f images/s",
+            row.stage,
+            row.epoch,
+            row.train_loss,
+            100 * row.train_accuracy,
+            validation,
+            " (best)" if is_best and row.has_validation else "",
+            row.learning_rate,
+            row.seconds,
+            row.images_per_second,
+        )
+
+
+class OverfittingWatch(Listener):
+    """Says once a stage when the gap between training and validation opens.
+
+    The rule: over the last three epochs of a stage the validation loss rose while the training loss fell, and training
+    accuracy is at least `gap` above validation accuracy.
+    """
+
+    def __init__(self, gap: float = 0.05) -> None:
+        self.gap = gap
+        self._named: set[str] = set()
+
+    def on_epoch_end(self, rows: Sequence[EpochRow], *, is_best: bool) -> None:  # noqa: ARG002
+        """Compare the last three epochs of the stage."""
+        last = [row for row in rows if row.stage == rows[-1].stage][-3:]
+        if len(last) < 3 or not last[-1].has_validation or last[-1].stage in self._named:
+            return
+        validation_rises = last[0].validation_loss < last[1].validation_loss < last[2].validation_loss
+        training_falls = last[0].train_loss > last[1].train_loss > last[2].train_loss
+        gap = last[-1].train_accuracy - last[-1].validation_accuracy
+        if validation_rises and training_falls and gap >= self.gap:
+            self._named.add(last[-1].stage)
+            logger.warning(
+                "overfitting since epoch %d: training accuracy is %.1f points above validation, whose loss has risen "
+                "from %.4f to %.4f. Augmentation, dropout, weight decay, patience or fewer trained layers help",
+                last[1].epoch,
+                100 * gap,
+                last[0].validation_loss,
+                last[2].validation_loss,
+            )
+
+
+class TensorBoard(Listener):
+    """Writes the history as TensorBoard events."""
+
+    def __init__(self, folder: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter  # an extra: only who asks for it needs it
+
+        self._writer: SummaryWriter = SummaryWriter(str(folder))
+
+    def on_epoch_end(self, rows: Sequence[EpochRow], *, is_best: bool) -> None:  # noqa: ARG002
+        """Add one point to each curve."""
+        row = rows[-1]
+        curves = {
+            "loss/train": row.train_loss,
+            "accuracy/train": row.train_accuracy,
+            "loss/validation": row.validation_loss,
+            "accuracy/validation": row.validation_accuracy,
+            "learning_rate": row.learning_rate,
+            "images_per_second": row.images_per_second,
+        }
+        for name, value in curves.items():
+            self._writer.add_scalar(name, value, row.epoch)
+
+    def on_end(self) -> None:
+        """Close the event file."""
+        self._writer.close()

@@ -1,0 +1,51 @@
+"""Optimizers with rates that fall towards the stem and weight decay where it belongs."""
+
+from collections import defaultdict
+from typing import Any
+
+import torch
+from torch import nn
+
+from discern.config.settings import StageSettings
+from discern.models.classifier import Classifier
+
+
+def build_optimizer(classifier: Classifier, stage: StageSettings) -> torch.optim.Optimizer:
+    """Return the optimizer of a stage over the parameters that learn.
+
+    A parameter d blocks below the topmost has the rate `learning_rate * layer_decay ** d`. Norms and biases (all
+    parameters with one dimension) get no weight decay.
+
+    Source: layer-wise rates after Howard & Ruder, "Universal Language Model Fine-tuning" (2018), section 3.1.
+    """
+    depths = classifier.parameter_depths()
+    top = max(depths.values())
+    members: dict[tuple[int, bool], list[nn.Parameter]] = defaultdict(list)
+    for name, parameter in classifier.named_parameters():
+        if parameter.requires_grad:
+            members[top - depths[name], parameter.ndim > 1].append(parameter)
+    groups: list[dict[str, Any]] = [
+        {
+            "params": parameters,
+            # As a plain key of the group it is saved and loaded with the optimizer.
+            "base_rate": stage.learning_rate * stage.layer_decay**below,
+            "weight_decay": stage.weight_decay if decays else 0.0,
+        }
+        for (below, decays), parameters in sorted(members.items(), key=lambda item: item[0])
+    ]
+    if stage.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=stage.learning_rate, momentum=stage.momentum)
+    if stage.optimizer == "adam":
+        return torch.optim.Adam(groups, lr=stage.learning_rate)
+    return torch.optim.AdamW(groups, lr=stage.learning_rate)
+
+
+def set_rate_factor(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    """Set the rate of every group to its base rate times `factor`."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["base_rate"] * factor
+
+
+def get_learning_rate(optimizer: torch.optim.Optimizer) -> float:
+    """Return the highest rate among the groups: that of the topmost part that learns."""
+    return float(max(group["lr"] for group in optimizer.param_groups))

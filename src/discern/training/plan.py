@@ -1,0 +1,58 @@
+"""The training plan: one stage after the other, each with what learns and how its rate moves."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from discern.config.settings import StageSettings
+from discern.errors import ConfigError
+from discern.training.schedules import compute_rate_factor
+
+
+class RatePoint(NamedTuple):
+    """The learning rate of the head (or of the topmost part that learns) at a moment of the plan."""
+
+    stage: str
+    epoch: float
+    learning_rate: float
+
+
+def simulate_schedule(stages: Sequence[StageSettings], steps_per_epoch: int) -> list[RatePoint]:
+    """Return the learning rate at every step of a plan, without training; plateau drops cannot be foreseen."""
+    points = []
+    epochs_before = 0
+    for stage in stages:
+        for step in range(stage.epochs * steps_per_epoch):
+            epoch = step / steps_per_epoch
+            rate = stage.learning_rate * compute_stage_factor(stage, epoch)
+            points.append(RatePoint(stage.name, epochs_before + epoch, rate))
+        epochs_before += stage.epochs
+    return points
+
+
+def compute_stage_factor(stage: StageSettings, epoch: float) -> float:
+    """Return the factor on the stage's learning rate at `epoch` of the stage."""
+    return compute_rate_factor(
+        stage.schedule,
+        epoch,
+        epochs=stage.epochs,
+        warmup_epochs=stage.warmup_epochs,
+        step_epochs=stage.step_epochs,
+        gamma=stage.gamma,
+    )
+
+
+def check_plan(stages: Sequence[StageSettings], part_names: Sequence[str]) -> None:
+    """Raise for a plan that asks for parts that the network does not have.
+
+    Raises:
+        ConfigError: All unknown parts, with those that exist.
+    """
+    unknown = [
+        f"stage {stage.name} trains {part!r}"
+        for stage in stages
+        if stage.train != "all"
+        for part in stage.train
+        if part not in part_names
+    ]
+    if unknown:
+        raise ConfigError(f"{'; '.join(unknown)}; the parts of this network are {', '.join(part_names)} (or all)")

@@ -1,0 +1,46 @@
+"""Which epoch is the best, and when a stage has nothing more to give."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from discern.training.history import EpochRow
+
+
+@dataclass
+class EarlyStopping:
+    """Ends a stage when `patience` epochs in a row brought nothing better than its best one; 0 never ends it."""
+
+    patience: int
+    monitor: str
+    best: tuple[float, ...] | None = None
+    waited: int = 0
+
+    def observe(self, row: EpochRow) -> bool:
+        """Take in an epoch; return whether the stage should end."""
+        if not row.has_validation:
+            return False
+        score = row.score(self.monitor)
+        if self.best is None or score > self.best:
+            self.best, self.waited = score, 0
+        else:
+            self.waited += 1
+        return 0 < self.patience <= self.waited
+
+
+@dataclass
+class BestModel:
+    """The weights of the best epoch so far; without a validation split, of the last one."""
+
+    monitor: str
+    row: EpochRow | None = None
+    weights: dict[str, Tensor] | None = None
+
+    def observe(self, row: EpochRow, classifier: nn.Module) -> bool:
+        """Keep a copy of the weights on the CPU if this epoch is the best; return whether it is."""
+        known = self.row
+        if known is not None and row.has_validation and row.score(self.monitor) <= known.score(self.monitor):
+            return False
+        self.row = row
+        self.weights = {name: tensor.detach().cpu().clone() for name, tensor in classifier.state_dict().items()}
+        return True

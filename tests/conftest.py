@@ -1,0 +1,43 @@
+"""What tests of several rooms share: drawn pictures, a trained run, and the place of real pictures."""
+
+from pathlib import Path
+
+import pytest
+
+from pictures import QUICK, draw_photos
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of three classes with twelve pictures each; tests must not change it."""
+    return draw_photos(tmp_path_factory.mktemp("photos"))
+
+
+@pytest.fixture(scope="session")
+def trained_run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A complete run on `photos`; tests must not change it."""
+    from discern.workflows.train import train
+
+    out = tmp_path_factory.mktemp("runs") / "trained"
+    train(photos, out=out, recipe="table", overrides=[*QUICK, "training.stages.*.epochs=8", "learning_rate=2e-3"])
+    return out
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real pictures beside the checkout."""
+    folder = SHARED / "data"
+    if not folder.is_dir():
+        pytest.skip(f"needs the real pictures in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mobilenet_weights() -> Path:
+    """Real ImageNet weights for timm's mobilenetv2_100."""
+    path = SHARED / "weights" / "mobilenetv2_100_in1k_stockpad.safetensors"
+    if not path.is_file():
+        pytest.skip(f"needs the real weights in {path}")
+    return path

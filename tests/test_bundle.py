@@ -1,0 +1,86 @@
+import json
+import shutil
+
+import pytest
+import torch
+
+from discern.bundle import load_bundle, save_bundle
+from discern.errors import BundleError
+
+
+@pytest.fixture
+def bundle_folder(trained_run, tmp_path):
+    return shutil.copytree(trained_run / "bundle", tmp_path / "bundle")
+
+
+def change(folder, **values):
+    path = folder / "bundle.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def test_a_bundle_says_all_that_downstream_code_needs(trained_run):
+    facts = json.loads((trained_run / "bundle" / "bundle.json").read_text())
+    assert facts["class_names"] == ["blue", "green", "red"]
+    assert facts["preprocess"]["image_size"] == 32
+    assert facts["scores"]["test"]["accuracy"]["value"] >= 0
+    assert facts["settings"]["recipe"]["name"] == "table"
+    assert facts["environment"]["data"]["fingerprint"]
+    assert facts["environment"]["packages"]["torch"] == torch.__version__.split("+")[0]
+
+
+def test_a_bundle_survives_a_round_trip(bundle_folder, tmp_path):
+    bundle = load_bundle(bundle_folder)
+    save_bundle(bundle, tmp_path / "copy")
+    copy = load_bundle(tmp_path / "copy")
+    assert copy.class_names == bundle.class_names
+    assert copy.preprocess == bundle.preprocess
+    images = torch.rand(2, 3, 32, 32)
+    assert torch.equal(copy.classifier(images), bundle.classifier(images))
+    assert not copy.classifier.training
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"format": "something else"}, "is not the description of a discern bundle"),
+        ({"format_version": 99}, "has format version 99; this version of discern reads 1. It was written by discern"),
+        ({"class_names": ["one"]}, "no list of two or more different class names"),
+        ({"class_names": ["a", "b", "a"]}, "no list of two or more different class names"),
+        ({"architecture": {"backbone": "resnet18", "wings": 2}}, "does not understand: wings"),
+        ({"decode": {"orientation": "ignored", "max_pixels": 5}}, "other rules for decoding pictures"),
+        ({"architecture": {"backbone": "resnet18", "stem": "imagenet"}}, "does not fit the architecture"),
+    ],
+)
+def test_what_is_not_understood_is_refused_by_name(bundle_folder, values, message):
+    change(bundle_folder, **values)
+    with pytest.raises(BundleError, match=message):
+        load_bundle(bundle_folder)
+
+
+def test_unknown_preprocessing_is_refused(bundle_folder):
+    preprocess = json.loads((bundle_folder / "bundle.json").read_text())["preprocess"]
+    change(bundle_folder, preprocess={**preprocess, "sharpen": 2})
+    with pytest.raises(BundleError, match="sharpen"):
+        load_bundle(bundle_folder)
+
+
+def test_missing_parts_and_damage_are_told(bundle_folder):
+    weights = bundle_folder / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(BundleError, match="is damaged: its checksum is not the one"):
+        load_bundle(bundle_folder)
+    weights.unlink()
+    with pytest.raises(BundleError, match="is missing: the bundle has no weights"):
+        load_bundle(bundle_folder)
+    (bundle_folder / "bundle.json").write_text("{")
+    with pytest.raises(BundleError, match="is damaged"):
+        load_bundle(bundle_folder)
+
+
+def test_no_pickle_is_in_a_run_folder(trained_run):
+    for path in trained_run.rglob("*"):
+        if path.is_file():
+            start = path.read_bytes()[:4]
+            assert not start.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")), path

@@ -1,0 +1,183 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from discern.config.load import load_settings
+from discern.data.preprocess import Preprocess
+from discern.data.sources import load_table
+from discern.data.split import split_table
+from discern.errors import RunFolderError, TrainingError
+from discern.models.build import build_classifier
+from discern.runtime import resolve_runtime, seed_everything
+from discern.training.batches import TrainingData
+from discern.training.fit import Fit
+from discern.training.listeners import Listener
+from discern.training.state import STATE_FILE, load_state
+
+QUICK = ["model.backbone=resnet18-half", "model.weights=none", "training.batch_size=8", "head=mlp", "dropout=0.3"]
+EVERYTHING = [
+    *QUICK,
+    "training.ema_decay=0.9",
+    "training.mixup=0.2",
+    "training.cutmix=1.0",
+    "training.clip_norm=1.0",
+    "training.accumulation_steps=2",
+    "training.balance=sampler",
+    "training.stages.*.schedule=plateau",
+    "training.stages.*.patience=4",
+    "training.stages.*.warmup_epochs=0.5",
+    "training.stages.*.epochs=3",
+    "model.stochastic_depth=0.2",
+]
+
+
+class StopAfter(Listener):
+    """Interrupts like a person at the keyboard, in the middle of an epoch."""
+
+    def __init__(self, epochs: int, batches: int) -> None:
+        self.left = epochs
+        self.batches = batches
+
+    def on_epoch_start(self, stage, epoch, batches):
+        self.left -= 1
+
+    def on_batch(self, result):
+        if self.left < 0:
+            self.batches -= 1
+            if self.batches < 0:
+                raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def table(photos):
+    return split_table(load_table(photos), fractions=(0.6, 0.4, 0.0), seed=0)[0]
+
+
+def build_fit(table, recipe, overrides, state_folder: Path | None = None, listeners=(), workers=0):
+    settings = load_settings(recipe, overrides)
+    runtime = resolve_runtime(device="cpu", threads=1, determinism=True)
+    seed_everything(settings.run.seed)
+    classifier = build_classifier(settings.model, len(table.class_names))
+    runtime.place(classifier)
+    data = TrainingData(
+        train=table.select("train"),
+        validation=table.select("validation"),
+        preprocess=Preprocess(32, "squash", classifier.backbone.mean, classifier.backbone.std),
+        batch_size=settings.training.batch_size,
+        seed=settings.run.seed,
+        workers=workers,
+        max_pixels=10**6,
+        class_balanced=settings.training.balance == "sampler",
+    )
+    return Fit(classifier, settings.training, data, runtime, state_folder=state_folder, listeners=listeners)
+
+
+def without_time(rows):
+    return [(row.stage, row.epoch, row.train_loss, row.validation_loss, row.learning_rate) for row in rows]
+
+
+@pytest.fixture(autouse=True)
+def _leave_determinism_off():
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("epochs_before", [0, 2, 3, 5])
+def test_a_resumed_training_equals_the_uninterrupted_one_bit_for_bit(table, tmp_path, epochs_before):
+    """In the first epoch, in the middle of a stage, at the border of two, and in the last epoch."""
+    overrides = ["training.stages.head.epochs=3", *EVERYTHING]
+    whole = build_fit(table, "transfer-finetune", overrides)
+    expected = whole.run()
+    interrupted = build_fit(table, "transfer-finetune", overrides, tmp_path, [StopAfter(epochs_before, batches=1)])
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.run()
+    torch.rand(7)  # the process that goes on is another one, with other dice
+    np.random.rand(3)
+    resumed = build_fit(table, "transfer-finetune", overrides, tmp_path)
+    result = resumed.run(load_state(tmp_path) if epochs_before else None)
+    assert without_time(result.rows) == without_time(expected.rows)
+    assert result.best.epoch == expected.best.epoch
+    for (name, ours), theirs in zip(
+        resumed.classifier.state_dict().items(), whole.classifier.state_dict().values(), strict=True
+    ):
+        assert torch.equal(ours, theirs), name
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_every_optimizer_survives_the_state_bit_for_bit(table, tmp_path, optimizer):
+    overrides = [*QUICK, f"optimizer={optimizer}", "training.stages.*.epochs=2", "schedule=one-cycle"]
+    expected = build_fit(table, "table", overrides).run()
+    interrupted = build_fit(table, "table", overrides, tmp_path, [StopAfter(1, batches=0)])
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.run()
+    result = build_fit(table, "table", overrides).run(load_state(tmp_path))
+    assert without_time(result.rows) == without_time(expected.rows)
+
+
+def test_frozen_is_bit_equal_and_the_rest_moves(table):
+    fit = build_fit(table, "transfer", [*QUICK, "training.stages.*.epochs=2"])
+    before = {name: tensor.clone() for name, tensor in fit.classifier.state_dict().items()}
+    fit.run()
+    for name, tensor in fit.classifier.state_dict().items():
+        if name.startswith("backbone."):
+            assert torch.equal(tensor, before[name]), name
+    assert not torch.equal(fit.classifier.state_dict()["head.layers.0.weight"], before["head.layers.0.weight"])
+
+
+def test_frozen_batchnorm_keeps_statistics_where_weights_learn(table):
+    fit = build_fit(table, "table", [*QUICK, "training.stages.*.epochs=1", "frozen_batchnorm=true"])
+    before = {name: tensor.clone() for name, tensor in fit.classifier.state_dict().items()}
+    fit.run()
+    after = fit.classifier.state_dict()
+    statistics = [name for name in before if "running" in name or "num_batches" in name]
+    assert statistics
+    assert all(torch.equal(after[name], before[name]) for name in statistics)
+    assert not torch.equal(after["backbone.network.conv1.weight"], before["backbone.network.conv1.weight"])
+
+
+def test_the_best_epochs_weights_are_what_is_left(table):
+    fit = build_fit(table, "table", [*QUICK, "training.stages.*.epochs=4", "learning_rate=3e-3"])
+    result = fit.run()
+    best = max(result.rows, key=lambda row: (row.validation_accuracy, -row.validation_loss))
+    assert result.best == best
+    for name, tensor in fit.classifier.state_dict().items():
+        assert torch.equal(tensor, fit.best.weights[name])
+
+
+def test_early_stopping_ends_a_stage(table):
+    # A rate of nearly nothing moves no prediction, so that nothing gets better.
+    overrides = [*QUICK, "training.stages.*.epochs=9", "learning_rate=1e-30", "patience=2", "frozen_batchnorm=true"]
+    assert len(build_fit(table, "table", overrides).run().rows) == 3
+
+
+def test_order_and_augmentation_do_not_depend_on_loader_processes(table):
+    overrides = [*QUICK, "training.stages.*.epochs=2", "augment=standard"]
+    alone = build_fit(table, "table", overrides, workers=0).run()
+    helped = build_fit(table, "table", overrides, workers=2).run()
+    assert without_time(alone.rows) == without_time(helped.rows)
+
+
+def test_a_diverging_training_names_its_last_good_state(table, tmp_path):
+    class Poison(Listener):
+        def on_epoch_end(self, rows, *, is_best):
+            torch.nn.init.constant_(fit.classifier.backbone.network.conv1.weight, float("nan"))
+
+    fit = build_fit(table, "table", QUICK, tmp_path, [Poison()])
+    with pytest.raises(TrainingError, match=r"the loss is nan at step 1 of epoch 2 .*last good state .* epoch 1, in"):
+        fit.run()
+
+
+def test_without_a_validation_split_the_last_epoch_is_kept(photos):
+    table = split_table(load_table(photos), fractions=(1.0, 0.0, 0.0), seed=0)[0]
+    result = build_fit(table, "table", [*QUICK, "training.stages.*.epochs=2", "patience=1"]).run()
+    assert result.best == result.rows[-1]
+    assert len(result.rows) == 2
+    assert np.isnan(result.best.validation_loss)
+
+
+def test_a_damaged_state_is_told(tmp_path):
+    (tmp_path / STATE_FILE).write_bytes(b"not a state")
+    with pytest.raises(RunFolderError, match=r"is damaged .*start anew with --overwrite"):
+        load_state(tmp_path)

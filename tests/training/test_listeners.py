@@ -1,0 +1,79 @@
+import logging
+
+import pandas as pd
+
+from discern.config.settings import StageSettings
+from discern.training.history import EpochRow, build_history
+from discern.training.listeners import HistoryFile, LogLines, OverfittingWatch, TensorBoard
+from discern.training.stopping import EarlyStopping
+
+HISTORY_COLUMNS = (
+    "stage,epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,learning_rate,seconds,images_per_second"
+)
+
+
+def build_row(epoch, *, train_loss=0.5, train_accuracy=0.8, validation_loss=0.6, validation_accuracy=0.7):
+    return EpochRow("all", epoch, train_loss, train_accuracy, validation_loss, validation_accuracy, 1e-3, 2.0, 50.0)
+
+
+def test_history_has_the_columns_that_others_rely_on(tmp_path):
+    HistoryFile(tmp_path / "history.csv").on_epoch_end([build_row(1), build_row(2)], is_best=True)
+    assert (tmp_path / "history.csv").read_text().splitlines()[0] == HISTORY_COLUMNS
+    pd.testing.assert_frame_equal(
+        pd.read_csv(tmp_path / "history.csv"), build_history([build_row(1), build_row(2)]), check_dtype=False
+    )
+
+
+def test_overfitting_is_named_once_when_the_gap_opens(caplog):
+    watch = OverfittingWatch()
+    rows = []
+    with caplog.at_level(logging.WARNING, logger="discern"):
+        for epoch, (train_loss, validation_loss) in enumerate([(0.9, 0.8), (0.6, 0.9), (0.3, 1.0), (0.2, 1.1)], 1):
+            rows.append(build_row(epoch, train_loss=train_loss, validation_loss=validation_loss, train_accuracy=0.95))
+            watch.on_epoch_end(rows, is_best=False)
+    (message,) = caplog.messages
+    assert message.startswith("overfitting since epoch 2: training accuracy is 25.0 points above validation")
+
+
+def test_a_falling_validation_loss_is_no_overfitting(caplog):
+    watch = OverfittingWatch()
+    rows = [build_row(epoch, train_loss=1 / epoch, validation_loss=1.1 / epoch) for epoch in range(1, 6)]
+    with caplog.at_level(logging.WARNING, logger="discern"):
+        for count in range(1, 6):
+            watch.on_epoch_end(rows[:count], is_best=True)
+    assert not caplog.messages
+
+
+def test_a_stage_stops_after_its_patience_and_ties_of_accuracy_go_to_the_lower_loss():
+    stopping = EarlyStopping(patience=2, monitor="validation_accuracy")
+    assert not stopping.observe(build_row(1, validation_loss=0.6))
+    assert not stopping.observe(build_row(2, validation_loss=0.5))  # as accurate, lower loss: better
+    assert not stopping.observe(build_row(3, validation_loss=0.5))
+    assert stopping.observe(build_row(4, validation_accuracy=0.6))
+
+
+def test_no_patience_and_no_validation_never_stop():
+    assert not any(EarlyStopping(0, "validation_loss").observe(build_row(epoch)) for epoch in range(9))
+    nan = float("nan")
+    rows = [build_row(epoch, validation_loss=nan, validation_accuracy=nan) for epoch in range(9)]
+    stopping = EarlyStopping(1, "validation_loss")
+    assert not any(stopping.observe(row) for row in rows)
+
+
+def test_log_lines_say_what_learns_and_how_it_goes(caplog):
+    lines = LogLines()
+    with caplog.at_level(logging.INFO, logger="discern"):
+        lines.on_stage_start(StageSettings(name="head", train=("head",), epochs=5), 2)
+        lines.on_epoch_end([build_row(3)], is_best=True)
+    stage, epoch = caplog.messages
+    assert "stage head: head learns for up to 5 epochs" in stage
+    assert "going on after epoch 2" in stage
+    assert "validation loss 0.6000 accuracy 70.0% (best)" in epoch
+
+
+def test_tensorboard_events_are_written(tmp_path):
+    listener = TensorBoard(tmp_path)
+    listener.on_epoch_end([build_row(1)], is_best=True)
+    listener.on_end()
+    (events,) = tmp_path.iterdir()
+    assert b"accuracy/validation" in events.read_bytes()
