@@ -1,0 +1,43 @@
+"""The `discern` command; nothing heavy is imported before a command runs, so that help answers at once."""
+
+import sys
+
+import typer
+
+from discern.cli.demo import demo
+from discern.cli.evaluate import evaluate
+from discern.cli.predict import predict
+from discern.cli.recipes import recipes_app
+from discern.cli.train import train
+from discern.cli.weights import weights_app
+from discern.errors import DiscernError
+
+app = typer.Typer(
+    help="Turn labelled photos into an image classifier you can trust, ship and explain.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(train)
+app.command()(predict)
+app.command()(evaluate)
+app.command()(demo)
+app.add_typer(recipes_app, name="recipes")
+app.add_typer(weights_app, name="weights")
+
+
+def main() -> None:
+    """Run the command line; an error that a user can mend is told without a traceback and exits with 2."""
+    try:
+        app()
+    except DiscernError as error:
+        _fail(str(error))
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(f"{place}{error.strerror or error}")
+
+
+def _fail(message: str) -> None:
+    print(f"discern: {message}", file=sys.stderr)
+    sys.exit(2)

@@ -1,0 +1,18 @@
+"""discern demo: all of it, offline, in about a minute."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the pictures and the runs.")] = Path("runs/demo"),
+    seed: Annotated[int, typer.Option(min=0, help="Another seed draws other pictures.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier demo in --out.")] = False,
+) -> None:
+    """Draw a small set of aircraft, train on it, evaluate and predict; no network and no data are needed."""
+    from discern.workflows.console import build_console
+    from discern.workflows.demo import run_demo
+
+    run_demo(out, seed=seed, overwrite=overwrite, console=build_console())

@@ -1,0 +1,40 @@
+"""discern evaluate: a trained classifier against labelled pictures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix, LabelColumn
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Run folder, or its bundle.")],
+    data: Annotated[str, typer.Argument(help="Labelled pictures: folder, CSV or .npz file.")],
+    out: Annotated[Path | None, typer.Option(help="Folder to write; RUN/evaluation/NAME by default.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only train, validation or test of DATA.")] = None,
+    on_bad: Annotated[str, typer.Option(help="error: stop at bad pictures; skip: leave them out.")] = "error",
+    image_column: ImageColumn = None,
+    label_column: LabelColumn = None,
+    image_root: ImageRoot = None,
+    image_suffix: ImageSuffix = None,
+    device: Device = "auto",
+) -> None:
+    """Evaluate a trained classifier on labelled pictures; classes are joined by name."""
+    from discern.config.load import check_settings
+    from discern.workflows.console import build_console
+    from discern.workflows.evaluate import evaluate as evaluate_run
+    from discern.workflows.reporting import reporting
+
+    given = {
+        "image_column": image_column,
+        "label_column": label_column,
+        "image_root": image_root,
+        "image_suffix": image_suffix,
+        "on_bad": on_bad,
+    }
+    settings = check_settings({"data": {name: value for name, value in given.items() if value is not None}})
+    folder = out or run / "evaluation" / Path(data).resolve().stem
+    with reporting(console=build_console()):
+        evaluate_run(run, data, out=folder, split=split, data=settings.data, device=device)
+    typer.echo(f"written: {folder}")

@@ -1,0 +1,12 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ImageColumn = Annotated[str | None, typer.Option(help="CSV column with file names or ids; guessed by default.")]
+LabelColumn = Annotated[str | None, typer.Option(help="CSV column with labels; guessed by default.")]
+ImageRoot = Annotated[Path | None, typer.Option(help="Folder that file names in a CSV are relative to.")]
+ImageSuffix = Annotated[str | None, typer.Option(help="Extension to add to ids in a CSV, such as .jpg.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]

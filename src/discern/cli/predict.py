@@ -1,0 +1,49 @@
+"""discern predict: pictures in, a CSV of answers out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix
+from discern.errors import ConfigError
+
+SOME_PICTURES_UNREADABLE = 1
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="Run folder, or its bundle.")],
+    inputs: Annotated[list[str], typer.Argument(help="Files, folders, glob patterns, CSV or .npz files.")],
+    out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("predictions.csv"),
+    probabilities: Annotated[bool, typer.Option("--probabilities", help="Add one column a class.")] = False,
+    top_k: Annotated[int, typer.Option(min=1, help="Add the next best labels too.")] = 1,
+    like: Annotated[Path | None, typer.Option(help="Sample submission whose form is kept exactly.")] = None,
+    image_column: ImageColumn = None,
+    image_root: ImageRoot = None,
+    image_suffix: ImageSuffix = None,
+    device: Device = "auto",
+) -> None:
+    """Classify pictures; exits with 1 when some could not be read, which are listed and left out."""
+    if like is not None and (probabilities or top_k > 1):
+        raise ConfigError("--like takes its columns from the sample submission; leave --probabilities and --top-k out")
+    from discern.data.columns import ColumnSettings
+    from discern.workflows.console import build_console
+    from discern.workflows.predict import predict as predict_pictures
+    from discern.workflows.reporting import reporting
+
+    columns = ColumnSettings(image_column=image_column, image_root=image_root, image_suffix=image_suffix)
+    with reporting(console=build_console()):
+        answers = predict_pictures(
+            run,
+            inputs,
+            out=out,
+            probabilities=probabilities,
+            top_k=top_k,
+            like=like,
+            columns=columns,
+            device=device,
+        )
+    for problem in answers.problems:
+        typer.echo(f"discern: {problem.path}: {problem.reason}", err=True)
+    if answers.problems:
+        raise typer.Exit(SOME_PICTURES_UNREADABLE)

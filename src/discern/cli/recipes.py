@@ -1,0 +1,59 @@
+"""discern recipes: what comes with the program, and what each is for."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from discern.errors import ConfigError
+
+recipes_app = typer.Typer(help="List recipes, print one, draw its learning rates.", rich_markup_mode=None)
+
+
+@recipes_app.callback(invoke_without_command=True)
+def list_recipes(context: typer.Context) -> None:
+    """List all recipes with what each is for."""
+    if context.invoked_subcommand is not None:
+        return
+    from discern.config.load import load_settings
+    from discern.recipes import list_recipe_names
+
+    for name in list_recipe_names():
+        recipe = load_settings(name).recipe
+        typer.echo(f"{name}\n  for       {recipe.purpose}\n  time      {recipe.time}\n  expected  {recipe.expected}")
+    typer.echo("\nUse one: discern train DATA --recipe NAME. Print one, to start your own: discern recipes show NAME")
+
+
+@recipes_app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="A recipe's name, or a TOML file.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings laid over the recipe.")
+    ] = None,
+    schedule: Annotated[Path | None, typer.Option(help="Also draw the learning rates to this PNG.")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps an epoch in the drawing.")] = 20,
+) -> None:
+    """Print a recipe with all settings in full, as TOML that `--recipe` takes, and its learning rates if asked for."""
+    import tomli_w
+
+    from discern.config.load import load_settings
+
+    settings = load_settings(name, overrides or [])
+    typer.echo(tomli_w.dumps(settings.to_dict()), nl=False)
+    if schedule is None:
+        return
+    if schedule.suffix.lower() != ".png":
+        raise ConfigError(f"--schedule writes a PNG; {schedule} does not end in .png")
+    from discern.workflows.evaluation_files import draw_schedule
+
+    draw_schedule(settings.training.stages, steps, schedule)
+    typer.echo(f"# learning rates drawn: {schedule}")
+
+
+@recipes_app.command("settings")
+def list_settings() -> None:
+    """List every setting with its default and meaning."""
+    from discern.config.describe import describe_settings
+
+    for line in describe_settings():
+        typer.echo(line)

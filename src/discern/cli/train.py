@@ -1,0 +1,60 @@
+"""discern train: labelled pictures in, a trained and evaluated classifier out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from discern.errors import ConfigError
+
+
+def train(
+    data: Annotated[
+        str | None,
+        typer.Argument(help="Folder of class folders (or of train, val and test), CSV, or .npz file."),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Settings laid over the recipe, such as training.batch_size=16."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder; runs/NAME by default.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="A recipe's name, or a TOML file. [default: auto]")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run in --out.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that --out holds.")] = False,
+) -> None:
+    """Train a classifier on labelled pictures, evaluate it, and write a run folder."""
+    if data is not None and "=" in data and not Path(data).exists():
+        overrides = [data, *(overrides or [])]
+        data = None
+    if resume and out is None:
+        raise ConfigError("--resume needs the run folder: --out RUN")
+    if data is None and not resume:
+        raise ConfigError("give the labelled pictures: discern train FOLDER_OR_CSV_OR_NPZ")
+    from discern.workflows.console import build_console
+    from discern.workflows.train import resume as resume_run
+    from discern.workflows.train import train as train_run
+
+    console = build_console()
+    if resume and out is not None:
+        run = resume_run(out, data, recipe=recipe, overrides=overrides or [], console=console)
+    else:
+        folder = out or _choose_folder(Path(str(data)))
+        run = train_run(
+            str(data),
+            out=folder,
+            recipe=recipe or "auto",
+            overrides=overrides or [],
+            overwrite=overwrite,
+            console=console,
+        )
+    console.print(f"next: discern predict {run.folder.root} PICTURES... --out predictions.csv", highlight=False)
+
+
+def _choose_folder(data: Path) -> Path:
+    """Return the first of runs/NAME, runs/NAME-2, ... that holds nothing."""
+    name = data.resolve().stem
+    folder, number = Path("runs") / name, 1
+    while folder.exists():
+        number += 1
+        folder = Path("runs") / f"{name}-{number}"
+    return folder

@@ -1,0 +1,106 @@
+"""A scikit-learn estimator over picture files or arrays."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from discern.errors import DataError
+from discern.workflows.train import train
+
+Images = npt.NDArray[np.generic] | Sequence[str | Path]
+
+
+class ImageClassifier(ClassifierMixin, BaseEstimator):
+    """Trains by a recipe; usable wherever scikit-learn takes a classifier.
+
+    `X` is a sequence of paths, or an array uint8 (N, H, W, 3) or (N, H, W); `y` (N,) are labels of any kind.
+
+    Args:
+        recipe: Name of a recipe, or path to a TOML file.
+        overrides: `key=value` texts laid over the recipe.
+        out: A run folder to keep, which must hold no run; by default a temporary one that is removed after fitting.
+        validation_fraction: Part of the training pictures, in [0, 1), by which the best epoch is chosen.
+        random_state: Seed of the run.
+
+    Attributes:
+        classes_: The labels, sorted as scikit-learn sorts them (K,); the columns of `predict_proba`.
+        predictor_: The trained `Predictor`.
+        history_: One row an epoch, as in history.csv.
+    """
+
+    def __init__(
+        self,
+        recipe: str | Path = "auto",
+        overrides: Sequence[str] = (),
+        out: str | Path | None = None,
+        validation_fraction: float = 0.15,
+        random_state: int = 0,
+    ) -> None:
+        self.recipe = recipe
+        self.overrides = overrides
+        self.out = out
+        self.validation_fraction = validation_fraction
+        self.random_state = random_state
+
+    def fit(self, X: Images, y: npt.ArrayLike) -> Self:  # noqa: N803 - scikit-learn's name
+        """Train on pictures `X` (N) with labels `y` (N,).
+
+        Raises:
+            DataError: The lengths differ, two different labels have the same text, or pictures cannot be used.
+        """
+        labels = np.asarray(y)
+        if len(labels) != len(X):
+            raise DataError(f"X has {len(X)} pictures and y has {len(labels)} labels; expected one label a picture")
+        self.classes_ = np.unique(labels)
+        texts = [str(label) for label in self.classes_]
+        if len(set(texts)) < len(texts):
+            raise DataError(f"different labels have the same text: {', '.join(sorted(texts))}")
+        settings = [
+            *self.overrides,
+            f"data.split=[{1 - self.validation_fraction}, {self.validation_fraction}, 0.0]",
+            f"run.seed={self.random_state}",
+        ]
+        source = _build_source(X, [str(label) for label in labels])
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(self.out) if self.out is not None else Path(temporary) / "run"
+            run = train(source, out=folder, recipe=self.recipe, overrides=settings)
+            self.history_ = run.history
+            self.predictor_ = run.load()
+        # The bundle's classes are in natural order; ours are in scikit-learn's. They are joined by name.
+        self._columns = [self.predictor_.class_names.index(text) for text in texts]
+        return self
+
+    def predict_proba(self, X: Images) -> npt.NDArray[np.float64]:  # noqa: N803
+        """Return probabilities (N, K), columns as in `classes_`.
+
+        Raises:
+            DataError: A picture cannot be decoded.
+        """
+        check_is_fitted(self, "predictor_")
+        inputs: Any = X if isinstance(X, np.ndarray) and X.ndim > 1 else list(X)
+        return self.predictor_.predict_inputs(inputs)[:, self._columns]
+
+    def predict(self, X: Images) -> npt.NDArray[Any]:  # noqa: N803
+        """Return labels (N,).
+
+        Raises:
+            DataError: A picture cannot be decoded.
+        """
+        answers: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return answers
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "predictor_")
+
+
+def _build_source(images: Images, labels: list[str]) -> pd.DataFrame | tuple[npt.NDArray[np.generic], list[str]]:
+    if isinstance(images, np.ndarray) and images.ndim > 1:
+        return images, labels
+    return pd.DataFrame({"path": [str(path) for path in images], "label": labels})

@@ -1,0 +1,68 @@
+"""What happens once after the last epoch: the test split, the bundle, the plots."""
+
+import logging
+import shutil
+from typing import Any
+
+from discern.bundle import Bundle, save_bundle
+from discern.data.table import SPLITS
+from discern.inference import Predictor
+from discern.models.classifier import Classifier
+from discern.plots.curves import plot_curves
+from discern.run_folder import RunFolder
+from discern.training.batches import TrainingData
+from discern.training.fit import FitResult
+from discern.training.history import build_history
+from discern.workflows.evaluation_files import SplitAnswers, draw_schedule, save_figure, write_evaluation
+from discern.workflows.preparation import Prepared
+
+logger = logging.getLogger("discern")
+
+
+def complete_run(
+    prepared: Prepared, folder: RunFolder, classifier: Classifier, data: TrainingData, result: FitResult
+) -> None:
+    """Evaluate the best model, the test split once, save the bundle, draw the plots, and remove the state."""
+    logger.info("best epoch: %d of %d", result.best.epoch, len(result.rows))
+    bundle = _build_bundle(prepared, classifier, data)
+    metrics = _evaluate(prepared, folder, bundle)
+    bundle.facts["scores"] = metrics
+    save_bundle(bundle, folder.bundle)
+    _draw_training(prepared, folder, data, result)
+    shutil.rmtree(folder.state, ignore_errors=True)
+    logger.info("the run is complete: %s", folder.root)
+
+
+def _build_bundle(prepared: Prepared, classifier: Classifier, data: TrainingData) -> Bundle:
+    counts = {split: len(prepared.table.select(split)) for split in SPLITS}
+    facts: dict[str, Any] = {
+        "settings": prepared.settings.to_dict(),
+        "environment": prepared.environment,
+        "counts": counts,
+    }
+    return Bundle(
+        classifier, prepared.settings.model, prepared.table.class_names, data.preprocess, data.max_pixels, facts
+    )
+
+
+def _evaluate(prepared: Prepared, folder: RunFolder, bundle: Bundle) -> dict[str, Any]:
+    predictor = Predictor(bundle, prepared.runtime)
+    answers = {}
+    for split in ("validation", "test"):
+        table = prepared.table.select(split)
+        if len(table):
+            answers[split] = SplitAnswers(table, predictor.predict_probabilities(table))
+    if not answers:
+        logger.warning("there is neither a validation nor a test split: nothing is evaluated")
+        return {}
+    if "test" not in answers:
+        logger.warning("there is no test split: the model was chosen by its validation scores, which flatter it")
+    return dict(write_evaluation(answers, folder.evaluation, folder.plots, bundle.facts["counts"]))
+
+
+def _draw_training(prepared: Prepared, folder: RunFolder, data: TrainingData, result: FitResult) -> None:
+    folder.plots.mkdir(exist_ok=True)
+    best_epoch = result.best.epoch if result.best.has_validation else None
+    save_figure(plot_curves(build_history(result.rows), best_epoch=best_epoch), folder.plots / "curves.png")
+    steps_per_epoch = -(-len(data.train) // data.batch_size)
+    draw_schedule(prepared.settings.training.stages, steps_per_epoch, folder.plots / "learning_rate.png")

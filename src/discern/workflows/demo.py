@@ -1,0 +1,91 @@
+"""The whole program on pictures that it draws itself: no data, no network."""
+
+import logging
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+
+from discern.demo.dataset import draw_dataset
+from discern.demo.fleet import DEMO_TYPES
+from discern.errors import RunFolderError
+from discern.workflows.predict import predict
+from discern.workflows.reporting import reporting
+from discern.workflows.train import Run, train
+
+logger = logging.getLogger("discern")
+
+IMAGES_PER_CLASS = 80
+NEW_IMAGES_PER_CLASS = 2
+IMAGE_SIZE = 96
+
+
+class DemoRun(NamedTuple):
+    """One way to train, and the overrides of the demo recipe that make it."""
+
+    name: str
+    meaning: str
+    overrides: tuple[str, ...]
+
+
+def run_demo(out: Path, *, seed: int, overwrite: bool, console: Console) -> dict[str, Run]:
+    """Draw aircraft, train in three ways, predict new pictures, and say where to look.
+
+    Raises:
+        RunFolderError: `out` holds something and `overwrite` is not given.
+    """
+    photos, new_photos = out / "photos", out / "new_photos"
+    if out.exists() and any(out.iterdir()) and not overwrite:
+        raise RunFolderError(f"{out} is not empty; give another --out, or --overwrite to replace an earlier demo")
+    console.print(f"drawing {len(DEMO_TYPES)} types of aircraft, {IMAGES_PER_CLASS} pictures each: {photos}")
+    draw_dataset(photos, DEMO_TYPES, images_per_class=IMAGES_PER_CLASS, size=IMAGE_SIZE, seed=seed)
+    draw_dataset(new_photos, DEMO_TYPES, images_per_class=NEW_IMAGES_PER_CLASS, size=IMAGE_SIZE, seed=seed + 1)
+    runs = {}
+    with as_file(files("discern.demo") / "pretrained.safetensors") as weights:
+        for way in _list_ways(weights):
+            console.print(f"\n{way.name}: {way.meaning}", style="bold")
+            runs[way.name] = train(
+                photos,
+                out=out / way.name,
+                recipe="demo",
+                overrides=[*way.overrides, f"run.seed={seed}"],
+                overwrite=overwrite,
+                console=console,
+            )
+    with reporting():
+        answers = predict(out / "fine-tuned", [str(new_photos)], out=out / "predictions.csv")
+    true_names = [Path(path).parent.name for path in answers.frame["path"]]
+    right = int((answers.frame["label"] == true_names).sum())
+    _tell_results(console, out, runs, right, len(answers.frame))
+    return runs
+
+
+def _list_ways(weights: Path) -> list[DemoRun]:
+    pretrained = f"model.weights={weights}"
+    return [
+        DemoRun(
+            "frozen",
+            "a backbone that has seen other aircraft is frozen; only the head learns",
+            (pretrained, 'training.stages.all.train=["head"]'),
+        ),
+        DemoRun("fine-tuned", "the head first, then all layers", (pretrained,)),
+        DemoRun(
+            "scratch",
+            "the same network and epochs without any pretraining",
+            ("model.weights=none", "training.stages.head.train=all"),
+        ),
+    ]
+
+
+def _tell_results(console: Console, out: Path, runs: dict[str, Run], right: int, count: int) -> None:
+    console.print("\nOn test pictures that no run has seen:", style="bold")
+    for name, run in runs.items():
+        accuracy = run.metrics["test"]["accuracy"]
+        interval = f"95 % interval {accuracy['low']:.1%} to {accuracy['high']:.1%}"
+        console.print(f"  {name:<11} accuracy {accuracy['value']:.1%}  ({interval})")
+    console.print(f"\n{count} new pictures classified, {right} of them right: {out / 'predictions.csv'}")
+    best = runs["fine-tuned"].folder
+    console.print(f"Look at {best.plots / 'curves.png'}, confusion.png and mistakes.png beside it,")
+    console.print(f"and at {best.evaluation / 'metrics.json'}.")
+    console.print("Now on your own pictures, a folder for each class: discern train FOLDER --out runs/mine")

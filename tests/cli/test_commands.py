@@ -1,0 +1,154 @@
+import re
+import subprocess
+import sys
+import tomllib
+
+import pandas as pd
+import pytest
+
+from discern.cli.app import main
+from discern.recipes import list_recipe_names
+from pictures import QUICK, draw_photos
+
+HEAVY = ("torch", "torchvision", "timm", "pandas", "sklearn", "matplotlib", "scipy", "numpy")
+
+
+@pytest.fixture
+def run_cli(monkeypatch, capsys):
+    """Run a command line in this process and return exit code, standard output and standard error."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["discern", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            sys.exit(main())
+        output = capsys.readouterr()
+        return caught.value.code or 0, output.out, output.err
+
+    return run
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["predict", "--help"], ["recipes", "--help"]])
+def test_help_imports_nothing_heavy(arguments):
+    code = (
+        "import sys; sys.argv = ['discern', *sys.argv[1:]]\n"
+        "from discern.cli.app import main\n"
+        "try: main()\n"
+        f"finally: print('HEAVY', [name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    assert "Usage: discern" in done.stdout
+    assert "HEAVY []" in done.stdout
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    code = f"import sys, discern; print([name for name in {HEAVY} if name in sys.modules], sorted(discern.__all__))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("[] ['DiscernError', 'ImageClassifier'")
+
+
+def test_recipes_are_listed_and_shown_as_toml_that_can_be_used(run_cli, tmp_path):
+    code, listing, _ = run_cli("recipes")
+    assert code == 0
+    assert all(re.search(rf"^{name}$", listing, re.MULTILINE) for name in list_recipe_names())
+    code, shown, _ = run_cli("recipes", "show", "airplanes", "training.batch_size=4")
+    assert tomllib.loads(shown)["training"]["batch_size"] == 4
+    (tmp_path / "mine.toml").write_text(shown)
+    code, again, _ = run_cli("recipes", "show", tmp_path / "mine.toml")
+    assert (code, again) == (0, shown)
+
+
+def test_a_schedule_is_drawn_without_training(run_cli, tmp_path):
+    code, _, _ = run_cli("recipes", "show", "auto", "--schedule", tmp_path / "rates.png")
+    assert code == 0
+    assert (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
+    code, _, err = run_cli("recipes", "show", "auto", "--schedule", tmp_path / "rates.svg")
+    assert code == 2
+    assert "does not end in .png" in err
+
+
+def test_settings_are_listed(run_cli):
+    code, out, _ = run_cli("recipes", "settings")
+    assert code == 0
+    assert "label_smoothing = 0.0" in out
+
+
+def test_weights_are_listed(run_cli, tmp_path, monkeypatch):
+    monkeypatch.setenv("DISCERN_HOME", str(tmp_path))
+    for arguments in (("weights",), ("weights", "list")):
+        code, out, _ = run_cli(*arguments)
+        assert code == 0
+        assert "resnet50" in out
+        assert "https://download.pytorch.org/models/resnet50-" in out
+        assert "not here" in out
+
+
+def test_the_whole_line_from_pictures_to_answers(run_cli, photos, tmp_path):
+    out = tmp_path / "run"
+    code, text, _ = run_cli("train", photos, "--recipe", "table", "--out", out, *QUICK)
+    assert code == 0
+    assert "36 pictures of 3 classes: 24 train, 6 validation, 6 test" in text
+    assert "classes: 0 = blue, 1 = green, 2 = red" in text
+    assert f"next: discern predict {out}" in text
+    code, _, _ = run_cli("predict", out, photos / "red", photos / "blue" / "*.png", "--out", tmp_path / "answers.csv")
+    assert code == 0
+    assert len(pd.read_csv(tmp_path / "answers.csv")) == 24
+    code, text, _ = run_cli("evaluate", out, photos)
+    assert code == 0
+    assert "36 pictures" in text
+    assert (out / "evaluation" / photos.name / "metrics.json").is_file()
+
+
+def test_predict_exits_with_one_when_some_pictures_cannot_be_read(run_cli, trained_run, tmp_path):
+    photos = draw_photos(tmp_path / "photos", per_class=1)
+    (photos / "red" / "bad.png").write_bytes(b"bad")
+    code, _, err = run_cli("predict", trained_run, photos, "--out", tmp_path / "answers.csv")
+    assert code == 1
+    assert "bad.png: " in err
+    assert len(pd.read_csv(tmp_path / "answers.csv")) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train"], "give the labelled pictures"),
+        (["train", "no/such/folder"], "no/such/folder"),
+        (["train", "x", "--resume"], "--resume needs the run folder: --out RUN"),
+        (["train", "{photos}", "--recipe", "nonsense", "--out", "{tmp}/run"], "no recipe 'nonsense'"),
+        (["train", "{photos}", "model.bakcbone=x", "--out", "{tmp}/run"], "did you mean model.backbone?"),
+        (["train", "{photos}", "backbone=resnet51", "--out", "{tmp}/run"], "resnet50"),
+        (["train", "{photos}", "device=cuda:9", "--out", "{tmp}/run"], "run.device=cuda:9 cannot be used"),
+        (["train", "{photos}", "device=toaster", "--out", "{tmp}/run"], "run.device=toaster cannot be used"),
+        (["train", "{photos}", "--out", "{run}"], "already holds a run"),
+        (["train", "--resume", "--out", "{run}"], "is complete; there is nothing to resume"),
+        (["predict", "{tmp}", "{photos}"], "holds no trained classifier"),
+        (["predict", "{run}", "nowhere.png"], "nowhere.png"),
+        (["predict", "{run}", "{photos}", "--like", "{tmp}/none.csv"], "none.csv"),
+        (["predict", "{run}", "{photos}", "--like", "x.csv", "--top-k", "2"], "--like takes its columns from"),
+        (["evaluate", "{run}", "{photos}", "--on-bad", "maybe", "--out", "{tmp}/e"], "data.on_bad"),
+        (["recipes", "show", "nonsense"], "no recipe 'nonsense'"),
+        (["weights", "fetch", "resnet18-half"], "resnet18-half"),
+    ],
+)
+def test_errors_are_for_people(run_cli, photos, trained_run, tmp_path, arguments, message):
+    """One text on standard error that says what is wrong, exit code 2, no traceback."""
+    places = {"photos": photos, "run": trained_run, "tmp": tmp_path}
+    code, _, err = run_cli(*(argument.format(**places) for argument in arguments))
+    assert code == 2
+    assert err.startswith("discern: ")
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_the_default_run_folder_is_named_after_the_data_and_never_reused(run_cli, photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for expected in (f"runs/{photos.name}", f"runs/{photos.name}-2"):
+        code, _, _ = run_cli("train", photos, "--recipe", "table", *QUICK)
+        assert code == 0
+        assert (tmp_path / expected / "bundle" / "bundle.json").is_file()
+
+
+def test_a_full_disk_is_told_in_one_line(run_cli, trained_run, photos):
+    code, _, err = run_cli("predict", trained_run, photos, "--out", "/dev/full/answers.csv")
+    assert code == 2
+    assert err.startswith("discern: ")
+    assert len(err.splitlines()) == 1

@@ -1,0 +1,105 @@
+"""A real process, really killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from safetensors.torch import load_file
+
+from pictures import QUICK, draw_photos
+
+SETTINGS = [
+    *QUICK,
+    "training.stages.*.epochs=4",
+    "run.determinism=true",
+    "training.batch_size=2",
+    "training.ema_decay=0.9",
+    "dropout=0.2",
+]
+
+
+def start(photos: Path, out: Path, *more: str) -> "subprocess.Popen[bytes]":
+    """Start a training whose words go to a file beside its run folder."""
+    command = [sys.executable, "-m", "discern", "train", str(photos), "--recipe", "table", "--out", str(out), *more]
+    with words_of(out).open("w") as file:
+        return subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+
+
+def words_of(out: Path) -> Path:
+    return out.with_suffix(".txt")
+
+
+def wait_for_epochs(out: Path, epochs: int, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until history.csv has so many rows, and a moment longer, so that the next epoch is on its way."""
+    for _ in range(1200):
+        history = out / "history.csv"
+        if history.exists() and len(history.read_text().splitlines()) > epochs:
+            time.sleep(0.3)
+            return
+        assert process.poll() is None, words_of(out).read_text()
+        time.sleep(0.05)
+    raise AssertionError("no epoch was finished in a minute")
+
+
+@pytest.fixture(scope="module")
+def many_photos(tmp_path_factory):
+    return draw_photos(tmp_path_factory.mktemp("many"), per_class=80)
+
+
+def read_result(out: Path):
+    history = pd.read_csv(out / "history.csv").drop(columns=["seconds", "images_per_second"])
+    return history, load_file(out / "bundle" / "model.safetensors")
+
+
+def test_a_run_that_was_killed_and_one_that_was_interrupted_end_as_if_nothing_had_happened(many_photos, tmp_path):
+    whole = start(many_photos, tmp_path / "whole", *SETTINGS)
+    assert whole.wait() == 0, words_of(tmp_path / "whole").read_text()
+    expected_history, expected_weights = read_result(tmp_path / "whole")
+
+    out = tmp_path / "killed"
+    process = start(many_photos, out, *SETTINGS)
+    wait_for_epochs(out, 1, process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (out / "bundle").exists()
+
+    process = start(many_photos, out, *SETTINGS, "--resume")
+    wait_for_epochs(out, 2, process)
+    process.send_signal(signal.SIGINT)
+    assert process.wait() == 130
+    assert f"Go on with: discern train --resume --out {out}" in words_of(out).read_text()
+
+    # Without data and settings: the run folder knows both.
+    process = subprocess.run(
+        [sys.executable, "-m", "discern", "train", "--resume", "--out", str(out)], capture_output=True, text=True
+    )
+    assert process.returncode == 0, process.stderr
+    history, weights = read_result(out)
+    pd.testing.assert_frame_equal(history, expected_history)
+    assert weights.keys() == expected_weights.keys()
+    assert all(weights[name].equal(expected_weights[name]) for name in weights)
+    assert not (out / "state").exists()
+
+    refused = start(many_photos, out, "--resume")
+    assert refused.wait() == 2
+    assert "is complete; there is nothing to resume" in words_of(out).read_text()
+
+
+def test_resuming_with_other_settings_or_data_is_refused_with_what_differs(many_photos, tmp_path):
+    out = tmp_path / "run"
+    process = start(many_photos, out, *SETTINGS)
+    wait_for_epochs(out, 1, process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    other = start(many_photos, out, *SETTINGS, "learning_rate=0.5", "--resume")
+    assert other.wait() == 2
+    assert "begun with other settings" in words_of(out).read_text()
+    fewer = draw_photos(tmp_path / "fewer", per_class=5)
+    other = start(fewer, out, "--resume")
+    assert other.wait() == 2
+    assert "Traceback" not in words_of(out).read_text()

@@ -1,0 +1,147 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from discern.data.table import build_table
+from discern.errors import BadImagesError, BundleError, DataError
+from discern.workflows.evaluate import evaluate
+from discern.workflows.predict import predict
+from discern.workflows.submission import fill_submission
+from pictures import COLOURS, draw_photos
+
+
+@pytest.fixture
+def flat_folder(tmp_path):
+    """Unlabelled pictures 1.png ... 10.png, whose order as text is not their order."""
+    draw_photos(tmp_path / "drawn", per_class=4, first_seed=77)
+    folder = tmp_path / "flat"
+    folder.mkdir()
+    for number, path in enumerate(sorted((tmp_path / "drawn").rglob("*.png"))[:10], 1):
+        (folder / f"{number}.png").write_bytes(path.read_bytes())
+    return folder
+
+
+def test_answers_have_the_promised_columns_in_natural_order(trained_run, flat_folder, tmp_path):
+    predict(trained_run, [str(flat_folder)], out=tmp_path / "answers.csv")
+    answers = pd.read_csv(tmp_path / "answers.csv")
+    assert list(answers.columns) == ["id", "path", "label", "confidence"]
+    assert list(answers["id"]) == [f"{number}.png" for number in range(1, 11)]
+    assert set(answers["label"]) <= set(COLOURS)
+    assert answers["confidence"].between(1 / 3, 1).all()
+
+
+def test_probabilities_and_places_can_be_added(trained_run, flat_folder):
+    frame = predict(trained_run, [str(flat_folder)], probabilities=True, top_k=2).frame
+    assert list(frame.columns) == [
+        "id", "path", "label", "confidence", "label_2", "confidence_2",
+        "probability_blue", "probability_green", "probability_red",
+    ]  # fmt: skip
+    assert (frame["confidence"] >= frame["confidence_2"]).all()
+    assert (frame["label"] != frame["label_2"]).all()
+
+
+def test_bad_files_are_listed_and_the_rest_is_answered(trained_run, flat_folder, tmp_path):
+    (flat_folder / "2.png").write_bytes((flat_folder / "2.png").read_bytes()[:200])
+    answers = predict(trained_run, [str(flat_folder)], out=tmp_path / "answers.csv")
+    assert len(answers.frame) == 9
+    assert "2.png" not in set(answers.frame["id"])
+    (problem,) = answers.problems
+    assert problem.path.endswith("2.png")
+    assert len(pd.read_csv(tmp_path / "answers.bad_files.csv")) == 1
+
+
+def test_no_readable_picture_at_all_is_an_error(trained_run, tmp_path):
+    (tmp_path / "a.png").write_bytes(b"nothing")
+    with pytest.raises(BadImagesError, match="1 picture cannot be used"):
+        predict(trained_run, [str(tmp_path / "a.png")])
+
+
+@pytest.mark.parametrize("with_extension", [True, False])
+def test_a_sample_submission_is_followed_exactly(trained_run, flat_folder, tmp_path, with_extension):
+    suffix = ".png" if with_extension else ""
+    order = [3, 10, 1, 7]
+    sample = pd.DataFrame({"image_id": [f"{number}{suffix}" for number in order], "breed": ["red"] * 4})
+    sample.to_csv(tmp_path / "sample.csv", index=False)
+    predict(trained_run, [str(flat_folder)], out=tmp_path / "submission.csv", like=tmp_path / "sample.csv")
+    submission = pd.read_csv(tmp_path / "submission.csv", dtype=str)
+    plain = predict(trained_run, [str(flat_folder)]).frame.set_index("id")["label"]
+    assert list(submission.columns) == ["image_id", "breed"]
+    assert list(submission["image_id"]) == list(sample["image_id"])
+    assert list(submission["breed"]) == [plain[f"{number}.png"] for number in order]
+
+
+PROBABILITIES = np.array([[0.1, 0.7, 0.2], [0.6, 0.3, 0.1]])
+TABLE = build_table({"id": ["x/a.jpg", "x/b.jpg"]}, source="test")
+
+
+def fill(tmp_path, text, class_names=("cat", "dog", "owl")):
+    (tmp_path / "sample.csv").write_text(text)
+    return fill_submission(tmp_path / "sample.csv", TABLE, PROBABILITIES, class_names)
+
+
+def test_a_submission_with_a_column_a_class_gets_probabilities_by_name(tmp_path):
+    filled = fill(tmp_path, "id,owl,cat,dog\nb,0,0,0\na,0,0,0\n")
+    assert list(filled.columns) == ["id", "owl", "cat", "dog"]
+    assert filled.iloc[0].tolist() == ["b", 0.1, 0.6, 0.3]
+
+
+def test_a_submission_with_numbers_gets_numbers(tmp_path):
+    assert fill(tmp_path, "id,label\na,0\nb,0\n")["label"].tolist() == [1, 0]
+    # Class names that are numbers are meant as names: here the order of the classes is not their value.
+    assert fill(tmp_path, "id,label\na,0\nb,0\n", ("3", "5", "40"))["label"].tolist() == ["5", "3"]
+
+
+def test_ids_keep_their_leading_zeros(tmp_path):
+    table = build_table({"id": ["007.jpg", "7.jpg"]}, source="test")
+    (tmp_path / "sample.csv").write_text("id,label\n7,cat\n007,cat\n")
+    filled = fill_submission(tmp_path / "sample.csv", table, PROBABILITIES, ("cat", "dog", "owl"))
+    assert filled["id"].tolist() == ["7", "007"]
+    assert filled["label"].tolist() == ["cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,label\na,x\nc,x\nd,x\n", r"asks for 2 pictures that are not among the inputs: c, d"),
+        ("id,label\na,x\na,x\n", r"repeated ids: a"),
+        ("id,label,other\na,x,y\n", r"expected an id and one label column, or an id and one column for each"),
+        ("id\na\n", r"has 1 columns and 1 rows; expected ids and answers"),
+    ],
+)
+def test_a_submission_that_does_not_fit_is_told(tmp_path, text, message):
+    with pytest.raises(DataError, match=message):
+        fill(tmp_path, text)
+
+
+def test_an_id_that_fits_two_pictures_is_told(tmp_path):
+    table = build_table({"id": ["x/a.jpg", "y/a.jpg"]}, source="test")
+    (tmp_path / "sample.csv").write_text("id,label\na,x\n")
+    with pytest.raises(DataError, match="match several pictures: a; use longer ids"):
+        fill_submission(tmp_path / "sample.csv", table, PROBABILITIES, ("cat", "dog", "owl"))
+
+
+def test_evaluate_joins_classes_by_name_where_one_is_missing(trained_run, tmp_path):
+    """A test set without the first class must not shift the others."""
+    photos = draw_photos(tmp_path / "photos", per_class=5, first_seed=50)
+    whole = evaluate(trained_run, photos, out=tmp_path / "whole")
+    for path in (photos / "blue").iterdir():
+        path.unlink()
+    (photos / "blue").rmdir()
+    part = evaluate(trained_run, photos, out=tmp_path / "part")
+    confusion = pd.read_csv(tmp_path / "whole" / "confusion.csv", index_col=0)
+    right = int(confusion.loc["green", "green"] + confusion.loc["red", "red"])
+    assert part["accuracy"]["value"] == pytest.approx(right / 10)
+    assert part["classes_absent"] == ["blue"]
+    assert whole["count"] == 15
+
+
+def test_evaluate_refuses_classes_that_the_classifier_does_not_know(trained_run, tmp_path):
+    photos = draw_photos(tmp_path / "photos", per_class=2)
+    (photos / "red").rename(photos / "rouge")
+    with pytest.raises(DataError, match="rouge"):
+        evaluate(trained_run, photos, out=tmp_path / "out")
+
+
+def test_a_folder_without_a_classifier_is_told(tmp_path):
+    with pytest.raises(BundleError, match="holds no trained classifier"):
+        predict(tmp_path, ["a.png"])
