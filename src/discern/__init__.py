@@ -7,7 +7,8 @@ if TYPE_CHECKING:
     from discern.errors import DiscernError
     from discern.estimator import ImageClassifier
     from discern.workflows.evaluate import evaluate
-    from discern.workflows.predict import load, predict
+    from discern.workflows.loading import load
+    from discern.workflows.predict import predict
     from discern.workflows.train import Run, resume, train
 
 __all__ = ["DiscernError", "ImageClassifier", "Run", "evaluate", "load", "predict", "resume", "train"]
@@ -17,7 +18,7 @@ _HOMES = {
     "ImageClassifier": "discern.estimator",
     "Run": "discern.workflows.train",
     "evaluate": "discern.workflows.evaluate",
-    "load": "discern.workflows.predict",
+    "load": "discern.workflows.loading",
     "predict": "discern.workflows.predict",
     "resume": "discern.workflows.train",
     "train": "discern.workflows.train",

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -28,7 +28,6 @@ FORMAT = "discern-bundle"
 FORMAT_VERSION = 1
 WEIGHTS_FILE = "model.safetensors"
 DESCRIPTION_FILE = "bundle.json"
-_REQUIRED = ("class_names", "architecture", "preprocess", "decode", "weights")
 
 
 @dataclass(frozen=True)
@@ -74,61 +73,66 @@ def load_bundle(folder: Path) -> Bundle:
         BundleError: There is none, a part is missing or damaged, or a newer version of discern wrote it.
     """
     folder = folder / "bundle" if (folder / "bundle").is_dir() else folder
-    description = _read_description(folder)
-    class_names = _read_class_names(description["class_names"], folder)
-    try:
-        architecture = ModelSettings.model_validate(description["architecture"])
-    except ValidationError as error:
-        names = ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors())
-        raise BundleError(
-            f"the architecture in {folder / DESCRIPTION_FILE} has settings that this version of discern does not "
-            f"understand: {names}. {_written_by(description)}"
-        ) from None
-    decode = dict(description["decode"])
-    max_pixels = decode.pop("max_pixels", None)
-    if decode != DECODE_RULES:
-        raise BundleError(
-            f"{folder / DESCRIPTION_FILE} was made with other rules for decoding pictures than this version of discern "
-            f"has, so its answers would differ. {_written_by(description)}"
-        )
-    if not isinstance(max_pixels, int):
-        raise BundleError(f"{folder / DESCRIPTION_FILE} has no limit max_pixels in its rules for decoding")
-    classifier = build_classifier(architecture, len(class_names))
-    _load_weights(classifier, folder, description["weights"])
+    content = _read_json(folder / DESCRIPTION_FILE)
+    description = _check_description(content, folder / DESCRIPTION_FILE)
+    class_names = description.class_names
+    classifier = build_classifier(description.architecture, len(class_names))
+    _load_weights(classifier, folder, description.weights)
     classifier.eval()
-    preprocess = Preprocess.from_dict(description["preprocess"])
-    facts = {key: value for key, value in description.items() if key not in _REQUIRED}
-    return Bundle(classifier, architecture, class_names, preprocess, max_pixels, facts)
+    facts = {key: value for key, value in content.items() if key not in _Description.model_fields}
+    preprocess = Preprocess.from_dict(description.preprocess)
+    max_pixels = int(description.decode["max_pixels"])
+    return Bundle(classifier, description.architecture, class_names, preprocess, max_pixels, facts)
 
 
-def _read_description(folder: Path) -> dict[str, Any]:
-    path = folder / DESCRIPTION_FILE
+class _Description(BaseModel):
+    """What a bundle's description must say; more is allowed."""
+
+    class_names: Annotated[tuple[str, ...], Field(min_length=2)]
+    architecture: ModelSettings
+    preprocess: dict[str, Any]
+    decode: dict[str, Any]
+    weights: dict[str, str]
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Return what a description says, as far as it is one of ours and of this version."""
     if not path.is_file():
         raise BundleError(
-            f"{folder} holds no trained classifier ({DESCRIPTION_FILE} is missing); "
+            f"{path.parent} holds no trained classifier ({DESCRIPTION_FILE} is missing); "
             "give the folder of a complete run, or its bundle folder"
         )
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise BundleError(f"{path} is damaged: {error}") from None
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise BundleError(f"{path} is not the description of a discern bundle")
-    if description.get("format_version") != FORMAT_VERSION:
+    if content.get("format_version") != FORMAT_VERSION:
         raise BundleError(
-            f"{path} has format version {description.get('format_version')}; this version of discern reads "
-            f"{FORMAT_VERSION}. {_written_by(description)}"
+            f"{path} has format version {content.get('format_version')}; this version of discern reads "
+            f"{FORMAT_VERSION}. {_written_by(content)}"
         )
-    missing = [key for key in _REQUIRED if key not in description]
-    if missing:
-        raise BundleError(f"{path} lacks {', '.join(missing)}; without that a classifier cannot be used")
+    return content
+
+
+def _check_description(content: Mapping[str, Any], path: Path) -> _Description:
+    try:
+        description = _Description.model_validate(content)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
+        raise BundleError(
+            f"{path} is not understood by this version of discern ({problems}). {_written_by(content)}"
+        ) from None
+    if len(set(description.class_names)) < len(description.class_names):
+        raise BundleError(f"{path} has class names that occur twice")
+    rules = {name: rule for name, rule in description.decode.items() if name != "max_pixels"}
+    if rules != DECODE_RULES or not isinstance(description.decode.get("max_pixels"), int):
+        raise BundleError(
+            f"{path} was made with other rules for decoding pictures than this version of discern has, so its answers "
+            f"would differ. {_written_by(content)}"
+        )
     return description
-
-
-def _read_class_names(names: object, folder: Path) -> tuple[str, ...]:
-    if not isinstance(names, list) or len(set(map(str, names))) != len(names) or len(names) < 2:
-        raise BundleError(f"{folder / DESCRIPTION_FILE} has no list of two or more different class names")
-    return tuple(map(str, names))
 
 
 def _load_weights(classifier: Classifier, folder: Path, record: Mapping[str, Any]) -> None:

@@ -28,6 +28,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         out: A run folder to keep, which must hold no run; by default a temporary one that is removed after fitting.
         validation_fraction: Part of the training pictures, in [0, 1), by which the best epoch is chosen.
         random_state: Seed of the run.
+        verbose: Show progress on standard output.
 
     Attributes:
         classes_: The labels, sorted as scikit-learn sorts them (K,); the columns of `predict_proba`.
@@ -42,12 +43,14 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         out: str | Path | None = None,
         validation_fraction: float = 0.15,
         random_state: int = 0,
+        verbose: bool = False,
     ) -> None:
         self.recipe = recipe
         self.overrides = overrides
         self.out = out
         self.validation_fraction = validation_fraction
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(self, X: Images, y: npt.ArrayLike) -> Self:  # noqa: N803 - scikit-learn's name
         """Train on pictures `X` (N) with labels `y` (N,).
@@ -70,7 +73,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         source = _build_source(X, [str(label) for label in labels])
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(self.out) if self.out is not None else Path(temporary) / "run"
-            run = train(source, out=folder, recipe=self.recipe, overrides=settings)
+            run = train(source, out=folder, recipe=self.recipe, overrides=settings, verbose=self.verbose)
             self.history_ = run.history
             self.predictor_ = run.load()
         # The bundle's classes are in natural order; ours are in scikit-learn's. They are joined by name.
@@ -84,8 +87,12 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
             DataError: A picture cannot be decoded.
         """
         check_is_fitted(self, "predictor_")
-        inputs: Any = X if isinstance(X, np.ndarray) and X.ndim > 1 else list(X)
-        return self.predictor_.predict_inputs(inputs)[:, self._columns]
+        if isinstance(X, np.ndarray) and X.ndim > 1:
+            return self.predictor_.predict_inputs(X)[:, self._columns]
+        folders = [str(path) for path in X if Path(path).is_dir()]
+        if folders:
+            raise DataError(f"X has folders, {', '.join(folders[:5])}; expected one picture file for each row")
+        return self.predictor_.predict_inputs([Path(path) for path in X])[:, self._columns]
 
     def predict(self, X: Images) -> npt.NDArray[Any]:  # noqa: N803
         """Return labels (N,).

@@ -1,5 +1,6 @@
 """Files that matter are never half written: a kill leaves the old one or the new one."""
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
     On an error the temporary file is removed and `path` stays as it was.
     """
+    if path.is_dir() or not path.parent.is_dir():
+        raise OSError(errno.ENOENT, "is a folder" if path.is_dir() else "its folder does not exist", str(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary

@@ -12,9 +12,10 @@ from torch.nn import functional
 from discern.bundle import Bundle
 from discern.data.dataset import ImageDataset
 from discern.data.inputs import Input, load_inputs
-from discern.data.loaders import Batch, build_evaluation_loader, choose_workers
+from discern.data.loaders import Batch, EvaluationLoader, build_evaluation_loader, choose_workers
 from discern.data.preprocess import Preprocess
 from discern.data.table import ImageTable
+from discern.errors import ImageProblem
 from discern.loop import EpochAverages, StepResult, run_epoch
 from discern.runtime import Runtime
 
@@ -47,7 +48,7 @@ class PredictionStep:
 
     def collect_logits(self) -> Tensor:
         """Return the logits (N, K) of all batches so far, float32 on the CPU."""
-        return torch.cat(self._logits)
+        return torch.cat(self._logits) if self._logits else torch.empty(0, 0)
 
 
 @torch.inference_mode()
@@ -112,9 +113,26 @@ class Predictor:
         Raises:
             BadImageError: A picture cannot be decoded.
         """
+        return self._compute(self._build_loader(table, collect_problems=False))
+
+    def predict_readable(
+        self, table: ImageTable
+    ) -> tuple[ImageTable, npt.NDArray[np.float64], tuple[ImageProblem, ...]]:
+        """Return the rows whose pictures can be decoded, their probabilities (N, K), and the problems of the others."""
+        loader = self._build_loader(table, collect_problems=True)
+        probabilities = self._compute(loader)
+        problems = loader.problems()
+        readable = np.setdiff1d(np.arange(len(table)), [row for row, _ in problems])
+        return table.take(readable), probabilities, tuple(problem for _, problem in problems)
+
+    def _build_loader(self, table: ImageTable, *, collect_problems: bool) -> EvaluationLoader:
         dataset = ImageDataset(table, self.bundle.preprocess, None, max_pixels=self.bundle.max_pixels)
         workers = choose_workers("auto", len(table), self.runtime.device.type)
-        loader = build_evaluation_loader(dataset, batch_size=self.batch_size, workers=workers)
+        return build_evaluation_loader(
+            dataset, batch_size=self.batch_size, workers=workers, collect_problems=collect_problems
+        )
+
+    def _compute(self, loader: EvaluationLoader) -> npt.NDArray[np.float64]:
         logits, _ = predict_logits(self.bundle.classifier, loader.batches(), self.bundle.preprocess, self.runtime)
         return compute_probabilities(logits)
 

@@ -1,12 +1,15 @@
 """The run folder: the contract between the commands, as paths and a few rules."""
 
+import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from discern.errors import RunFolderError
 
-RUN_FILES = ("config.toml", "environment.json", "split.csv", "bad_files.csv", "history.csv", "log.txt")
+RUN_FORMAT = "discern-run"
+RUN_FILES = ("config.toml", "split.csv", "bad_files.csv", "history.csv", "log.txt")
 RUN_FOLDERS = ("bundle", "state", "evaluation", "plots", "tensorboard")
 
 
@@ -18,12 +21,12 @@ class RunFolder:
 
     @property
     def config(self) -> Path:
-        """The settings of the run, complete."""
+        """The settings of the run, complete; written last of all that is written before training."""
         return self.root / "config.toml"
 
     @property
     def environment(self) -> Path:
-        """Machine, versions, data and the outcome of every automatic choice."""
+        """Machine, versions, data and the outcome of every automatic choice; its format marks the folder as a run."""
         return self.root / "environment.json"
 
     @property
@@ -72,15 +75,33 @@ class RunFolder:
         return self.root / "tensorboard"
 
     def holds_run(self) -> bool:
-        """Return whether a run was begun here."""
-        return self.config.exists() or self.bundle.exists()
+        """Return whether a run of discern was begun here."""
+        try:
+            content = json.loads(self.environment.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return isinstance(content, dict) and content.get("format") == RUN_FORMAT
+
+    def is_complete(self) -> bool:
+        """Return whether the run has ended well; the bundle's description is the last file but the state's end."""
+        return (self.bundle / "bundle.json").is_file() and not any(self.state.glob("*.safetensors"))
+
+    def clear(self) -> None:
+        """Remove the files of a run, and nothing else; what marks the folder as a run goes last."""
+        for name in RUN_FOLDERS:
+            if (self.root / name).exists():
+                shutil.rmtree(self.root / name)
+        for name in RUN_FILES:
+            (self.root / name).unlink(missing_ok=True)
+        self.environment.unlink(missing_ok=True)
 
 
-def start_run_folder(root: Path, *, overwrite: bool) -> RunFolder:
-    """Make the folder for a new run; with `overwrite`, remove the files of an earlier run in it, and nothing else.
+def check_new_run(root: Path, *, overwrite: bool) -> RunFolder:
+    """Return the folder for a new run, which is neither made nor changed yet.
 
     Raises:
-        RunFolderError: The folder holds a run, or is a file.
+        RunFolderError: It holds a run and `overwrite` is not given, it holds files that are not a run's but have their
+            names, or it is a file.
     """
     folder = RunFolder(root)
     if root.exists() and not root.is_dir():
@@ -91,8 +112,13 @@ def start_run_folder(root: Path, *, overwrite: bool) -> RunFolder:
                 f"{root} already holds a run; give another --out, or --resume to go on with it, or --overwrite to "
                 "replace it"
             )
-        _remove_run(folder)
-    root.mkdir(parents=True, exist_ok=True)
+        return folder
+    strange = list(_find_run_names(folder))
+    if strange:
+        raise RunFolderError(
+            f"{root} holds no run of discern, but files that a run would replace: {', '.join(strange)}; "
+            "give another --out"
+        )
     return folder
 
 
@@ -103,15 +129,15 @@ def open_interrupted_run(root: Path) -> RunFolder:
         RunFolderError: There is no run, or it is complete.
     """
     folder = RunFolder(root)
-    if not folder.config.is_file():
+    if not folder.holds_run() or not folder.config.is_file():
         raise RunFolderError(f"{root} holds no run to resume; leave --resume out to start one")
-    if folder.bundle.exists() and not folder.state.exists():
+    if folder.is_complete():
         raise RunFolderError(f"the run in {root} is complete; there is nothing to resume")
     return folder
 
 
-def _remove_run(folder: RunFolder) -> None:
-    for name in RUN_FOLDERS:
-        shutil.rmtree(folder.root / name, ignore_errors=True)
-    for name in RUN_FILES:
-        (folder.root / name).unlink(missing_ok=True)
+def _find_run_names(folder: RunFolder) -> Iterator[str]:
+    for name in (*RUN_FILES, *RUN_FOLDERS, folder.environment.name):
+        # Bad files are also listed for a training that they prevented.
+        if name != folder.bad_files.name and (folder.root / name).exists():
+            yield name

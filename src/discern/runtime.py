@@ -77,7 +77,8 @@ def resolve_runtime(
     chosen, device_reason = _choose_device(device)
     chosen_precision, precision_reason = _choose_precision(precision, chosen)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    thread_count = cores if threads == "auto" else threads
+    # What the process was told beforehand, by OMP_NUM_THREADS for instance, is respected.
+    thread_count = min(cores, torch.get_num_threads()) if threads == "auto" else threads
     torch.set_num_threads(thread_count)
     torch.use_deterministic_algorithms(determinism)
     torch.backends.cudnn.benchmark = not determinism
@@ -86,7 +87,7 @@ def resolve_runtime(
     reasons = {
         "device": device_reason,
         "precision": precision_reason,
-        "threads": "all cores of this process" if threads == "auto" else "as set",
+        "threads": "as many as the process may use" if threads == "auto" else "as set",
     }
     return Runtime(chosen, chosen_precision, thread_count, determinism, reasons)
 

@@ -90,6 +90,10 @@ def test_numbers_may_be_written_as_scientific_notation_and_lists_as_toml():
         (["model.backbone"], r"is not an override; write key=value"),
         (["training.batch_size=0"], r"training\.batch_size: .*greater than or equal to 1"),
         (["data.split=[0.5, 0.1, 0.1]"], r"fractions for train, validation and test must add up to 1"),
+        (["training.stages=5"], r"the plan is a list of stages; in TOML each begins with \[\[training\.stages\]\]"),
+        (["training.stages=5", "training.stages.*.epochs=1"], r"training\.stages is a list of stages"),
+        (["training.stages.head=3"], r"training\.stages\.head is a stage; say which of its settings"),
+        (["training.stages.*.learning_rate=inf"], r"learning_rate: .*finite"),
         (["model.backbone.depth=3"], r"model\.backbone\.depth leads nowhere"),
     ],
 )
@@ -136,3 +140,31 @@ def test_every_setting_is_described():
         for name in getattr(Settings(), section).model_dump():
             assert name in text
     assert all(f"  {name}" in text for name in StageSettings.model_fields)
+
+
+def test_a_part_may_be_named_alone_and_numbers_may_stand_for_names():
+    settings = load_settings("auto", ["training.stages.*.train=head", "data.label_column=0"])
+    assert {stage.train for stage in settings.training.stages} == {("head",)}
+    assert settings.data.label_column == "0"
+
+
+def test_paths_mean_the_same_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/someone")
+    overrides = ["model.weights=w.pth", "data.image_root=~/photos", "data.split_file=split.csv"]
+    settings = load_settings("auto", overrides)
+    assert settings.model.weights == str(tmp_path / "w.pth")
+    assert str(settings.data.image_root) == "/home/someone/photos"
+    assert settings.data.split_file == tmp_path / "split.csv"
+    assert load_settings("auto").model.weights == "imagenet"
+
+
+def test_recipes_find_what_they_extend_beside_them_and_not_themselves(tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "base.toml").write_text('extends = "v2"\n[training]\nbatch_size = 5\n')
+    (tmp_path / "mine" / "top.toml").write_text('extends = "base.toml"\n[run]\nseed = 7\n')
+    settings = load_settings(tmp_path / "mine" / "top.toml")
+    assert (settings.training.batch_size, settings.run.seed) == (5, 7)
+    (tmp_path / "loop.toml").write_text('extends = "loop.toml"\n')
+    with pytest.raises(ConfigError, match="extend each other in a circle"):
+        load_settings(tmp_path / "loop.toml")

@@ -18,6 +18,12 @@ def draw(seed: int, *, size: tuple[int, int] = (24, 20)) -> Image.Image:
     return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
 
 
+def write_run(folder: Path) -> None:
+    """Write the files by which a folder is known to hold a run."""
+    (folder / "config.toml").write_text("")
+    (folder / "environment.json").write_text("{}")
+
+
 @pytest.fixture
 def make_folder(tmp_path: Path) -> MakeFolder:
     """Draw pictures into a folder, given as {"ants": 3, "train/bees": 2}."""

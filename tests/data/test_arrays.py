@@ -60,6 +60,18 @@ def test_grey_arrays_become_rgb_without_a_copy(channels: tuple[int, ...]) -> Non
     assert np.shares_memory(picture, images)
 
 
+def test_pictures_of_several_sizes_in_a_list() -> None:
+    with pytest.raises(DataError, match=r"images is no array of one shape: .*Give pictures of several sizes as files"):
+        load_table(([np.zeros((4, 4, 3), np.uint8), np.zeros((5, 4, 3), np.uint8)], ["a", "b"]))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("names", [np.array(["wasp", "fée"]), np.char.encode(["wasp", "fée"], "utf-8")])
+@pytest.mark.parametrize("labels", [np.array([1, 0]), np.array([1.0, 0.0]), np.array([1, 0], dtype=np.uint8)])
+def test_whole_numbers_of_any_type_count_into_names(names: Array, labels: Array) -> None:
+    table = load_table({"images": pixels(2), "labels": labels, "class_names": names})
+    assert table.frame["label"].tolist() == ["fée", "wasp"]
+
+
 @pytest.mark.parametrize("labels", [["b", "a"], np.array(["b", "a"], dtype=object), np.array([b"b", b"a"])])
 def test_labels_of_text(labels: object) -> None:
     table = load_table({"images": pixels(2), "labels": np.asarray(labels)})
@@ -83,6 +95,14 @@ def swapped(**parts: object) -> dict[str, Array]:
         ),
         (swapped(labels=[0, 1, 1]), r"labels has shape \(3,\); expected \(2,\)"),
         (swapped(class_names=["a"]), r"labels goes from 0 to 1; class_names has 1 names, 0 to 0"),
+        (swapped(class_names=[["a", "b"]]), r"class_names has shape \(1, 2\); expected \(K,\), one name a class"),
+        (swapped(class_names="a"), r"class_names has shape \(\); expected \(K,\)"),
+        (swapped(class_names=["b", "a", "b"]), r"class_names holds 'b' more than once; expected a different name"),
+        (swapped(class_names=["b", " "]), r"class_names holds an empty name"),
+        (swapped(class_names=[b"\xff", b"a"]), r"class_names holds bytes that are no UTF-8.*Save it as text"),
+        (swapped(labels=[0.5, 1.0], class_names=["a", "b"]), r"labels holds \['0.5', '1.0'\]; expected one of"),
+        (swapped(labels=[0.0, np.nan], class_names=["a", "b"]), r"labels holds .*; expected one of class_names"),
+        (swapped(labels=[0.0, 2.0], class_names=["a", "b"]), r"labels goes from 0 to 2; class_names has 2 names"),
         (swapped(labels=["a", "c"], class_names=["a", "b"]), r"labels holds \['c'\]; expected one of class_names"),
         (swapped(labels=np.array(["a", None])), r"labels holds missing values"),
         (
@@ -118,6 +138,12 @@ def save_text(path: Path) -> None:
 def test_npz_that_is_not_plain_arrays(tmp_path: Path, save: Callable[[Path], object]) -> None:
     save(tmp_path / "a.npz")
     with pytest.raises(DataError, match=r"a.npz: not readable as .npz of plain arrays"):
+        load_table(tmp_path / "a.npz")
+
+
+def test_names_saved_as_objects_are_told_how_to_be_saved(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=pixels(1), labels=[0], class_names=np.array(["a"], dtype=object))
+    with pytest.raises(DataError, match=r"not readable as .npz(.|\n)*save names as np.array\(names, dtype=str\)"):
         load_table(tmp_path / "a.npz")
 
 

@@ -34,8 +34,15 @@ def test_extension_by_setting(photos: Path) -> None:
     path = write(photos, "id,label\n1,a\n2,b\n")
     with pytest.raises(DataError, match=r"several files answer to:\n  1: 1.jpg, 1.png\nWrite the extension"):
         load_table(path)
-    table = load_table(path, ColumnSettings(image_suffix=".png"))
-    assert [Path(name).name for name in table.frame["path"]] == ["1.png", "2.png"]
+    for suffix in (".png", "png"):
+        table = load_table(path, ColumnSettings(image_suffix=suffix))
+        assert [Path(name).name for name in table.frame["path"]] == ["1.png", "2.png"]
+
+
+def test_ending_that_is_no_extension(photos: Path) -> None:
+    (photos / "1.png").rename(photos / "1_small.png")
+    table = load_table(write(photos, "id,label\n1,a\n"), ColumnSettings(image_suffix="_small.png"))
+    assert Path(table.frame["path"][0]).name == "1_small.png"
 
 
 def test_dots_in_names_are_no_extension(photos: Path) -> None:
@@ -62,6 +69,55 @@ def test_every_cell_is_text_as_written(photos: Path) -> None:
     assert table.targets().tolist() == [1, 0, -1]
 
 
+def test_blanks_around_cells_and_names_of_columns_do_not_count(photos: Path) -> None:
+    path = write(photos, "image , label,split,who\n1.png, ant,train ,p1\n 2.png,ant , val, p1 \n3.png,  ,train,\n")
+    frame = load_table(path, ColumnSettings(label_column="label", group_column="who")).frame
+    assert frame["id"].tolist() == ["1.png", "2.png", "3.png"]
+    assert frame["label"].fillna("missing").tolist() == ["ant", "ant", "missing"]
+    assert frame["split"].tolist() == ["train", "validation", "train"]
+    assert frame["group"].fillna("missing").tolist() == ["p1", "p1", "missing"]
+
+
+@pytest.mark.parametrize("separator", [";", ",", "\t"])
+def test_rows_with_more_cells_than_columns_are_listed(photos: Path, separator: str) -> None:
+    text = "image,label\n1.png,a\n\n2.png,b,c\n3.png,a,\n".replace(",", separator)
+    with pytest.raises(DataError, match=r"rows with more cells than the 2 columns image, label:") as error:
+        load_table(write(photos, text))
+    lines = str(error.value).splitlines()
+    assert [line.split(",")[0] for line in lines[1:3]] == ["  line 4: 3 cells", "  line 5: 3 cells"]
+    assert repr(f"2.png{separator}b{separator}c") in lines[1]
+    assert "in double quotes" in lines[3]
+
+
+def test_rows_with_fewer_cells_and_cells_with_a_separator(photos: Path) -> None:
+    table = load_table(write(photos, 'image,label,note\n1.png,"a, b"\n2.png,c,x\n'))
+    assert table.class_names == ("a, b", "c")
+    assert load_table(write(photos, "image;label\n1.png;a, b\n2.png;c\n")).class_names == ("a, b", "c")
+
+
+def test_column_without_a_name_is_not_lost(photos: Path) -> None:
+    path = write(photos, ",image,\n0,1.png,a\n1,2.png,b\n")
+    with pytest.raises(DataError, match="no column looks like the label. Its columns are column 1, image, column 3"):
+        load_table(path)
+    assert load_table(path, ColumnSettings(label_column="column 3")).class_names == ("a", "b")
+
+
+def test_two_columns_of_one_name(photos: Path) -> None:
+    message = r"several columns are called 'label'. Its columns are image, label, label. Rename or remove all but one"
+    with pytest.raises(DataError, match=message):
+        load_table(write(photos, "image,label,label\n1.png,a,b\n"))
+    frame = pd.DataFrame([["1.png", "a", "b"]], columns=["image", "label", "label"])
+    with pytest.raises(DataError, match=message):
+        load_table(frame, ColumnSettings(image_root=photos))
+
+
+def test_index_of_a_frame_does_not_matter(photos: Path) -> None:
+    frame = pd.DataFrame({"image": ["1.png", "2.png"], "label": ["a", "b"], "split": ["train", "val"]}, index=[7, 7])
+    table = load_table(frame, ColumnSettings(image_root=photos))
+    assert table.targets().tolist() == [0, 1]
+    assert table.frame["split"].tolist() == ["train", "validation"]
+
+
 @pytest.mark.parametrize("separator", [";", "\t"])
 def test_other_separators_and_a_byte_order_mark(photos: Path, separator: str) -> None:
     text = "\ufeffimage,label\n1.png,a\n2.png,b\n".replace(",", separator)
@@ -79,12 +135,23 @@ def test_split_column_is_found_by_name(photos: Path) -> None:
     assert table.frame["split"].tolist() == ["train", "validation", "test"]
 
 
+def test_cells_of_a_split_column_that_are_no_split_are_listed(photos: Path) -> None:
+    path = write(photos, "image,label,split\n1.png,a,train\n2.png,b,\n3.png,b,holdout\n4.png,a,test\n")
+    message = (
+        r"column 'split' holds something else than train, validation or test for\n  2.png: ''\n  3.png: 'holdout'\n"
+        r"Correct these cells; .*rename it, or set data.split_column"
+    )
+    for settings in (ColumnSettings(), ColumnSettings(split_column="split")):
+        with pytest.raises(DataError, match=message):
+            load_table(path, settings)
+
+
 def test_column_that_is_merely_called_split_is_left_alone_and_said_so(photos: Path) -> None:
     path = write(photos, "image,label,split\n1.png,a,left\n2.png,b,right\n")
     table = load_table(path)
     assert table.frame["split"].isna().all()
     assert "column 'split' holds 'left', 'right', so it was not taken" in table.ignored[0]
-    with pytest.raises(DataError, match="holds 'left', 'right'; expected train, validation or test"):
+    with pytest.raises(DataError, match=r"something else than train, .* for\n  1.png: 'left'\n  2.png: 'right'\n"):
         load_table(path, ColumnSettings(split_column="split"))
 
 
@@ -128,7 +195,12 @@ def test_empty_names_and_repeated_files(photos: Path) -> None:
         load_table(write(photos, "image,label\n"))
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00image", b'image,label\n"1.png,a\n'])
+def test_empty_file(photos: Path) -> None:
+    with pytest.raises(DataError, match="labels.csv: empty; expected a line of column names"):
+        load_table(write(photos, ""))
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00image", b'image,label\n"1.png,a\n'])
 def test_unreadable_files(photos: Path, content: bytes) -> None:
     (photos / "bad.csv").write_bytes(content)
     with pytest.raises(DataError, match=r"bad.csv: not readable as CSV"):

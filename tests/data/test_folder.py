@@ -1,11 +1,12 @@
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from discern.data.sources import load_table
 from discern.errors import DataError
 
-from .conftest import MakeFolder, draw
+from .conftest import MakeFolder, draw, write_run
 
 
 def test_class_folders_in_natural_order(make_folder: MakeFolder) -> None:
@@ -111,6 +112,46 @@ def test_missing_place_and_unknown_form(tmp_path: Path) -> None:
     (tmp_path / "data.parquet").write_text("x")
     with pytest.raises(DataError, match=r"come as a folder of class folders, a .csv"):
         load_table(tmp_path / "data.parquet")
+
+
+@pytest.mark.parametrize("source", [[pd.DataFrame()], ["a.jpg"], None, (1, 2, 3)])
+def test_source_of_a_type_that_is_not_understood(source: object) -> None:
+    kind = type(source).__name__
+    with pytest.raises(DataError, match=f"cannot be read from a {kind}; expected the path of a folder, .*a DataFrame"):
+        load_table(source)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("place", ["run", "runs/first"])
+def test_run_among_the_classes_is_passed_over(make_folder: MakeFolder, place: str) -> None:
+    root = make_folder({"ants": 2, "bees": 2, f"{place}/plots": 3, f"{place}/evaluation": 0})
+    write_run(root / place)
+    draw(0).save(root / place / "report.png")
+    table = load_table(root)
+    assert table.class_names == ("ants", "bees")
+    assert f"{place}: belongs to a run of discern" in table.ignored
+
+
+def test_run_beside_split_folders_is_passed_over(make_folder: MakeFolder) -> None:
+    root = make_folder({"train/ants": 2, "train/bees": 2, "test/ants": 1, "run/plots": 1})
+    write_run(root / "run")
+    table = load_table(root)
+    assert set(table.frame["split"]) == {"train", "test"}
+    assert table.ignored == ("run: belongs to a run of discern",)
+
+
+def test_bundle_marks_a_run(make_folder: MakeFolder) -> None:
+    root = make_folder({"ants": 2, "bees": 2, "run": 1, "run/bundle": 0})
+    (root / "run" / "bundle" / "bundle.json").write_text("{}")
+    assert load_table(root).class_names == ("ants", "bees")
+
+
+def test_run_in_the_folder_of_classes_itself(make_folder: MakeFolder) -> None:
+    root = make_folder({"ants": 2, "bees": 2, "plots": 3, "evaluation": 1, "state": 1, "bundle": 1})
+    assert load_table(root).class_names == ("ants", "bees", "bundle", "evaluation", "plots", "state")
+    write_run(root)
+    table = load_table(root)
+    assert table.class_names == ("ants", "bees")
+    assert "plots: belongs to a run of discern" in table.ignored
 
 
 @pytest.mark.parametrize(

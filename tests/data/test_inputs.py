@@ -8,7 +8,7 @@ from PIL import Image
 from discern.data.sources import ColumnSettings, load_inputs
 from discern.errors import DataError
 
-from .conftest import MakeFolder, draw
+from .conftest import MakeFolder, draw, write_run
 
 
 def test_flat_and_nested_folders_in_natural_order(make_folder: MakeFolder) -> None:
@@ -111,5 +111,24 @@ def test_no_pictures(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("x")
     with pytest.raises(DataError, match=r"no pictures found. Passed over:\n  a.txt: .txt is no supported type"):
         load_inputs([tmp_path])
-    with pytest.raises(DataError, match="no pictures found"):
+    with pytest.raises(DataError, match="no inputs were given; expected paths"):
         load_inputs([])
+
+
+def test_folder_with_a_run_in_it(make_folder: MakeFolder, tmp_path: Path) -> None:
+    root = make_folder({"ants": 1, "runs/first": 0, "runs/first/plots": 2})
+    write_run(root / "runs" / "first")
+    table = load_inputs([root])
+    assert table.frame["id"].tolist() == ["ants/1.png"]
+    assert table.ignored == ("runs/first: belongs to a run of discern",)
+    with pytest.raises(
+        DataError, match=r"no pictures found. Passed over:\n(.*\n)*  plots: belongs to a run of discern"
+    ):
+        load_inputs([root / "runs" / "first"])
+    assert len(load_inputs([root / "runs" / "first" / "plots"])) == 2
+
+
+def test_partly_filled_split_column_is_of_no_concern_where_nothing_is_split(make_folder: MakeFolder) -> None:
+    root = make_folder({".": 2})
+    (root / "new.csv").write_text("image,split\n1.png,test\n2.png,\n")
+    assert len(load_inputs([root / "new.csv"])) == 2

@@ -9,11 +9,11 @@ import torch
 
 from discern.data import loaders
 from discern.data.augment import build_augment
-from discern.data.dataset import ImageDataset, SampleKey
+from discern.data.dataset import ImageDataset, SampleKey, decode_row
 from discern.data.loaders import Batch, StartMethod, build_evaluation_loader, build_train_loader, choose_workers
 from discern.data.preprocess import Preprocess
 from discern.data.sources import load_inputs, load_table
-from discern.errors import BadImageError, ConfigError
+from discern.errors import BadImageError, ConfigError, ImageProblem
 
 from .conftest import MakeFolder, draw
 
@@ -76,6 +76,18 @@ def test_pictures_in_memory_and_files_together(preprocess: Preprocess, tmp_path:
     batches = list(build_evaluation_loader(ImageDataset(table, preprocess), batch_size=8).batches())
     expected = [draw(0, size=(9, 9)), draw(1), draw(2)]
     assert torch.equal(batches[0].images, torch.stack([preprocess.fit_image(image) for image in expected]))
+    for row, image in enumerate(expected):
+        assert np.array_equal(decode_row(table, row), image)
+    assert np.array_equal(decode_row(table.take(np.array([1, 2])), 1), draw(2))
+
+
+def test_row_that_cannot_be_decoded_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"nothing")
+    table = load_inputs([tmp_path / "a.png", np.asarray(draw(0))])
+    with pytest.raises(BadImageError, match=r"a.png: not a picture of a supported type"):
+        decode_row(table, 0)
+    with pytest.raises(BadImageError, match=r"picture 0 in memory: 24 x 20 is more than the limit of 9 pixels"):
+        decode_row(table, 1, max_pixels=9)
 
 
 def test_nothing_in_the_dataset_is_a_python_object_per_picture(preprocess: Preprocess) -> None:
@@ -165,6 +177,40 @@ def test_bad_picture_reaches_the_caller_with_its_name(
     with pytest.raises(BadImageError, match="not a picture of a supported type") as error:
         list(loader.batches())
     assert error.value.path == str(root / "bees" / "2.png")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_bad_pictures_are_left_out_and_told_where_problems_are_collected(
+    make_folder: MakeFolder, preprocess: Preprocess, workers: int
+) -> None:
+    root = make_folder({"ants": 4, "bees": 3})
+    table = load_table(root)
+    for bad in ("ants/2.png", "ants/3.png", "ants/4.png"):
+        (root / bad).write_bytes(b"nothing")
+    (root / "bees" / "2.png").unlink()
+    dataset = ImageDataset(table, preprocess)
+    loader = build_evaluation_loader(dataset, batch_size=2, workers=workers, collect_problems=True)
+    for _ in range(2):
+        batches = list(loader.batches())
+        assert [batch.rows.tolist() for batch in batches] == [[0], [4], [6]]  # ants 3 and 4 were a whole batch
+        assert [batch.targets.tolist() for batch in batches] == [[0], [1], [1]]
+        assert all(torch.equal(batch.images[0], dataset[SampleKey(0, int(batch.rows))].image) for batch in batches)
+        assert [row for row, _ in loader.problems()] == [1, 2, 3, 5]
+    assert loader.problems()[-1] == (5, ImageProblem(str(root / "bees" / "2.png"), "no such file"))
+    assert "not a picture of a supported type" in loader.problems()[0][1].reason
+
+
+def test_nothing_but_bad_pictures_gives_no_batch(tmp_path: Path, preprocess: Preprocess) -> None:
+    (tmp_path / "a.png").write_bytes(b"nothing")
+    dataset = ImageDataset(load_inputs([tmp_path / "a.png"]), preprocess)
+    loader = build_evaluation_loader(dataset, batch_size=2, collect_problems=True)
+    assert list(loader.batches()) == []
+    assert [row for row, _ in loader.problems()] == [0]
+
+
+def test_more_processes_than_cores_are_nobody_elses_business(preprocess: Preprocess) -> None:
+    """Torch's warning would fail this test."""
+    build_evaluation_loader(build_array_dataset([0, 1], preprocess), batch_size=1, workers=1000)
 
 
 def test_size_limit_holds_while_loading(make_folder: MakeFolder, preprocess: Preprocess) -> None:

@@ -1,11 +1,14 @@
+import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from discern.data.preflight import Verify, check_images, drop_images, save_bad_files
-from discern.data.sources import load_table
+from discern.data.sources import ColumnSettings, load_table
+from discern.data.split import apply_split, save_split, split_table
 from discern.data.table import ImageTable
 from discern.errors import ImageProblem
 
@@ -36,6 +39,28 @@ def test_all_bad_files_are_found_in_order(spoilt: ImageTable, verify: Verify, ex
     assert [Path(problem.path).parent.name + "/" + Path(problem.path).stem for problem in problems] == expected
     assert problems[-1].reason == "no such file"
     assert problems == check_images(spoilt, verify=verify, threads=1)
+
+
+@pytest.mark.parametrize("verify", ["header", "full"])
+@pytest.mark.parametrize("listed", [False, True])
+def test_file_name_that_is_not_utf8(make_folder: MakeFolder, tmp_path: Path, verify: Verify, listed: bool) -> None:
+    root = make_folder({"ants": 4, "bees": 4})
+    try:
+        os.rename(os.fsencode(root / "ants" / "1.png"), os.fsencode(root / "ants") + b"/caf\xe9.png")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    names = [os.fsdecode(os.path.relpath(path, root)) for path in root.rglob("*.png")]
+    frame = pd.DataFrame({"image": names, "label": [Path(name).parent.name for name in names]})
+    table = load_table(frame, ColumnSettings(image_root=root)) if listed else load_table(root)
+    problems = check_images(table, verify=verify)
+    assert problems == [(f"{root}/ants/caf\\udce9.png", "the file name is not valid UTF-8; rename it")]
+    save_bad_files(problems, tmp_path / "bad_files.csv")
+    save_split(table, tmp_path / "whole.csv")
+    kept = drop_images(table, problems)
+    assert len(kept) == 7
+    split, _ = split_table(kept, fractions=(0.7, 0.15, 0.15), seed=0)
+    save_split(split, tmp_path / "split.csv")
+    assert apply_split(kept, tmp_path / "split.csv").class_names == ("ants", "bees")
 
 
 def test_too_large_by_the_limit(make_folder: MakeFolder) -> None:

@@ -85,7 +85,8 @@ def test_users_split_is_kept_and_validation_comes_from_train() -> None:
     given = split_by_id(table)
     assert all((split == "test") == (given[name] == "test") for name, split in split_by_id(result).items())
     assert count(result)["a", "validation"] == round(80 * 0.15 / 0.85)
-    assert remarks == ()
+    assert remarks == ("there was no validation split, so 28 of 160 pictures of train became it",)
+    assert split_table(table, fractions=(0.8, 0.0, 0.2), seed=0)[1] == ("there is no validation split",)
 
 
 def test_missing_test_stays_missing() -> None:
@@ -117,6 +118,14 @@ def test_class_whose_pictures_were_all_dropped() -> None:
     result, remarks = split_table(table.take(np.arange(10)), fractions=DEFAULT, seed=0)
     assert result.class_names == ("a", "b")
     assert "class 'c' has pictures nowhere" in remarks
+
+
+def test_table_without_pictures(tmp_path: Path) -> None:
+    empty = table_of({"a": 5, "b": 5}).take(np.arange(0))
+    with pytest.raises(DataError, match="here: no picture is left"):
+        split_table(empty, fractions=DEFAULT, seed=0)
+    with pytest.raises(DataError, match="here: no picture is left"):
+        apply_split(empty, write_split(tmp_path / "split.csv", {"a1": "train"}), dropped=["a1"])
 
 
 def test_tables_that_cannot_be_split() -> None:
@@ -183,7 +192,7 @@ def test_split_is_written_and_given_back(tmp_path: Path) -> None:
 def test_split_that_does_not_fit_lists_every_mismatch(tmp_path: Path) -> None:
     table = build_table({"id": ["1", "2", "3", "10"], "label": ["a", "a", "b", "b"]}, source="here")
     path = tmp_path / "split.csv"
-    path.write_text("id,label,split\n1,b,train\n3,b,training\n4,b,test\n3,b,test\n")
+    path.write_text("id,label,split\n1,b,train\n3,b,left\n4,b,test\n3,b,test\n")
     with pytest.raises(DataError, match="does not fit here") as error:
         apply_split(table, path)
     assert str(error.value).splitlines()[1:-1] == [
@@ -191,9 +200,63 @@ def test_split_that_does_not_fit_lists_every_mismatch(tmp_path: Path) -> None:
         "  10: not in split.csv",
         "  4: not in here",
         "  3: twice in split.csv",
-        "  3: split 'training'",
+        "  3: split 'left'",
         "  1: label 'a', but 'b' in split.csv",
     ]
+
+
+def write_split(path: Path, rows: dict[str, str]) -> Path:
+    """Rows are splits by id; the label is the first letter of the id."""
+    path.write_text("id,label,split\n" + "".join(f"{name},{name[0]},{split}\n" for name, split in rows.items()))
+    return path
+
+
+def table_of_ids(*ids: str) -> ImageTable:
+    return build_table({"id": ids, "label": [name[0] for name in ids]}, source="here")
+
+
+def test_split_file_takes_every_name_of_a_split(tmp_path: Path) -> None:
+    path = write_split(tmp_path / "split.csv", {"a1": "Training", "b1": "train", "a2": " val ", "b2": "valid"})
+    applied = apply_split(table_of_ids("a1", "a2", "b1", "b2"), path)
+    assert applied.frame["split"].tolist() == ["train", "validation", "train", "validation"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"a1": "test", "b1": "test"}, "here: no picture is in train; found test"),
+        ({"a1": "train", "b1": "train", "c1": "test"}, r"classes without a picture in train:\n  'c': 1 in test\n"),
+        ({"a1": "train", "a2": "test"}, "here: one class only, 'a'"),
+        ({"a1": "train", "b1": ""}, r"does not fit here:\n  b1: split ''\n"),
+    ],
+)
+def test_split_file_that_nothing_can_be_trained_with(tmp_path: Path, rows: dict[str, str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        apply_split(table_of_ids(*rows), write_split(tmp_path / "split.csv", rows))
+
+
+def test_split_file_without_labels_or_with_torn_groups(tmp_path: Path) -> None:
+    rows = {"a1": "train", "b1": "train", "a2": "test"}
+    path = write_split(tmp_path / "split.csv", rows)
+    table = table_of_ids(*rows)
+    table.frame["group"] = ["p", "q", "p"]
+    with pytest.raises(DataError, match=r"groups on more than one side of the split:\n  p: test, train"):
+        apply_split(table, path)
+    table.frame["label"] = ["a", "b", None]
+    path.write_text(path.read_text().replace("a2,a", "a2,"))
+    with pytest.raises(DataError, match=r"here: 1 of 3 pictures have no label:\n  a2\n"):
+        apply_split(table, path)
+
+
+def test_split_file_with_dropped_pictures_gives_the_same_classes_as_splitting(tmp_path: Path) -> None:
+    whole = table_of_ids("a1", "a2", "b1", "b2", "c1")
+    path = write_split(tmp_path / "split.csv", dict.fromkeys(whole.frame["id"], "train"))
+    kept = whole.take(np.arange(4))
+    with pytest.raises(DataError, match=r"does not fit here:\n  c1: not in here\n"):
+        apply_split(kept, path)
+    applied = apply_split(kept, path, dropped=["c1"])
+    assert applied.class_names == split_table(kept, fractions=DEFAULT, seed=0)[0].class_names == ("a", "b")
+    assert len(applied) == 4
 
 
 def test_split_that_cannot_be_read(tmp_path: Path) -> None:
@@ -201,5 +264,5 @@ def test_split_that_cannot_be_read(tmp_path: Path) -> None:
     path.write_text("name,part\n1,train\n")
     with pytest.raises(DataError, match="has no column id, label, split; expected id, path, label, split"):
         apply_split(table_of({"a": 1}), path)
-    with pytest.raises(DataError, match="not readable as a split"):
+    with pytest.raises(DataError, match="no.csv: not readable as CSV"):
         apply_split(table_of({"a": 1}), tmp_path / "no.csv")

@@ -3,11 +3,12 @@ import pandas as pd
 import pytest
 
 from discern.data.table import build_table
-from discern.errors import BadImagesError, BundleError, DataError
+from discern.errors import BadImagesError, BundleError, ConfigError, DataError
 from discern.workflows.evaluate import evaluate
 from discern.workflows.predict import predict
 from discern.workflows.submission import fill_submission
-from pictures import COLOURS, draw_photos
+from discern.workflows.train import train
+from pictures import COLOURS, QUICK, draw_photos
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_ids_keep_their_leading_zeros(tmp_path):
         ("id,label\na,x\nc,x\nd,x\n", r"asks for 2 pictures that are not among the inputs: c, d"),
         ("id,label\na,x\na,x\n", r"repeated ids: a"),
         ("id,label,other\na,x,y\n", r"expected an id and one label column, or an id and one column for each"),
-        ("id\na\n", r"has 1 columns and 1 rows; expected ids and answers"),
+        ("id\na\n", r"has 1 columns and 1 rows; expected ids and answers, parted by commas"),
     ],
 )
 def test_a_submission_that_does_not_fit_is_told(tmp_path, text, message):
@@ -145,3 +146,55 @@ def test_evaluate_refuses_classes_that_the_classifier_does_not_know(trained_run,
 def test_a_folder_without_a_classifier_is_told(tmp_path):
     with pytest.raises(BundleError, match="holds no trained classifier"):
         predict(tmp_path, ["a.png"])
+
+
+def test_evaluate_takes_the_test_split_and_never_the_training_pictures_unasked(trained_run, tmp_path):
+    photos = tmp_path / "photos"
+    for place, (split, per_class) in enumerate((("train", 4), ("val", 3), ("test", 2))):
+        draw_photos(photos / split, per_class=per_class, first_seed=100 * place)
+    assert evaluate(trained_run, photos, out=tmp_path / "default")["count"] == 6
+    assert evaluate(trained_run, photos, out=tmp_path / "val", split="val")["count"] == 9
+    assert evaluate(trained_run, photos, out=tmp_path / "train", split="train")["count"] == 12
+    with pytest.raises(DataError, match="no pictures in a split 'tset'; its splits are train, validation, test"):
+        evaluate(trained_run, photos, out=tmp_path / "typo", split="tset")
+
+
+def test_evaluate_does_not_replace_the_runs_own_evaluation(trained_run, photos):
+    with pytest.raises(ConfigError, match="has the run's own evaluation"):
+        evaluate(trained_run, photos, out=trained_run / "evaluation")
+
+
+def test_evaluate_and_predict_compute_with_the_precision_of_the_run(photos, tmp_path):
+    for precision in ("fp32", "bf16"):
+        run = train(photos, out=tmp_path / precision, recipe="table", overrides=[*QUICK, f"precision={precision}"])
+        assert run.load().runtime.precision == precision
+        rows = pd.read_csv(run.folder.split)
+        rows[["path", "label", "split"]].to_csv(tmp_path / "again.csv", index=False)
+        again = evaluate(run.folder.root, tmp_path / "again.csv", out=tmp_path / f"{precision}-again")
+        assert again["loss"]["value"] == run.metrics["test"]["loss"]["value"]
+
+
+def test_answers_never_replace_what_they_are_made_from(trained_run, flat_folder, tmp_path):
+    sample = tmp_path / "sample.csv"
+    sample.write_text("id,label\n1,red\n")
+    picture = flat_folder / "1.png"
+    before = picture.read_bytes()
+    for out, like in ((picture, None), (flat_folder / "2.png", None), (sample, sample)):
+        with pytest.raises(ConfigError, match="would be replaced by the answers"):
+            predict(trained_run, [str(flat_folder), str(picture)], out=out, like=like)
+    with pytest.raises(ConfigError, match="is a folder"):
+        predict(trained_run, [str(flat_folder)], out=tmp_path)
+    assert picture.read_bytes() == before
+    predict(trained_run, [str(flat_folder)], out=tmp_path / "new" / "folder" / "answers.csv")
+    assert (tmp_path / "new" / "folder" / "answers.csv").is_file()
+
+
+def test_one_column_named_as_a_class_gets_its_probability(tmp_path):
+    assert fill(tmp_path, "id,owl\nb,0.5\na,0.5\n")["owl"].tolist() == [0.1, 0.2]
+
+
+def test_a_whole_id_goes_before_another_pictures_file_name(tmp_path):
+    table = build_table({"id": ["a.jpg", "x/a.jpg"]}, source="test")
+    (tmp_path / "sample.csv").write_text("id,label\na.jpg,cat\n")
+    filled = fill_submission(tmp_path / "sample.csv", table, PROBABILITIES, ("cat", "dog", "owl"))
+    assert filled["label"].tolist() == ["dog"]

@@ -32,7 +32,7 @@ def test_a_run_folder_holds_what_the_other_commands_rely_on(trained_run):
 def test_it_learns_and_its_numbers_agree_with_scikit_learn(trained_run):
     metrics = json.loads((trained_run / "evaluation" / "metrics.json").read_text())
     predictions = pd.read_csv(trained_run / "evaluation" / "predictions.csv")
-    assert metrics["counts"] == {"train": 24, "validation": 6, "test": 6}
+    assert {split: values["count"] for split, values in metrics.items()} == {"validation": 6, "test": 6}
     for split in ("validation", "test"):
         rows = predictions[predictions["split"] == split]
         accuracy = metrics[split]["accuracy"]
@@ -77,7 +77,7 @@ def test_paths_pil_images_and_arrays_get_the_same_answer(photos, trained_run):
 @pytest.mark.parametrize("recipe", list_recipe_names())
 def test_every_recipe_trains(recipe, photos, tmp_path):
     run = train(photos, out=tmp_path / "run", recipe=recipe, overrides=QUICK)
-    assert set(run.metrics) == {"validation", "test", "counts"}
+    assert set(run.metrics) == {"validation", "test"}
     assert len(run.history) == len(read_settings(run.folder.config).training.stages)
 
 
@@ -120,7 +120,7 @@ def test_bad_files_stop_all_at_once_or_are_left_out_and_listed(tmp_path):
     assert "data.on_bad=skip" in str(caught.value)
     assert len(pd.read_csv(tmp_path / "run" / "bad_files.csv")) == 2
     run = train(photos, out=tmp_path / "run", recipe="table", overrides=[*QUICK, "data.on_bad=skip"])
-    assert sum(run.metrics["counts"].values()) == 18
+    assert len(pd.read_csv(run.folder.split)) == 18
     assert "left out 2 of 20 pictures" in run.folder.log.read_text()
 
 
@@ -128,7 +128,7 @@ def test_a_truncated_file_is_found_by_verify_full_and_named_in_training_otherwis
     photos = draw_photos(tmp_path / "photos", per_class=6)
     whole = (photos / "red" / "0.png").read_bytes()
     (photos / "red" / "0.png").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DiscernError, match=r"red/0\.png"):
+    with pytest.raises(DiscernError, match=r"red/0\.png(.|\n)*data\.verify=full finds all such files"):
         train(photos, out=tmp_path / "run", recipe="table", overrides=QUICK)
     with pytest.raises(BadImagesError, match=r"1 picture cannot be used"):
         train(photos, out=tmp_path / "full", recipe="table", overrides=[*QUICK, "data.verify=full"])
@@ -166,3 +166,71 @@ def test_the_order_of_files_does_not_matter(photos, trained_run, tmp_path):
     assert splits[0].sort_index().equals(splits[1].sort_index())
     folder_split = pd.read_csv(trained_run / "split.csv").set_index("id")["split"]
     assert splits[0].sort_index().equals(folder_split.sort_index())
+
+
+def test_overwriting_removes_nothing_before_the_new_run_has_proved_usable(photos, tmp_path):
+    out = tmp_path / "run"
+    train(photos, out=out, recipe="table", overrides=[*QUICK, "stem=small"])
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    for source, overrides in (
+        (tmp_path / "nowhere", QUICK),
+        (photos, [*QUICK, "training.stages.*.train=hed"]),
+        (photos, [*QUICK, "augment=bogus"]),
+        (photos, [*QUICK, "model.weights=no/such/file.pth"]),
+    ):
+        with pytest.raises(DiscernError):
+            train(source, out=out, recipe="table", overrides=overrides, overwrite=True)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    # A run may be repeated over itself with its own split and weights.
+    overrides = [*QUICK, "stem=small", f"data.split_file={out / 'split.csv'}"]
+    overrides.append(f"model.weights={out / 'bundle' / 'model.safetensors'}")
+    train(photos, out=out, recipe="table", overrides=overrides, overwrite=True)
+    assert (out / "split.csv").read_bytes() == before[out / "split.csv"]
+
+
+def test_a_failed_start_leaves_no_run_behind(photos, tmp_path):
+    with pytest.raises(DiscernError):
+        train(photos, out=tmp_path / "run", recipe="table", overrides=[*QUICK, "training.stages.*.train=hed"])
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["config.toml", "history.csv", "plots", "log.txt"])
+def test_files_that_are_not_a_runs_are_never_replaced(photos, tmp_path, name):
+    own = tmp_path / "project"
+    own.mkdir()
+    (own / name).write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(RunFolderError, match=f"holds no run of discern, but files .*: {name}"):
+            train(photos, out=own, recipe="table", overrides=QUICK, overwrite=overwrite)
+    assert (own / name).read_text() == "mine"
+
+
+def test_a_run_is_not_written_into_the_pictures(photos):
+    for out in (photos, photos / "runs" / "one"):
+        with pytest.raises(RunFolderError, match="is inside the folder of pictures"):
+            train(photos, out=out, recipe="table", overrides=QUICK)
+    assert sorted(path.name for path in photos.iterdir()) == sorted(COLOURS)
+
+
+def test_a_diverged_epoch_is_neither_kept_nor_taken_for_one_without_validation(photos, tmp_path):
+    overrides = [*QUICK, "training.batch_size=64", "optimizer=sgd", "learning_rate=1e38", "training.stages.*.epochs=2"]
+    with pytest.raises(DiscernError, match="a lower learning rate"):
+        train(photos, out=tmp_path / "run", recipe="table", overrides=overrides)
+    assert not (tmp_path / "run" / "bundle").exists()
+
+
+def test_a_list_of_bad_files_does_not_outlive_them(tmp_path):
+    photos = draw_photos(tmp_path / "photos", per_class=6)
+    bad = photos / "red" / "broken.png"
+    bad.write_bytes(b"no picture")
+    with pytest.raises(BadImagesError):
+        train(photos, out=tmp_path / "run", recipe="table", overrides=QUICK)
+    bad.unlink()
+    train(photos, out=tmp_path / "run", recipe="table", overrides=QUICK)
+    assert not (tmp_path / "run" / "bad_files.csv").exists()
+
+
+def test_without_validation_and_test_the_run_is_complete_all_the_same(photos, tmp_path):
+    run = train(photos, out=tmp_path / "run", recipe="table", overrides=[*QUICK, "data.split=[1,0,0]"])
+    assert run.metrics == {}
+    assert len(run.load().predict(photos)) == 36

@@ -12,7 +12,6 @@ def demo(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier demo in --out.")] = False,
 ) -> None:
     """Draw a small set of aircraft, train on it, evaluate and predict; no network and no data are needed."""
-    from discern.workflows.console import build_console
     from discern.workflows.demo import run_demo
 
-    run_demo(out, seed=seed, overwrite=overwrite, console=build_console())
+    run_demo(out, seed=seed, overwrite=overwrite)

@@ -12,7 +12,9 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder, or its bundle.")],
     data: Annotated[str, typer.Argument(help="Labelled pictures: folder, CSV or .npz file.")],
     out: Annotated[Path | None, typer.Option(help="Folder to write; RUN/evaluation/NAME by default.")] = None,
-    split: Annotated[str | None, typer.Option(help="Only train, validation or test of DATA.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="train, validation or test, where DATA has them. [default: test]")
+    ] = None,
     on_bad: Annotated[str, typer.Option(help="error: stop at bad pictures; skip: leave them out.")] = "error",
     image_column: ImageColumn = None,
     label_column: LabelColumn = None,
@@ -22,7 +24,6 @@ def evaluate(
 ) -> None:
     """Evaluate a trained classifier on labelled pictures; classes are joined by name."""
     from discern.config.load import check_settings
-    from discern.workflows.console import build_console
     from discern.workflows.evaluate import evaluate as evaluate_run
     from discern.workflows.reporting import reporting
 
@@ -34,7 +35,18 @@ def evaluate(
         "on_bad": on_bad,
     }
     settings = check_settings({"data": {name: value for name, value in given.items() if value is not None}})
-    folder = out or run / "evaluation" / Path(data).resolve().stem
-    with reporting(console=build_console()):
+    folder = out or _choose_folder(run, Path(data))
+    with reporting(verbose=True):
         evaluate_run(run, data, out=folder, split=split, data=settings.data, device=device)
     typer.echo(f"written: {folder}")
+
+
+def _choose_folder(run: Path, data: Path) -> Path:
+    """Return the first of RUN/evaluation/NAME, NAME-2, ... that is free; a bundle's is beside the bundle."""
+    root = run.parent if run.name == "bundle" else run
+    name = data.resolve().stem
+    folder, number = root / "evaluation" / name, 1
+    while folder.exists():
+        number += 1
+        folder = root / "evaluation" / f"{name}-{number}"
+    return folder

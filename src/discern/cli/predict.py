@@ -27,12 +27,11 @@ def predict(
     if like is not None and (probabilities or top_k > 1):
         raise ConfigError("--like takes its columns from the sample submission; leave --probabilities and --top-k out")
     from discern.data.columns import ColumnSettings
-    from discern.workflows.console import build_console
     from discern.workflows.predict import predict as predict_pictures
     from discern.workflows.reporting import reporting
 
     columns = ColumnSettings(image_column=image_column, image_root=image_root, image_suffix=image_suffix)
-    with reporting(console=build_console()):
+    with reporting(verbose=True):
         answers = predict_pictures(
             run,
             inputs,

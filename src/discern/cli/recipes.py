@@ -44,9 +44,13 @@ def show(
         return
     if schedule.suffix.lower() != ".png":
         raise ConfigError(f"--schedule writes a PNG; {schedule} does not end in .png")
-    from discern.workflows.evaluation_files import draw_schedule
+    import pandas as pd
 
-    draw_schedule(settings.training.stages, steps, schedule)
+    from discern.plots.curves import plot_schedule
+    from discern.training.plan import simulate_schedule
+    from discern.workflows.evaluation_files import save_figure
+
+    save_figure(plot_schedule(pd.DataFrame(simulate_schedule(settings.training.stages, steps))), schedule)
     typer.echo(f"# learning rates drawn: {schedule}")
 
 

@@ -26,17 +26,17 @@ def train(
     if data is not None and "=" in data and not Path(data).exists():
         overrides = [data, *(overrides or [])]
         data = None
+    if resume and overwrite:
+        raise ConfigError("--resume goes on with a run and --overwrite replaces it; give one of them")
     if resume and out is None:
         raise ConfigError("--resume needs the run folder: --out RUN")
     if data is None and not resume:
         raise ConfigError("give the labelled pictures: discern train FOLDER_OR_CSV_OR_NPZ")
-    from discern.workflows.console import build_console
     from discern.workflows.train import resume as resume_run
     from discern.workflows.train import train as train_run
 
-    console = build_console()
     if resume and out is not None:
-        run = resume_run(out, data, recipe=recipe, overrides=overrides or [], console=console)
+        run = resume_run(out, data, recipe=recipe, overrides=overrides or [])
     else:
         folder = out or _choose_folder(Path(str(data)))
         run = train_run(
@@ -45,9 +45,8 @@ def train(
             recipe=recipe or "auto",
             overrides=overrides or [],
             overwrite=overwrite,
-            console=console,
         )
-    console.print(f"next: discern predict {run.folder.root} PICTURES... --out predictions.csv", highlight=False)
+    typer.echo(f"next: discern predict {run.folder.root} PICTURES... --out predictions.csv")
 
 
 def _choose_folder(data: Path) -> Path:

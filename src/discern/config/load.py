@@ -59,10 +59,17 @@ def save_settings(settings: Settings, path: Path) -> None:
     write_atomically(path, tomli_w.dumps(settings.to_dict()))
 
 
-def _read_recipe(recipe: str) -> RawTable:
+def _read_recipe(recipe: str, above: tuple[str, ...] = ()) -> RawTable:
+    """Read a recipe laid over the one it extends; `above` are those that led here."""
+    if recipe in above:
+        raise ConfigError(f"recipes extend each other in a circle: {' -> '.join([*above, recipe])}")
     raw = _parse(recipe, _read_text(recipe))
     base = raw.pop("extends", None)
-    return raw if base is None else _merge(_read_recipe(str(base)), raw)
+    if base is None:
+        return raw
+    if base not in list_recipe_names():
+        base = Path(recipe).parent / str(base)
+    return _merge(_read_recipe(str(base), (*above, recipe)), raw)
 
 
 def _read_text(recipe: str) -> str:

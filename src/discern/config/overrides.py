@@ -72,7 +72,9 @@ def _names_by_section() -> dict[str, set[str]]:
 
 def _override_stages(raw: RawTable, path: list[str], value: Any) -> None:
     """Set one field of the stages that `path` selects."""
-    stages = raw.setdefault("training", {}).setdefault("stages", [{}])
+    stages = _section(raw, "training").setdefault("stages", [{}])
+    if not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):
+        raise ConfigError("training.stages is a list of stages; in TOML each begins with [[training.stages]]")
     names = [stage.get("name", StageSettings().name) for stage in stages]
     selector = path[2]
     if selector == "*":
@@ -85,13 +87,15 @@ def _override_stages(raw: RawTable, path: list[str], value: Any) -> None:
         raise ConfigError(
             f"no stage {selector!r} in the training plan; its stages are {', '.join(names)} (or * for all of them)"
         )
+    if len(path) == 3:
+        raise ConfigError(f"{'.'.join(path)} is a stage; say which of its settings, such as {'.'.join(path)}.epochs")
     for index in chosen:
-        _set(stages[index], path[3:] or ["name"], value)
+        _set(stages[index], path[3:], value)
 
 
 def _override_stage_default(raw: RawTable, key: str, value: Any) -> None:
     """Set `training.key` so that it has an effect: in the one stage, or where no stage has a value of its own."""
-    training = raw.setdefault("training", {})
+    training = _section(raw, "training")
     stages = training.get("stages", [])
     own = [stage for stage in stages if key in stage]
     if len(stages) == 1:
@@ -104,6 +108,13 @@ def _override_stage_default(raw: RawTable, key: str, value: Any) -> None:
         )
     else:
         training[key] = value
+
+
+def _section(raw: RawTable, name: str) -> RawTable:
+    section = raw.setdefault(name, {})
+    if not isinstance(section, dict):
+        raise ConfigError(f"{name} is a section, not the value {section!r}; in TOML it begins with [{name}]")
+    return section
 
 
 def _set(table: RawTable, path: list[str], value: Any) -> None:

@@ -3,20 +3,38 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 
+WEIGHTS_BY_NAME = ("none", "imagenet", "imagenet-v1", "imagenet-v2")
+
+
+def _make_absolute(path: Path) -> Path:
+    """Make a path mean the same from any working folder, since an interrupted run may be resumed from another."""
+    return path.expanduser().absolute()
+
+
+UserPath = Annotated[Path, AfterValidator(_make_absolute)]
+
 AugmentPolicy = str | tuple[dict[str, Any], ...]
+
+
+def _settle_weights(weights: str) -> str:
+    return weights if weights in WEIGHTS_BY_NAME else str(_make_absolute(Path(weights)))
+
+
+def _make_tuple(parts: Any) -> Any:
+    return (parts,) if isinstance(parts, str) and parts != "all" else parts
 
 
 class Section(BaseModel):
     """A part of the settings: frozen, and strict about names."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, allow_inf_nan=False)
 
 
 class RecipeSettings(Section):
@@ -33,14 +51,14 @@ class DataSettings(Section):
 
     image_column: str | None = Field(None, description="CSV column with the file names or ids; guessed when absent")
     label_column: str | None = Field(None, description="CSV column with the labels; guessed when absent")
-    image_root: Path | None = Field(None, description="folder that file names in a CSV are relative to")
+    image_root: UserPath | None = Field(None, description="folder that file names in a CSV are relative to")
     image_suffix: str | None = Field(None, description="extension to add to ids, such as '.jpg'")
     split_column: str | None = Field(None, description="CSV column with train, validation or test")
     group_column: str | None = Field(None, description="CSV column; rows of one group stay on one side of the split")
     split: tuple[Fraction, Fraction, Fraction] = Field(
         (0.7, 0.15, 0.15), description="fractions for train, validation and test where the data are not split yet"
     )
-    split_file: Path | None = Field(None, description="a split.csv of an earlier run, to use again")
+    split_file: UserPath | None = Field(None, description="a split.csv of an earlier run, to use again")
     image_size: Annotated[int, Field(ge=8, le=4096)] | Literal["auto"] = Field(
         "auto", description="side of the square that the network sees, in pixels"
     )
@@ -61,7 +79,9 @@ class ModelSettings(Section):
     """The network: backbone, its weights, and the head."""
 
     backbone: str = Field("resnet50", description="resnet18 ... resnet152, resnet18-half, or timm:NAME")
-    weights: str = Field("imagenet", description="'imagenet', 'none', or a path to .safetensors or .pth")
+    weights: Annotated[str, AfterValidator(_settle_weights)] = Field(
+        "imagenet", description="imagenet, imagenet-v1, imagenet-v2, none, or a path to .safetensors or .pth"
+    )
     stem: Literal["auto", "imagenet", "small"] = Field("auto", description="'small' suits pictures of 32 to 64 pixels")
     head: Literal["linear", "mlp"] = "linear"
     hidden_features: tuple[Count, ...] = Field((512,), description="widths of the hidden layers of the mlp head")
@@ -74,7 +94,9 @@ class StageSettings(Section):
     """One phase of the training plan; any of these except name and train may be given once for all in [training]."""
 
     name: str = "all"
-    train: Literal["all"] | tuple[str, ...] = Field("all", description="parts that learn: stem, layer1 ... head")
+    train: Annotated[Literal["all"] | tuple[str, ...], BeforeValidator(_make_tuple)] = Field(
+        "all", description="parts that learn: stem, layer1 ... head"
+    )
     epochs: Count = 10
     optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
     learning_rate: Positive = 1e-3
@@ -89,7 +111,9 @@ class StageSettings(Section):
     gamma: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="for step and plateau: factor of a drop")
     plateau_patience: Annotated[int, Field(ge=0)] = Field(2, description="epochs without a better validation loss")
     patience: Annotated[int, Field(ge=0)] = Field(0, description="early stopping after so many epochs; 0 = never")
-    frozen_batchnorm: bool = Field(False, description="keep all BatchNorm statistics as they are (small batches)")
+    frozen_batchnorm: bool | Literal["auto"] = Field(
+        False, description="keep all BatchNorm statistics as they are; auto: if pretrained and batches are small"
+    )
     augment: AugmentPolicy = Field("light", description="none, flip-rotate, light, standard or a list of transforms")
 
 
@@ -122,8 +146,9 @@ class TrainingSettings(Section):
         shared = {key: raw[key] for key in raw if key in STAGE_DEFAULTS}
         own = {key: raw[key] for key in raw if key not in STAGE_DEFAULTS}
         stages = own.get("stages") or [{}]
-        if all(isinstance(stage, dict) for stage in stages):
-            own["stages"] = [{**shared, **stage} for stage in stages]
+        if not isinstance(stages, list | tuple) or not all(isinstance(stage, dict) for stage in stages):
+            raise ValueError("the plan is a list of stages; in TOML each begins with [[training.stages]]")
+        own["stages"] = [{**shared, **stage} for stage in stages]
         return own
 
 

@@ -22,7 +22,7 @@ class ColumnSettings:
     """How to read a CSV or DataFrame; None means found by name, or absent.
 
     `image_root` is the folder that picture names start from (None: the folder of the CSV, or the working folder for a
-    DataFrame), `image_suffix` what they lack at the end, such as `.jpg`.
+    DataFrame), `image_suffix` what they lack at the end, such as `.jpg` or `jpg`.
     """
 
     image_column: str | None = None
@@ -48,7 +48,7 @@ def choose_columns(names: Sequence[str], settings: ColumnSettings, *, labelled: 
     """Choose the columns that were asked for, or whose names say what they are.
 
     A name that says path or file goes before one that says id. With `labelled`, a single column that is left over
-    is the label.
+    is the label, and a column called `split` is the split.
 
     Raises:
         DataError: A column is not there, none fits or several do.
@@ -57,7 +57,8 @@ def choose_columns(names: Sequence[str], settings: ColumnSettings, *, labelled: 
         _check_present(getattr(settings, setting), f"data.{setting}", names, source)
     taken = {settings.label_column, settings.split_column, settings.group_column}
     image = settings.image_column or _guess_image(names, taken, source)
-    split = settings.split_column or next((name for name in names if name.casefold() == _SPLIT_NAME), None)
+    split_guesses = [name for name in names if labelled and name.casefold() == _SPLIT_NAME]
+    split = settings.split_column or next(iter(split_guesses), None)
     taken |= {image, split}
     label = settings.label_column or _guess_label(names, taken, labelled=labelled, source=source)
     return ChosenColumns(image, label, split, settings.group_column, split_is_guessed=settings.split_column is None)

@@ -1,5 +1,6 @@
 """Pictures listed in a CSV file or a DataFrame."""
 
+import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,23 +14,45 @@ from discern.errors import DataError
 
 
 def load_csv(path: Path, settings: ColumnSettings, *, labelled: bool) -> ImageTable:
-    """Load the table that a CSV file lists; comma, semicolon or tab, whichever its first line has most of.
+    """Load the table that a CSV file lists.
 
     Every cell is text as written (`007` stays `007`, a class may be called `NA`); only an empty cell is missing.
 
     Raises:
         DataError: The file, its columns or its rows cannot be used.
     """
+    return load_frame(read_cells(path), settings, folder=path.parent, source=str(path), labelled=labelled)
+
+
+def read_cells(path: Path) -> pd.DataFrame:
+    """Read a CSV file as text; comma, semicolon or tab, whichever its first line has most of.
+
+    A row that is too short ends in empty cells. A column without a name is called by its place, such as `column 3`.
+
+    Raises:
+        DataError: The file is no CSV in UTF-8, or has rows with more cells than columns; all are listed.
+    """
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            header = file.readline()
-        separator = max(",;\t", key=header.count)
-        frame = pd.read_csv(
-            path, sep=separator, dtype="str", keep_default_na=False, na_values=[""], encoding="utf-8-sig"
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            separator = max(",;\t", key=file.readline().count)
+            file.seek(0)
+            reader = csv.reader(file, delimiter=separator, strict=True)
+            numbered = [(reader.line_num, row) for row in reader if row]
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(f"{path}: not readable as CSV in UTF-8: {error}") from error
+    if not numbered:
+        raise DataError(f"{path}: empty; expected a line of column names and one row a picture.")
+    (_, header), *rows = numbered
+    names = [name.strip() or f"column {place}" for place, name in enumerate(header, start=1)]
+    long = [
+        f"line {line}: {len(row)} cells, {separator.join(row)[:80]!r}" for line, row in rows if len(row) > len(names)
+    ]
+    if long:
+        raise DataError(
+            f"{path}: rows with more cells than the {len(names)} columns {', '.join(names)}:\n{list_some(long)}\n"
+            f"Remove what is too much, or put a cell that holds {separator!r} in double quotes."
         )
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not readable as CSV in UTF-8 with a line of column names: {error}") from error
-    return load_frame(frame, settings, folder=path.parent, source=str(path), labelled=labelled)
+    return pd.DataFrame([row + [""] * (len(names) - len(row)) for _, row in rows], columns=names, dtype="object")
 
 
 def load_frame(
@@ -38,14 +61,16 @@ def load_frame(
     """Load the table that a DataFrame lists; `folder` is where picture names start when no `image_root` is set.
 
     A picture's id is its name as the user wrote it. A name without extension is looked up in its folder. A file that
-    is missing keeps its row, to be found by the check of the pictures.
+    is missing keeps its row, to be found by the check of the pictures. Blanks around a cell do not count.
 
     Raises:
         DataError: Columns or rows cannot be used, or not one of the pictures exists.
     """
-    text = pd.DataFrame({str(name): as_text(frame[name]) for name in frame.columns})
-    columns = choose_columns([str(name) for name in frame.columns], settings, labelled=labelled, source=source)
-    ids = text[columns.image].str.strip()
+    names = [str(name) for name in frame.columns]
+    _check_different(names, source)
+    columns = choose_columns(names, settings, labelled=labelled, source=source)
+    text = pd.DataFrame({name: _strip(as_text(cells)) for name, (_, cells) in zip(names, frame.items(), strict=True)})
+    ids = text[columns.image]
     _check_filled(ids, columns.image, source)
     splits, ignored = _read_splits(text, columns, source)
     cells = {"id": ids, "split": splits}
@@ -53,8 +78,9 @@ def load_frame(
     listed: dict[str, Sequence[str | None]] = {
         kind: [None if pd.isna(cell) else str(cell) for cell in column] for kind, column in cells.items()
     }
-    names = [str(name) for name in ids]
-    listed["path"] = _find_files(names, settings.image_root or folder, settings.image_suffix or "", source)
+    suffix = settings.image_suffix or ""
+    suffix = f".{suffix}" if suffix.isalnum() else suffix
+    listed["path"] = _find_files(list(ids), settings.image_root or folder, suffix, source)
     check_unique((os.path.normpath(str(path)) for path in listed["path"]), f"{source}: the same file")
     return build_table(listed, source=source, ignored=ignored)
 
@@ -66,8 +92,22 @@ def as_text(cells: "pd.Series[Any]") -> "pd.Series[str]":
     return cells.astype("object").map(str, na_action="ignore").astype("str")
 
 
+def _strip(cells: "pd.Series[str]") -> "pd.Series[str]":
+    stripped = cells.str.strip()
+    return stripped.where(stripped != "")
+
+
+def _check_different(names: Sequence[str], source: str) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DataError(
+            f"{source}: several columns are called {', '.join(map(repr, repeated))}. "
+            f"Its columns are {', '.join(names)}. Rename or remove all but one."
+        )
+
+
 def _check_filled(cells: "pd.Series[str]", column: str, source: str) -> None:
-    empty = [str(row + 1) for row, is_empty in enumerate(cells.isna() | (cells == "")) if is_empty]
+    empty = [str(row) for row, is_empty in enumerate(cells.isna(), start=1) if is_empty]
     if len(cells) == 0:
         raise DataError(f"{source}: no rows. Expected one row a picture.")
     if empty:
@@ -83,13 +123,18 @@ def _read_splits(text: pd.DataFrame, columns: ChosenColumns, source: str) -> tup
         return none, ()
     cells = text[columns.split].fillna("")
     splits = cells.map(parse_split)
-    unknown = sorted(cells[splits.isna()].unique())
-    if not unknown:
+    is_unknown = splits.isna()
+    if not is_unknown.any():
         return splits, ()
-    found = f"{source}: column {columns.split!r} holds {', '.join(map(repr, unknown[:5]))}"
-    if columns.split_is_guessed:
-        return none, (f"{found}, so it was not taken for the split",)
-    raise DataError(f"{found}; expected train, validation or test in every row.")
+    if columns.split_is_guessed and is_unknown.all():
+        found = ", ".join(map(repr, sorted(cells.unique())[:5]))
+        return none, (f"{source}: column {columns.split!r} holds {found}, so it was not taken for the split",)
+    unknown = zip(text[columns.image][is_unknown], cells[is_unknown], strict=True)
+    raise DataError(
+        f"{source}: column {columns.split!r} holds something else than train, validation or test for\n"
+        f"{list_some([f'{name}: {cell!r}' for name, cell in unknown])}\n"
+        "Correct these cells; if the column is no split, rename it, or set data.split_column to the one that is."
+    )
 
 
 def _find_files(names: Sequence[str], root: Path, suffix: str, source: str) -> list[str]:

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from discern.data.augment import Augment
 from discern.data.decode import MAX_PIXELS, decode_image
 from discern.data.preprocess import Preprocess
-from discern.data.table import ImageTable
+from discern.data.table import ImageTable, Pixels
 
 
 class SampleKey(NamedTuple):
@@ -78,12 +78,25 @@ class ImageDataset(Dataset[Sample]):
         return Sample(image, int(self.targets[key.row]), key.row)
 
     def _decode(self, row: int) -> Image.Image:
-        place = int(self._array_index[row])
-        if self._arrays is not None and place >= 0:
-            return decode_image(self._arrays[place], max_pixels=self.max_pixels, name=f"picture {place} in memory")
         start = int(self._path_ends[row - 1]) if row else 0
         path = os.fsdecode(self._paths[start : int(self._path_ends[row])].tobytes())
-        return decode_image(path, max_pixels=self.max_pixels)
+        return _decode_picture(path, int(self._array_index[row]), self._arrays, self.max_pixels)
+
+
+def decode_row(table: ImageTable, row: int, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Decode the picture at this position of a table, whether it is in memory or in a file.
+
+    Raises:
+        BadImageError: It cannot be decoded.
+    """
+    path, place = table.frame["path"].iloc[row], table.frame["array_index"].iloc[row]
+    return _decode_picture(str(path), int(place), table.arrays, max_pixels)
+
+
+def _decode_picture(path: str, place: int, arrays: Pixels | tuple[Pixels, ...] | None, max_pixels: int) -> Image.Image:
+    if arrays is not None and place >= 0:
+        return decode_image(arrays[place], max_pixels=max_pixels, name=f"picture {place} in memory")
+    return decode_image(path, max_pixels=max_pixels)
 
 
 @contextmanager

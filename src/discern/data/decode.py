@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.ExifTags import Base
 
-from discern.data.table import natural_sort
+from discern.data.table import holds_escape, natural_sort
 from discern.errors import BadImageError, DataError
 
 ImageSource = str | Path | bytes | BinaryIO | Image.Image | npt.NDArray[np.generic]
@@ -217,7 +217,8 @@ def _refusing(shown: str) -> Iterator[None]:
     except BadImageError:
         raise
     except FileNotFoundError as error:
-        raise BadImageError(shown, "no such file") from error
+        reason = "the file name is not valid UTF-8; rename it" if holds_escape(shown) else "no such file"
+        raise BadImageError(shown, reason) from error
     except IsADirectoryError as error:
         raise BadImageError(shown, "a folder, not a file") from error
     except PermissionError as error:

@@ -1,14 +1,24 @@
 """Pictures in a folder of class folders, with or without train, validation and test around them."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from discern.data.decode import supported_extensions
 from discern.data.table import ImageTable, build_table, list_some, natural_key, natural_sort, parse_split
 from discern.errors import DataError
+from discern.run_folder import RUN_FOLDERS, RunFolder
 
 _EXPECTED = "Expected FOLDER/CLASS/picture.jpg, or FOLDER/train/CLASS/picture.jpg (and the same in val and test)."
+
+
+class Listing(NamedTuple):
+    """Names in a folder, each in natural order; `runs` are subfolders that a run of discern wrote."""
+
+    folders: list[str]
+    files: list[str]
+    runs: list[str]
 
 
 def load_folder(root: Path) -> ImageTable:
@@ -16,7 +26,7 @@ def load_folder(root: Path) -> ImageTable:
 
     It is taken for splits when all its subfolders have names of splits, or when one means `train` and has subfolders.
     Hidden files are skipped; other files that are no pictures are listed in `ignored`, and so are pictures outside of
-    class folders and a `test` folder without classes (its pictures have no label).
+    class folders, a `test` folder without classes (its pictures have no label) and runs of discern.
 
     Raises:
         DataError: There are no pictures, no classes, folders inside class folders, or splits without train.
@@ -25,7 +35,9 @@ def load_folder(root: Path) -> ImageTable:
     splits = _find_split_folders(root)
     for split, folder in splits.items():
         scan.add_classes(folder, split)
-    if not splits:
+    if splits:
+        scan.ignore_runs(root)
+    else:
         scan.add_classes(root, None)
     scan.check(splits)
     columns: dict[str, Sequence[str | None]] = {
@@ -37,21 +49,24 @@ def load_folder(root: Path) -> ImageTable:
     return build_table(columns, source=str(root), ignored=scan.ignored)
 
 
-def list_folder(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the names of subfolders and of files, hidden ones left out, each in natural order."""
+def list_folder(folder: Path) -> Listing:
+    """Return the names of subfolders and of files, hidden ones left out."""
     with os.scandir(folder) as entries:
         visible = [(entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith(".")]
     folders = natural_sort(name for name, is_folder in visible if is_folder)
     files = natural_sort(name for name, is_folder in visible if not is_folder)
-    return list(folders), list(files)
+    runs = _find_runs(folder, folders)
+    return Listing([name for name in folders if name not in runs], list(files), runs)
 
 
 def walk_pictures(root: Path) -> tuple[list[str], list[str]]:
     """Return the pictures at any depth, relative to `root` and in natural order, and what was ignored, with reasons."""
     pictures, ignored = [], []
     for folder, subfolders, names in os.walk(root):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         relative = Path(folder).relative_to(root)
+        runs = _find_runs(Path(folder), subfolders)
+        ignored += [_describe_run((relative / name).as_posix()) for name in runs]
+        subfolders[:] = [name for name in subfolders if not name.startswith(".") and name not in runs]
         for name in (name for name in names if not name.startswith(".")):
             file = (relative / name).as_posix()
             if is_picture(name):
@@ -77,11 +92,26 @@ def describe_no_pictures(place: str, ignored: list[str]) -> str:
     return f"{place}: no pictures found.{seen}Supported are {', '.join(supported_extensions())}."
 
 
+def _find_runs(folder: Path, subfolders: Iterable[str]) -> list[str]:
+    """Return the subfolders that hold a run of discern, or are part of the run that the folder itself holds."""
+    parts = RUN_FOLDERS if _holds_run(folder) else ()
+    return [name for name in subfolders if name in parts or _holds_run(folder / name)]
+
+
+def _holds_run(folder: Path) -> bool:
+    run = RunFolder(folder)
+    return (run.config.is_file() and run.environment.is_file()) or (run.bundle / "bundle.json").is_file()
+
+
+def _describe_run(place: str) -> str:
+    return f"{place}: belongs to a run of discern"
+
+
 def _find_split_folders(root: Path) -> dict[str, Path]:
     """Return the folder of each split, train first; empty when the subfolders are classes."""
-    folders, _ = list_folder(root)
+    folders = list_folder(root).folders
     named = [(split, root / name) for name in folders if (split := parse_split(name)) is not None]
-    train_has_folders = any(split == "train" and list_folder(folder)[0] for split, folder in named)
+    train_has_folders = any(split == "train" and list_folder(folder).folders for split, folder in named)
     if not named or (len(named) < len(folders) and not train_has_folders):
         return {}
     found = dict(named)
@@ -107,7 +137,8 @@ class _Scan:
         self.without_classes: list[Path] = []
 
     def add_classes(self, folder: Path, split: str | None) -> None:
-        classes, loose = list_folder(folder)
+        classes, loose, _ = list_folder(folder)
+        self.ignore_runs(folder)
         if not classes and any(is_picture(name) for name in loose):
             self.without_classes.append(folder)
         for name in loose:
@@ -116,9 +147,13 @@ class _Scan:
         for name in classes:
             self._add_class(folder / name, split)
 
+    def ignore_runs(self, folder: Path) -> None:
+        self.ignored += [_describe_run(self._relative(folder / name)) for name in list_folder(folder).runs]
+
     def _add_class(self, folder: Path, split: str | None) -> None:
         place = self._relative(folder)
-        subfolders, names = list_folder(folder)
+        subfolders, names, _ = list_folder(folder)
+        self.ignore_runs(folder)
         nested = [name for name in subfolders if walk_pictures(folder / name)[0]]
         if nested:
             self.nested.append(f"{place}: {', '.join(nested)}")
@@ -143,7 +178,7 @@ class _Scan:
             raise DataError(describe_no_pictures(str(self.root), self.ignored))
 
     def _describe_nested(self) -> str:
-        folders, _ = list_folder(self.root)
+        folders = list_folder(self.root).folders
         hint = f" Perhaps {self.root / folders[0]} is the folder you mean." if len(folders) == 1 else ""
         return (
             f"{self.root}: these were taken for classes, but hold folders of pictures:\n{list_some(self.nested)}\n"

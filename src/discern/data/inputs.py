@@ -34,6 +34,8 @@ def load_inputs(inputs: Sequence[Input] | Input, columns: ColumnSettings | None 
         DataError: An input is missing or of a form that is not understood, or there are no pictures.
     """
     listed = [inputs] if isinstance(inputs, _INPUT_TYPES) else list(inputs)
+    if not listed:
+        raise DataError("no inputs were given; expected paths, DataFrames, NumPy arrays or PIL pictures.")
     _check_understood(listed)
     gathered = _Gathered(columns or ColumnSettings())
     for item in listed:

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from discern.data.dataset import ImageDataset, SampleKey
-from discern.errors import BadImageError, ConfigError
+from discern.data.dataset import ImageDataset, Sample, SampleKey
+from discern.errors import BadImageError, ConfigError, ImageProblem
 
 StartMethod = Literal["fork", "forkserver", "spawn"]
 _FEW_IMAGES = 256
@@ -29,6 +29,13 @@ class Batch(NamedTuple):
     images: Tensor
     targets: Tensor
     rows: Tensor
+
+
+class _Reading(NamedTuple):
+    """What became of the keys of one batch: the batch, None when nothing is left of it, and the bad pictures by row."""
+
+    batch: Batch | None
+    problems: list[tuple[int, ImageProblem]]
 
 
 class TrainLoader:
@@ -62,22 +69,32 @@ class TrainLoader:
 class EvaluationLoader:
     """Batches of every picture exactly once, in the order of the table."""
 
-    def __init__(self, dataset: ImageDataset, loader: "_BatchLoader", *, batch_size: int) -> None:
+    def __init__(
+        self, dataset: ImageDataset, loader: "_BatchLoader", *, batch_size: int, collect_problems: bool
+    ) -> None:
         self.num_images = len(dataset)
         self._loader = loader
         self._batch_size = batch_size
+        self._collect_problems = collect_problems
+        self._problems: list[tuple[int, ImageProblem]] = []
 
     def __len__(self) -> int:
-        """Return the number of batches."""
+        """Return the number of batches, those included of which no picture may be left."""
         return len(_cut(np.arange(self.num_images), self._batch_size))
 
     def batches(self) -> Iterator[Batch]:
-        """Yield all batches.
+        """Yield all batches; where problems are collected, without the pictures that have one.
 
         Raises:
-            BadImageError: A picture cannot be decoded.
+            BadImageError: A picture cannot be decoded, and problems are not collected.
         """
-        return self._loader.read(_cut(np.arange(self.num_images), self._batch_size), epoch=0)
+        self._problems = []
+        groups = _cut(np.arange(self.num_images), self._batch_size)
+        return self._loader.read(groups, epoch=0, problems=self._problems if self._collect_problems else None)
+
+    def problems(self) -> list[tuple[int, ImageProblem]]:
+        """Return row and problem of the pictures that the latest `batches` left out so far, in the order of rows."""
+        return list(self._problems)
 
 
 def build_train_loader(
@@ -104,12 +121,16 @@ def build_evaluation_loader(
     *,
     batch_size: int,
     workers: int = 0,
+    collect_problems: bool = False,
     pin_memory: bool = False,
     start_method: StartMethod | None = None,
 ) -> EvaluationLoader:
-    """Build the loader for validation, test and prediction."""
+    """Build the loader for validation, test and prediction.
+
+    With `collect_problems`, pictures that cannot be decoded are left out of their batches and told by `problems()`.
+    """
     loader = _BatchLoader(dataset, workers, pin_memory=pin_memory, start_method=start_method)
-    return EvaluationLoader(dataset, loader, batch_size=batch_size)
+    return EvaluationLoader(dataset, loader, batch_size=batch_size, collect_problems=collect_problems)
 
 
 def choose_workers(setting: int | Literal["auto"], num_images: int, device_type: str) -> int:
@@ -143,7 +164,7 @@ class _BatchLoader:
     ) -> None:
         self._keys = _KeySampler()
         self._build = functools.partial(
-            DataLoader,
+            _UnwarnedLoader,
             _BatchReader(dataset),
             sampler=self._keys,
             batch_size=None,
@@ -156,33 +177,53 @@ class _BatchLoader:
         )
         self._loader = self._build()
 
-    def read(self, groups: list[npt.NDArray[np.int64]], epoch: int) -> Iterator[Batch]:
+    def read(
+        self, groups: list[npt.NDArray[np.int64]], epoch: int, problems: list[tuple[int, ImageProblem]] | None = None
+    ) -> Iterator[Batch]:
+        """Yield batches; a bad picture is left out and added to `problems`, or raised when there is no such list."""
         self._keys.groups, self._keys.epoch = groups, epoch
-        for batch in self._loader:
-            if isinstance(batch, BadImageError):
+        for batch, found in self._loader:
+            if problems is not None:
+                problems.extend(found)
+            elif found:
                 break
-            yield batch
+            if batch is not None:
+                yield batch
         else:
             return
         # Ends the processes here and now: whoever keeps the error keeps this frame, and with it their torn-down queues.
         self._loader = self._build()
-        raise BadImageError(batch.path, batch.reason)
+        _, first = found[0]
+        raise BadImageError(first.path, first.reason)
 
 
-class _BatchReader(Dataset["Batch | BadImageError"]):
-    """Whole batches by their keys; a bad picture returns as its error, which torch would garble if it were raised."""
+class _UnwarnedLoader(DataLoader[_Reading]):
+    """A torch loader that takes the number of processes as given, without a warning of more processes than cores."""
+
+    def check_worker_number_rationality(self) -> None:
+        """Accept any number."""
+
+
+class _BatchReader(Dataset[_Reading]):
+    """Whole batches by their keys; a bad picture returns as its problem, for torch would garble an error raised."""
 
     def __init__(self, dataset: ImageDataset) -> None:
         self._dataset = dataset
 
-    def __getitem__(self, keys: list[SampleKey]) -> Batch | BadImageError:
-        try:
-            samples = [self._dataset[key] for key in keys]
-        except BadImageError as error:
-            return error
-        images = torch.stack([sample.image for sample in samples])
-        targets = torch.tensor([sample.target for sample in samples])
-        return Batch(images, targets, torch.tensor([sample.row for sample in samples]))
+    def __getitem__(self, keys: list[SampleKey]) -> _Reading:
+        samples, problems = [], []
+        for key in keys:
+            try:
+                samples.append(self._dataset[key])
+            except BadImageError as error:
+                problems.append((key.row, ImageProblem(error.path, error.reason)))
+        return _Reading(_collate(samples) if samples else None, problems)
+
+
+def _collate(samples: list[Sample]) -> Batch:
+    images = torch.stack([sample.image for sample in samples])
+    targets = torch.tensor([sample.target for sample in samples])
+    return Batch(images, targets, torch.tensor([sample.row for sample in samples]))
 
 
 class _KeySampler(Sampler[list[SampleKey]]):

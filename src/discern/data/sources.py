@@ -31,13 +31,17 @@ def load_table(source: Source, columns: ColumnSettings | None = None) -> ImageTa
     settings = columns or ColumnSettings()
     if isinstance(source, pd.DataFrame):
         return load_frame(source, settings, folder=Path(), source="the DataFrame", labelled=True)
-    if isinstance(source, tuple):
+    if isinstance(source, tuple) and len(source) == 2:
         images, labels = source
-        parts = {"images": np.asarray(images), "labels": np.asarray(labels)}
-        return load_arrays(parts, source="the arrays", labelled=True)
+        return _load_parts({"images": images, "labels": labels})
     if isinstance(source, Mapping):
-        return load_arrays(source, source="the arrays", labelled=True)
-    return _load_place(Path(source), settings)
+        return _load_parts(source)
+    if isinstance(source, str | Path):
+        return _load_place(Path(source), settings)
+    raise DataError(
+        f"Labelled pictures cannot be read from a {type(source).__name__}; expected the path of a folder, a .csv, .tsv "
+        "or .npz file, a DataFrame, a pair (images, labels) or a mapping of arrays by name."
+    )
 
 
 def join_classes(table: ImageTable, class_names: Sequence[str]) -> ImageTable:
@@ -55,6 +59,18 @@ def join_classes(table: ImageTable, class_names: Sequence[str]) -> ImageTable:
             f"It knows {', '.join(class_names)}. Rename or leave out the others."
         )
     return replace(table, class_names=tuple(class_names))
+
+
+def _load_parts(parts: Mapping[str, object]) -> ImageTable:
+    arrays = {}
+    for name, part in parts.items():
+        try:
+            arrays[name] = np.asarray(part)
+        except ValueError as error:
+            raise DataError(
+                f"the arrays: {name} is no array of one shape: {error}. Give pictures of several sizes as files."
+            ) from error
+    return load_arrays(arrays, source="the arrays", labelled=True)
 
 
 def _load_place(place: Path, settings: ColumnSettings) -> ImageTable:

@@ -2,7 +2,7 @@
 
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from discern.data.csv_file import read_cells
 from discern.data.grouped_split import assign_groups, check_groups
-from discern.data.table import SPLITS, ImageTable, list_some, natural_sort
+from discern.data.table import SPLITS, ImageTable, list_some, natural_sort, parse_split
 from discern.errors import ConfigError, DataError
 from discern.files import write_atomically
 
@@ -30,8 +31,8 @@ def split_table(table: ImageTable, *, fractions: Fractions, seed: int) -> tuple[
 
     Raises:
         ConfigError: The fractions are negative, leave nothing to train on or do not add up to 1.
-        DataError: Pictures without a label or only partly split, fewer than two classes in train, a class that train
-            lacks, or a group on two sides of the user's own split.
+        DataError: No pictures, pictures without a label or only partly split, fewer than two classes in train, a class
+            that train lacks, or a group on two sides of the user's own split.
     """
     _check_fractions(fractions)
     _check_labelled(table)
@@ -43,7 +44,11 @@ def split_table(table: ImageTable, *, fractions: Fractions, seed: int) -> tuple[
     if (splits == "validation").any() or validation == 0:
         return _finish(table)
     share = validation / (train + validation)
-    return _finish(_divide(table, np.flatnonzero(splits == "train"), (1 - share, share, 0.0), seed))
+    trained = np.flatnonzero(splits == "train")
+    table, remarks = _finish(_divide(table, trained, (1 - share, share, 0.0), seed))
+    taken = len(table.select("validation"))
+    said = (f"there was no validation split, so {taken} of {len(trained)} pictures of train became it",)
+    return table, (said if taken else ()) + remarks
 
 
 def save_split(table: ImageTable, path: Path) -> None:
@@ -51,30 +56,40 @@ def save_split(table: ImageTable, path: Path) -> None:
     write_atomically(path, table.frame[_COLUMNS].to_csv(index=False, lineterminator="\n"))
 
 
-def apply_split(table: ImageTable, path: Path) -> ImageTable:
-    """Return the table with the split that `save_split` wrote, joined by id.
+def apply_split(table: ImageTable, path: Path, *, dropped: Collection[str] = ()) -> ImageTable:
+    """Return the table with the split that `save_split` or the user wrote, joined by id; classes are those of train.
+
+    Ids that were `dropped` from the table may stand in the file.
 
     Raises:
-        DataError: The file cannot be read, or its ids, labels or splits do not fit the table; all are listed.
+        DataError: The file cannot be read, its ids, labels or splits do not fit the table (all are listed), or the
+            split is none that `split_table` would accept.
     """
     saved = _read_split(path)
-    frame = table.frame
-    ids, saved_ids = set(frame["id"]), set(saved["id"])
-    problems = [f"{name}: not in {path.name}" for name in natural_sort(ids - saved_ids)]
-    problems += [f"{name}: not in {table.source}" for name in natural_sort(saved_ids - ids)]
-    problems += [f"{name}: twice in {path.name}" for name in natural_sort(saved["id"][saved["id"].duplicated()])]
-    odd = saved[~saved["split"].isin(SPLITS)]
-    problems += [f"{row.id}: split {row.split!r}" for row in odd.itertuples()]
-    both = frame[["id", "label"]].merge(saved[["id", "label"]], on="id", suffixes=("", "_saved"))
-    moved = both[both["label"].fillna("") != both["label_saved"].fillna("")]
-    problems += [f"{row.id}: label {row.label!r}, but {row.label_saved!r} in {path.name}" for row in moved.itertuples()]
+    problems = _find_misfits(table, saved, path.name, dropped)
     if problems:
         raise DataError(
             f"{path} does not fit {table.source}:\n{list_some(problems)}\n"
             "Every picture needs one row with its id, its label and train, validation or test; or split anew."
         )
-    splits = frame["id"].map(saved.set_index("id")["split"]).astype("str")
-    return replace(table, frame=frame.assign(split=splits))
+    _check_labelled(table)
+    splits = table.frame["id"].map(saved.set_index("id")["split"]).map(parse_split).astype("str")
+    table = replace(table, frame=table.frame.assign(split=splits))
+    _check_split_by_user(table)
+    return _finish(table)[0]
+
+
+def _find_misfits(table: ImageTable, saved: pd.DataFrame, file: str, dropped: Collection[str]) -> list[str]:
+    """Say in which rows a saved split and a table disagree."""
+    ids, saved_ids = set(table.frame["id"]), set(saved["id"])
+    misfits = [f"{name}: not in {file}" for name in natural_sort(ids - saved_ids)]
+    misfits += [f"{name}: not in {table.source}" for name in natural_sort(saved_ids - ids - set(dropped))]
+    misfits += [f"{name}: twice in {file}" for name in natural_sort(saved["id"][saved["id"].duplicated()])]
+    odd = saved[saved["split"].map(parse_split).isna()]
+    misfits += [f"{row.id}: split {row.split!r}" for row in odd.itertuples()]
+    both = table.frame[["id", "label"]].merge(saved[["id", "label"]], on="id", suffixes=("", "_saved"))
+    moved = both[both["label"].fillna("") != both["label_saved"].fillna("")]
+    return misfits + [f"{row.id}: label {row.label!r}, but {row.label_saved!r} in {file}" for row in moved.itertuples()]
 
 
 def _divide(table: ImageTable, rows: npt.NDArray[np.int64], fractions: Fractions, seed: int) -> ImageTable:
@@ -149,6 +164,8 @@ def _check_fractions(fractions: Sequence[float]) -> None:
 
 
 def _check_labelled(table: ImageTable) -> None:
+    if not len(table):
+        raise DataError(f"{table.source}: no picture is left. Mend those that were left out, or bring others.")
     unlabelled = list(table.frame["id"][table.frame["label"].isna()])
     if unlabelled:
         raise DataError(
@@ -171,10 +188,7 @@ def _check_split_by_user(table: ImageTable) -> None:
 
 
 def _read_split(path: Path) -> pd.DataFrame:
-    try:
-        saved = pd.read_csv(path, dtype="str", keep_default_na=False, na_values=[""], encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not readable as a split: {error}") from error
+    saved = read_cells(path)
     missing = [name for name in ("id", "label", "split") if name not in saved]
     if missing:
         raise DataError(f"{path}: has no column {', '.join(missing)}; expected {', '.join(_COLUMNS)}.")

@@ -27,19 +27,22 @@ _SPLIT_BY_NAME = {
     "testing": "test",
 }
 
+_ESCAPE = re.compile(r"\\ud[89a-f][0-9a-f]{2}")
+
 Pixels = npt.NDArray[np.uint8]
 """One picture (H, W, 3), or many of one size (N, H, W, 3)."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageTable:
-    """Pictures with what is known about each; a row is a picture.
+    r"""Pictures with what is known about each; a row is a picture.
 
     `frame` has a RangeIndex and the columns `id` (unique), `path` ("" for a picture in memory), `label`, `split` and
     `group` (all three missing where unknown) and `array_index` (int64; -1 for a file), the place in `arrays`.
     `arrays` holds the pictures in memory, RGB, and is shared by all tables taken from this one.
     `class_names` is in natural order (1, 2, 10), and empty when nothing is labelled.
     `source` and `ignored` (files passed over, with the reason) are for messages.
+    All of it is valid text: what is not UTF-8 in a file name stands there escaped, as in `caf\udce9.jpg`.
     """
 
     frame: pd.DataFrame
@@ -102,15 +105,23 @@ def build_table(
     ids = list(columns["id"])
     empty = {name: [None] * len(ids) for name in TEXT_COLUMNS}
     complete: dict[str, Iterable[str | None]] = {**empty, "path": [""] * len(ids), **columns}
-    frame = pd.DataFrame({name: pd.Series(list(complete[name]), dtype="str") for name in TEXT_COLUMNS})
+    frame = pd.DataFrame(
+        {name: pd.Series([_escape(cell) for cell in complete[name]], dtype="str") for name in TEXT_COLUMNS}
+    )
     frame["array_index"] = np.full(len(ids), -1, dtype=np.int64) if array_index is None else array_index
     check_unique(ids, f"{source}: the same id")
-    return ImageTable(frame, natural_sort(frame["label"].dropna().unique()), arrays, source, tuple(ignored))
+    notes = tuple(_escape(note) or "" for note in ignored)
+    return ImageTable(frame, natural_sort(frame["label"].dropna().unique()), arrays, source, notes)
 
 
 def parse_split(name: str) -> str | None:
     """Return the split that a user's name for it means (`val`, `Training`...), or None."""
     return _SPLIT_BY_NAME.get(name.strip().casefold())
+
+
+def holds_escape(path: str) -> bool:
+    """Tell whether a path of a table stands for a file name that is not valid UTF-8."""
+    return _ESCAPE.search(path) is not None
 
 
 def list_some(items: Sequence[str], *, shown: int = 20) -> str:
@@ -142,3 +153,8 @@ def check_unique(names: Iterable[str | None], what: str) -> None:
             f"{what} occurs more than once:\n{list_some(repeated)}\n"
             "Each picture may have one row only: remove the repeated rows."
         )
+
+
+def _escape(cell: str | None) -> str | None:
+    r"""Write the lone surrogates by which Python stands for undecodable bytes as `\udc80` to `\udcff`."""
+    return cell if cell is None or cell.isascii() else cell.encode("utf-8", "backslashreplace").decode("utf-8")

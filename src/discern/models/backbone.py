@@ -38,6 +38,7 @@ class Backbone(nn.Module, ABC):
         mean: Of the red, green and blue channel, for images in [0, 1], as the published weights were trained with.
         std: As `mean`.
         image_size: Height and width in pixels that the published weights were trained with.
+        has_fixed_size: Whether it takes pictures of that size only.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Backbone(nn.Module, ABC):
         mean: Sequence[float] = _IMAGENET_MEAN,
         std: Sequence[float] = _IMAGENET_STD,
         image_size: int = 224,
+        has_fixed_size: bool = False,
     ) -> None:
         super().__init__()
         self.name = name
@@ -57,6 +59,7 @@ class Backbone(nn.Module, ABC):
         self.mean: tuple[float, float, float] = (mean[0], mean[1], mean[2])
         self.std: tuple[float, float, float] = (std[0], std[1], std[2])
         self.image_size = image_size
+        self.has_fixed_size = has_fixed_size
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, 3, H, W) to pooled features (N, F)."""
@@ -82,8 +85,13 @@ class Backbone(nn.Module, ABC):
         """Raise when the network cannot take pictures of this height and width in pixels.
 
         Raises:
-            ConfigError: The network has one fixed size.
+            ConfigError: The network, for instance a vision transformer, has one fixed size.
         """
+        if self.has_fixed_size and image_size != self.image_size:
+            raise ConfigError(
+                f"The image size is {image_size}, but {self.name} takes pictures of {self.image_size} pixels only; "
+                f"use {self.image_size} or a convolutional backbone."
+            )
 
 
 class ResNetBackbone(Backbone):
@@ -125,8 +133,8 @@ class TimmBackbone(Backbone):
             mean=published.mean,
             std=published.std,
             image_size=published.input_size[-1],
+            has_fixed_size=published.fixed_input_size,
         )
-        self._fixed_size = published.fixed_input_size
 
     def forward_map(self, images: Tensor) -> Tensor:
         """Map images (N, 3, H, W) to the last feature map (N, C, h, w); tokens are put back on their grid.
@@ -144,18 +152,6 @@ class TimmBackbone(Backbone):
     def parameter_depths(self) -> dict[str, int]:
         """Return the depth of every parameter: 0 in the stem, then one more for every one of timm's fine groups."""
         return {f"network.{name}": depth for name, depth in timm_network.parameter_depths(self.network).items()}
-
-    def check_image_size(self, image_size: int) -> None:
-        """Raise when the network cannot take pictures of this height and width in pixels.
-
-        Raises:
-            ConfigError: The network, for instance a vision transformer, has one fixed size.
-        """
-        if self._fixed_size and image_size != self.image_size:
-            raise ConfigError(
-                f"The image size is {image_size}, but {self.name} takes pictures of {self.image_size} pixels only; "
-                f"use {self.image_size} or a convolutional backbone."
-            )
 
 
 def build_backbone(

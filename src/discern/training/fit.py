@@ -1,5 +1,6 @@
 """Carries out a training plan, stage by stage and epoch by epoch, so that it can be interrupted anywhere."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -56,7 +57,8 @@ class Stage:
 
     def __init__(self, settings: StageSettings, fit: "Fit") -> None:
         training = fit.settings
-        fit.classifier.set_trainable(settings.train, frozen_batchnorm=settings.frozen_batchnorm)
+        # "auto" has been settled by now; what is left of it would leave BatchNorm as it usually is.
+        fit.classifier.set_trainable(settings.train, frozen_batchnorm=settings.frozen_batchnorm is True)
         self.settings = settings
         self.loader: TrainLoader = fit.data.build_train_loader(settings.augment)
         self.optimizer = build_optimizer(fit.classifier, settings)
@@ -138,6 +140,7 @@ class Fit:
         self.rows: list[EpochRow] = []
         self.best = BestModel(settings.monitor)
         self.stage_index = 0
+        self.saved_epochs = 0
         self._validation_loader = data.build_validation_loader() if len(data.validation) else None
 
     def run(self, resume_from: TrainingState | None = None) -> FitResult:
@@ -166,10 +169,11 @@ class Fit:
         if not in_the_middle:
             # A stage starts from the best model so far, not from where the one before it happened to end.
             self._load_best_weights()
+            if state is not None:
+                state.restore_random_generators()
         stage = Stage(self.settings.stages[self.stage_index], self)
-        if state is not None:
-            if in_the_middle:
-                stage.restore(state)
+        if state is not None and in_the_middle:
+            stage.restore(state)
             # Last, since building a stage may have drawn numbers that the uninterrupted run did not draw here.
             state.restore_random_generators()
         for listener in self.listeners:
@@ -195,6 +199,12 @@ class Fit:
         if self._validation_loader is not None:
             batches = self._validation_loader.batches()
             _, validation = predict_logits(judged, batches, self.data.preprocess, self.runtime)
+            if not math.isfinite(validation.loss):
+                raise TrainingError(
+                    f"the validation loss is {validation.loss} after epoch {stage.epochs_done + 1} of stage "
+                    f"{stage.settings.name}; a lower learning rate or clip_norm=1 usually mends that. "
+                    f"{self._describe_last_good_state()}"
+                )
         row = EpochRow(
             stage=stage.settings.name,
             epoch=len(self.rows) + 1,
@@ -246,11 +256,13 @@ class Fit:
         if stage is not None:
             stage.put_into(state)
         state.save(self.state_folder)
+        self.saved_epochs = len(self.rows)
 
     def _restore(self, state: TrainingState) -> None:
         self.classifier.load_state_dict(state.get_tensors("classifier"))
         self.stage_index = state.facts["stage_index"]
         self.rows = [EpochRow(**row) for row in state.facts["rows"]]
+        self.saved_epochs = len(self.rows)
         best = state.facts["best"]
         self.best = BestModel(
             self.settings.monitor, None if best is None else EpochRow(**best), state.get_tensors("best")

@@ -3,14 +3,11 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from discern.config.settings import StageSettings
+from discern.errors import ConfigError
 from discern.loop import StepResult
 from discern.training.history import EpochRow, save_history
-
-if TYPE_CHECKING:
-    pass
 
 logger = logging.getLogger("discern")
 
@@ -121,9 +118,11 @@ class TensorBoard(Listener):
     """Writes the history as TensorBoard events."""
 
     def __init__(self, folder: Path) -> None:
-        from torch.utils.tensorboard import SummaryWriter  # an extra: only who asks for it needs it
-
-        self._writer: SummaryWriter = SummaryWriter(str(folder))
+        try:
+            from torch.utils.tensorboard import SummaryWriter  # an extra: only who asks for it needs it
+        except ImportError:
+            raise ConfigError("training.tensorboard needs an extra: pip install 'discern[tensorboard]'") from None
+        self._writer = SummaryWriter(str(folder))
 
     def on_epoch_end(self, rows: Sequence[EpochRow], *, is_best: bool) -> None:  # noqa: ARG002
         """Add one point to each curve."""

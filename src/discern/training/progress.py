@@ -1,7 +1,9 @@
 """A live progress bar for people at a terminal."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from discern.config.settings import StageSettings
 from discern.loop import StepResult
@@ -11,31 +13,33 @@ from discern.training.listeners import Listener
 class ProgressBar(Listener):
     """One bar for the whole plan, with the time that is left; it vanishes when training ends."""
 
-    def __init__(self, console: Console, total_epochs: int) -> None:
+    def __init__(self, console: Console, stages: Sequence[StageSettings]) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("batches, left"),
+            TaskProgressColumn(),
+            TextColumn("left"),
             TimeRemainingColumn(),
             console=console,
             transient=True,
         )
-        self._total_epochs = total_epochs
-        self._task: TaskID | None = None
+        self._stages = stages
+        self._task = self._progress.add_task("", total=sum(stage.epochs for stage in stages))
+        self._share_of_batch = 0.0
 
     def on_epoch_start(self, stage: StageSettings, epoch: int, batches: int) -> None:
-        """Name the epoch; the first one starts the bar."""
-        description = f"{stage.name}, epoch {epoch}/{stage.epochs}"
-        if self._task is None:
-            self._task = self._progress.add_task(description, total=batches * self._total_epochs)
-            self._progress.start()
-        self._progress.update(self._task, description=description)
+        """Name the epoch and move to where it begins, past epochs done earlier or left out by early stopping."""
+        self._progress.start()
+        place = [known.name for known in self._stages].index(stage.name)
+        epochs_before = sum(known.epochs for known in self._stages[:place]) + epoch - 1
+        self._share_of_batch = 1 / batches
+        self._progress.update(
+            self._task, completed=epochs_before, description=f"{stage.name}, epoch {epoch} of {stage.epochs}"
+        )
 
     def on_batch(self, result: StepResult) -> None:  # noqa: ARG002
         """Move on by one batch."""
-        if self._task is not None:
-            self._progress.advance(self._task)
+        self._progress.advance(self._task, self._share_of_batch)
 
     def on_end(self) -> None:
         """Take the bar away."""

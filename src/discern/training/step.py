@@ -59,6 +59,7 @@ class TrainStep:
         """Begin epoch `epoch` of the stage, counted from 0."""
         self._epoch = epoch
         self._batches_done = 0
+        self._step = 1
         self._pending_batches = 0
         self._pending_images = 0
 
@@ -66,7 +67,7 @@ class TrainStep:
         """Learn from one batch.
 
         Raises:
-            TrainingError: The loss is not finite.
+            TrainingError: The loss or its gradient is not finite.
         """
         set_rate_factor(self.optimizer, self.rate_factor(self._epoch + self._batches_done / self.batches_per_epoch))
         images = self.preprocess.normalize(self.runtime.move_images(batch.images))
@@ -78,7 +79,7 @@ class TrainStep:
         loss = functional.cross_entropy(
             logits, targets, weight=self.class_weights, label_smoothing=self.label_smoothing, reduction="sum"
         )
-        self._check_finite(loss)
+        self._check_finite(loss, "loss")
         loss.backward()  # type: ignore[no-untyped-call]
         self._batches_done += 1
         self._pending_batches += 1
@@ -97,18 +98,21 @@ class TrainStep:
     def _update(self) -> None:
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         torch._foreach_div_(gradients, self._pending_images)
+        norm = nn.utils.get_total_norm(gradients)
+        self._check_finite(norm, "norm of the gradient")
         if self.clip_norm:
-            nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
+            nn.utils.clip_grads_with_norm_(self.parameters, self.clip_norm, norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
             self.average.update(self.classifier)
         self._pending_batches = self._pending_images = 0
+        self._step += 1
 
-    def _check_finite(self, loss: Tensor) -> None:
-        if not torch.isfinite(loss):
+    def _check_finite(self, value: Tensor, name: str) -> None:
+        if not torch.isfinite(value):
             raise TrainingError(
-                f"the loss is {loss.item()} at step {self._batches_done + 1} of epoch {self._epoch + 1} of the stage, "
+                f"the {name} is {value.item()} at step {self._step} of epoch {self._epoch + 1} of the stage, "
                 f"with learning rate {get_learning_rate(self.optimizer):.2e}. "
                 "A lower learning rate, clip_norm=1 or run.precision=fp32 usually mends that"
             )

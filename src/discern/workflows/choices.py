@@ -1,11 +1,12 @@
 """What `auto` comes to, with its reason: nothing is decided quietly."""
 
 import logging
+from collections.abc import Iterator, Sequence
 from statistics import median
 
 import numpy as np
 
-from discern.config.settings import ModelSettings, Settings
+from discern.config.settings import ModelSettings, Settings, StageSettings
 from discern.data.decode import read_header
 from discern.data.table import ImageTable
 from discern.models.backbone import build_backbone
@@ -16,6 +17,7 @@ _LOOKED_AT = 200
 _SMALL_PICTURE = 64
 _LEAST_PRETRAINED_SIZE = 96
 _SIZE_STEP = 32
+_SMALL_BATCH = 64
 
 
 def resolve_choices(settings: Settings, table: ImageTable) -> tuple[Settings, dict[str, str]]:
@@ -24,47 +26,79 @@ def resolve_choices(settings: Settings, table: ImageTable) -> tuple[Settings, di
     Stem: "small" for pictures up to 64 px that are learned from scratch by one of our networks, else "imagenet".
     Image size: the pictures' own with a small stem; otherwise what the backbone was pretrained at, but at most twice
     the pictures' shorter side (in steps of 32 px, and at least 96), since larger only blurs.
+    BatchNorm: frozen where the network is pretrained and a batch has fewer than 64 pictures, too few for statistics as
+    good as the ones it comes with.
     """
-    shorter_side = measure_shorter_side(table)
-    model, stem_reason = _resolve_stem(settings.model, shorter_side)
+    shorter_side = measure_shorter_side(table.select("train"), settings.data.max_pixels)
+    size_seen = shorter_side if settings.data.image_size == "auto" else settings.data.image_size
+    model, stem_reason = _resolve_stem(settings.model, size_seen)
     reasons = {"model.stem": stem_reason} if stem_reason else {}
     data = settings.data
     if data.image_size == "auto":
         size, reasons["data.image_size"] = _resolve_size(model, shorter_side)
         data = data.model_copy(update={"image_size": size})
+    training = settings.training
+    if any(stage.frozen_batchnorm == "auto" for stage in training.stages):
+        frozen, reasons["frozen_batchnorm"] = _resolve_batchnorm(model, training.batch_size)
+        training = training.model_copy(update={"stages": tuple(_settle_batchnorm(training.stages, frozen))})
     for name, reason in reasons.items():
         logger.info("%s: %s", name, reason)
-    return settings.model_copy(update={"model": model, "data": data}), reasons
+    _warn_of_random_features(settings)
+    return settings.model_copy(update={"model": model, "data": data, "training": training}), reasons
 
 
-def measure_shorter_side(table: ImageTable) -> int:
+def measure_shorter_side(table: ImageTable, max_pixels: int) -> int:
     """Return the median shorter side, in pixels, of up to 200 pictures spread over the table."""
     rows = np.unique(np.linspace(0, len(table) - 1, num=min(_LOOKED_AT, len(table)), dtype=np.int64))
-    return int(median(_measure(table, row) for row in rows))
+    return int(median(_measure(table, row, max_pixels) for row in rows))
 
 
-def _measure(table: ImageTable, row: int) -> int:
+def _measure(table: ImageTable, row: int, max_pixels: int) -> int:
     place = int(table.frame["array_index"].iloc[row])
     if table.arrays is not None and place >= 0:
         height, width = table.arrays[place].shape[:2]
         return min(int(height), int(width))
-    header = read_header(table.frame["path"].iloc[row])
+    header = read_header(table.frame["path"].iloc[row], max_pixels=max_pixels)
     return min(header.width_pixels, header.height_pixels)
 
 
-def _resolve_stem(model: ModelSettings, shorter_side: int) -> tuple[ModelSettings, str]:
+def _resolve_stem(model: ModelSettings, side: int) -> tuple[ModelSettings, str]:
     if model.stem != "auto":
         return model, ""
-    if model.weights == "none" and shorter_side <= _SMALL_PICTURE and not model.backbone.startswith("timm:"):
-        return model.model_copy(update={"stem": "small"}), f"small, for pictures of {shorter_side} px from scratch"
+    if model.weights == "none" and side <= _SMALL_PICTURE and not model.backbone.startswith("timm:"):
+        return model.model_copy(update={"stem": "small"}), f"small, for pictures of {side} px from scratch"
     return model.model_copy(update={"stem": "imagenet"}), ""
 
 
 def _resolve_size(model: ModelSettings, shorter_side: int) -> tuple[int, str]:
     if model.stem == "small":
         return shorter_side, f"{shorter_side}, the size of the pictures"
-    native = build_backbone(model.backbone).image_size
+    backbone = build_backbone(model.backbone)
+    native = backbone.image_size
     limit = max(_LEAST_PRETRAINED_SIZE, _SIZE_STEP * round(2 * shorter_side / _SIZE_STEP))
-    if limit < native:
+    if limit < native and not backbone.has_fixed_size:
         return limit, f"{limit}, since the pictures are small (median shorter side {shorter_side} px)"
     return native, f"{native}, what {model.backbone} is usually trained at"
+
+
+def _resolve_batchnorm(model: ModelSettings, batch_size: int) -> tuple[bool, str]:
+    if model.weights == "none":
+        return False, "learns its statistics, since the network starts from scratch"
+    if batch_size < _SMALL_BATCH:
+        return True, f"frozen, since the network is pretrained and a batch has {batch_size} pictures"
+    return False, f"learns its statistics from batches of {batch_size} pictures"
+
+
+def _settle_batchnorm(stages: Sequence[StageSettings], frozen: bool) -> Iterator[StageSettings]:
+    for stage in stages:
+        yield stage.model_copy(update={"frozen_batchnorm": frozen}) if stage.frozen_batchnorm == "auto" else stage
+
+
+def _warn_of_random_features(settings: Settings) -> None:
+    only_head = [stage.name for stage in settings.training.stages if stage.train == ("head",)]
+    if settings.model.weights == "none" and only_head:
+        logger.warning(
+            "stage %s trains the head alone on a backbone of random weights, since model.weights=none; "
+            "what it can learn from such features is little",
+            ", ".join(only_head),
+        )

@@ -4,16 +4,19 @@ import logging
 import shutil
 from typing import Any
 
+import pandas as pd
+
 from discern.bundle import Bundle, save_bundle
 from discern.data.table import SPLITS
 from discern.inference import Predictor
 from discern.models.classifier import Classifier
-from discern.plots.curves import plot_curves
+from discern.plots.curves import plot_curves, plot_schedule
 from discern.run_folder import RunFolder
 from discern.training.batches import TrainingData
 from discern.training.fit import FitResult
 from discern.training.history import build_history
-from discern.workflows.evaluation_files import SplitAnswers, draw_schedule, save_figure, write_evaluation
+from discern.training.plan import RatePoint, simulate_schedule
+from discern.workflows.evaluation_files import SplitAnswers, save_figure, write_evaluation
 from discern.workflows.preparation import Prepared
 
 logger = logging.getLogger("discern")
@@ -51,18 +54,23 @@ def _evaluate(prepared: Prepared, folder: RunFolder, bundle: Bundle) -> dict[str
     for split in ("validation", "test"):
         table = prepared.table.select(split)
         if len(table):
-            answers[split] = SplitAnswers(table, predictor.predict_probabilities(table))
+            probabilities = predictor.predict_probabilities(table)
+            answers[split] = SplitAnswers(table, probabilities, bundle.max_pixels)
     if not answers:
         logger.warning("there is neither a validation nor a test split: nothing is evaluated")
-        return {}
-    if "test" not in answers:
+    elif "test" not in answers:
         logger.warning("there is no test split: the model was chosen by its validation scores, which flatter it")
-    return dict(write_evaluation(answers, folder.evaluation, folder.plots, bundle.facts["counts"]))
+    return dict(write_evaluation(answers, folder.evaluation, folder.plots))
 
 
 def _draw_training(prepared: Prepared, folder: RunFolder, data: TrainingData, result: FitResult) -> None:
     folder.plots.mkdir(exist_ok=True)
     best_epoch = result.best.epoch if result.best.has_validation else None
     save_figure(plot_curves(build_history(result.rows), best_epoch=best_epoch), folder.plots / "curves.png")
-    steps_per_epoch = -(-len(data.train) // data.batch_size)
-    draw_schedule(prepared.settings.training.stages, steps_per_epoch, folder.plots / "learning_rate.png")
+    stages, place = prepared.settings.training.stages, folder.plots / "learning_rate.png"
+    if any(stage.schedule == "plateau" for stage in stages):
+        # When the rate drops was not known beforehand: this is what it was at the end of every epoch.
+        rates = [RatePoint(row.stage, row.epoch - 1, row.learning_rate) for row in result.rows]
+    else:
+        rates = simulate_schedule(stages, steps_per_epoch=-(-len(data.train) // data.batch_size))
+    save_figure(plot_schedule(pd.DataFrame(rates)), place)

@@ -11,7 +11,7 @@ from discern.demo.dataset import draw_dataset
 from discern.demo.fleet import DEMO_TYPES
 from discern.errors import RunFolderError
 from discern.workflows.predict import predict
-from discern.workflows.reporting import reporting
+from discern.workflows.reporting import build_console, reporting
 from discern.workflows.train import Run, train
 
 logger = logging.getLogger("discern")
@@ -29,12 +29,13 @@ class DemoRun(NamedTuple):
     overrides: tuple[str, ...]
 
 
-def run_demo(out: Path, *, seed: int, overwrite: bool, console: Console) -> dict[str, Run]:
+def run_demo(out: Path, *, seed: int, overwrite: bool) -> dict[str, Run]:
     """Draw aircraft, train in three ways, predict new pictures, and say where to look.
 
     Raises:
         RunFolderError: `out` holds something and `overwrite` is not given.
     """
+    console = build_console()
     photos, new_photos = out / "photos", out / "new_photos"
     if out.exists() and any(out.iterdir()) and not overwrite:
         raise RunFolderError(f"{out} is not empty; give another --out, or --overwrite to replace an earlier demo")
@@ -51,9 +52,8 @@ def run_demo(out: Path, *, seed: int, overwrite: bool, console: Console) -> dict
                 recipe="demo",
                 overrides=[*way.overrides, f"run.seed={seed}"],
                 overwrite=overwrite,
-                console=console,
             )
-    with reporting():
+    with reporting(verbose=False):
         answers = predict(out / "fine-tuned", [str(new_photos)], out=out / "predictions.csv")
     true_names = [Path(path).parent.name for path in answers.frame["path"]]
     right = int((answers.frame["label"] == true_names).sum())

@@ -6,14 +6,16 @@ from pathlib import Path
 from discern.bundle import load_bundle
 from discern.config.settings import DataSettings
 from discern.data.sources import Source, join_classes
-from discern.errors import DataError
+from discern.data.table import SPLITS, ImageTable, parse_split
+from discern.errors import ConfigError, DataError
 from discern.evaluation.metrics import Metrics
-from discern.inference import Predictor
-from discern.runtime import resolve_runtime
 from discern.workflows.evaluation_files import SplitAnswers, write_evaluation
+from discern.workflows.loading import build_predictor
 from discern.workflows.pictures import load_labelled
 
 logger = logging.getLogger("discern")
+
+UNSPLIT = "all"
 
 
 def evaluate(
@@ -31,22 +33,38 @@ def evaluate(
         run: A run folder or a bundle.
         source: Labelled pictures in any form that training takes; their classes are joined with the bundle's by name.
         out: The folder to write.
-        split: Only the pictures of this split, where the source has splits.
+        split: Which split of a source that has some: train, validation or test; by default test, or else validation.
         data: How a CSV is read and what is done about bad files.
         device: Where to compute; see `resolve_runtime`.
 
     Raises:
-        DataError: There are no such pictures, or classes that the classifier does not know.
+        DataError: There are no such pictures, pictures without a label, or classes that the classifier does not know.
+        ConfigError: `out` holds the evaluation that training wrote.
     """
     settings = data or DataSettings()
+    if out.resolve() == (Path(run) / "evaluation").resolve():
+        raise ConfigError(f"{out} has the run's own evaluation; give another --out")
     bundle = load_bundle(Path(run))
-    out.mkdir(parents=True, exist_ok=True)
-    table = load_labelled(source, settings, out / "bad_files.csv")
-    if split is not None:
-        table = table.select(split)
-    if not len(table):
-        raise DataError(f"{table.source} has no pictures" + (f" in the split {split}" if split else ""))
+    table = load_labelled(source, settings, out / "bad_files.csv").table
+    name, table = _choose_split(table, split)
+    unlabelled = int(table.frame["label"].isna().sum())
+    if unlabelled:
+        raise DataError(f"{table.source}: {unlabelled} of {len(table)} pictures have no label to be judged by")
     table = join_classes(table, bundle.class_names)
-    predictor = Predictor(bundle, resolve_runtime(device=device))
-    answers = {split or "all": SplitAnswers(table, predictor.predict_probabilities(table))}
-    return write_evaluation(answers, out, out / "plots", {split or "all": len(table)})[split or "all"]
+    logger.info("%d pictures%s", len(table), "" if name == UNSPLIT else f" of the split {name}")
+    answers = {name: SplitAnswers(table, build_predictor(bundle, device=device).predict_probabilities(table))}
+    return write_evaluation(answers, out, out / "plots")[name]
+
+
+def _choose_split(table: ImageTable, wanted: str | None) -> tuple[str, ImageTable]:
+    """Return the name of what is evaluated and its pictures; what was trained on is never evaluated unasked."""
+    present = [split for split in SPLITS if len(table.select(split))]
+    if wanted is None:
+        if not present:
+            return UNSPLIT, table
+        wanted = present[-1]
+    split = parse_split(wanted)
+    if split not in present:
+        found = f"its splits are {', '.join(present)}" if present else "it has no splits"
+        raise DataError(f"{table.source} has no pictures in a split {wanted!r}; {found}")
+    return split, table.select(split)

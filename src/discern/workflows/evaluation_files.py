@@ -1,7 +1,8 @@
 """Writes what is known about a classifier's answers: metrics, tables and plots."""
 
 import logging
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,16 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from discern.config.settings import StageSettings
-from discern.data.decode import decode_image
+from discern.data.dataset import decode_row
+from discern.data.decode import MAX_PIXELS
 from discern.data.table import ImageTable
 from discern.evaluation.metrics import Metrics, compute_metrics
 from discern.evaluation.tables import build_predictions, compute_confusion, compute_per_class
 from discern.files import replacing, write_atomically, write_json
 from discern.plots.confusion import plot_confusion
-from discern.plots.curves import plot_schedule
 from discern.plots.gallery import plot_mistakes
-from discern.training.plan import simulate_schedule
 
 logger = logging.getLogger("discern")
 
@@ -33,6 +32,7 @@ class SplitAnswers:
 
     table: ImageTable
     probabilities: npt.NDArray[np.float64]
+    max_pixels: int = MAX_PIXELS
 
     @property
     def predictions(self) -> npt.NDArray[np.int64]:
@@ -40,9 +40,7 @@ class SplitAnswers:
         return np.asarray(self.probabilities.argmax(axis=1))
 
 
-def write_evaluation(
-    answers: Mapping[str, SplitAnswers], evaluation: Path, plots: Path, counts: Mapping[str, int]
-) -> dict[str, Metrics]:
+def write_evaluation(answers: Mapping[str, SplitAnswers], evaluation: Path, plots: Path) -> dict[str, Metrics]:
     """Write metrics.json and predictions.csv of all splits, and tables and plots of the last one, which is reported."""
     evaluation.mkdir(parents=True, exist_ok=True)
     plots.mkdir(parents=True, exist_ok=True)
@@ -50,7 +48,9 @@ def write_evaluation(
         split: compute_metrics(answer.table.targets(), answer.probabilities, answer.table.class_names)
         for split, answer in answers.items()
     }
-    write_json(evaluation / "metrics.json", {**metrics, "counts": dict(counts)})
+    write_json(evaluation / "metrics.json", metrics)
+    if not answers:
+        return metrics
     _write_table(_build_all_predictions(answers), evaluation / "predictions.csv")
     for split, values in metrics.items():
         logger.info("%s: %s", split, describe_metrics(values))
@@ -76,14 +76,11 @@ def describe_metrics(metrics: Metrics) -> str:
     )
 
 
-def draw_schedule(stages: Sequence[StageSettings], steps_per_epoch: int, path: Path) -> None:
-    """Draw the learning rates that a plan will have."""
-    save_figure(plot_schedule(pd.DataFrame(simulate_schedule(stages, steps_per_epoch))), path)
-
-
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, atomically."""
-    with replacing(path) as temporary:
+    with replacing(path) as temporary, warnings.catch_warnings():
+        # Characters that no font here has are drawn as boxes; one warning for each would bury everything else.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(temporary, format="png", dpi=150)
 
 
@@ -114,7 +111,7 @@ def _plot_worst_mistakes(answer: SplitAnswers) -> Figure:
     worst = wrong[np.argsort(-confidences[wrong], kind="stable")][:_GALLERY_SIZE]
     names = np.array(answer.table.class_names, dtype=object)
     return plot_mistakes(
-        [_load_thumbnail(answer.table, row) for row in worst],
+        [_load_thumbnail(answer.table, row, answer.max_pixels) for row in worst],
         [str(answer.table.frame["id"].iloc[row]) for row in worst],
         list(names[answer.table.targets()[worst]]),
         list(names[answer.predictions[worst]]),
@@ -123,8 +120,7 @@ def _plot_worst_mistakes(answer: SplitAnswers) -> Figure:
     )
 
 
-def _load_thumbnail(table: ImageTable, row: int) -> npt.NDArray[np.uint8]:
-    path, place = table.frame["path"].iloc[row], int(table.frame["array_index"].iloc[row])
-    image = decode_image(table.arrays[place] if table.arrays is not None and place >= 0 else path)
+def _load_thumbnail(table: ImageTable, row: int, max_pixels: int) -> npt.NDArray[np.uint8]:
+    image = decode_row(table, row, max_pixels=max_pixels)
     image.thumbnail((_GALLERY_PIXELS, _GALLERY_PIXELS))
     return np.asarray(image)

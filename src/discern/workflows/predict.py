@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from discern.bundle import load_bundle
 from discern.data.columns import ColumnSettings
 from discern.data.inputs import Input, load_inputs
-from discern.data.preflight import check_images, drop_images, save_bad_files
+from discern.data.preflight import save_bad_files
 from discern.data.table import ImageTable
-from discern.errors import BadImagesError, ImageProblem
+from discern.errors import BadImagesError, ConfigError, ImageProblem
 from discern.files import write_atomically
-from discern.inference import Predictor, build_answers
-from discern.runtime import resolve_runtime
+from discern.inference import build_answers
+from discern.workflows.loading import load
 from discern.workflows.submission import fill_submission
 
 logger = logging.getLogger("discern")
@@ -27,15 +26,6 @@ class Answers:
 
     frame: pd.DataFrame
     problems: tuple[ImageProblem, ...]
-
-
-def load(run: str | Path, *, device: str = "auto") -> Predictor:
-    """Return the classifier of a run folder or bundle, ready for use.
-
-    Raises:
-        BundleError: There is none, or it cannot be understood.
-    """
-    return Predictor(load_bundle(Path(run)), resolve_runtime(device=device))
 
 
 def predict(
@@ -66,27 +56,42 @@ def predict(
         BadImagesError: No picture at all can be read, or `like` is given and some cannot.
     """
     predictor = load(run, device=device)
-    table, problems = _find_readable(
-        load_inputs(inputs, columns or ColumnSettings()), predictor.bundle.max_pixels, all_needed=like is not None
-    )
-    chances = predictor.predict_probabilities(table)
-    if like is None:
-        frame = build_answers(table, chances, predictor.class_names, probabilities, top_k)
-    else:
-        frame = fill_submission(like, table, chances, predictor.class_names)
+    table = load_inputs(inputs, columns)
+    for note in table.ignored:
+        logger.info("passed over: %s", note)
     if out is not None:
-        write_atomically(out, frame.to_csv(index=False, float_format="%.6g"))
-        logger.info("%d answers in %s", len(frame), out)
-        if problems:
-            listed_in = out.with_name(f"{out.stem}.bad_files.csv")
-            save_bad_files(problems, listed_in)
-            logger.warning("%d pictures could not be read; see %s", len(problems), listed_in)
-    return Answers(frame, tuple(problems))
-
-
-def _find_readable(table: ImageTable, max_pixels: int, *, all_needed: bool) -> tuple[ImageTable, list[ImageProblem]]:
-    """Leave out what cannot be decoded; every file is decoded whole, since one bad file must not end a long run."""
-    problems = check_images(table, verify="full", max_pixels=max_pixels)
-    if problems and (all_needed or len(problems) == len(table)):
+        _check_writable(out, table, inputs, like)
+    readable, chances, problems = predictor.predict_readable(table)
+    if problems and (like is not None or not len(readable)):
         raise BadImagesError(problems, next_step="Mend or remove them; no answers were written.")
-    return drop_images(table, problems), problems
+    if like is None:
+        frame = build_answers(readable, chances, predictor.class_names, probabilities, top_k)
+    else:
+        frame = fill_submission(like, readable, chances, predictor.class_names)
+    if out is not None:
+        _write(frame, problems, out)
+    return Answers(frame, problems)
+
+
+def _check_writable(out: Path, table: ImageTable, inputs: Sequence[Input] | Input, like: Path | None) -> None:
+    """Raise before any work when the answers would replace what they are made from, or cannot be written."""
+    given = inputs if isinstance(inputs, list | tuple) else [inputs]
+    sources = {str(item) for item in given if isinstance(item, str | Path)} | set(table.frame["path"])
+    if like is not None:
+        sources.add(str(like))
+    if out.is_dir():
+        raise ConfigError(f"{out} is a folder; --out needs the name of a CSV file")
+    if out.exists() and out.resolve() in {Path(source).resolve() for source in sources if source}:
+        raise ConfigError(f"{out} is one of the inputs and would be replaced by the answers; give another --out")
+    out.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _write(frame: pd.DataFrame, problems: tuple[ImageProblem, ...], out: Path) -> None:
+    write_atomically(out, frame.to_csv(index=False, float_format="%.6g"))
+    logger.info("%d answers in %s", len(frame), out)
+    listed_in = out.with_name(f"{out.stem}.bad_files.csv")
+    if problems:
+        save_bad_files(problems, listed_in)
+        logger.warning("%d pictures could not be read; see %s", len(problems), listed_in)
+    else:
+        listed_in.unlink(missing_ok=True)

@@ -6,20 +6,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from discern.config.load import read_settings, save_settings
 from discern.config.settings import Settings
+from discern.data.augment import build_augment
 from discern.data.loaders import choose_workers
 from discern.data.preprocess import Preprocess
 from discern.data.sources import Source
-from discern.data.split import apply_split
+from discern.data.split import apply_split, save_split
 from discern.data.table import ImageTable
 from discern.errors import RunFolderError
+from discern.files import write_atomically, write_json
 from discern.models.backbone import Backbone
 from discern.models.build import build_classifier
 from discern.models.classifier import Classifier
 from discern.models.weights import discern_home, load_pretrained
-from discern.run_folder import RunFolder
+from discern.run_folder import RUN_FORMAT, RunFolder
 from discern.runtime import Runtime, describe_environment, resolve_runtime
 from discern.training.batches import TrainingData
+from discern.training.plan import check_plan
 from discern.workflows.choices import resolve_choices
 from discern.workflows.pictures import load_labelled, split_pictures
 
@@ -37,13 +41,15 @@ class Prepared:
 
 
 def prepare(source: Source, settings: Settings, folder: RunFolder) -> Prepared:
-    """Load, check and split the pictures and decide what is `auto`."""
+    """Load, check and split the pictures and decide what is `auto`; nothing is written but a list of bad files."""
     logger.info("recipe %s: %s", settings.recipe.name, settings.recipe.purpose)
+    for stage in settings.training.stages:
+        build_augment(stage.augment, 64)  # a policy that does not exist is an error now, and not after a stage
     runtime = _resolve_runtime(settings)
-    table = load_labelled(source, settings.data, folder.bad_files)
-    table = split_pictures(table, settings.data, settings.run.seed, folder)
+    pictures = load_labelled(source, settings.data, folder.bad_files)
+    table = split_pictures(pictures.table, settings.data, settings.run.seed, pictures.dropped)
     settings, reasons = resolve_choices(settings, table)
-    environment = describe_environment(runtime)
+    environment = {"format": RUN_FORMAT, **describe_environment(runtime)}
     environment["data"] = {
         "source": str(Path(source).resolve()) if isinstance(source, str | Path) else None,
         "fingerprint": table.fingerprint(),
@@ -52,41 +58,79 @@ def prepare(source: Source, settings: Settings, folder: RunFolder) -> Prepared:
     return Prepared(settings, table, runtime, environment)
 
 
-def prepare_again(source: Source | None, settings: Settings, folder: RunFolder) -> Prepared:
-    """Load the pictures of an interrupted run, in the same splits.
+def begin_run(prepared: Prepared, folder: RunFolder) -> None:
+    """Make the folder of a new run and write what is known before training; an earlier run in it goes now."""
+    if folder.holds_run():
+        bad_files = folder.bad_files.read_bytes() if folder.bad_files.exists() else None
+        folder.clear()
+        if bad_files is not None:
+            write_atomically(folder.bad_files, bad_files)
+    folder.root.mkdir(parents=True, exist_ok=True)
+    write_json(folder.environment, prepared.environment)
+    save_split(prepared.table, folder.split)
+    save_settings(prepared.settings, folder.config)
+
+
+def prepare_again(source: Source | None, wanted: Settings, folder: RunFolder) -> Prepared:
+    """Load the pictures of an interrupted run, in the same splits, and check that it is the same run.
 
     Raises:
-        RunFolderError: The data were in memory and are not given again, or they have changed.
+        RunFolderError: The data were in memory and are not given again, or data or settings have changed.
     """
-    environment = json.loads(folder.environment.read_text(encoding="utf-8"))
-    data = environment["data"]
-    source = data["source"] if source is None else source
+    environment = _read_environment(folder)
+    source = environment["data"]["source"] if source is None else source
     if source is None:
         raise RunFolderError(f"the run in {folder.root} was begun with data in memory; give the same data again")
-    runtime = _resolve_runtime(settings)
-    table = apply_split(load_labelled(source, settings.data, folder.bad_files), folder.split)
-    if table.fingerprint() != data["fingerprint"]:
+    runtime = _resolve_runtime(wanted)
+    pictures = load_labelled(source, wanted.data, folder.bad_files)
+    table = apply_split(pictures.table, folder.split, dropped=pictures.dropped)
+    if table.fingerprint() != environment["data"]["fingerprint"]:
         raise RunFolderError(
             f"{table.source} is not what the run in {folder.root} was begun with: pictures, labels or file sizes "
             "differ; start a new run with another --out"
         )
+    settings, _ = resolve_choices(wanted, table)
+    _check_same_settings(settings, read_settings(folder.config), folder)
+    environment.setdefault("resumed", []).append(describe_environment(runtime))
+    write_json(folder.environment, environment)
     return Prepared(settings, table, runtime, environment)
 
 
-def check_same_settings(wanted: Settings, begun: Settings, table: ImageTable, folder: RunFolder) -> None:
-    """Raise when a run is resumed with other settings than it was begun with.
+def check_outside_data(folder: RunFolder, source: Source) -> None:
+    """Raise when a run would be written into the folder of pictures, where the next training would find it.
 
     Raises:
-        RunFolderError: With every setting that differs.
+        RunFolderError: `folder` is the folder of pictures, or inside it.
     """
-    old, new = _flatten(begun.to_dict()), _flatten(resolve_choices(wanted, table)[0].to_dict())
-    names = sorted(name for name in old | new if old.get(name) != new.get(name) and not name.startswith("recipe."))
+    if not isinstance(source, str | Path) or not Path(source).is_dir():
+        return
+    data, out = Path(source).resolve(), folder.root.resolve()
+    if out == data or data in out.parents:
+        raise RunFolderError(f"{folder.root} is inside the folder of pictures {source}; give an --out outside of it")
+
+
+def _read_environment(folder: RunFolder) -> dict[str, Any]:
+    try:
+        environment: dict[str, Any] = json.loads(folder.environment.read_text(encoding="utf-8"))
+        _ = environment["data"]["source"], environment["data"]["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunFolderError(f"{folder.environment} is damaged ({error}); start anew with --overwrite") from None
+    return environment
+
+
+def _check_same_settings(wanted: Settings, begun: Settings, folder: RunFolder) -> None:
+    old, new = _flatten(begun.to_dict()), _flatten(wanted.to_dict())
+    names = sorted(name for name in old | new if old.get(name) != new.get(name) and not _may_change(name))
     if names:
         changes = "; ".join(f"{name} was {old.get(name)} and is now {new.get(name)}" for name in names)
         raise RunFolderError(
             f"the run in {folder.root} was begun with other settings: {changes}. "
             "Resume with the same ones (or none), or start a new run with another --out"
         )
+
+
+def _may_change(name: str) -> bool:
+    return name in ("run.device", "run.threads", "data.workers") or name.startswith("recipe.")
 
 
 def build_pretrained(prepared: Prepared) -> Classifier:
@@ -108,6 +152,7 @@ def build_untrained(prepared: Prepared) -> Classifier:
     classifier = build_classifier(model, len(prepared.table.class_names))
     if isinstance(size, int):
         classifier.backbone.check_image_size(size)
+    check_plan(prepared.settings.training.stages, classifier.stage_names)
     prepared.runtime.place(classifier)
     millions = classifier.count_parameters().all / 1e6
     logger.info("%s with a %s head, %.1f million parameters", model.backbone, model.head, millions)
@@ -141,8 +186,15 @@ def _resolve_runtime(settings: Settings) -> Runtime:
     return runtime
 
 
-def _flatten(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+def _flatten(value: object, prefix: str = "") -> dict[str, object]:
+    """Return every plain value by its dotted name; the stages of a plan are numbered."""
+    if isinstance(value, dict):
+        items = [(str(key), inner) for key, inner in value.items()]
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        items = [(str(number), inner) for number, inner in enumerate(value)]
+    else:
+        return {prefix: value}
+    flat: dict[str, object] = {}
+    for name, inner in items:
+        flat |= _flatten(inner, f"{prefix}.{name}" if prefix else name)
     return flat

@@ -1,13 +1,64 @@
-"""Where a workflow's words go: to the log file of its run, and to the console where asked for."""
+"""Where a workflow's words go: to the log file of its run, and to standard output where asked for."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from logging.handlers import MemoryHandler
 from pathlib import Path
 
 from rich.console import Console
 
 logger = logging.getLogger("discern")
+
+_KEPT_LINES = 10_000
+
+
+class Report:
+    """What is said by a workflow: shown on `console` at once, if there is one, and kept for the log file."""
+
+    def __init__(self, console: Console | None) -> None:
+        self.console = console
+        self._kept = MemoryHandler(_KEPT_LINES, flushLevel=logging.CRITICAL + 1)
+        self._handlers: list[logging.Handler] = [self._kept]
+        if console is not None:
+            self._handlers.append(_ConsoleHandler(console))
+        for handler in self._handlers:
+            logger.addHandler(handler)
+
+    def open_log(self, path: Path) -> None:
+        """Append all that was said so far, and all that will be, to a file, with the time."""
+        file_handler = logging.FileHandler(path, encoding="utf-8")
+        file_handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self._kept.setTarget(file_handler)
+        self._kept.flush()
+        self._kept.setTarget(None)
+        logger.removeHandler(self._kept)
+        logger.addHandler(file_handler)
+        self._handlers.append(file_handler)
+
+    def close(self) -> None:
+        """Say no more."""
+        for handler in self._handlers:
+            logger.removeHandler(handler)
+            handler.close()
+
+
+@contextmanager
+def reporting(*, verbose: bool) -> Iterator[Report]:
+    """Listen to what the program says meanwhile; show it on standard output if `verbose`."""
+    report = Report(build_console() if verbose else None)
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    try:
+        yield report
+    finally:
+        logger.setLevel(level)
+        report.close()
+
+
+def build_console() -> Console:
+    """Return a console on standard output that never marks numbers or breaks lines by itself."""
+    return Console(highlight=False, soft_wrap=True)
 
 
 class _ConsoleHandler(logging.Handler):
@@ -19,27 +70,4 @@ class _ConsoleHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         style = "yellow" if record.levelno >= logging.WARNING else None
-        self._console.print(self.format(record), style=style, markup=False, highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def reporting(log_file: Path | None = None, console: Console | None = None) -> Iterator[None]:
-    """Send what the program says to a file, with the time, and to a console, meanwhile."""
-    handlers: list[logging.Handler] = []
-    if log_file is not None:
-        file_handler = logging.FileHandler(log_file, encoding="utf-8")
-        file_handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        handlers.append(file_handler)
-    if console is not None:
-        handlers.append(_ConsoleHandler(console))
-    level = logger.level
-    logger.setLevel(logging.INFO)
-    for handler in handlers:
-        logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        for handler in handlers:
-            logger.removeHandler(handler)
-            handler.close()
+        self._console.print(self.format(record), style=style, markup=False)

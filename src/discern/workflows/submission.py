@@ -22,9 +22,9 @@ def fill_submission(
     """Return the sample's table with its answers replaced by ours.
 
     The first column holds ids: an id is matched with a picture's id, path, file name, or file name without extension.
-    With one further column, that gets the class: its name, or its number in the order of the classes where the sample
-    has whole numbers and the class names are no numbers. With further columns named as the classes, those get the
-    probabilities.
+    Further columns that are named as classes get the probabilities. One further column of another name gets the class:
+    its name, or its number in the order of the classes where the sample has whole numbers and the class names are no
+    numbers.
 
     Raises:
         DataError: The file cannot be read, its ids are repeated or match no picture or several, or its columns are
@@ -34,7 +34,7 @@ def fill_submission(
     rows = _match_rows(form.iloc[:, 0], table, sample)
     filled = form.copy()
     answer_columns = list(form.columns[1:])
-    if set(answer_columns) == set(class_names):
+    if set(answer_columns) <= set(class_names):
         for name in answer_columns:
             filled[name] = probabilities[rows, list(class_names).index(name)]
     elif len(answer_columns) == 1:
@@ -54,7 +54,9 @@ def _read_sample(sample: Path) -> pd.DataFrame:
     except (OSError, ValueError) as error:
         raise DataError(f"{sample} cannot be read as a CSV: {error}") from None
     if len(form.columns) < 2 or form.empty:
-        raise DataError(f"{sample} has {len(form.columns)} columns and {len(form)} rows; expected ids and answers")
+        raise DataError(
+            f"{sample} has {len(form.columns)} columns and {len(form)} rows; expected ids and answers, parted by commas"
+        )
     ids = form.iloc[:, 0]
     repeated = list(ids[ids.duplicated()].unique())
     if repeated:
@@ -67,8 +69,10 @@ def _match_rows(ids: pd.Series, table: ImageTable, sample: Path) -> npt.NDArray[
     rows_by_name: dict[str, set[int]] = {}
     for row, (picture, path) in enumerate(zip(table.frame["id"], table.frame["path"], strict=True)):
         file = PurePosixPath(str(picture).replace("\\", "/"))
-        for name in {str(picture), str(path), file.name, file.stem}:
+        for name in {str(path), file.name, file.stem}:
             rows_by_name.setdefault(name, set()).add(row)
+    # The whole id goes first: it is unique, also where another picture's file name reads the same.
+    rows_by_name |= {str(picture): {row} for row, picture in enumerate(table.frame["id"])}
     missing = [name for name in ids if name not in rows_by_name]
     if missing:
         raise DataError(

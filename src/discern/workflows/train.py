@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,26 +12,27 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from discern.bundle import load_bundle
-from discern.config.load import load_settings, read_settings, save_settings
+from discern.config.load import load_settings
 from discern.config.settings import Settings
 from discern.data.sources import Source
-from discern.files import write_json
+from discern.errors import BadImageError, DataError
 from discern.inference import Predictor
 from discern.models.classifier import Classifier
-from discern.run_folder import RunFolder, open_interrupted_run, start_run_folder
-from discern.runtime import resolve_runtime, seed_everything
+from discern.run_folder import RunFolder, check_new_run, open_interrupted_run
+from discern.runtime import seed_everything
 from discern.training.fit import Fit
 from discern.training.listeners import HistoryFile, Listener, LogLines, OverfittingWatch, TensorBoard
 from discern.training.progress import ProgressBar
 from discern.training.state import TrainingState, has_state, load_state
 from discern.workflows.completion import complete_run
+from discern.workflows.loading import load
 from discern.workflows.preparation import (
     Prepared,
+    begin_run,
     build_pretrained,
     build_training_data,
     build_untrained,
-    check_same_settings,
+    check_outside_data,
     prepare,
     prepare_again,
 )
@@ -58,7 +60,7 @@ class Run:
 
     def load(self) -> Predictor:
         """Return the trained classifier, ready for use."""
-        return Predictor(load_bundle(self.folder.bundle), resolve_runtime())
+        return load(self.folder.root)
 
 
 def train(
@@ -68,9 +70,11 @@ def train(
     recipe: str | Path = "auto",
     overrides: Sequence[str] = (),
     overwrite: bool = False,
-    console: Console | None = None,
+    verbose: bool = True,
 ) -> Run:
     """Train a classifier, evaluate it and write the run folder `out`.
+
+    Nothing is written, and no earlier run removed, before data, settings and weights have proved usable.
 
     Args:
         source: A folder of class folders, a folder with train, validation and test, a CSV, an .npz file, a DataFrame,
@@ -79,20 +83,21 @@ def train(
         recipe: Name of a recipe, or path to a TOML file.
         overrides: `key=value` texts laid over the recipe.
         overwrite: Replace a run that `out` already holds.
-        console: Where progress is shown; nowhere if None. The log file is written in any case.
+        verbose: Show progress on standard output. The log file is written in any case.
 
     Raises:
         DiscernError: Any of its kinds; the text says what came, what was expected and what to do next.
     """
     settings = load_settings(recipe, overrides)
-    folder = start_run_folder(Path(out), overwrite=overwrite)
-    with reporting(folder.log, console):
+    folder = check_new_run(Path(out), overwrite=overwrite)
+    check_outside_data(folder, source)
+    with reporting(verbose=verbose) as report:
         prepared = prepare(source, settings, folder)
         seed_everything(settings.run.seed)
         classifier = build_pretrained(prepared)
-        write_json(folder.environment, prepared.environment)
-        save_settings(prepared.settings, folder.config)
-        return _fit_and_complete(prepared, folder, classifier, None, console)
+        begin_run(prepared, folder)
+        report.open_log(folder.log)
+        return _fit_and_complete(prepared, folder, classifier, None, report.console)
 
 
 def resume(
@@ -101,28 +106,28 @@ def resume(
     *,
     recipe: str | Path | None = None,
     overrides: Sequence[str] = (),
-    console: Console | None = None,
+    verbose: bool = True,
 ) -> Run:
     """Go on with an interrupted run as if nothing had happened; on a CPU with determinism, bit for bit.
 
-    `source`, `recipe` and `overrides` may be left out; what is given must be what the run was begun with.
+    `source`, `recipe` and `overrides` may be left out; what is given must be what the run was begun with. Only
+    `run.device`, `run.threads` and `data.workers` may differ.
 
     Raises:
         RunFolderError: There is nothing to resume, or settings or data are not those of the run.
     """
     folder = open_interrupted_run(Path(out))
-    settings = read_settings(folder.config)
-    with reporting(folder.log, console):
-        prepared = prepare_again(source, settings, folder)
-        if recipe is not None or overrides:
-            check_same_settings(load_settings(recipe or "auto", overrides), settings, prepared.table, folder)
-        seed_everything(settings.run.seed)
+    wanted = load_settings(folder.config if recipe is None else recipe, overrides)
+    with reporting(verbose=verbose) as report:
+        prepared = prepare_again(source, wanted, folder)
+        report.open_log(folder.log)
+        seed_everything(prepared.settings.run.seed)
         if not has_state(folder.state):
             logger.info("no epoch was complete: starting with the first")
-            return _fit_and_complete(prepared, folder, build_pretrained(prepared), None, console)
+            return _fit_and_complete(prepared, folder, build_pretrained(prepared), None, report.console)
         state = load_state(folder.state)
         logger.info("going on after epoch %d", len(state.facts["rows"]))
-        return _fit_and_complete(prepared, folder, build_untrained(prepared), state, console)
+        return _fit_and_complete(prepared, folder, build_untrained(prepared), state, report.console)
 
 
 def _fit_and_complete(
@@ -145,12 +150,14 @@ def _fit_and_complete(
     try:
         result = fit.run(state)
     except KeyboardInterrupt:
-        logger.warning(
-            "stopped; %d epochs are complete and saved. Go on with: discern train --resume --out %s",
-            len(fit.rows),
-            folder.root,
-        )
+        command = f"discern train --resume --out {shlex.quote(str(folder.root))}"
+        logger.warning("stopped; %d epochs are complete and saved. Go on with: %s", fit.saved_epochs, command)
         raise
+    except BadImageError as error:
+        raise DataError(
+            f"{error}. It was found in the middle of training; data.verify=full finds all such files beforehand, and "
+            "data.on_bad=skip leaves them out"
+        ) from None
     complete_run(prepared, folder, classifier, data, result)
     return Run(folder)
 
@@ -160,5 +167,5 @@ def _choose_listeners(settings: Settings, folder: RunFolder, console: Console | 
     if settings.training.tensorboard:
         listeners.append(TensorBoard(folder.tensorboard))
     if console is not None and console.is_terminal and not console.is_jupyter:
-        listeners.append(ProgressBar(console, sum(stage.epochs for stage in settings.training.stages)))
+        listeners.append(ProgressBar(console, settings.training.stages))
     return listeners

@@ -1,0 +1,1 @@
+"""Ours against what one would run otherwise: alternating runs, ratios of medians."""
