@@ -97,7 +97,7 @@ def test_rows_with_fewer_cells_and_cells_with_a_separator(photos: Path) -> None:
 
 def test_column_without_a_name_is_not_lost(photos: Path) -> None:
     path = write(photos, ",image,\n0,1.png,a\n1,2.png,b\n")
-    with pytest.raises(DataError, match="no column looks like the label. Its columns are column 1, image, column 3"):
+    with pytest.raises(DataError, match=r"no column looks like the label. Its columns are column 1, image, column 3"):
         load_table(path)
     assert load_table(path, ColumnSettings(label_column="column 3")).class_names == ("a", "b")
 
@@ -196,7 +196,7 @@ def test_empty_names_and_repeated_files(photos: Path) -> None:
 
 
 def test_empty_file(photos: Path) -> None:
-    with pytest.raises(DataError, match="labels.csv: empty; expected a line of column names"):
+    with pytest.raises(DataError, match=r"labels.csv: empty; expected a line of column names"):
         load_table(write(photos, ""))
 
 

@@ -215,8 +215,9 @@ def table_of_ids(*ids: str) -> ImageTable:
     return build_table({"id": ids, "label": [name[0] for name in ids]}, source="here")
 
 
-def test_split_file_takes_every_name_of_a_split(tmp_path: Path) -> None:
+def test_split_file_takes_every_name_of_a_split_and_blanks(tmp_path: Path) -> None:
     path = write_split(tmp_path / "split.csv", {"a1": "Training", "b1": "train", "a2": " val ", "b2": "valid"})
+    path.write_text(path.read_text().replace("b1,b,", "b1, b ,"))
     applied = apply_split(table_of_ids("a1", "a2", "b1", "b2"), path)
     assert applied.frame["split"].tolist() == ["train", "validation", "train", "validation"]
 
@@ -264,5 +265,5 @@ def test_split_that_cannot_be_read(tmp_path: Path) -> None:
     path.write_text("name,part\n1,train\n")
     with pytest.raises(DataError, match="has no column id, label, split; expected id, path, label, split"):
         apply_split(table_of({"a": 1}), path)
-    with pytest.raises(DataError, match="no.csv: not readable as CSV"):
+    with pytest.raises(DataError, match=r"no.csv: not readable as CSV"):
         apply_split(table_of({"a": 1}), tmp_path / "no.csv")

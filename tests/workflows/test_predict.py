@@ -106,7 +106,8 @@ def test_ids_keep_their_leading_zeros(tmp_path):
         ("id,label\na,x\nc,x\nd,x\n", r"asks for 2 pictures that are not among the inputs: c, d"),
         ("id,label\na,x\na,x\n", r"repeated ids: a"),
         ("id,label,other\na,x,y\n", r"expected an id and one label column, or an id and one column for each"),
-        ("id\na\n", r"has 1 columns and 1 rows; expected ids and answers, parted by commas"),
+        ("id,label,label\na,x,y\n", r"columns of the same name: id, label, label"),
+        ("id\na\n", r"has 1 columns and 1 rows; expected ids and answers"),
     ],
 )
 def test_a_submission_that_does_not_fit_is_told(tmp_path, text, message):

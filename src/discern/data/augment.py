@@ -50,8 +50,8 @@ def build_augment(policy: str | Sequence[Mapping[str, object]], image_size: int)
     """Build the augmentation of a policy for images of `image_size` pixels.
 
     - `none`: nothing.
-    - `flip-rotate`: horizontal flip, rotation by up to 15 degrees.
-    - `light`: a random crop of 0.7 to 1 of the area, flip, rotation by up to 15 degrees.
+    - `flip-rotate`: horizontal flip, rotation by up to 10 degrees.
+    - `light`: a random crop of 0.7 to 1 of the area, flip, rotation by up to 10 degrees.
     - `standard`: a random crop of 0.35 to 1 of the area, flip, TrivialAugment, random erasing.
     - a list: classes of `torchvision.transforms.v2` by name with their arguments, such as
       `{"name": "RandomRotation", "degrees": 20}`. A `size` that is not given is `image_size`, a `fill` mean grey.
@@ -98,10 +98,10 @@ def _random_crop(smallest_area: float) -> Mapping[str, object]:
 
 
 def _mirrored_rotation(image_size: int) -> list[Mapping[str, object]]:
-    """Rotate inside a mirrored frame that is as wide as 15 degrees uncover: (cos + sin - 1) / 2 = 0.112 of the side."""
+    """Rotate inside a mirrored frame that is as wide as 10 degrees uncover: (cos + sin - 1) / 2 = 0.079 of the side."""
     return [
-        {"name": "Pad", "padding": -(-image_size // 8), "padding_mode": "reflect"},
-        {"name": "RandomRotation", "degrees": 15, "interpolation": InterpolationMode.BILINEAR},
+        {"name": "Pad", "padding": -(-image_size // 12), "padding_mode": "reflect"},
+        {"name": "RandomRotation", "degrees": 10, "interpolation": InterpolationMode.BILINEAR},
         {"name": "CenterCrop", "size": image_size},
     ]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from discern.data.columns import ChosenColumns, ColumnSettings, choose_columns
-from discern.data.table import ImageTable, build_table, check_unique, list_some, parse_split
+from discern.data.table import ImageTable, build_table, check_unique, escape, list_some, parse_split
 from discern.errors import DataError
 
 
@@ -89,7 +89,7 @@ def as_text(cells: "pd.Series[Any]") -> "pd.Series[str]":
     """Return cells as text; whole numbers that became floats for the sake of a missing one lose their `.0`."""
     if pd.api.types.is_float_dtype(cells) and (cells.dropna() % 1 == 0).all():
         cells = cells.astype("Int64")
-    return cells.astype("object").map(str, na_action="ignore").astype("str")
+    return cells.astype("object").map(lambda cell: escape(str(cell)), na_action="ignore").astype("str")
 
 
 def _strip(cells: "pd.Series[str]") -> "pd.Series[str]":

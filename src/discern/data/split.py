@@ -35,7 +35,7 @@ def split_table(table: ImageTable, *, fractions: Fractions, seed: int) -> tuple[
             that train lacks, or a group on two sides of the user's own split.
     """
     _check_fractions(fractions)
-    _check_labelled(table)
+    _check_pictures(table)
     splits = table.frame["split"]
     if splits.isna().all():
         return _finish(_divide(table, np.arange(len(table)), fractions, seed))
@@ -72,7 +72,7 @@ def apply_split(table: ImageTable, path: Path, *, dropped: Collection[str] = ())
             f"{path} does not fit {table.source}:\n{list_some(problems)}\n"
             "Every picture needs one row with its id, its label and train, validation or test; or split anew."
         )
-    _check_labelled(table)
+    _check_pictures(table)
     splits = table.frame["id"].map(saved.set_index("id")["split"]).map(parse_split).astype("str")
     table = replace(table, frame=table.frame.assign(split=splits))
     _check_split_by_user(table)
@@ -88,7 +88,7 @@ def _find_misfits(table: ImageTable, saved: pd.DataFrame, file: str, dropped: Co
     odd = saved[saved["split"].map(parse_split).isna()]
     misfits += [f"{row.id}: split {row.split!r}" for row in odd.itertuples()]
     both = table.frame[["id", "label"]].merge(saved[["id", "label"]], on="id", suffixes=("", "_saved"))
-    moved = both[both["label"].fillna("") != both["label_saved"].fillna("")]
+    moved = both[both["label"].fillna("").str.strip() != both["label_saved"].str.strip()]
     return misfits + [f"{row.id}: label {row.label!r}, but {row.label_saved!r} in {file}" for row in moved.itertuples()]
 
 
@@ -163,7 +163,7 @@ def _check_fractions(fractions: Sequence[float]) -> None:
         )
 
 
-def _check_labelled(table: ImageTable) -> None:
+def _check_pictures(table: ImageTable) -> None:
     if not len(table):
         raise DataError(f"{table.source}: no picture is left. Mend those that were left out, or bring others.")
     unlabelled = list(table.frame["id"][table.frame["label"].isna()])

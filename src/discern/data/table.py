@@ -106,17 +106,22 @@ def build_table(
     empty = {name: [None] * len(ids) for name in TEXT_COLUMNS}
     complete: dict[str, Iterable[str | None]] = {**empty, "path": [""] * len(ids), **columns}
     frame = pd.DataFrame(
-        {name: pd.Series([_escape(cell) for cell in complete[name]], dtype="str") for name in TEXT_COLUMNS}
+        {name: pd.Series([cell and escape(cell) for cell in complete[name]], dtype="str") for name in TEXT_COLUMNS}
     )
     frame["array_index"] = np.full(len(ids), -1, dtype=np.int64) if array_index is None else array_index
     check_unique(ids, f"{source}: the same id")
-    notes = tuple(_escape(note) or "" for note in ignored)
+    notes = tuple(map(escape, ignored))
     return ImageTable(frame, natural_sort(frame["label"].dropna().unique()), arrays, source, notes)
 
 
 def parse_split(name: str) -> str | None:
     """Return the split that a user's name for it means (`val`, `Training`...), or None."""
     return _SPLIT_BY_NAME.get(name.strip().casefold())
+
+
+def escape(text: str) -> str:
+    r"""Return valid text: lone surrogates, which stand for undecodable bytes, become `\udc80` to `\udcff` spelt out."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def holds_escape(path: str) -> bool:
@@ -153,8 +158,3 @@ def check_unique(names: Iterable[str | None], what: str) -> None:
             f"{what} occurs more than once:\n{list_some(repeated)}\n"
             "Each picture may have one row only: remove the repeated rows."
         )
-
-
-def _escape(cell: str | None) -> str | None:
-    r"""Write the lone surrogates by which Python stands for undecodable bytes as `\udc80` to `\udcff`."""
-    return cell if cell is None or cell.isascii() else cell.encode("utf-8", "backslashreplace").decode("utf-8")

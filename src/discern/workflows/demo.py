@@ -1,14 +1,12 @@
 """The whole program on pictures that it draws itself: no data, no network."""
 
 import logging
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 
-from discern.demo.dataset import draw_dataset
-from discern.demo.fleet import DEMO_TYPES
+from discern.demo import DEMO_TYPES, PRETRAINED_WEIGHTS, draw_dataset
 from discern.errors import RunFolderError
 from discern.workflows.predict import predict
 from discern.workflows.reporting import build_console, reporting
@@ -43,16 +41,10 @@ def run_demo(out: Path, *, seed: int, overwrite: bool) -> dict[str, Run]:
     draw_dataset(photos, DEMO_TYPES, images_per_class=IMAGES_PER_CLASS, size=IMAGE_SIZE, seed=seed)
     draw_dataset(new_photos, DEMO_TYPES, images_per_class=NEW_IMAGES_PER_CLASS, size=IMAGE_SIZE, seed=seed + 1)
     runs = {}
-    with as_file(files("discern.demo") / "pretrained.safetensors") as weights:
-        for way in _list_ways(weights):
-            console.print(f"\n{way.name}: {way.meaning}", style="bold")
-            runs[way.name] = train(
-                photos,
-                out=out / way.name,
-                recipe="demo",
-                overrides=[*way.overrides, f"run.seed={seed}"],
-                overwrite=overwrite,
-            )
+    for way in _list_ways():
+        console.print(f"\n{way.name}: {way.meaning}", style="bold")
+        overrides = [*way.overrides, f"run.seed={seed}"]
+        runs[way.name] = train(photos, out=out / way.name, recipe="demo", overrides=overrides, overwrite=overwrite)
     with reporting(verbose=False):
         answers = predict(out / "fine-tuned", [str(new_photos)], out=out / "predictions.csv")
     true_names = [Path(path).parent.name for path in answers.frame["path"]]
@@ -61,8 +53,8 @@ def run_demo(out: Path, *, seed: int, overwrite: bool) -> dict[str, Run]:
     return runs
 
 
-def _list_ways(weights: Path) -> list[DemoRun]:
-    pretrained = f"model.weights={weights}"
+def _list_ways() -> list[DemoRun]:
+    pretrained = f"model.weights={PRETRAINED_WEIGHTS}"
     return [
         DemoRun(
             "frozen",
@@ -73,7 +65,7 @@ def _list_ways(weights: Path) -> list[DemoRun]:
         DemoRun(
             "scratch",
             "the same network and epochs without any pretraining",
-            ("model.weights=none", "training.stages.head.train=all"),
+            ("model.weights=none", "training.stages.head.train=all", 'training.stages.0.name="first"'),
         ),
     ]
 

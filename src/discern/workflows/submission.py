@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from discern.data.csv_file import read_cells
 from discern.data.table import ImageTable
 from discern.errors import DataError
 
@@ -49,14 +50,11 @@ def fill_submission(
 
 
 def _read_sample(sample: Path) -> pd.DataFrame:
-    try:
-        form = pd.read_csv(sample, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{sample} cannot be read as a CSV: {error}") from None
+    form = read_cells(sample)
     if len(form.columns) < 2 or form.empty:
-        raise DataError(
-            f"{sample} has {len(form.columns)} columns and {len(form)} rows; expected ids and answers, parted by commas"
-        )
+        raise DataError(f"{sample} has {len(form.columns)} columns and {len(form)} rows; expected ids and answers")
+    if len(set(form.columns)) < len(form.columns):
+        raise DataError(f"{sample} has columns of the same name: {', '.join(form.columns)}")
     ids = form.iloc[:, 0]
     repeated = list(ids[ids.duplicated()].unique())
     if repeated:
