@@ -210,7 +210,8 @@ def test_nothing_but_bad_pictures_gives_no_batch(tmp_path: Path, preprocess: Pre
 
 def test_more_processes_than_cores_are_nobody_elses_business(preprocess: Preprocess) -> None:
     """Torch's warning would fail this test."""
-    build_evaluation_loader(build_array_dataset([0, 1], preprocess), batch_size=1, workers=1000)
+    loader = build_evaluation_loader(build_array_dataset([0, 1], preprocess), batch_size=1, workers=1000)
+    assert len(loader) == 2
 
 
 def test_size_limit_holds_while_loading(make_folder: MakeFolder, preprocess: Preprocess) -> None:

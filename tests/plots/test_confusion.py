@@ -96,7 +96,9 @@ def test_long_names_lose_their_middle_and_signs_stay_as_they_are() -> None:
 
 def test_a_matrix_without_a_single_picture_is_drawn() -> None:
     for normalized in (False, True):
-        render(plot_confusion(np.zeros((2, 2), dtype=np.int64), ["a", "b"], normalized=normalized))
+        figure = plot_confusion(np.zeros((2, 2), dtype=np.int64), ["a", "b"], normalized=normalized)
+        render(figure)
+        assert not any(text.get_text().strip("0 .%") for text in figure.axes[0].texts)
 
 
 def test_a_matrix_of_another_size_is_refused() -> None:
