@@ -66,6 +66,14 @@ def test_a_schedule_is_drawn_without_training(run_cli, tmp_path):
     assert "does not end in .png" in err
 
 
+def test_rates_are_printed_as_comments_without_training(run_cli):
+    code, shown, _ = run_cli("recipes", "show", "mlp-head", "--rates")
+    assert code == 0
+    assert tomllib.loads(shown)["recipe"]["name"] == "mlp-head"
+    rates = [float(line.split()[-1]) for line in shown.splitlines() if line.startswith("# epoch")]
+    assert rates == pytest.approx([1e-3] * 5 + [1e-4] * 5 + [1e-5] * 5)
+
+
 def test_settings_are_listed(run_cli):
     code, out, _ = run_cli("recipes", "settings")
     assert code == 0

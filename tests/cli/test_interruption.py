@@ -15,7 +15,7 @@ from pictures import QUICK, draw_photos
 
 SETTINGS = [
     *QUICK,
-    "training.stages.*.epochs=4",
+    "training.stages.*.epochs=6",
     "run.determinism=true",
     "training.batch_size=2",
     "training.ema_decay=0.9",
@@ -34,16 +34,21 @@ def words_of(out: Path) -> Path:
     return out.with_suffix(".txt")
 
 
-def wait_for_epochs(out: Path, epochs: int, process: "subprocess.Popen[bytes]") -> None:
-    """Wait until history.csv has so many rows, and a moment longer, so that the next epoch is on its way."""
-    for _ in range(1200):
-        history = out / "history.csv"
-        if history.exists() and len(history.read_text().splitlines()) > epochs:
+def count_epochs(out: Path) -> int:
+    history = out / "history.csv"
+    return len(history.read_text().splitlines()) - 1 if history.exists() else 0
+
+
+def wait_for_next_epoch(out: Path, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until history.csv has a new row, and a moment longer, so that the next epoch is on its way."""
+    before = count_epochs(out)
+    for _ in range(2400):
+        if count_epochs(out) > before:
             time.sleep(0.3)
             return
         assert process.poll() is None, words_of(out).read_text()
         time.sleep(0.05)
-    raise AssertionError("no epoch was finished in a minute")
+    raise AssertionError("no epoch was finished in two minutes")
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +68,13 @@ def test_a_run_that_was_killed_and_one_that_was_interrupted_end_as_if_nothing_ha
 
     out = tmp_path / "killed"
     process = start(many_photos, out, *SETTINGS)
-    wait_for_epochs(out, 1, process)
+    wait_for_next_epoch(out, process)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not (out / "bundle").exists()
 
     process = start(many_photos, out, *SETTINGS, "--resume")
-    wait_for_epochs(out, 2, process)
+    wait_for_next_epoch(out, process)
     process.send_signal(signal.SIGINT)
     assert process.wait() == 130
     assert f"Go on with: discern train --resume --out {out}" in words_of(out).read_text()
@@ -93,7 +98,7 @@ def test_a_run_that_was_killed_and_one_that_was_interrupted_end_as_if_nothing_ha
 def test_resuming_with_other_settings_or_data_is_refused_with_what_differs(many_photos, tmp_path):
     out = tmp_path / "run"
     process = start(many_photos, out, *SETTINGS)
-    wait_for_epochs(out, 1, process)
+    wait_for_next_epoch(out, process)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     other = start(many_photos, out, *SETTINGS, "learning_rate=0.5", "--resume")

@@ -1,11 +1,15 @@
 """discern recipes: what comes with the program, and what each is for."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from discern.errors import ConfigError
+
+if TYPE_CHECKING:
+    from discern.config.settings import StageSettings
 
 recipes_app = typer.Typer(help="List recipes, print one, draw its learning rates.", rich_markup_mode=None)
 
@@ -30,6 +34,7 @@ def show(
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings laid over the recipe.")
     ] = None,
+    rates: Annotated[bool, typer.Option("--rates", help="Also print the learning rate of every epoch.")] = False,
     schedule: Annotated[Path | None, typer.Option(help="Also draw the learning rates to this PNG.")] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps an epoch in the drawing.")] = 20,
 ) -> None:
@@ -40,18 +45,31 @@ def show(
 
     settings = load_settings(name, overrides or [])
     typer.echo(tomli_w.dumps(settings.to_dict()), nl=False)
-    if schedule is None:
-        return
-    if schedule.suffix.lower() != ".png":
-        raise ConfigError(f"--schedule writes a PNG; {schedule} does not end in .png")
+    if rates:
+        _print_rates(settings.training.stages)
+    if schedule is not None:
+        _draw_rates(settings.training.stages, steps, schedule)
+
+
+def _print_rates(stages: "Sequence[StageSettings]") -> None:
+    """Print the rate at the beginning of each epoch, as TOML comments."""
+    from discern.training.plan import simulate_schedule
+
+    for number, point in enumerate(simulate_schedule(stages, steps_per_epoch=1), 1):
+        typer.echo(f"# epoch {number:3d}  {point.stage}  learning rate {point.learning_rate:.2e}")
+
+
+def _draw_rates(stages: "Sequence[StageSettings]", steps: int, path: Path) -> None:
+    if path.suffix.lower() != ".png":
+        raise ConfigError(f"--schedule writes a PNG; {path} does not end in .png")
     import pandas as pd
 
     from discern.plots.curves import plot_schedule
     from discern.training.plan import simulate_schedule
     from discern.workflows.evaluation_files import save_figure
 
-    save_figure(plot_schedule(pd.DataFrame(simulate_schedule(settings.training.stages, steps))), schedule)
-    typer.echo(f"# learning rates drawn: {schedule}")
+    save_figure(plot_schedule(pd.DataFrame(simulate_schedule(stages, steps))), path)
+    typer.echo(f"# learning rates drawn: {path}")
 
 
 @recipes_app.command("settings")
