@@ -6,23 +6,22 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from discern.config.settings import StageSettings, TrainingSettings
-from discern.data.loaders import Batch, TrainLoader
+from torch import nn
+
+from discern.config.settings import TrainingSettings
 from discern.errors import TrainingError
 from discern.inference import predict_logits
-from discern.loop import EpochAverages, Step, StepResult, run_epoch
+from discern.loop import EpochAverages, run_epoch
 from discern.models.classifier import Classifier
 from discern.runtime import Runtime
-from discern.training.averaging import WeightAverage
 from discern.training.batches import TrainingData
 from discern.training.history import EpochRow
-from discern.training.listeners import Listener
-from discern.training.optimizers import build_optimizer, get_learning_rate
-from discern.training.plan import check_plan, compute_stage_factor
-from discern.training.schedules import Plateau
+from discern.training.listeners import Announced, Listener
+from discern.training.optimizers import get_learning_rate
+from discern.training.plan import check_plan
+from discern.training.stage import Stage
 from discern.training.state import TrainingState
-from discern.training.step import TrainStep, build_mixing, compute_class_weights
-from discern.training.stopping import BestModel, EarlyStopping
+from discern.training.stopping import BestModel
 
 
 @dataclass(frozen=True)
@@ -31,90 +30,6 @@ class FitResult:
 
     rows: tuple[EpochRow, ...]
     best: EpochRow
-
-
-class Announced:
-    """A step that tells the listeners of every batch."""
-
-    def __init__(self, step: Step, listeners: Sequence[Listener]) -> None:
-        self.step = step
-        self.listeners = listeners
-
-    def __call__(self, batch: Batch) -> StepResult:
-        """Do the step, then tell."""
-        result = self.step(batch)
-        for listener in self.listeners:
-            listener.on_batch(result)
-        return result
-
-    def finish(self) -> None:
-        """Finish the step."""
-        self.step.finish()
-
-
-class Stage:
-    """What lives as long as one stage does."""
-
-    def __init__(self, settings: StageSettings, fit: "Fit") -> None:
-        training = fit.settings
-        # "auto" has been settled by now; what is left of it would leave BatchNorm as it usually is.
-        fit.classifier.set_trainable(settings.train, frozen_batchnorm=settings.frozen_batchnorm is True)
-        self.settings = settings
-        self.loader: TrainLoader = fit.data.build_train_loader(settings.augment)
-        self.optimizer = build_optimizer(fit.classifier, settings)
-        self.plateau = Plateau(settings.plateau_patience, settings.gamma)
-        self.stopping = EarlyStopping(settings.patience, training.monitor)
-        self.average = WeightAverage(fit.classifier, training.ema_decay) if training.ema_decay else None
-        self.epochs_done = 0
-        weights = None
-        if training.balance == "weights":
-            weights = compute_class_weights(fit.data.train_targets(), fit.data.num_classes).to(fit.runtime.device)
-        self.step = TrainStep(
-            fit.classifier,
-            self.optimizer,
-            fit.data.preprocess,
-            fit.runtime,
-            rate_factor=self._compute_rate_factor,
-            batches_per_epoch=len(self.loader),
-            mixing=build_mixing(fit.data.num_classes, mixup=training.mixup, cutmix=training.cutmix),
-            class_weights=weights,
-            label_smoothing=training.label_smoothing,
-            accumulation_steps=training.accumulation_steps,
-            clip_norm=training.clip_norm,
-            average=self.average,
-        )
-
-    def _compute_rate_factor(self, epoch: float) -> float:
-        return compute_stage_factor(self.settings, epoch) * self.plateau.factor
-
-    def observe(self, row: EpochRow) -> bool:
-        """Take in an epoch; return whether the stage is over."""
-        self.epochs_done += 1
-        if self.settings.schedule == "plateau" and row.has_validation:
-            self.plateau.observe(row.validation_loss)
-        return self.stopping.observe(row) or self.epochs_done >= self.settings.epochs
-
-    def put_into(self, state: TrainingState) -> None:
-        """Add to a state what this stage needs to go on."""
-        state.put_optimizer(self.optimizer)
-        if self.average is not None:
-            state.put_tensors("average", self.average.state_dict())
-        state.facts["stage"] = {
-            "epochs_done": self.epochs_done,
-            "plateau": asdict(self.plateau),
-            "stopping": asdict(self.stopping),
-        }
-
-    def restore(self, state: TrainingState) -> None:
-        """Go back to where the stage stood when the state was written."""
-        facts = state.facts["stage"]
-        state.restore_optimizer(self.optimizer)
-        if self.average is not None:
-            self.average.load_state_dict(state.get_tensors("average"))
-        self.epochs_done = facts["epochs_done"]
-        self.plateau = Plateau(**facts["plateau"])
-        best = facts["stopping"].pop("best")
-        self.stopping = EarlyStopping(**facts["stopping"], best=None if best is None else tuple(best))
 
 
 class Fit:
@@ -171,7 +86,7 @@ class Fit:
             self._load_best_weights()
             if state is not None:
                 state.restore_random_generators()
-        stage = Stage(self.settings.stages[self.stage_index], self)
+        stage = Stage(self.settings.stages[self.stage_index], self.settings, self.classifier, self.data, self.runtime)
         if state is not None and in_the_middle:
             stage.restore(state)
             # Last, since building a stage may have drawn numbers that the uninterrupted run did not draw here.
@@ -195,16 +110,7 @@ class Fit:
         train = self._train(stage)
         training_seconds = time.perf_counter() - started
         judged = self.classifier if stage.average is None else stage.average.classifier
-        validation = EpochAverages(float("nan"), float("nan"), 0)
-        if self._validation_loader is not None:
-            batches = self._validation_loader.batches()
-            _, validation = predict_logits(judged, batches, self.data.preprocess, self.runtime)
-            if not math.isfinite(validation.loss):
-                raise TrainingError(
-                    f"the validation loss is {validation.loss} after epoch {stage.epochs_done + 1} of stage "
-                    f"{stage.settings.name}; a lower learning rate or clip_norm=1 usually mends that. "
-                    f"{self._describe_last_good_state()}"
-                )
+        validation = self._validate(judged)
         row = EpochRow(
             stage=stage.settings.name,
             epoch=len(self.rows) + 1,
@@ -229,6 +135,18 @@ class Fit:
             return run_epoch(batches, Announced(stage.step, self.listeners))
         except TrainingError as error:
             raise TrainingError(f"{error}. {self._describe_last_good_state()}") from None
+
+    def _validate(self, classifier: nn.Module) -> EpochAverages:
+        if self._validation_loader is None:
+            return EpochAverages(float("nan"), float("nan"), 0)
+        batches = self._validation_loader.batches()
+        _, validation = predict_logits(classifier, batches, self.data.preprocess, self.runtime)
+        if not math.isfinite(validation.loss):
+            raise TrainingError(
+                f"the validation loss is {validation.loss} after epoch {len(self.rows) + 1}; a lower learning rate or "
+                f"clip_norm=1 usually mends that. {self._describe_last_good_state()}"
+            )
+        return validation
 
     def _describe_last_good_state(self) -> str:
         if not self.rows:

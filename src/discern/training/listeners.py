@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from discern.config.settings import StageSettings
+from discern.data.loaders import Batch
 from discern.errors import ConfigError
-from discern.loop import StepResult
+from discern.loop import Step, StepResult
 from discern.training.history import EpochRow, save_history
 
 logger = logging.getLogger("discern")
@@ -29,6 +30,25 @@ class Listener:
 
     def on_end(self) -> None:
         """Training is over, whether complete or interrupted."""
+
+
+class Announced:
+    """A step that tells the listeners of every batch."""
+
+    def __init__(self, step: Step, listeners: Sequence[Listener]) -> None:
+        self.step = step
+        self.listeners = listeners
+
+    def __call__(self, batch: Batch) -> StepResult:
+        """Do the step, then tell."""
+        result = self.step(batch)
+        for listener in self.listeners:
+            listener.on_batch(result)
+        return result
+
+    def finish(self) -> None:
+        """Finish the step."""
+        self.step.finish()
 
 
 class HistoryFile(Listener):

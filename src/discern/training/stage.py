@@ -1,0 +1,88 @@
+"""One stage of a plan while it is carried out."""
+
+from dataclasses import asdict
+
+from discern.config.settings import StageSettings, TrainingSettings
+from discern.data.loaders import TrainLoader
+from discern.models.classifier import Classifier
+from discern.runtime import Runtime
+from discern.training.averaging import WeightAverage
+from discern.training.batches import TrainingData
+from discern.training.history import EpochRow
+from discern.training.optimizers import build_optimizer
+from discern.training.plan import compute_stage_factor
+from discern.training.schedules import Plateau
+from discern.training.state import TrainingState
+from discern.training.step import TrainStep, build_mixing, compute_class_weights
+from discern.training.stopping import EarlyStopping
+
+
+class Stage:
+    """What lives as long as one stage does."""
+
+    def __init__(
+        self,
+        settings: StageSettings,
+        training: TrainingSettings,
+        classifier: Classifier,
+        data: TrainingData,
+        runtime: Runtime,
+    ) -> None:
+        # "auto" has been settled by now; what is left of it would leave BatchNorm as it usually is.
+        classifier.set_trainable(settings.train, frozen_batchnorm=settings.frozen_batchnorm is True)
+        self.settings = settings
+        self.loader: TrainLoader = data.build_train_loader(settings.augment)
+        self.optimizer = build_optimizer(classifier, settings)
+        self.plateau = Plateau(settings.plateau_patience, settings.gamma)
+        self.stopping = EarlyStopping(settings.patience, training.monitor)
+        self.average = WeightAverage(classifier, training.ema_decay) if training.ema_decay else None
+        self.epochs_done = 0
+        weights = None
+        if training.balance == "weights":
+            weights = compute_class_weights(data.train_targets(), data.num_classes).to(runtime.device)
+        self.step = TrainStep(
+            classifier,
+            self.optimizer,
+            data.preprocess,
+            runtime,
+            rate_factor=self._compute_rate_factor,
+            batches_per_epoch=len(self.loader),
+            mixing=build_mixing(data.num_classes, mixup=training.mixup, cutmix=training.cutmix),
+            class_weights=weights,
+            label_smoothing=training.label_smoothing,
+            accumulation_steps=training.accumulation_steps,
+            clip_norm=training.clip_norm,
+            average=self.average,
+        )
+
+    def _compute_rate_factor(self, epoch: float) -> float:
+        return compute_stage_factor(self.settings, epoch) * self.plateau.factor
+
+    def observe(self, row: EpochRow) -> bool:
+        """Take in an epoch; return whether the stage is over."""
+        self.epochs_done += 1
+        if self.settings.schedule == "plateau" and row.has_validation:
+            self.plateau.observe(row.validation_loss)
+        return self.stopping.observe(row) or self.epochs_done >= self.settings.epochs
+
+    def put_into(self, state: TrainingState) -> None:
+        """Add to a state what this stage needs to go on."""
+        state.put_optimizer(self.optimizer)
+        if self.average is not None:
+            state.put_tensors("average", self.average.state_dict())
+        state.facts["stage"] = {
+            "epochs_done": self.epochs_done,
+            "plateau": asdict(self.plateau),
+            "stopping": asdict(self.stopping),
+        }
+
+    def restore(self, state: TrainingState) -> None:
+        """Go back to where the stage stood when the state was written."""
+        facts = state.facts["stage"]
+        state.restore_optimizer(self.optimizer)
+        if self.average is not None:
+            self.average.load_state_dict(state.get_tensors("average"))
+        self.epochs_done = facts["epochs_done"]
+        self.plateau = Plateau(**facts["plateau"])
+        best = facts["stopping"].pop("best")
+        self.stopping = EarlyStopping(**facts["stopping"], best=None if best is None else tuple(best))
