@@ -65,7 +65,12 @@ def _list_ways() -> list[DemoRun]:
         DemoRun(
             "scratch",
             "the same network and epochs without any pretraining",
-            ("model.weights=none", "training.stages.head.train=all", 'training.stages.0.name="first"'),
+            (
+                "model.weights=none",
+                "training.stages.head.train=all",
+                "training.stages.all.learning_rate=2e-3",
+                "training.stages.head.name=first",
+            ),
         ),
     ]
 
