@@ -81,6 +81,9 @@ def _tell_results(console: Console, out: Path, runs: dict[str, Run], right: int,
         accuracy = run.metrics["test"]["accuracy"]
         interval = f"95 % interval {accuracy['low']:.1%} to {accuracy['high']:.1%}"
         console.print(f"  {name:<11} accuracy {accuracy['value']:.1%}  ({interval})")
+    frozen, tuned = (runs[name].metrics["test"]["accuracy"] for name in ("frozen", "fine-tuned"))
+    if frozen["low"] < tuned["high"] and tuned["low"] < frozen["high"]:
+        console.print("  Between the first two the intervals overlap: so few test pictures do not decide.")
     console.print(f"\n{count} new pictures classified, {right} of them right: {out / 'predictions.csv'}")
     best = runs["fine-tuned"].folder
     console.print(f"Look at {best.plots / 'curves.png'}, confusion.png and mistakes.png beside it,")
