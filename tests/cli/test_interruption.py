@@ -27,7 +27,12 @@ def start(photos: Path, out: Path, *more: str) -> "subprocess.Popen[bytes]":
     """Start a training whose words go to a file beside its run folder."""
     command = [sys.executable, "-m", "discern", "train", str(photos), "--recipe", "table", "--out", str(out), *more]
     with words_of(out).open("w") as file:
-        return subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+        return subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, preexec_fn=_listen_to_interrupts)
+
+
+def _listen_to_interrupts() -> None:
+    """Undo what a shell does to jobs in the background, whose children ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def words_of(out: Path) -> Path:
