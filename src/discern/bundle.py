@@ -4,7 +4,6 @@
 settings, scores, versions and a fingerprint of the data, and the checksum of the weights.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from discern.config.settings import ModelSettings
 from discern.data.decode import DECODE_RULES
 from discern.data.preprocess import Preprocess
 from discern.errors import BundleError
-from discern.files import replacing, write_json
+from discern.files import compute_sha256, replacing, write_json
 from discern.models.build import build_classifier
 from discern.models.classifier import Classifier
 
@@ -60,7 +59,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
         "architecture": bundle.architecture.model_dump(mode="json"),
         "preprocess": bundle.preprocess.to_dict(),
         "decode": {**DECODE_RULES, "max_pixels": bundle.max_pixels},
-        "weights": {"file": WEIGHTS_FILE, "sha256": _hash_file(folder / WEIGHTS_FILE)},
+        "weights": {"file": WEIGHTS_FILE, "sha256": compute_sha256(folder / WEIGHTS_FILE)},
         **bundle.facts,
     }
     write_json(folder / DESCRIPTION_FILE, description)
@@ -139,7 +138,7 @@ def _load_weights(classifier: Classifier, folder: Path, record: Mapping[str, Any
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise BundleError(f"{path} is missing: the bundle has no weights")
-    if _hash_file(path) != record.get("sha256"):
+    if compute_sha256(path) != record.get("sha256"):
         raise BundleError(f"{path} is damaged: its checksum is not the one in {DESCRIPTION_FILE}")
     try:
         classifier.load_state_dict(load_file(path))
@@ -149,8 +148,3 @@ def _load_weights(classifier: Classifier, folder: Path, record: Mapping[str, Any
 
 def _written_by(description: Mapping[str, Any]) -> str:
     return f"It was written by discern {description.get('discern_version', 'of unknown version')}; use that version"
-
-
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

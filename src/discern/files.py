@@ -1,6 +1,7 @@
-"""Files that matter are never half written: a kill leaves the old one or the new one."""
+"""Files: never half written where they matter, their checksums, and free names for folders."""
 
 import errno
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -35,3 +36,18 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 def write_json(path: Path, content: Mapping[str, object]) -> None:
     """Write `content` as indented JSON, atomically."""
     write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def compute_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def find_free_folder(parent: Path, name: str) -> Path:
+    """Return the first of `name`, `name-2`, `name-3` ... that does not exist in `parent`."""
+    folder, number = parent / name, 1
+    while folder.exists():
+        number += 1
+        folder = parent / f"{name}-{number}"
+    return folder

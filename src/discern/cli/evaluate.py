@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix, LabelColumn
+from discern.files import find_free_folder
 
 
 def evaluate(
@@ -35,18 +36,9 @@ def evaluate(
         "on_bad": on_bad,
     }
     settings = check_settings({"data": {name: value for name, value in given.items() if value is not None}})
-    folder = out or _choose_folder(run, Path(data))
+    # The evaluations of a bundle stand beside it, not in it.
+    root = run.parent if run.name == "bundle" else run
+    folder = out or find_free_folder(root / "evaluation", Path(data).resolve().stem)
     with reporting(verbose=True):
         evaluate_run(run, data, out=folder, split=split, data=settings.data, device=device)
     typer.echo(f"written: {folder}")
-
-
-def _choose_folder(run: Path, data: Path) -> Path:
-    """Return the first of RUN/evaluation/NAME, NAME-2, ... that is free; a bundle's is beside the bundle."""
-    root = run.parent if run.name == "bundle" else run
-    name = data.resolve().stem
-    folder, number = root / "evaluation" / name, 1
-    while folder.exists():
-        number += 1
-        folder = root / "evaluation" / f"{name}-{number}"
-    return folder

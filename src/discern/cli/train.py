@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from discern.errors import ConfigError
+from discern.files import find_free_folder
 
 
 def train(
@@ -38,7 +39,7 @@ def train(
     if resume and out is not None:
         run = resume_run(out, data, recipe=recipe, overrides=overrides or [])
     else:
-        folder = out or _choose_folder(Path(str(data)))
+        folder = out or find_free_folder(Path("runs"), Path(str(data)).resolve().stem)
         run = train_run(
             str(data),
             out=folder,
@@ -47,13 +48,3 @@ def train(
             overwrite=overwrite,
         )
     typer.echo(f"next: discern predict {run.folder.root} PICTURES... --out predictions.csv")
-
-
-def _choose_folder(data: Path) -> Path:
-    """Return the first of runs/NAME, runs/NAME-2, ... that holds nothing."""
-    name = data.resolve().stem
-    folder, number = Path("runs") / name, 1
-    while folder.exists():
-        number += 1
-        folder = Path("runs") / f"{name}-{number}"
-    return folder

@@ -1,12 +1,12 @@
 """Pretrained weights: found by name or path, fetched once, and loaded whole or not at all."""
 
-import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from discern.errors import ConfigError, WeightsError
+from discern.files import compute_sha256
 from discern.models.backbone import TIMM_PREFIX, Backbone
 from discern.models.download import download
 from discern.models.state_dicts import fit_tensors, read_tensors
@@ -60,7 +60,7 @@ def load_pretrained(backbone: Backbone, weights: str | Path, *, cache_folder: Pa
         source, note = str(path), ""
     tensors = read_tensors(_existing(path))
     unused = fit_tensors(backbone.network, tensors, source=source)
-    return WeightsRecord(source, _compute_sha256(path), unused, note)
+    return WeightsRecord(source, compute_sha256(path), unused, note)
 
 
 def fetch_weights(name: str, cache_folder: Path) -> Path:
@@ -101,7 +101,7 @@ def _fetch(published: PublishedWeights, cache_folder: Path) -> Path:
         )
         download(published.url, path, checksum=published.checksum, next_step=next_step)
         _check_readable(path, published.url, next_step)
-    elif not _compute_sha256(path).startswith(published.checksum):
+    elif not compute_sha256(path).startswith(published.checksum):
         raise WeightsError(
             f"{path} is damaged: its SHA-256 should start with {published.checksum}. "
             f"Delete it and run `discern weights fetch {published.name}`."
@@ -125,8 +125,3 @@ def _existing(path: Path) -> Path:
             "or the path of a .safetensors, .pth or .pt file."
         )
     return path
-
-
-def _compute_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
