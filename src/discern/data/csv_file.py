@@ -2,15 +2,21 @@
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import cache
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from discern.data.columns import ChosenColumns, ColumnSettings, choose_columns
-from discern.data.table import ImageTable, build_table, check_unique, escape, list_some, parse_split
+from discern.data.decode import supported_extensions
+from discern.data.table import ImageTable, build_table, check_unique, escape, join_all, list_some, parse_split
 from discern.errors import DataError
+
+_MOST_SHARED_CELLS = 10_000
+_is_file = os.path.isfile  # making a Path takes longer than asking
 
 
 def load_csv(path: Path, settings: ColumnSettings, *, labelled: bool) -> ImageTable:
@@ -24,9 +30,10 @@ def load_csv(path: Path, settings: ColumnSettings, *, labelled: bool) -> ImageTa
     return load_frame(read_cells(path), settings, folder=path.parent, source=str(path), labelled=labelled)
 
 
-def read_cells(path: Path) -> pd.DataFrame:
-    """Read a CSV file as text; comma, semicolon or tab, whichever its first line has most of.
+def read_cells(path: Path, *, only: Collection[str] | None = None) -> pd.DataFrame:
+    """Read a CSV file, or `only` these of its columns, as text.
 
+    Cells are separated by comma, semicolon or tab, whichever the first line has most of.
     A row that is too short ends in empty cells. A column without a name is called by its place, such as `column 3`.
 
     Raises:
@@ -37,22 +44,31 @@ def read_cells(path: Path) -> pd.DataFrame:
             separator = max(",;\t", key=file.readline().count)
             file.seek(0)
             reader = csv.reader(file, delimiter=separator, strict=True)
-            numbered = [(reader.line_num, row) for row in reader if row]
+            rows = filter(None, reader)
+            header: list[str] = next(rows, [])
+            names = [name.strip() or f"column {place}" for place, name in enumerate(header, start=1)]
+            kept = [only is None or name in only for name in names]
+            columns: list[list[str]] = [[] for name in compress(names, kept)]
+            long = []
+            shared: dict[str, str] = {}  # equal cells share their memory: a class is named in every row
+            for row in rows:
+                if len(row) > len(names):
+                    long.append(f"line {reader.line_num}: {len(row)} cells, {separator.join(row)[:80]!r}")
+                row += [""] * (len(names) - len(row))
+                for column, cell in zip(columns, compress(row, kept), strict=True):
+                    column.append(shared.setdefault(cell, cell))
+                if len(shared) > _MOST_SHARED_CELLS:
+                    shared.clear()
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{path}: not readable as CSV in UTF-8: {error}") from error
-    if not numbered:
+    if not names:
         raise DataError(f"{path}: empty; expected a line of column names and one row a picture.")
-    (_, header), *rows = numbered
-    names = [name.strip() or f"column {place}" for place, name in enumerate(header, start=1)]
-    long = [
-        f"line {line}: {len(row)} cells, {separator.join(row)[:80]!r}" for line, row in rows if len(row) > len(names)
-    ]
     if long:
         raise DataError(
             f"{path}: rows with more cells than the {len(names)} columns {', '.join(names)}:\n{list_some(long)}\n"
             f"Remove what is too much, or put a cell that holds {separator!r} in double quotes."
         )
-    return pd.DataFrame([row + [""] * (len(names) - len(row)) for _, row in rows], columns=names, dtype="object")
+    return pd.DataFrame(dict(enumerate(columns)), dtype="object").set_axis(list(compress(names, kept)), axis="columns")
 
 
 def load_frame(
@@ -69,20 +85,20 @@ def load_frame(
     names = [str(name) for name in frame.columns]
     _check_different(names, source)
     columns = choose_columns(names, settings, labelled=labelled, source=source)
-    text = pd.DataFrame({name: _strip(as_text(cells)) for name, (_, cells) in zip(names, frame.items(), strict=True)})
+    used = {columns.image, columns.label, columns.split, columns.group}
+    listing = zip(names, frame.reset_index(drop=True).items(), strict=True)
+    text = pd.DataFrame({name: _strip(as_text(cells)) for name, (_, cells) in listing if name in used})
     ids = text[columns.image]
     _check_filled(ids, columns.image, source)
     splits, ignored = _read_splits(text, columns, source)
-    cells = {"id": ids, "split": splits}
-    cells |= {kind: text[name] for kind, name in (("label", columns.label), ("group", columns.group)) if name}
-    listed: dict[str, Sequence[str | None]] = {
-        kind: [None if pd.isna(cell) else str(cell) for cell in column] for kind, column in cells.items()
-    }
+    cells = {"id": ids.tolist(), "split": splits.tolist()}
+    cells |= {kind: text[name].tolist() for kind, name in (("label", columns.label), ("group", columns.group)) if name}
     suffix = settings.image_suffix or ""
     suffix = f".{suffix}" if suffix.isalnum() else suffix
-    listed["path"] = _find_files(list(ids), settings.image_root or folder, suffix, source)
-    check_unique((os.path.normpath(str(path)) for path in listed["path"]), f"{source}: the same file")
-    return build_table(listed, source=source, ignored=ignored)
+    paths = _find_files(cells["id"], settings.image_root or folder, suffix, source)
+    plain = pd.Series([os.path.normpath(path) if ".." in path else path for path in paths], dtype="object")
+    check_unique(plain, f"{source}: the same file")
+    return build_table({**cells, "path": paths}, source=source, ignored=ignored)
 
 
 def as_text(cells: "pd.Series[Any]") -> "pd.Series[str]":
@@ -122,7 +138,7 @@ def _read_splits(text: pd.DataFrame, columns: ChosenColumns, source: str) -> tup
     if columns.split is None:
         return none, ()
     cells = text[columns.split].fillna("")
-    splits = cells.map(parse_split)
+    splits = cells.map({cell: parse_split(cell) for cell in cells.unique()})
     is_unknown = splits.isna()
     if not is_unknown.any():
         return splits, ()
@@ -138,36 +154,39 @@ def _read_splits(text: pd.DataFrame, columns: ChosenColumns, source: str) -> tup
 
 
 def _find_files(names: Sequence[str], root: Path, suffix: str, source: str) -> list[str]:
-    listings: dict[Path, dict[str, list[str]]] = {}
-    paths = [root / f"{name}{suffix}" for name in names]
+    list_folder = cache(_list_by_stem)
+    paths = join_all(root, [f"{name}{suffix}" for name in names] if suffix else names)
     ambiguous = []
+    extensions = supported_extensions()
     for row, path in enumerate(paths):
-        if path.is_file():
+        if path.lower().endswith(extensions) or _is_file(path):
             continue
-        files = _files_by_stem(path.parent, listings).get(path.name, [])
+        folder, file = os.path.split(path)
+        files = list_folder(folder).get(file, "").split("/")
         if len(files) == 1:
-            paths[row] = path.with_name(files[0])
-        elif files:
+            paths[row] = path.removesuffix(file) + (files[0] or file)
+        else:
             ambiguous.append(f"{names[row]}: {', '.join(sorted(files))}")
     if ambiguous:
         raise DataError(
             f"{source}: names that several files answer to:\n{list_some(ambiguous)}\n"
             "Write the extension, or set data.image_suffix."
         )
-    if not any(path.is_file() for path in paths):
+    if not any(map(_is_file, paths)):
         raise DataError(
             f"{source}: none of its {len(paths)} pictures is there; the first one was looked for at {paths[0]}. "
             "Set data.image_root to the folder that the names start from, and data.image_suffix to what they lack."
         )
-    return [str(path) for path in paths]
+    return paths
 
 
-def _files_by_stem(folder: Path, listings: dict[Path, dict[str, list[str]]]) -> dict[str, list[str]]:
-    """List a folder once, by file names without extension."""
-    if folder not in listings:
-        by_stem = listings[folder] = {}
-        if folder.is_dir():
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    by_stem.setdefault(Path(entry.name).stem, []).append(entry.name)
-    return listings[folder]
+def _list_by_stem(folder: str) -> dict[str, str]:
+    """Return the names in a folder by what they are without extension; several for one stem are joined by `/`."""
+    by_stem: dict[str, str] = {}
+    place = Path(folder)
+    if place.is_dir():
+        with os.scandir(place) as entries:
+            for entry in entries:
+                stem = entry.name.rpartition(".")[0] or entry.name
+                by_stem[stem] = f"{by_stem[stem]}/{entry.name}" if stem in by_stem else entry.name
+    return by_stem

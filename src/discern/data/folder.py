@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from discern.data.decode import supported_extensions
-from discern.data.table import ImageTable, build_table, list_some, natural_key, natural_sort, parse_split
+from discern.data.table import ImageTable, build_table, join_all, list_some, natural_key, natural_sort, parse_split
 from discern.errors import DataError
 from discern.run_folder import RUN_FOLDERS, RunFolder
 
@@ -36,13 +36,13 @@ def load_folder(root: Path) -> ImageTable:
     for split, folder in splits.items():
         scan.add_classes(folder, split)
     if splits:
-        scan.ignore_runs(root)
+        scan.ignore_runs(root, list_folder(root).runs)
     else:
         scan.add_classes(root, None)
     scan.check(splits)
     columns: dict[str, Sequence[str | None]] = {
         "id": scan.ids,
-        "path": [str(root / name) for name in scan.ids],
+        "path": join_all(root, scan.ids),
         "label": scan.labels,
         "split": scan.splits,
     }
@@ -78,7 +78,7 @@ def walk_pictures(root: Path) -> tuple[list[str], list[str]]:
 
 def is_picture(name: str) -> bool:
     """Tell by its extension whether a file is of a supported type."""
-    return Path(name).suffix.lower() in supported_extensions()
+    return name.lower().endswith(supported_extensions())
 
 
 def describe_unsupported(file: str) -> str:
@@ -137,8 +137,8 @@ class _Scan:
         self.without_classes: list[Path] = []
 
     def add_classes(self, folder: Path, split: str | None) -> None:
-        classes, loose, _ = list_folder(folder)
-        self.ignore_runs(folder)
+        classes, loose, runs = list_folder(folder)
+        self.ignore_runs(folder, runs)
         if not classes and any(is_picture(name) for name in loose):
             self.without_classes.append(folder)
         for name in loose:
@@ -147,13 +147,13 @@ class _Scan:
         for name in classes:
             self._add_class(folder / name, split)
 
-    def ignore_runs(self, folder: Path) -> None:
-        self.ignored += [_describe_run(self._relative(folder / name)) for name in list_folder(folder).runs]
+    def ignore_runs(self, folder: Path, runs: Iterable[str]) -> None:
+        self.ignored += [_describe_run(self._relative(folder / name)) for name in runs]
 
     def _add_class(self, folder: Path, split: str | None) -> None:
         place = self._relative(folder)
-        subfolders, names, _ = list_folder(folder)
-        self.ignore_runs(folder)
+        subfolders, names, runs = list_folder(folder)
+        self.ignore_runs(folder, runs)
         nested = [name for name in subfolders if walk_pictures(folder / name)[0]]
         if nested:
             self.nested.append(f"{place}: {', '.join(nested)}")

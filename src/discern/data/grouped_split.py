@@ -1,5 +1,7 @@
 """Splitting where pictures come in groups (a patient, a video, a place) that must stay on one side."""
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -15,14 +17,16 @@ def assign_groups(frame: pd.DataFrame, fractions: tuple[float, float, float], se
     split that lacks most of what the group's classes still need. Afterwards a class that train lacks is given its
     largest group. A picture without a group is a group of its own.
     """
-    keys = np.where(frame["group"].isna(), "\0" + frame["id"], frame["group"])
-    _, group_of_row = np.unique(keys.astype(str), return_inverse=True)
-    class_names, class_of_row = np.unique(frame["label"].to_numpy(dtype=str), return_inverse=True)
-    counts = np.zeros((group_of_row.max() + 1, len(class_names)))
-    np.add.at(counts, (group_of_row, class_of_row), 1)
+    lone = frame["id"][frame["group"].isna()]
+    group_of_row, _ = pd.factorize(frame["group"].fillna("\0" + lone), sort=True)
+    class_of_row, class_names = pd.factorize(frame["label"], sort=True)
+    pairs, pictures = np.unique(group_of_row * len(class_names) + class_of_row, return_counts=True)
+    counts = _Counts(*np.divmod(pairs, len(class_names)), pictures)
     place_of_group = _place_groups(counts, np.array(fractions), np.random.default_rng(seed))
-    for missing in np.flatnonzero(counts[place_of_group == 0].sum(axis=0) == 0):
-        place_of_group[counts[:, missing].argmax()] = 0
+    is_trained = place_of_group[counts.groups] == 0
+    for missing in np.setdiff1d(counts.classes, counts.classes[is_trained]):
+        of_class = np.flatnonzero(counts.classes == missing)
+        place_of_group[counts.groups[of_class[pictures[of_class].argmax()]]] = 0
     return place_of_group[group_of_row]
 
 
@@ -32,8 +36,9 @@ def check_groups(frame: pd.DataFrame, source: str) -> None:
     Raises:
         DataError: Some are; all are listed.
     """
-    splits = frame.groupby("group")["split"].agg(lambda column: ", ".join(sorted(set(column))))
-    torn = [f"{group}: {found}" for group, found in splits.items() if ", " in found]
+    sides = frame[["group", "split"]].dropna().drop_duplicates().sort_values(["group", "split"])
+    splits = sides[sides["group"].duplicated(keep=False)].groupby("group")["split"].agg(", ".join)
+    torn = [f"{group}: {found}" for group, found in splits.items()]
     if torn:
         raise DataError(
             f"{source}: groups on more than one side of the split:\n{list_some(torn)}\n"
@@ -41,18 +46,30 @@ def check_groups(frame: pd.DataFrame, source: str) -> None:
         )
 
 
+class _Counts(NamedTuple):
+    """How many pictures a group has of a class, for each pair that occurs, sorted by group: three times (P,)."""
+
+    groups: npt.NDArray[np.int64]
+    classes: npt.NDArray[np.int64]
+    pictures: npt.NDArray[np.int64]
+
+
 def _place_groups(
-    counts: npt.NDArray[np.float64], fractions: npt.NDArray[np.float64], rng: np.random.Generator
+    counts: _Counts, fractions: npt.NDArray[np.float64], rng: np.random.Generator
 ) -> npt.NDArray[np.int64]:
-    """Place groups, given as pictures by class (G, K), into splits (G,)."""
-    totals = counts.sum(axis=0)
+    """Place groups into splits (G,)."""
+    totals = np.bincount(counts.classes, weights=counts.pictures)
     needed = np.outer(fractions, totals)
-    weights = counts / totals
-    shuffled = rng.permutation(len(counts))
-    by_size = shuffled[np.argsort(-counts[shuffled].sum(axis=1), kind="stable")]
-    places = np.zeros(len(counts), dtype=np.int64)
+    weights = counts.pictures / totals[counts.classes]
+    sizes = np.bincount(counts.groups, weights=counts.pictures)
+    shuffled = rng.permutation(len(sizes))
+    by_size = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
+    starts = np.searchsorted(counts.groups, np.arange(len(sizes) + 1))
+    places = np.zeros(len(sizes), dtype=np.int64)
     for group in by_size:
-        lack = np.where(fractions > 0, needed @ weights[group], -np.inf)
-        places[group] = lack.argmax()
-        needed[places[group]] -= counts[group]
+        pairs = slice(starts[group], starts[group + 1])
+        classes = counts.classes[pairs]
+        lack = (needed[:, classes] @ weights[pairs]).round(9)  # so that a tie is one on every machine
+        places[group] = np.where(fractions > 0, lack, -np.inf).argmax()
+        needed[places[group], classes] -= counts.pictures[pairs]
     return places

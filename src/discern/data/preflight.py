@@ -18,6 +18,7 @@ from discern.files import write_atomically
 
 Verify = Literal["header", "full"]
 _MOST_THREADS = 32
+_FILES_AT_ONCE = 100
 
 
 def check_images(
@@ -39,11 +40,15 @@ def check_images(
             return ImageProblem(error.path, error.reason)
         return None
 
-    paths = [path for path in table.frame["path"] if path]
+    def check_all(paths: list[str]) -> list[ImageProblem]:
+        return [problem for problem in map(check, paths) if problem is not None]
+
+    paths = [path for path in table.frame["path"].tolist() if path]
+    parts = [paths[start : start + _FILES_AT_ONCE] for start in range(0, len(paths), _FILES_AT_ONCE)]
     workers = threads or min(_MOST_THREADS, 2 * (os.cpu_count() or 1))
     with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
         warnings.simplefilter("ignore")  # what Pillow warns of is a problem or none, by our own rules
-        return [problem for problem in pool.map(check, paths) if problem is not None]
+        return [problem for problems in pool.map(check_all, parts) for problem in problems]
 
 
 def save_bad_files(problems: Collection[ImageProblem], path: Path) -> None:

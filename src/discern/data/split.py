@@ -1,9 +1,11 @@
 """Train, validation and test: stratified, seeded, and the same whatever the order of the files."""
 
+import csv
 import zlib
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from discern.data.csv_file import read_cells
 from discern.data.grouped_split import assign_groups, check_groups
 from discern.data.table import SPLITS, ImageTable, list_some, natural_sort, parse_split
 from discern.errors import ConfigError, DataError
-from discern.files import write_atomically
+from discern.files import replacing
 
 Fractions = tuple[float, float, float]
 _COLUMNS = ["id", "path", "label", "split"]
@@ -53,7 +55,9 @@ def split_table(table: ImageTable, *, fractions: Fractions, seed: int) -> tuple[
 
 def save_split(table: ImageTable, path: Path) -> None:
     """Write the split as CSV with the columns `id`, `path`, `label` and `split`."""
-    write_atomically(path, table.frame[_COLUMNS].to_csv(index=False, lineterminator="\n"))
+    rows = zip(*(table.frame[name].fillna("").tolist() for name in _COLUMNS), strict=True)
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(chain([_COLUMNS], rows))
 
 
 def apply_split(table: ImageTable, path: Path, *, dropped: Collection[str] = ()) -> ImageTable:
@@ -73,23 +77,30 @@ def apply_split(table: ImageTable, path: Path, *, dropped: Collection[str] = ())
             "Every picture needs one row with its id, its label and train, validation or test; or split anew."
         )
     _check_pictures(table)
-    splits = table.frame["id"].map(saved.set_index("id")["split"]).map(parse_split).astype("str")
-    table = replace(table, frame=table.frame.assign(split=splits))
+    splits = _parse_splits(table.frame["id"].map(saved.set_index("id")["split"]))
+    table = replace(table, frame=table.frame.assign(split=splits.astype("str")))
     _check_split_by_user(table)
     return _finish(table)[0]
 
 
 def _find_misfits(table: ImageTable, saved: pd.DataFrame, file: str, dropped: Collection[str]) -> list[str]:
     """Say in which rows a saved split and a table disagree."""
-    ids, saved_ids = set(table.frame["id"]), set(saved["id"])
-    misfits = [f"{name}: not in {file}" for name in natural_sort(ids - saved_ids)]
-    misfits += [f"{name}: not in {table.source}" for name in natural_sort(saved_ids - ids - set(dropped))]
-    misfits += [f"{name}: twice in {file}" for name in natural_sort(saved["id"][saved["id"].duplicated()])]
-    odd = saved[saved["split"].map(parse_split).isna()]
+    ids, saved_ids = table.frame["id"], saved["id"]
+    rows = pd.Index(ids).get_indexer(pd.Index(saved_ids))
+    is_known = rows >= 0
+    misfits = [f"{name}: not in {file}" for name in natural_sort(ids.drop(rows[is_known]))]
+    strange = set(saved_ids[~is_known]) - set(dropped)
+    misfits += [f"{name}: not in {table.source}" for name in natural_sort(strange)]
+    misfits += [f"{name}: twice in {file}" for name in natural_sort(saved_ids[saved_ids.duplicated()])]
+    odd = saved[_parse_splits(saved["split"]).isna()]
     misfits += [f"{row.id}: split {row.split!r}" for row in odd.itertuples()]
-    both = table.frame[["id", "label"]].merge(saved[["id", "label"]], on="id", suffixes=("", "_saved"))
-    moved = both[both["label"].fillna("").str.strip() != both["label_saved"].str.strip()]
-    return misfits + [f"{row.id}: label {row.label!r}, but {row.label_saved!r} in {file}" for row in moved.itertuples()]
+    both = saved[is_known].assign(known=table.frame["label"].array[rows[is_known]], row=rows[is_known])
+    moved = both[both["known"].fillna("").str.strip() != both["label"].str.strip()].sort_values("row", kind="stable")
+    return misfits + [f"{row.id}: label {row.known!r}, but {row.label!r} in {file}" for row in moved.itertuples()]
+
+
+def _parse_splits(cells: "pd.Series[str]") -> "pd.Series[str]":
+    return cells.map({cell: parse_split(cell) for cell in cells.unique()})
 
 
 def _divide(table: ImageTable, rows: npt.NDArray[np.int64], fractions: Fractions, seed: int) -> ImageTable:
@@ -131,8 +142,8 @@ def _count_held_out(count: int, fractions: Fractions) -> tuple[int, int]:
 
 def _finish(table: ImageTable) -> tuple[ImageTable, tuple[str, ...]]:
     """Take the classes from train, check the other splits against them and remark what is thin."""
-    counts = Counter(zip(table.frame["label"], table.frame["split"], strict=True))
-    names = natural_sort({label for label, _ in counts})
+    counts: Counter[Hashable] = Counter(table.frame[["label", "split"]].value_counts().to_dict())
+    names = natural_sort(table.frame["label"].unique())
     strange = [f"{name!r}: {_count_text(counts, name)}" for name in names if not counts[name, "train"]]
     if strange:
         raise DataError(
@@ -151,7 +162,7 @@ def _finish(table: ImageTable) -> tuple[ImageTable, tuple[str, ...]]:
     return replace(table, class_names=names), tuple(remarks)
 
 
-def _count_text(counts: Counter[tuple[str, str]], name: str) -> str:
+def _count_text(counts: Counter[Hashable], name: str) -> str:
     return ", ".join(f"{counts[name, split]} in {split}" for split in SPLITS if counts[name, split])
 
 
@@ -188,8 +199,9 @@ def _check_split_by_user(table: ImageTable) -> None:
 
 
 def _read_split(path: Path) -> pd.DataFrame:
-    saved = read_cells(path)
-    missing = [name for name in ("id", "label", "split") if name not in saved]
+    needed = ("id", "label", "split")
+    saved = read_cells(path, only=needed)
+    missing = [name for name in needed if name not in saved]
     if missing:
         raise DataError(f"{path}: has no column {', '.join(missing)}; expected {', '.join(_COLUMNS)}.")
     return saved
