@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageFile, features
 
 from discern.data.decode import DECODE_RULES, ImageSource, decode_image, read_header, supported_extensions
+from discern.data.preprocess import Fit, Preprocess
 from discern.errors import BadImageError, DataError
 
 from .conftest import draw
@@ -292,6 +293,127 @@ def test_header(tmp_path: Path) -> None:
     assert read_header(tmp_path / "a.jpg") == ("JPEG", "RGB", 31, 17)
     with pytest.raises(BadImageError, match="more than the limit of 500 pixels"):
         read_header(tmp_path / "a.jpg", max_pixels=500)
+
+
+def levels_apart(path: Path, preprocess: Preprocess) -> npt.NDArray[np.int64]:
+    """How far the fitted picture is from the one that was decoded in full."""
+    fitted = [
+        preprocess.fit_image(decode_image(path, covering=covering)).numpy().astype(np.int64)
+        for covering in (None, preprocess.needed_size)
+    ]
+    return np.abs(fitted[0] - fitted[1])
+
+
+def build_preprocess(fit: Fit, size: int = 224) -> Preprocess:
+    return Preprocess(size, fit, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "squash"])
+def test_reduced_photos_are_close_to_those_decoded_in_full(shared_data: Path, fit: Fit) -> None:
+    paths = sorted((shared_data / "large_photos").iterdir())
+    found = [levels_apart(path, build_preprocess(fit)) for path in paths]
+    means, largest = [levels.mean() for levels in found], [levels.max() for levels in found]
+    assert 0 < np.mean(means) < 1
+    assert max(means) < 2
+    assert np.mean(largest) < 25
+    assert max(largest) < 70
+
+
+@pytest.mark.parametrize("scene", ["Landscape", "Portrait"])
+@pytest.mark.parametrize("fit", ["crop", "pad"])
+def test_reduced_photos_in_all_orientations_come_out_the_same(shared_data: Path, scene: str, fit: Fit) -> None:
+    preprocess = build_preprocess(fit)
+    paths = [shared_data / "exif_orientation" / f"{scene}_{orientation}.jpg" for orientation in range(9)]
+    sizes = {decode_image(path, covering=preprocess.needed_size).size for path in paths}
+    assert len(sizes) == 1
+    upright, *turned = (
+        preprocess.fit_image(decode_image(path, covering=preprocess.needed_size)).int() for path in paths
+    )
+    for path, image in zip(paths[1:], turned, strict=True):
+        assert (image - upright).abs().float().mean() < 2  # their numbers are painted into them
+        assert levels_apart(path, preprocess).mean() < 2
+
+
+@pytest.mark.parametrize("size", [(1600, 1200), (1599, 1203), (333, 500), (17, 9), (1, 1), (801, 100)])
+@pytest.mark.parametrize("needed", [(200, 150), (100, 100), (1, 1), (400, 10), (2000, 2000)])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_reduced_size_is_the_smallest_that_covers(
+    size: tuple[int, int], needed: tuple[int, int], orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encode(Image.new("RGB", size, (9, 90, 200)), "JPEG", exif=exif.tobytes())
+    asked: list[tuple[int, int]] = []
+
+    def covering(width: int, height: int) -> tuple[int, int]:
+        asked.append((width, height))
+        return needed
+
+    found = decode_image(content, covering=covering).size
+    upright = size if orientation == 1 else size[::-1]
+    assert asked == [upright]
+    covers = [scale for scale in (8, 4, 2, 1) if all(a >= b * scale for a, b in zip(upright, needed, strict=True))] or [
+        1
+    ]
+    assert found == tuple(int(length / covers[0] + 0.5) for length in upright)
+
+
+@pytest.mark.parametrize("extra", [1, 2, 3, 4])
+def test_reduced_picture_of_odd_size_is_hardly_shifted(shared_data: Path, tmp_path: Path, extra: int) -> None:
+    """A quarter of 921 pixels is 230.25: a whole pixel for the rest would shift the right end by 0.75 pixels."""
+    even, odd = tmp_path / "even.jpg", tmp_path / "odd.jpg"
+    with Image.open(shared_data / "large_photos" / "in1k_n03617480_kimono.JPEG") as photo:
+        photo.crop((0, 0, 920, 920)).save(even, quality=92)
+        photo.crop((0, 0, 920 + extra, 920 + extra)).save(odd, quality=92)
+    preprocess = build_preprocess("squash")
+    assert levels_apart(odd, preprocess).mean() < levels_apart(even, preprocess).mean() + 1.5
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0, "quality": 95}])
+def test_every_kind_of_jpeg_can_be_reduced(mode: str, options: dict[str, object]) -> None:
+    image = draw(4, size=(640, 480)).convert(mode)
+    content = encode(image, "JPEG", **options)
+    covering = build_preprocess("squash", 60).needed_size
+    found = decode_image(content, covering=covering)
+    assert found.size == (80, 60)
+    expected = decode_image(content).resize((80, 60), Image.Resampling.BOX)
+    assert np.abs(np.asarray(found).astype(int) - np.asarray(expected).astype(int)).mean() < 2
+
+
+def test_first_picture_of_an_mpo_is_reduced() -> None:
+    content = encode(draw(1, size=(640, 480)), "MPO", save_all=True, append_images=[draw(2, size=(640, 480))])
+    assert read_header(io.BytesIO(content)).format == "MPO"
+    found = decode_image(content, covering=build_preprocess("squash", 60).needed_size)
+    assert found.size == (80, 60)
+    expected = np.asarray(draw(1, size=(80, 60))).astype(int)
+    assert np.abs(np.asarray(found).astype(int) - expected).mean() < 3
+
+
+@pytest.mark.parametrize("format_name", LOSSLESS + LOSSY[1:])
+def test_other_formats_are_never_reduced(format_name: str) -> None:
+    content = encode(draw(1, size=(160, 120)), format_name)
+    assert decode_image(content, covering=lambda width, height: (10, 10)).size == (160, 120)
+
+
+def test_picture_in_memory_is_never_reduced() -> None:
+    with Image.open(io.BytesIO(encode(draw(1, size=(160, 120)), "JPEG"))) as opened:
+        assert decode_image(opened, covering=lambda width, height: (10, 10)).size == (160, 120)
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_truncated_jpeg_is_refused_when_reduced(kept: float, progressive: bool) -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8))
+    content = encode(noise, "JPEG", progressive=progressive)
+    with pytest.raises(BadImageError):
+        decode_image(content[: int(len(content) * kept)], covering=lambda width, height: (32, 32))
+
+
+def test_size_limit_is_that_of_the_whole_picture() -> None:
+    content = encode(draw(1, size=(160, 120)), "JPEG")
+    with pytest.raises(BadImageError, match="160 x 120 is more than the limit of 19,199 pixels"):
+        decode_image(content, max_pixels=19_199, covering=lambda width, height: (10, 10))
 
 
 def test_rules_are_words() -> None:

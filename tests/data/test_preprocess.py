@@ -91,6 +91,15 @@ def test_other_size_on_demand() -> None:
     assert build("crop").fit_image(draw(1), size=20).shape == (3, 20, 20)
 
 
+@pytest.mark.parametrize("size", [(61, 40), (40, 61), (500, 3), (9, 7), (16, 16)])
+def test_needed_size_is_what_fitting_shows(size: tuple[int, int]) -> None:
+    assert build("crop").needed_size(*size) == build("squash").needed_size(*size) == (16, 16)
+    assert build("crop").needed_size(*size, size=20) == (20, 20)
+    white = Image.new("RGB", size, (255, 255, 255))
+    shown = (build("pad").fit_image(white, size=20)[0] == 255).numpy()
+    assert build("pad").needed_size(*size, size=20) == (shown.any(axis=0).sum(), shown.any(axis=1).sum())
+
+
 def test_normalize_agrees_with_torchvision() -> None:
     images = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
     expected = v2.Normalize(list(MEAN), list(STD))(images.float() / 255)

@@ -34,6 +34,11 @@ class Preprocess:
         fitted = {"crop": _crop, "pad": self._pad, "squash": _squash}[self.fit](image, side)
         return torch.from_numpy(np.array(fitted).transpose(2, 0, 1).copy())
 
+    def needed_size(self, width: int, height: int, *, size: int | None = None) -> tuple[int, int]:
+        """Return width and height below which `fit_image` would enlarge an upright picture of this size."""
+        side = self.image_size if size is None else size
+        return _inside(width, height, side) if self.fit == "pad" else (side, side)
+
     def normalize(self, images: Tensor) -> Tensor:
         """Turn uint8 images (N, 3, H, W) into float32, (value / 255 - mean) / std, on the device they are on."""
         mean = torch.tensor(self.mean, device=images.device).view(3, 1, 1) * 255
@@ -70,12 +75,17 @@ class Preprocess:
         raise BundleError(f"The preprocessing fits pictures by {fit!r}; known are {', '.join(get_args(Fit))}.")
 
     def _pad(self, image: Image.Image, side: int) -> Image.Image:
-        scale = side / max(image.size)
-        width, height = (max(1, round(length * scale)) for length in image.size)
+        width, height = _inside(*image.size, side)
         red, green, blue = (round(value * 255) for value in self.mean)
         canvas = Image.new("RGB", (side, side), (red, green, blue))
         canvas.paste(_resize(image, (width, height)), ((side - width) // 2, (side - height) // 2))
         return canvas
+
+
+def _inside(width: int, height: int, side: int) -> tuple[int, int]:
+    """Return the largest size of these proportions within a square."""
+    scale = side / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _crop(image: Image.Image, side: int) -> Image.Image:
