@@ -1,5 +1,7 @@
+import itertools
 import pickle
 import pickletools
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from discern.data.dataset import ImageDataset, SampleKey, decode_row
 from discern.data.loaders import Batch, StartMethod, build_evaluation_loader, build_train_loader, choose_workers
 from discern.data.preprocess import Preprocess
 from discern.data.sources import load_inputs, load_table
-from discern.errors import BadImageError, ConfigError, ImageProblem
+from discern.errors import BadImageError, ConfigError, DataError, ImageProblem
 
 from .conftest import MakeFolder, draw
 
@@ -26,7 +28,8 @@ def dataset(make_folder: MakeFolder, preprocess: Preprocess) -> ImageDataset:
 
 
 def build_array_dataset(targets: list[int], preprocess: Preprocess) -> ImageDataset:
-    images = np.zeros((len(targets), 4, 4, 3), dtype=np.uint8)
+    """Pictures of one grey each, by their rows."""
+    images = np.repeat(np.arange(len(targets)).astype(np.uint8), 4 * 4 * 3).reshape(-1, 4, 4, 3)
     return ImageDataset(load_table((images, targets)), preprocess)
 
 
@@ -251,3 +254,133 @@ def test_small_shared_memory_means_no_workers(monkeypatch: pytest.MonkeyPatch) -
 def test_negative_number_of_workers() -> None:
     with pytest.raises(ConfigError, match="workers is -1; expected 0 or more, or 'auto'"):
         choose_workers(-1, 10, "cpu")
+
+
+def test_training_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loaders, "_available_cores", lambda: 16)
+    monkeypatch.setattr(loaders, "_shared_memory_is_small", lambda: False)
+    assert [choose_workers("auto", 9000, "cuda", num_ranks=ranks) for ranks in (1, 2, 4, 32)] == [15, 7, 3, 1]
+    assert [choose_workers("auto", 9000, "cpu", num_ranks=ranks) for ranks in (1, 2, 8, 32)] == [4, 2, 1, 0]
+    assert choose_workers(3, 9000, "cuda", num_ranks=8) == 3
+
+
+@pytest.mark.parametrize("num_ranks", [2, 3])
+@pytest.mark.parametrize("class_balanced", [False, True])
+def test_ranks_together_read_the_batches_of_one_process(
+    preprocess: Preprocess, num_ranks: int, class_balanced: bool
+) -> None:
+    dataset = build_array_dataset([0, 1] * 10, preprocess)
+    alone = build_train_loader(dataset, batch_size=7, seed=1, class_balanced=class_balanced)
+    ranked = [
+        build_train_loader(dataset, batch_size=7, seed=1, class_balanced=class_balanced, rank=rank, num_ranks=num_ranks)
+        for rank in range(num_ranks)
+    ]
+    assert {len(loader) for loader in ranked} == {len(alone)}
+    assert {loader.num_images for loader in ranked} == {20}
+    for epoch in (0, 1):
+        parts = [list(loader.batches(epoch)) for loader in ranked]
+        for whole, *shares in zip(alone.batches(epoch), *parts, strict=True):
+            for rank, share in enumerate(shares):
+                assert torch.equal(share.rows, whole.rows[rank::num_ranks])
+                assert torch.equal(share.images, whole.images[rank::num_ranks])
+                assert torch.equal(share.targets, whole.targets[rank::num_ranks])
+
+
+def test_augmentation_does_not_depend_on_ranks(dataset: ImageDataset) -> None:
+    whole = torch.cat([batch.images for batch in build_train_loader(dataset, batch_size=4, seed=1).batches(2)])
+    rows = torch.cat([batch.rows for batch in build_train_loader(dataset, batch_size=4, seed=1).batches(2)]).tolist()
+    for rank in range(2):
+        for batch in build_train_loader(dataset, batch_size=4, seed=1, rank=rank, num_ranks=2).batches(2):
+            for row, image in zip(batch.rows.tolist(), batch.images, strict=True):
+                assert torch.equal(image, whole[rows.index(row)])
+
+
+@pytest.mark.parametrize("count", [4, 7, 8, 9, 23, 24, 25])
+@pytest.mark.parametrize("batch_size", [4, 5, 8, 100])
+@pytest.mark.parametrize("num_ranks", [1, 2])
+def test_every_rank_has_two_pictures_or_more_in_each_batch(
+    count: int, batch_size: int, num_ranks: int, preprocess: Preprocess
+) -> None:
+    dataset = build_array_dataset([0] * count, preprocess)
+    batches = [
+        list(build_train_loader(dataset, batch_size=batch_size, seed=0, rank=rank, num_ranks=num_ranks).batches(0))
+        for rank in range(num_ranks)
+    ]
+    sizes = [[len(batch.rows) for batch in own] for own in batches]
+    assert len({len(own) for own in sizes}) == 1
+    assert min(itertools.chain(*sizes)) >= 2
+    assert max(abs(a - b) for a, b in zip(sizes[0], sizes[-1], strict=True)) <= 1
+    assert sorted(int(row) for own in batches for batch in own for row in batch.rows) == list(range(count))
+
+
+def test_too_few_pictures_for_the_ranks(preprocess: Preprocess) -> None:
+    message = (
+        "7 pictures to train on are too few for 4 processes, of which each needs two for a batch. Start at most 3."
+    )
+    with pytest.raises(DataError, match=message):
+        build_train_loader(build_array_dataset([0] * 7, preprocess), batch_size=8, seed=0, num_ranks=4)
+    message = (
+        "A batch of 7 pictures is too small for 4 processes, of which each needs two. Set training.batch_size to 8"
+    )
+    with pytest.raises(ConfigError, match=message):
+        build_train_loader(build_array_dataset([0] * 9, preprocess), batch_size=7, seed=0, num_ranks=4)
+
+
+@pytest.mark.parametrize("num_ranks", [1, 2, 3, 5])
+@pytest.mark.parametrize("count", [1, 6, 7, 13])
+def test_ranks_together_evaluate_every_picture_once(count: int, num_ranks: int, preprocess: Preprocess) -> None:
+    dataset = build_array_dataset([0] * count, preprocess)
+    ranked = [
+        build_evaluation_loader(dataset, batch_size=3, rank=rank, num_ranks=num_ranks) for rank in range(num_ranks)
+    ]
+    rows = [[batch.rows.tolist() for batch in loader.batches()] for loader in ranked]
+    assert [len(loader) for loader in ranked] == [len(own) for own in rows]
+    assert {loader.num_rounds for loader in ranked} == {len(rows[0])} == {max(len(own) for own in rows)}
+    assert {loader.num_images for loader in ranked} == {count}
+    in_turn = [batch for turn in itertools.zip_longest(*rows) for batch in turn if batch is not None]
+    assert list(itertools.chain(*in_turn)) == list(range(count))
+
+
+def test_problems_are_those_of_the_rank(make_folder: MakeFolder, preprocess: Preprocess) -> None:
+    root = make_folder({"ants": 4, "bees": 3})
+    table = load_table(root)
+    for bad in ("ants/2.png", "bees/1.png", "bees/3.png"):
+        (root / bad).write_bytes(b"nothing")
+    found = []
+    for rank in range(2):
+        loader = build_evaluation_loader(
+            ImageDataset(table, preprocess), batch_size=2, collect_problems=True, rank=rank, num_ranks=2
+        )
+        list(loader.batches())
+        found.append([row for row, _ in loader.problems()])
+    assert found == [[1, 4], [6]]
+
+
+def test_evaluation_of_augmented_pictures_differs_by_epoch_only(dataset: ImageDataset) -> None:
+    loader = build_evaluation_loader(dataset, batch_size=3)
+    assert loader.image_size == 16
+    first = list(loader.batches())
+    assert same(list(loader.batches(0)), first)
+    assert not same(list(loader.batches(1)), first)
+    assert torch.equal(next(loader.batches(1)).images[0], dataset[SampleKey(1, 0)].image)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_waiting_is_counted_and_work_between_batches_is_not(
+    dataset: ImageDataset, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    """A clock that goes on by 1 each time it is looked at, and by 100 while the consumer works."""
+    clock = itertools.count()
+    late = 0.0
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock) + late)
+    for loader in (
+        build_train_loader(dataset, batch_size=3, seed=1, workers=workers),
+        build_evaluation_loader(dataset, batch_size=3, workers=workers),
+    ):
+        assert loader.waiting_seconds == 0
+        for _ in range(2):
+            for _ in loader.batches(0):
+                late += 100
+            assert len(loader) <= loader.waiting_seconds < 100
+        loader.batches(0)
+        assert loader.waiting_seconds == 0

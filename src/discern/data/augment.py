@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torchvision.transforms import v2
-from torchvision.transforms.functional import InterpolationMode
 
 from discern.errors import ConfigError
 
 POLICIES = ("none", "light", "standard", "flip-rotate")
 
 _MEAN_GREY = 116
+_CHECKED_SIZE = 64
 _CANVAS_SCALE = 1.25
 _CROPS = {"RandomResizedCrop", "RandomCrop"}
 _FLIP: Mapping[str, object] = {"name": "RandomHorizontalFlip"}
@@ -44,6 +43,16 @@ class Augment:
                 "(resizing and normalising are done elsewhere)."
             )
         return image
+
+
+def check_policy(policy: str | Sequence[Mapping[str, object]]) -> None:
+    """Raise for a policy that does not exist.
+
+    Raises:
+        ConfigError: The policy or a transform is unknown, or its arguments do not fit.
+    """
+    if policy not in POLICIES:
+        build_augment(policy, _CHECKED_SIZE)
 
 
 def build_augment(policy: str | Sequence[Mapping[str, object]], image_size: int) -> Augment:
@@ -85,7 +94,7 @@ def _named_policy(policy: str, image_size: int) -> list[Mapping[str, object]]:
         case "light":
             return [_random_crop(0.7), _FLIP, *_mirrored_rotation(image_size)]
         case "standard":
-            trivial = {"name": "TrivialAugmentWide", "interpolation": InterpolationMode.BILINEAR}
+            trivial = {"name": "TrivialAugmentWide", "interpolation": _bilinear()}
             erasing = {"name": "RandomErasing", "p": 0.25, "value": _MEAN_GREY}
             return [_random_crop(0.35), _FLIP, trivial, erasing]
     raise ConfigError(
@@ -101,7 +110,7 @@ def _mirrored_rotation(image_size: int) -> list[Mapping[str, object]]:
     """Rotate inside a mirrored frame that is as wide as 10 degrees uncover: (cos + sin - 1) / 2 = 0.079 of the side."""
     return [
         {"name": "Pad", "padding": -(-image_size // 12), "padding_mode": "reflect"},
-        {"name": "RandomRotation", "degrees": 10, "interpolation": InterpolationMode.BILINEAR},
+        {"name": "RandomRotation", "degrees": 10, "interpolation": _bilinear()},
         {"name": "CenterCrop", "size": image_size},
     ]
 
@@ -121,7 +130,16 @@ def _build_transform(entry: Mapping[str, object], image_size: int) -> nn.Module:
         ) from error
 
 
+def _bilinear() -> object:
+    from torchvision.transforms.functional import InterpolationMode
+
+    return InterpolationMode.BILINEAR
+
+
 def _find_transform(name: object) -> type[nn.Module]:
+    # Imported here since it takes a second, which predicting need not wait for.
+    from torchvision.transforms import v2
+
     known: dict[str, type[nn.Module]] = {
         member_name: member
         for member_name, member in vars(v2).items()
