@@ -1,5 +1,7 @@
 """The contract that every backbone keeps."""
 
+import subprocess
+import sys
 from functools import cache
 from itertools import pairwise
 
@@ -8,7 +10,7 @@ import timm
 import torch
 
 from discern.errors import ConfigError
-from discern.models.backbone import Backbone, build_backbone
+from discern.models.backbone import Backbone, BackboneFacts, build_backbone, describe_backbone
 
 NAMES = [
     "resnet18",
@@ -112,6 +114,35 @@ def test_statistics_and_size_come_from_the_published_weights() -> None:
     assert (vit.mean, vit.std, vit.image_size) == ((0.5,) * 3, (0.5,) * 3, 224)
     ours = backbone_named("resnet18")
     assert (ours.mean, ours.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+def test_facts_are_those_of_the_built_backbone(backbone: Backbone) -> None:
+    facts = describe_backbone(backbone.name)
+    assert facts == (backbone.image_size, backbone.has_fixed_size, backbone.mean, backbone.std)
+
+
+def test_facts_are_known_without_building() -> None:
+    assert describe_backbone("resnet50") == BackboneFacts(224, False, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    assert describe_backbone("timm:vit_large_patch14_reg4_dinov2").image_size == 518
+    assert describe_backbone("timm:vit_base_patch16_384").has_fixed_size
+    for name in ("resnet5", "timm:resnet5"):
+        with pytest.raises(ConfigError, match=r"nearest: .*resnet50"):
+            describe_backbone(name)
+
+
+def test_our_networks_need_neither_timm_nor_torchvision() -> None:
+    code = (
+        "import sys, torch; before = set(sys.modules)\n"
+        "from discern.models.classifier import Classifier\n"
+        "from discern.models.backbone import build_backbone, describe_backbone\n"
+        "from discern.models import cutting, folding, heads, weights\n"
+        "classifier = Classifier(build_backbone('resnet50'), heads.LinearHead(2048, 2))\n"
+        "classifier.set_trainable(['layer4', 'head'])\n"
+        "cutting.cut_classifier(classifier), folding.fold_batchnorm(classifier), describe_backbone('resnet18')\n"
+        "new = set(sys.modules) - before; print(sorted(new & {'timm', 'torchvision'}))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
 
 
 def test_image_size_is_checked_where_it_is_fixed() -> None:

@@ -4,9 +4,10 @@ To add a backbone, subclass `Backbone` and name it in `build_backbone`; most are
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from difflib import get_close_matches
 from functools import partial
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
@@ -16,8 +17,6 @@ from discern.models.resnet import ResNet, Stem, resnet18, resnet34, resnet50, re
 
 TIMM_PREFIX = "timm:"
 
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_STD = (0.229, 0.224, 0.225)
 _RESNETS: dict[str, Callable[..., ResNet]] = {
     "resnet18": resnet18,
     "resnet18-half": partial(resnet18, width=32),
@@ -28,6 +27,18 @@ _RESNETS: dict[str, Callable[..., ResNet]] = {
 }
 
 
+class BackboneFacts(NamedTuple):
+    """What pictures a backbone expects: the ones its published weights were trained with."""
+
+    image_size: int = 224
+    """Height and width in pixels."""
+    has_fixed_size: bool = False
+    """Whether it takes pictures of that size only."""
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    """Of the red, green and blue channel, for images in [0, 1]; by default ImageNet's."""
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+
 class Backbone(nn.Module, ABC):
     """Turns images into pooled features, and knows its own parts.
 
@@ -35,31 +46,15 @@ class Backbone(nn.Module, ABC):
         name: What `build_backbone` calls it.
         network: The network itself; its state dict has the names of the published weights.
         num_features: F, the length of the pooled features.
-        mean: Of the red, green and blue channel, for images in [0, 1], as the published weights were trained with.
-        std: As `mean`.
-        image_size: Height and width in pixels that the published weights were trained with.
-        has_fixed_size: Whether it takes pictures of that size only.
+        image_size: As in `BackboneFacts`, like `has_fixed_size`, `mean` and `std`.
     """
 
-    def __init__(
-        self,
-        name: str,
-        network: nn.Module,
-        *,
-        num_features: int,
-        mean: Sequence[float] = _IMAGENET_MEAN,
-        std: Sequence[float] = _IMAGENET_STD,
-        image_size: int = 224,
-        has_fixed_size: bool = False,
-    ) -> None:
+    def __init__(self, name: str, network: nn.Module, facts: BackboneFacts, *, num_features: int) -> None:
         super().__init__()
         self.name = name
         self.network = network
         self.num_features = num_features
-        self.mean: tuple[float, float, float] = (mean[0], mean[1], mean[2])
-        self.std: tuple[float, float, float] = (std[0], std[1], std[2])
-        self.image_size = image_size
-        self.has_fixed_size = has_fixed_size
+        self.image_size, self.has_fixed_size, self.mean, self.std = facts
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, 3, H, W) to pooled features (N, F)."""
@@ -99,8 +94,8 @@ class ResNetBackbone(Backbone):
 
     network: ResNet
 
-    def __init__(self, name: str, network: ResNet) -> None:
-        super().__init__(name, network, num_features=network.num_features)
+    def __init__(self, name: str, network: ResNet, facts: BackboneFacts) -> None:
+        super().__init__(name, network, facts, num_features=network.num_features)
 
     def forward_map(self, images: Tensor) -> Tensor:
         """Map images (N, 3, H, W) to the output of layer4 (N, F, h, w)."""
@@ -122,19 +117,9 @@ class ResNetBackbone(Backbone):
 class TimmBackbone(Backbone):
     """A network of timm without its classifier."""
 
-    def __init__(self, name: str, *, stochastic_depth: float) -> None:
-        timm_name = name.removeprefix(TIMM_PREFIX)
-        network = timm_network.create_network(timm_name, stochastic_depth=stochastic_depth)
-        published = timm_network.pretrained_config(timm_name)
-        super().__init__(
-            name,
-            network,
-            num_features=timm_network.count_features(network),
-            mean=published.mean,
-            std=published.std,
-            image_size=published.input_size[-1],
-            has_fixed_size=published.fixed_input_size,
-        )
+    def __init__(self, name: str, facts: BackboneFacts, *, stochastic_depth: float) -> None:
+        network = timm_network.create_network(name.removeprefix(TIMM_PREFIX), stochastic_depth=stochastic_depth)
+        super().__init__(name, network, facts, num_features=timm_network.count_features(network))
 
     def forward_map(self, images: Tensor) -> Tensor:
         """Map images (N, 3, H, W) to the last feature map (N, C, h, w); tokens are put back on their grid.
@@ -154,6 +139,26 @@ class TimmBackbone(Backbone):
         return {f"network.{name}": depth for name, depth in timm_network.parameter_depths(self.network).items()}
 
 
+def describe_backbone(name: str) -> BackboneFacts:
+    """Return what pictures a backbone expects, without building it.
+
+    Raises:
+        ConfigError: The name is unknown.
+    """
+    if name.startswith(TIMM_PREFIX):
+        published = timm_network.pretrained_config(name.removeprefix(TIMM_PREFIX))
+        (red, green, blue), (red_std, green_std, blue_std) = published.mean, published.std
+        return BackboneFacts(
+            image_size=published.input_size[-1],
+            has_fixed_size=published.fixed_input_size,
+            mean=(red, green, blue),
+            std=(red_std, green_std, blue_std),
+        )
+    if name not in _RESNETS:
+        raise ConfigError(_unknown_backbone(name))
+    return BackboneFacts()
+
+
 def build_backbone(
     name: str, *, stem: Stem = "imagenet", stochastic_depth: float = 0.0, zero_init_residual: bool = True
 ) -> Backbone:
@@ -164,19 +169,18 @@ def build_backbone(
     Raises:
         ConfigError: The name is unknown, or an option does not fit the network.
     """
+    facts = describe_backbone(name)
     if name.startswith(TIMM_PREFIX):
         if stem != "imagenet" or not zero_init_residual:
             raise ConfigError(
                 f'stem="small" and zero_init_residual=False exist only for our own networks ({", ".join(_RESNETS)}), '
                 f"not for {name!r}; leave them at their defaults."
             )
-        return TimmBackbone(name, stochastic_depth=stochastic_depth)
-    if name not in _RESNETS:
-        raise ConfigError(_unknown_backbone(name))
+        return TimmBackbone(name, facts, stochastic_depth=stochastic_depth)
     network = _RESNETS[name](
         num_classes=0, stem=stem, stochastic_depth=stochastic_depth, zero_init_residual=zero_init_residual
     )
-    return ResNetBackbone(name, network)
+    return ResNetBackbone(name, network, facts)
 
 
 def _unknown_backbone(name: str) -> str:

@@ -1,12 +1,13 @@
-"""Makes a network of timm and reads its structure: what comes first, what last, and how deep each parameter lies."""
+"""Makes a network of timm and reads its structure: what comes first, what last, and how deep each parameter lies.
+
+timm is imported only where it is used, since that takes more than a second and our own networks do without.
+"""
 
 import math
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Protocol, cast
 
-import timm
-from timm.models._manipulate import group_with_matcher
 from torch import Tensor, nn
 
 from discern.errors import ConfigError
@@ -46,6 +47,8 @@ def create_network(name: str, *, stochastic_depth: float = 0.0) -> nn.Module:
     Raises:
         ConfigError: timm has no such network, or the network has no stochastic depth.
     """
+    import timm
+
     pretrained_config(name)
     try:
         # Said even when 0, because some networks of timm drop paths unless told otherwise.
@@ -66,6 +69,8 @@ def pretrained_config(name: str) -> PretrainedConfig:
     Raises:
         ConfigError: timm has no such network or no such weights for it.
     """
+    import timm
+
     architecture, _, tag = name.partition(".")
     if not timm.is_model(architecture):
         near = ", ".join(near_names(architecture)) or "nothing has a similar name"
@@ -78,6 +83,8 @@ def pretrained_config(name: str) -> PretrainedConfig:
 
 def near_names(name: str) -> list[str]:
     """Return up to three names of timm's networks that are most like `name`."""
+    import timm
+
     return get_close_matches(name, timm.list_models(), n=3)
 
 
@@ -128,8 +135,17 @@ def forward_map(network: nn.Module, images: Tensor) -> Tensor:
     )
 
 
+def steps_behind_norm(norm: nn.Module) -> tuple[str, ...] | None:
+    """Return the names of the submodules that timm's BatchNorm calls after normalising; None for another layer."""
+    from timm.layers.norm_act import BatchNormAct2d
+
+    return ("drop", "act") if type(norm) is BatchNormAct2d else None
+
+
 def _group_by_name(network: nn.Module, names: Iterable[str], *, coarse: bool) -> dict[str, int]:
     """Number timm's groups of `names` from 0 without gaps, leftovers with the last group."""
+    from timm.models._manipulate import group_with_matcher
+
     matcher = cast("_TimmNetwork", network).group_matcher(coarse=coarse)
     named = [(name, None) for name in (*names, _LEFTOVER)]
     group_of: dict[str, int] = group_with_matcher(iter(named), matcher, reverse=True)

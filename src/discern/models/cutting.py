@@ -1,0 +1,92 @@
+"""Cuts a classifier where its training begins, so that what is frozen need not be computed every epoch."""
+
+from typing import NamedTuple
+
+from torch import fx, nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from discern.models.classifier import HEAD, Classifier
+from discern.models.tracing import trace_graph
+
+
+class Halves(NamedTuple):
+    """A classifier in two: `trained(frozen(images))` are its logits."""
+
+    frozen: nn.Module
+    """Maps images (N, 3, H, W) to one tensor, the same in every epoch."""
+    trained: nn.Module
+    """Maps that tensor to logits (N, K)."""
+
+
+def cut_classifier(classifier: Classifier) -> Halves | None:
+    """Cut a classifier before its first trainable stage.
+
+    The halves are views of the classifier: training `trained` trains it. Call `train()` and `eval()` on the classifier,
+    which knows what stays in eval mode, and not on the halves. Cut again after `set_trainable` and after moving the
+    classifier to another device.
+
+    Returns:
+        None when there is nothing to cut off, because the stem trains or nothing does; and when the network cannot be
+        cut there, because more than one tensor crosses the cut or its computation depends on the pictures or the mode.
+    """
+    if not classifier.trainable_stages or classifier.trainable_stages[0] == classifier.stage_names[0]:
+        return None
+    if classifier.trainable_stages[0] == HEAD:
+        return Halves(classifier.backbone, classifier.head)
+    graph = _trace(classifier)
+    return None if graph is None else _split(classifier, graph)
+
+
+def _trace(classifier: Classifier) -> fx.Graph | None:
+    """Trace with whole stages as leaves; what lies between them must not depend on the mode."""
+    prefixes = {prefix for stage in classifier.stages().values() for prefix in stage}
+    training = trace_graph(classifier, lambda name, _: name in prefixes, training=True)
+    resting = trace_graph(classifier, lambda name, _: name in prefixes, training=False)
+    return training if str(training) == str(resting) else None
+
+
+def _split(classifier: Classifier, graph: fx.Graph) -> Halves | None:
+    late = _late_nodes(classifier, graph)
+    early = [node for node in graph.nodes if node not in late]
+    crossing = [node for node in early if not late.isdisjoint(node.users)]
+    if len(crossing) != 1 or crossing[0].op not in ("call_module", "call_function", "call_method"):
+        return None
+
+    frozen = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    for node in early:
+        copies[node] = frozen.node_copy(node, copies.__getitem__)
+    frozen.output(copies[crossing[0]])
+
+    trained = fx.Graph()
+    copies = {crossing[0]: trained.placeholder("maps")}
+    for node in graph.nodes:
+        if node in late:
+            copies[node] = trained.node_copy(node, copies.__getitem__)
+    return Halves(fx.GraphModule(classifier, frozen, "Frozen"), fx.GraphModule(classifier, trained, "Trained"))
+
+
+def _late_nodes(classifier: Classifier, graph: fx.Graph) -> set[fx.Node]:
+    """All that belongs to the first trainable stage or a later one, is random in training, or needs such a result."""
+    first = classifier.stage_names.index(classifier.trainable_stages[0])
+    prefixes = [prefix for stage in classifier.stage_names[first:] for prefix in classifier.stages()[stage]]
+    late: set[fx.Node] = set()
+    for node in graph.nodes:
+        if (
+            node.op == "output"
+            or (node.op in ("call_module", "get_attr") and _touches(str(node.target), prefixes))
+            or (node.op == "call_module" and _is_random(classifier.get_submodule(str(node.target))))
+            or not late.isdisjoint(node.all_input_nodes)
+        ):
+            late.add(node)
+    return late
+
+
+def _touches(name: str, prefixes: list[str]) -> bool:
+    """Whether a module or parameter lies within one of `prefixes` or around it."""
+    return any(f"{name}.".startswith(f"{prefix}.") or f"{prefix}.".startswith(f"{name}.") for prefix in prefixes)
+
+
+def _is_random(module: nn.Module) -> bool:
+    """Whether this is dropout between the stages, where no frozen stage keeps it in eval mode."""
+    return isinstance(module, _DropoutNd) and module.p > 0

@@ -1,0 +1,98 @@
+"""Folds BatchNorm into the convolution before it: in eval mode both are linear, so one of them can do the work."""
+
+import copy
+from typing import cast
+
+import torch
+from torch import fx, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from discern.models import timm_network
+from discern.models.tracing import trace_graph
+
+
+def fold_batchnorm(module: nn.Module) -> nn.Module:
+    """Return a module for inference without the BatchNorms that directly follow a convolution.
+
+    The result is in eval mode, has its own weights, none of which ask for gradients, and keeps their memory format. It
+    offers `forward` alone, none of the module's other methods. Logits differ by rounding.
+
+    Args:
+        module: A `Classifier`, a `Backbone` or a half of a classifier; it is not changed.
+
+    Returns:
+        The module itself, in the mode it is in, when there is nothing to fold or the network cannot be traced.
+    """
+    if not any(isinstance(layer, _BatchNorm) for layer in module.modules()):
+        return module
+    graph = trace_graph(module, lambda _, layer: isinstance(layer, nn.Conv2d | _BatchNorm), training=False)
+    pairs = [] if graph is None else _foldable_pairs(module, graph)
+    if graph is None or not pairs:
+        return module
+    # Weights about to be replaced need no copy.
+    replaced = [_convolution_of(module, node).weight for node, _ in pairs]
+    folded = copy.deepcopy(module, {id(weight): weight for weight in replaced})
+    for convolution, norm in pairs:
+        _fold_weights(_convolution_of(folded, convolution), _norm_of(folded, norm))
+        _bypass(norm, convolution, folded)
+    return fx.GraphModule(folded, graph).eval().requires_grad_(False)
+
+
+def _foldable_pairs(module: nn.Module, graph: fx.Graph) -> list[tuple[fx.Node, fx.Node]]:
+    """Find every convolution, called once, whose output goes to a BatchNorm with statistics and nowhere else."""
+    calls = graph.find_nodes(op="call_module")
+    targets = [node.target for node in calls]
+    pairs = []
+    for norm in calls:
+        layer = module.get_submodule(str(norm.target))
+        if not isinstance(layer, _BatchNorm) or layer.running_mean is None or _steps_behind(layer) is None:
+            continue
+        convolution = norm.args[0] if norm.args else None
+        if (
+            isinstance(convolution, fx.Node)
+            and convolution.op == "call_module"
+            and type(module.get_submodule(str(convolution.target))) is nn.Conv2d
+            and len(convolution.users) == 1
+            and targets.count(convolution.target) == 1
+        ):
+            pairs.append((convolution, norm))
+    return pairs
+
+
+def _steps_behind(norm: _BatchNorm) -> tuple[str, ...] | None:
+    """Name the submodules that a BatchNorm calls after normalising; None for an unknown kind."""
+    if type(norm) in (nn.BatchNorm2d, nn.SyncBatchNorm):
+        return ()
+    return timm_network.steps_behind_norm(norm)
+
+
+def _fold_weights(convolution: nn.Conv2d, norm: _BatchNorm) -> None:
+    """Give a convolution the weights that do the work of both.
+
+    Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+    Inference", 2017, https://arxiv.org/abs/1712.05877, section 3.2.
+    """
+    mean, variance = cast("torch.Tensor", norm.running_mean), cast("torch.Tensor", norm.running_var)
+    with torch.no_grad():
+        convolution.weight, convolution.bias = fuse_conv_bn_weights(
+            convolution.weight, convolution.bias, mean, variance, norm.eps, norm.weight, norm.bias
+        )
+
+
+def _bypass(norm: fx.Node, convolution: fx.Node, folded: nn.Module) -> None:
+    """Take a BatchNorm out of the graph, but keep what it calls after normalising."""
+    last = convolution
+    for step in _steps_behind(_norm_of(folded, norm)) or ():
+        with norm.graph.inserting_before(norm):
+            last = norm.graph.call_module(f"{norm.target}.{step}", (last,))
+    norm.replace_all_uses_with(last)
+    norm.graph.erase_node(norm)
+
+
+def _convolution_of(module: nn.Module, node: fx.Node) -> nn.Conv2d:
+    return cast("nn.Conv2d", module.get_submodule(str(node.target)))
+
+
+def _norm_of(module: nn.Module, node: fx.Node) -> _BatchNorm:
+    return cast("_BatchNorm", module.get_submodule(str(node.target)))
