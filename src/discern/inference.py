@@ -1,6 +1,7 @@
 """Images in, named answers out: the one prediction path of validation, test, predict and evaluate."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,56 +18,83 @@ from discern.data.preprocess import Preprocess
 from discern.data.table import ImageTable
 from discern.errors import ImageProblem
 from discern.loop import EpochAverages, StepResult, run_epoch
+from discern.models.folding import fold_batchnorm
 from discern.runtime import Runtime
 
 
-class PredictionStep:
-    """Forward pass of one batch; keeps the logits in the order in which the pictures came."""
+class Outputs(NamedTuple):
+    """What a network gives for pictures: their rows (N,), in order, and values float32 (N, ...) on the CPU."""
 
-    def __init__(self, classifier: nn.Module, preprocess: Preprocess, runtime: Runtime) -> None:
-        self.classifier = classifier
-        self.preprocess = preprocess
+    rows: Tensor
+    values: Tensor
+
+
+class PredictionStep:
+    """Forward pass of one batch; keeps what the network gives.
+
+    Args:
+        network: Gives logits (N, K) or, where no batch has labels, anything.
+        prepare: Turns the images of a batch into what the network takes, on its device.
+        runtime: Where and how it is computed.
+    """
+
+    def __init__(self, network: nn.Module, prepare: Callable[[Tensor], Tensor], runtime: Runtime) -> None:
+        self.network = network
+        self.prepare = prepare
         self.runtime = runtime
-        self._logits: list[Tensor] = []
+        self._rows: list[Tensor] = []
+        self._values: list[Tensor] = []
 
     def __call__(self, batch: Batch) -> StepResult:
         """Keep the logits; pictures without a label (target -1) count in neither loss nor accuracy."""
-        images = self.preprocess.normalize(self.runtime.move_images(batch.images))
+        inputs = self.prepare(batch.images)
         with self.runtime.autocast():
-            logits = self.classifier(images)
-        logits = logits.float().cpu()
-        self._logits.append(logits)
-        labelled = batch.targets >= 0
-        if not labelled.any():
-            return StepResult(0.0, 0, 0)
-        logits, targets = logits[labelled], batch.targets[labelled]
-        loss_sum = functional.cross_entropy(logits, targets, reduction="sum").item()
-        return StepResult(loss_sum, int((logits.argmax(dim=1) == targets).sum()), len(targets))
+            logits = self.network(inputs)
+        logits = logits.float()
+        self._rows.append(batch.rows)
+        self._values.append(logits)
+        labelled = torch.nonzero(batch.targets >= 0)[:, 0]
+        targets = batch.targets[labelled].to(logits.device, non_blocking=True)
+        logits = logits[labelled.to(logits.device, non_blocking=True)]
+        loss_sum = functional.cross_entropy(logits, targets, reduction="sum")
+        return StepResult(loss_sum, (logits.argmax(dim=1) == targets).sum(), len(targets))
 
     def finish(self) -> None:
         """Nothing is left open between batches."""
 
-    def collect_logits(self) -> Tensor:
-        """Return the logits (N, K) of all batches so far, float32 on the CPU."""
-        return torch.cat(self._logits) if self._logits else torch.empty(0, 0)
+    def collect(self) -> Outputs:
+        """Return the outputs of all batches so far, those of other processes included, in the order of rows."""
+        own = [Outputs(torch.cat(self._rows), torch.cat(self._values).cpu())] if self._rows else []
+        parts = [part for parts in self.runtime.processes.gather(own) for part in parts]
+        if not parts:
+            return Outputs(torch.empty(0, dtype=torch.int64), torch.empty(0, 0))
+        rows, values = (torch.cat(column) for column in zip(*parts, strict=True))
+        order = rows.argsort()
+        return Outputs(rows[order], values[order])
 
 
 @torch.inference_mode()
 def predict_logits(
-    classifier: nn.Module, batches: Iterable[Batch], preprocess: Preprocess, runtime: Runtime
+    network: nn.Module, batches: Iterable[Batch], prepare: Callable[[Tensor], Tensor], runtime: Runtime
 ) -> tuple[Tensor, EpochAverages]:
-    """Return the logits (N, K) in the order of the batches, and loss and accuracy over the labelled pictures.
+    """Return the logits (N, K) in the order of rows, and loss and accuracy over the labelled pictures.
 
-    The classifier is in evaluation mode meanwhile, and in its earlier mode afterwards.
+    With several processes each has some of the batches, and all of them get all logits. The network is in evaluation
+    mode meanwhile, and in its earlier mode afterwards.
     """
-    was_training = classifier.training
-    classifier.eval()
+    was_training = network.training
+    network.eval()
     try:
-        step = PredictionStep(classifier, preprocess, runtime)
-        averages = run_epoch(batches, step)
-        return step.collect_logits(), averages
+        step = PredictionStep(fold_batchnorm(network), prepare, runtime)
+        averages = run_epoch(batches, step, runtime.processes)
+        return step.collect().values, averages
     finally:
-        classifier.train(was_training)
+        network.train(was_training)
+
+
+def prepare_images(preprocess: Preprocess, runtime: Runtime) -> Callable[[Tensor], Tensor]:
+    """Return what turns uint8 images (N, 3, S, S) into normalised ones on the device."""
+    return lambda images: preprocess.normalize(runtime.move(images))
 
 
 class Predictor:
@@ -121,19 +149,26 @@ class Predictor:
         """Return the rows whose pictures can be decoded, their probabilities (N, K), and the problems of the others."""
         loader = self._build_loader(table, collect_problems=True)
         probabilities = self._compute(loader)
-        problems = loader.problems()
+        problems = sorted(problem for part in self.runtime.processes.gather(loader.problems()) for problem in part)
         readable = np.setdiff1d(np.arange(len(table)), [row for row, _ in problems])
         return table.take(readable), probabilities, tuple(problem for _, problem in problems)
 
     def _build_loader(self, table: ImageTable, *, collect_problems: bool) -> EvaluationLoader:
         dataset = ImageDataset(table, self.bundle.preprocess, None, max_pixels=self.bundle.max_pixels)
-        workers = choose_workers("auto", len(table), self.runtime.device.type)
+        processes, device = self.runtime.processes, self.runtime.device.type
         return build_evaluation_loader(
-            dataset, batch_size=self.batch_size, workers=workers, collect_problems=collect_problems
+            dataset,
+            batch_size=self.batch_size,
+            workers=choose_workers("auto", len(table), device, num_ranks=processes.local_count),
+            collect_problems=collect_problems,
+            pin_memory=device == "cuda",
+            rank=processes.rank,
+            num_ranks=processes.count,
         )
 
     def _compute(self, loader: EvaluationLoader) -> npt.NDArray[np.float64]:
-        logits, _ = predict_logits(self.bundle.classifier, loader.batches(), self.bundle.preprocess, self.runtime)
+        prepare = prepare_images(self.bundle.preprocess, self.runtime)
+        logits, _ = predict_logits(self.bundle.classifier, loader.batches(), prepare, self.runtime)
         return compute_probabilities(logits)
 
 

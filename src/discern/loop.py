@@ -3,14 +3,21 @@
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+import torch
+from torch import Tensor
+
 from discern.data.loaders import Batch
+from discern.processes import ALONE, Processes
 
 
 class StepResult(NamedTuple):
-    """Sums over the pictures of one batch, so that averages come out over pictures and never over batches."""
+    """Sums over the pictures of one batch, so that averages come out over pictures and never over batches.
 
-    loss_sum: float
-    correct: int
+    `loss_sum` and `correct` have no dimensions and lie on the device.
+    """
+
+    loss_sum: Tensor
+    correct: Tensor
     images: int
 
 
@@ -32,15 +39,21 @@ class EpochAverages(NamedTuple):
     images: int
 
 
-def run_epoch(batches: Iterable[Batch], step: Step) -> EpochAverages:
-    """Give every batch to `step` and return averages over all pictures."""
-    loss_sum, correct, images = 0.0, 0, 0
+def run_epoch(batches: Iterable[Batch], step: Step, processes: Processes = ALONE) -> EpochAverages:
+    """Give every batch to `step` and return averages over all pictures, those of other processes included."""
+    # They stay on the device until the end, so that it is not waited for after each batch.
+    losses, corrects, images = [], [], 0
     for batch in batches:
         result = step(batch)
-        loss_sum += result.loss_sum
-        correct += result.correct
+        losses.append(result.loss_sum)
+        corrects.append(result.correct)
         images += result.images
     step.finish()
-    if images == 0:
+    all_loss, all_correct, all_images = processes.sum([_add_up(losses), _add_up(corrects), images])
+    if all_images == 0:
         return EpochAverages(float("nan"), float("nan"), 0)
-    return EpochAverages(loss_sum / images, correct / images, images)
+    return EpochAverages(all_loss / all_images, all_correct / all_images, int(all_images))
+
+
+def _add_up(values: list[Tensor]) -> float:
+    return torch.stack(values).cpu().double().sum().item() if values else 0.0

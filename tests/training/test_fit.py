@@ -1,22 +1,15 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-from discern.config.load import load_settings
-from discern.data.preprocess import Preprocess
 from discern.data.sources import load_table
 from discern.data.split import split_table
 from discern.errors import RunFolderError, TrainingError
-from discern.models.build import build_classifier
-from discern.runtime import resolve_runtime, seed_everything
-from discern.training.batches import TrainingData
-from discern.training.fit import Fit
 from discern.training.listeners import Listener
 from discern.training.state import STATE_FILE, load_state
+from fitting import SMALL, build_fit, without_time
 
-QUICK = ["model.backbone=resnet18-half", "model.weights=none", "training.batch_size=8", "head=mlp", "dropout=0.3"]
+QUICK = [*SMALL, "head=mlp", "dropout=0.3"]
 EVERYTHING = [
     *QUICK,
     "training.ema_decay=0.9",
@@ -53,29 +46,6 @@ class StopAfter(Listener):
 @pytest.fixture(scope="module")
 def table(photos):
     return split_table(load_table(photos), fractions=(0.6, 0.4, 0.0), seed=0)[0]
-
-
-def build_fit(table, recipe, overrides, state_folder: Path | None = None, listeners=(), workers=0):
-    settings = load_settings(recipe, overrides)
-    runtime = resolve_runtime(device="cpu", threads=1, determinism=True)
-    seed_everything(settings.run.seed)
-    classifier = build_classifier(settings.model, len(table.class_names))
-    runtime.place(classifier)
-    data = TrainingData(
-        train=table.select("train"),
-        validation=table.select("validation"),
-        preprocess=Preprocess(32, "squash", classifier.backbone.mean, classifier.backbone.std),
-        batch_size=settings.training.batch_size,
-        seed=settings.run.seed,
-        workers=workers,
-        max_pixels=10**6,
-        class_balanced=settings.training.balance == "sampler",
-    )
-    return Fit(classifier, settings.training, data, runtime, state_folder=state_folder, listeners=listeners)
-
-
-def without_time(rows):
-    return [(row.stage, row.epoch, row.train_loss, row.validation_loss, row.learning_rate) for row in rows]
 
 
 @pytest.fixture(autouse=True)

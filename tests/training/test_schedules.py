@@ -6,6 +6,9 @@ import torch
 from discern.config.load import load_settings
 from discern.config.settings import StageSettings
 from discern.errors import ConfigError
+from discern.models.backbone import build_backbone
+from discern.models.classifier import Classifier
+from discern.models.heads import LinearHead
 from discern.training.plan import check_plan, simulate_schedule
 from discern.training.schedules import Plateau, compute_rate_factor
 
@@ -73,5 +76,5 @@ def test_a_plan_can_be_simulated_over_its_stages():
 
 def test_a_plan_for_parts_that_do_not_exist_is_refused_with_those_that_do():
     stages = [StageSettings(name="one", train=("layer9", "head")), StageSettings(name="two", train=("tail",))]
-    with pytest.raises(ConfigError, match=r"stage one trains 'layer9'; stage two trains 'tail'; .* stem, head"):
-        check_plan(stages, ["stem", "head"])
+    with pytest.raises(ConfigError, match=r"stage one trains 'layer9'; stage two trains 'tail'; .* are stem, layer1"):
+        check_plan(stages, Classifier(build_backbone("resnet18-half"), LinearHead(256, 3)))

@@ -8,14 +8,16 @@ from discern.config.settings import StageSettings
 from discern.data.loaders import Batch
 from discern.data.preprocess import Preprocess
 from discern.errors import TrainingError
+from discern.inference import prepare_images
 from discern.loop import run_epoch
 from discern.models.backbone import build_backbone
 from discern.models.classifier import Classifier
 from discern.models.heads import LinearHead
 from discern.runtime import resolve_runtime
 from discern.training.averaging import WeightAverage
+from discern.training.mixing import build_mixing
 from discern.training.optimizers import build_optimizer
-from discern.training.step import TrainStep, build_mixing, compute_class_weights
+from discern.training.step import TrainStep, compute_class_weights
 
 PREPROCESS = Preprocess(4, "squash", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
@@ -45,7 +47,7 @@ def build_batches(sizes):
 def build_step(network, runtime, **options):
     optimizer = torch.optim.SGD([{"params": list(network.parameters()), "base_rate": 0.1}], lr=0.1)
     defaults = {"rate_factor": lambda epoch: 1.0, "batches_per_epoch": 4}
-    return TrainStep(network, optimizer, PREPROCESS, runtime, **{**defaults, **options})
+    return TrainStep(network, optimizer, prepare_images(PREPROCESS, runtime), runtime, **{**defaults, **options})
 
 
 def test_accumulation_over_uneven_batches_equals_one_large_batch(runtime):
@@ -61,8 +63,8 @@ def test_accumulation_over_uneven_batches_equals_one_large_batch(runtime):
 def test_gradients_left_by_an_incomplete_group_are_used(runtime):
     batches = build_batches([4, 4, 4])
     network, oracle = build_linear(), build_linear()
-    run_epoch(batches, build_step(network, runtime, accumulation_steps=2))
-    run_epoch(batches[:2], build_step(oracle, runtime, accumulation_steps=2))
+    run_epoch(batches, build_step(network, runtime, accumulation_steps=2, batches_per_epoch=3))
+    run_epoch(batches[:2], build_step(oracle, runtime, accumulation_steps=2, batches_per_epoch=2))
     assert not torch.equal(network[1].weight, oracle[1].weight)
 
 
@@ -92,6 +94,57 @@ def test_one_step_equals_plain_torch_with_smoothing_weights_and_clipping(runtime
     torch.optim.SGD(oracle.parameters(), lr=0.1).step()
     for ours, theirs in zip(network.parameters(), oracle.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs)
+
+
+class SmallMemory(nn.Module):
+    """A network that can take so many pictures at once, and says so as torch does; it fails on the way back, too."""
+
+    def __init__(self, limit, error):
+        super().__init__()
+        self.network, self.limit, self.error = build_linear(), limit, error
+        self.largest = 0
+
+    def forward(self, images):
+        logits = self.network(images)
+        if len(images) > self.limit:
+            logits.register_hook(self.fail)
+        else:
+            self.largest = max(self.largest, len(images))
+        return logits
+
+    def fail(self, gradient):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_out_of_memory_halves_what_is_computed_at_once_and_changes_nothing_else(runtime, caplog, error):
+    batches = build_batches([2, 8, 8, 7])
+    poor, rich = SmallMemory(3, error), build_linear()
+    ours = run_epoch(batches, build_step(poor, runtime, accumulation_steps=2))
+    theirs = run_epoch(batches, build_step(rich, runtime, accumulation_steps=2))
+    assert ours.loss == pytest.approx(theirs.loss, rel=1e-5)
+    assert (ours.accuracy, ours.images) == (theirs.accuracy, theirs.images)
+    for one, other in zip(poor.network.parameters(), rich.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+    assert poor.largest == 2
+    assert "out of memory with 8 pictures at once: going on with 4 at once; an update still sees" in caplog.text
+    assert "out of memory with 4 pictures at once: going on with 2 at once" in caplog.text
+
+
+def test_memory_for_not_even_two_pictures_is_an_error(runtime):
+    with pytest.raises(TrainingError, match=r"too small even for a few pictures .* smaller data.image_size"):
+        run_epoch(build_batches([8]), build_step(SmallMemory(0, torch.OutOfMemoryError()), runtime))
+
+
+def test_another_error_is_not_taken_for_a_lack_of_memory(runtime):
+    with pytest.raises(RuntimeError, match="something else"):
+        run_epoch(build_batches([8]), build_step(SmallMemory(0, RuntimeError("something else")), runtime))
 
 
 def test_a_loss_that_is_not_finite_stops_with_step_and_rate(runtime):

@@ -1,12 +1,22 @@
 import logging
+from functools import partial
 
+import numpy as np
 import pytest
 
 from discern.config.load import load_settings
 from discern.data.sources import load_table
 from discern.data.split import split_table
+from discern.models.build import build_classifier
+from discern.models.costs import count_activation_bytes
+from discern.runtime import resolve_runtime
 from discern.workflows.choices import resolve_choices
 from pictures import COLOURS, draw_photo
+
+
+@pytest.fixture
+def resolve():
+    return partial(resolve_choices, runtime=resolve_runtime(device="cpu", precision="fp32"))
 
 
 @pytest.fixture
@@ -35,32 +45,57 @@ def table_of(tmp_path):
         (300, "none", "imagenet", 224),
     ],
 )
-def test_stem_and_size_suit_the_pictures(table_of, picture_size, weights, stem, image_size):
-    settings, reasons = resolve_choices(load_settings("auto", [f"model.weights={weights}"]), table_of(picture_size))
+def test_stem_and_size_suit_the_pictures(resolve, table_of, picture_size, weights, stem, image_size):
+    settings, reasons = resolve(load_settings("auto", [f"model.weights={weights}"]), table_of(picture_size))
     assert settings.model.stem == stem
     assert settings.data.image_size == image_size
     assert str(image_size) in reasons["data.image_size"]
 
 
-def test_what_is_set_is_not_touched(table_of):
-    settings, reasons = resolve_choices(load_settings("transfer", ["stem=imagenet"]), table_of(32))
+def test_what_is_set_is_not_touched(resolve, table_of):
+    settings, reasons = resolve(load_settings("transfer", ["stem=imagenet"]), table_of(32))
     assert settings.data.image_size == 224
     assert reasons == {}
 
 
-def test_batchnorm_is_frozen_where_it_is_pretrained_and_batches_are_small(table_of):
+def test_batchnorm_is_frozen_where_it_is_pretrained_and_batches_are_small(resolve, table_of):
     table = table_of(32)
     for overrides, frozen in (
         (["model.weights=w.pth"], True),
         (["model.weights=w.pth", "batch_size=64"], False),
         (["model.weights=none"], False),
     ):
-        settings, reasons = resolve_choices(load_settings("auto", overrides), table)
+        settings, reasons = resolve(load_settings("auto", overrides), table)
         assert {stage.frozen_batchnorm for stage in settings.training.stages} == {frozen}
         assert reasons["frozen_batchnorm"]
 
 
-def test_a_head_on_random_features_is_warned_of(table_of, caplog):
+def test_a_head_on_random_features_is_warned_of(resolve, table_of, caplog):
     with caplog.at_level(logging.WARNING, logger="discern"):
-        resolve_choices(load_settings("transfer", ["model.weights=none"]), table_of(32))
+        resolve(load_settings("transfer", ["model.weights=none"]), table_of(32))
     assert "stage head trains the head alone on a backbone of random weights" in caplog.text
+
+
+@pytest.mark.parametrize(("per_class", "batch_size"), [(3, 8), (100, 16), (1000, 64)])
+def test_batch_size_follows_the_number_of_pictures(resolve, table_of, per_class, batch_size):
+    table = table_of(32)
+    many = table.take(np.tile(np.arange(len(table)), per_class // 3))
+    settings, reasons = resolve(load_settings("auto", ["model.weights=w.pth", "batch_size=auto"]), many)
+    assert settings.training.batch_size == batch_size
+    assert f"{batch_size}, for {len(many)} training pictures" in reasons["training.batch_size"]
+
+
+def test_batch_size_is_halved_until_it_fits_into_the_memory(resolve, table_of, monkeypatch):
+    overrides = [
+        "model.weights=none",
+        "model.backbone=resnet18-half",
+        "stem=imagenet",
+        "batch_size=auto",
+        "data.image_size=64",
+    ]
+    settings = load_settings("auto", overrides)
+    picture_bytes = 2 * count_activation_bytes(build_classifier(settings.model, 2), 64)
+    monkeypatch.setattr("discern.workflows.choices.compute_free_memory_bytes", lambda: 5 * picture_bytes / 0.6)
+    settled, reasons = resolve(settings, table_of(32))
+    assert settled.training.batch_size == 4
+    assert "of memory are free" in reasons["training.batch_size"]

@@ -27,6 +27,7 @@ def predict(
     if like is not None and (probabilities or top_k > 1):
         raise ConfigError("--like takes its columns from the sample submission; leave --probabilities and --top-k out")
     from discern.data.columns import ColumnSettings
+    from discern.processes import join_processes
     from discern.workflows.predict import predict as predict_pictures
     from discern.workflows.reporting import reporting
 
@@ -42,7 +43,7 @@ def predict(
             columns=columns,
             device=device,
         )
-    for problem in answers.problems:
+    for problem in answers.problems if join_processes().is_main else ():
         typer.echo(f"discern: {problem.path}: {problem.reason}", err=True)
     if answers.problems:
         raise typer.Exit(SOME_PICTURES_UNREADABLE)

@@ -33,6 +33,7 @@ def train(
         raise ConfigError("--resume needs the run folder: --out RUN")
     if data is None and not resume:
         raise ConfigError("give the labelled pictures: discern train FOLDER_OR_CSV_OR_NPZ")
+    from discern.processes import join_processes
     from discern.workflows.train import resume as resume_run
     from discern.workflows.train import train as train_run
 
@@ -47,4 +48,5 @@ def train(
             overrides=overrides or [],
             overwrite=overwrite,
         )
-    typer.echo(f"next: discern predict {run.folder.root} PICTURES... --out predictions.csv")
+    if join_processes().is_main:
+        typer.echo(f"next: discern predict {run.folder.root} PICTURES... --out predictions.csv")

@@ -106,7 +106,9 @@ def _merge(base: RawTable, top: RawTable) -> RawTable:
 
 
 def _describe(location: tuple[int | str, ...], kind: str, message: str) -> str:
-    name = ".".join(str(part) for part in location)
+    # Where a setting may be of several types, pydantic names each of them in a last part such as "literal['auto']".
+    name = ".".join(str(part) for part in location if isinstance(part, int) or part.isidentifier())
+    name = name.removesuffix(".int").removesuffix(".bool").removesuffix(".str").removesuffix(".float")
     if kind == "extra_forbidden":
         close = get_close_matches(str(location[-1]), _known_names(location[:-1]), 1)
         hint = f"; did you mean {'.'.join([*map(str, location[:-1]), close[0]])}?" if close else ""

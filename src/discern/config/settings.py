@@ -67,6 +67,9 @@ class DataSettings(Section):
     on_bad: Literal["error", "skip"] = Field("error", description="stop at files that cannot be used, or drop them")
     max_pixels: Count = Field(100_000_000, description="a picture with more pixels is refused unread")
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field("auto", description="loader processes")
+    cache: Literal["auto", "memory", "disk", "off"] = Field(
+        "auto", description="where decoded pictures are kept between epochs"
+    )
 
     @model_validator(mode="after")
     def _check_fractions(self) -> Self:
@@ -115,6 +118,9 @@ class StageSettings(Section):
         False, description="keep all BatchNorm statistics as they are; auto: if pretrained and batches are small"
     )
     augment: AugmentPolicy = Field("light", description="none, flip-rotate, light, standard or a list of transforms")
+    head_solver: Literal["gradient", "lbfgs"] = Field(
+        "gradient", description="lbfgs: the exact solution for a linear head alone, its regularisation by validation"
+    )
 
 
 STAGE_DEFAULTS = frozenset(StageSettings.model_fields) - {"name", "train"}
@@ -123,7 +129,7 @@ STAGE_DEFAULTS = frozenset(StageSettings.model_fields) - {"name", "train"}
 class TrainingSettings(Section):
     """How the network learns."""
 
-    batch_size: Count = Field(32, description="pictures a forward pass")
+    batch_size: Count | Literal["auto"] = Field(32, description="pictures a forward pass, in all processes together")
     accumulation_steps: Count = Field(1, description="forward passes an optimizer step")
     monitor: Literal["validation_accuracy", "validation_loss"] = Field(
         "validation_accuracy", description="what the best epoch is chosen by; ties of accuracy go to the lower loss"
@@ -134,6 +140,7 @@ class TrainingSettings(Section):
     balance: Literal["none", "weights", "sampler"] = Field("none", description="what is done about unequal classes")
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="average of weights; 0 = off")
     clip_norm: NotNegative = Field(0.0, description="largest gradient norm; 0 = off")
+    sync_batchnorm: bool = Field(False, description="BatchNorm over the batches of all processes (GPUs only)")
     tensorboard: bool = Field(False, description="also write TensorBoard events (needs discern[tensorboard])")
     stages: tuple[StageSettings, ...] = (StageSettings(),)
 
@@ -150,6 +157,17 @@ class TrainingSettings(Section):
             raise ValueError("the plan is a list of stages; in TOML each begins with [[training.stages]]")
         own["stages"] = [{**shared, **stage} for stage in stages]
         return own
+
+
+class CacheSettings(Section):
+    """What is computed once and kept: features of frozen layers, decoded pictures."""
+
+    features: Literal["auto", "off"] = Field("auto", description="compute what is frozen once instead of every epoch")
+    views: Count | Literal["auto"] = Field(
+        "auto", description="augmented views whose features are computed; 1 = the picture as it is"
+    )
+    folder: UserPath | None = Field(None, description="where the cache lies; DISCERN_HOME/cache by default")
+    limit_gigabytes: Positive = Field(20.0, description="size of the folder; what was used longest ago goes first")
 
 
 class RunSettings(Section):
@@ -169,6 +187,7 @@ class Settings(Section):
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
+    cache: CacheSettings = CacheSettings()
     run: RunSettings = RunSettings()
 
     @model_validator(mode="after")

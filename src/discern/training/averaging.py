@@ -1,8 +1,12 @@
 """Exponential moving average of the weights."""
 
+from typing import cast
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
+
+from discern.models.classifier import Classifier
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
@@ -14,7 +18,7 @@ class WeightAverage:
     short training is averaged over its later part and not over its start.
     """
 
-    def __init__(self, classifier: nn.Module, decay: float) -> None:
+    def __init__(self, classifier: Classifier, decay: float) -> None:
         def follow(averages: Tensors, weights: Tensors, updates: Tensor | int) -> None:
             n = int(updates)
             torch._foreach_lerp_(list(averages), list(weights), 1 - min(decay, (1 + n) / (10 + n)))
@@ -22,12 +26,11 @@ class WeightAverage:
         self._averaged = AveragedModel(classifier, multi_avg_fn=follow)
 
     @property
-    def classifier(self) -> nn.Module:
+    def classifier(self) -> Classifier:
         """The averaged network."""
-        module: nn.Module = self._averaged.module
-        return module
+        return cast("Classifier", self._averaged.module)
 
-    def update(self, classifier: nn.Module) -> None:
+    def update(self, classifier: Classifier) -> None:
         """Take one step towards the weights of `classifier`; its BatchNorm statistics are taken over."""
         self._averaged.update_parameters(classifier)
 

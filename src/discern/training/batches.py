@@ -1,20 +1,37 @@
-"""The pictures that a training reads: one place that turns tables into loaders."""
+"""What a training reads: one place that turns tables, and features of them, into loaders."""
 
-from dataclasses import dataclass
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
+from torch import Tensor
 
-from discern.config.settings import AugmentPolicy
-from discern.data.augment import build_augment
+from discern.config.settings import AugmentPolicy, CacheSettings
+from discern.data.array_cache import ArrayCache
+from discern.data.augment import Augment, build_augment
+from discern.data.cache_choice import choose_picture_cache
 from discern.data.dataset import ImageDataset
 from discern.data.loaders import EvaluationLoader, TrainLoader, build_evaluation_loader, build_train_loader
+from discern.data.picture_cache import CachePlace, PictureCache, build_picture_cache, compute_cache_key
 from discern.data.preprocess import Preprocess
 from discern.data.table import ImageTable
+from discern.processes import ALONE, Processes
+from discern.training.features import FeatureJob, FeatureReader
+
+logger = logging.getLogger("discern")
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The train and validation rows and how they are read."""
+    """The train and validation rows and how they are read.
+
+    `batch_size` is that of all processes together; `workers` are loader processes of each. Features larger than
+    `feature_memory_bytes` are kept on disk.
+    """
 
     train: ImageTable
     validation: ImageTable
@@ -24,6 +41,13 @@ class TrainingData:
     workers: int
     max_pixels: int
     class_balanced: bool = False
+    processes: Processes = ALONE
+    pin_memory: bool = False
+    cache_settings: CacheSettings = field(default_factory=CacheSettings)
+    cache: ArrayCache | None = None
+    feature_memory_bytes: int = 2**30
+    picture_setting: CachePlace | Literal["auto"] = "off"
+    _pictures: dict[tuple[str, int], PictureCache | None] = field(default_factory=dict, repr=False)
 
     @property
     def num_classes(self) -> int:
@@ -34,19 +58,108 @@ class TrainingData:
         """Return the targets (N,) of the train rows."""
         return torch.from_numpy(self.train.targets())
 
-    def build_train_loader(self, policy: AugmentPolicy) -> TrainLoader:
-        """Return shuffled batches under an augmentation policy."""
+    def build_train_loader(self, policy: AugmentPolicy, *, epochs: int = 1) -> TrainLoader:
+        """Return shuffled batches under an augmentation policy; pictures read more than once are kept decoded."""
         augment = build_augment(policy, self.preprocess.image_size)
-        dataset = ImageDataset(self.train, self.preprocess, augment, seed=self.seed, max_pixels=self.max_pixels)
         return build_train_loader(
-            dataset,
+            self._build_dataset(self.train, augment, epochs=epochs),
             batch_size=self.batch_size,
             seed=self.seed,
             workers=self.workers,
             class_balanced=self.class_balanced,
+            pin_memory=self.pin_memory,
+            rank=self.processes.rank,
+            num_ranks=self.processes.count,
         )
 
-    def build_validation_loader(self) -> EvaluationLoader:
-        """Return the validation pictures, each once and in order."""
-        dataset = ImageDataset(self.validation, self.preprocess, None, seed=self.seed, max_pixels=self.max_pixels)
-        return build_evaluation_loader(dataset, batch_size=2 * self.batch_size, workers=self.workers)
+    def build_evaluation_loader(
+        self, table: ImageTable, policy: AugmentPolicy = "none", *, epochs: int = 1
+    ) -> EvaluationLoader:
+        """Return the pictures of a table, each once and in order; with a policy, augmented anew in every epoch."""
+        augment = None if policy == "none" else build_augment(policy, self.preprocess.image_size)
+        return build_evaluation_loader(
+            self._build_dataset(table, augment, epochs=epochs),
+            batch_size=2 * self.batch_size,
+            workers=self.workers,
+            pin_memory=self.pin_memory,
+            rank=self.processes.rank,
+            num_ranks=self.processes.count,
+        )
+
+    def build_feature_job(
+        self, table: ImageTable, policy: AugmentPolicy, views: int, prepare: Callable[[Tensor], Tensor]
+    ) -> FeatureJob:
+        """Return what features of a table's pictures, in so many augmented views, depend on."""
+        size = self.preprocess.image_size
+        pictures = compute_cache_key(table, self.preprocess, canvas_size=size, max_pixels=self.max_pixels)
+        dice = None if policy == "none" else self.seed
+        key = hashlib.sha256(json.dumps([pictures, policy, dice], default=str).encode()).hexdigest()
+        return FeatureJob(self.build_evaluation_loader(table, policy, epochs=views), views, key, prepare)
+
+    def build_train_loader_over(self, features: Tensor) -> TrainLoader:
+        """Return shuffled batches of train features (V, N, ...), in the order in which pictures would come."""
+        targets = self.train.targets()
+        return TrainLoader(
+            FeatureReader(features, targets),
+            targets,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            class_balanced=self.class_balanced,
+            rank=self.processes.rank,
+            num_ranks=self.processes.count,
+        )
+
+    def build_evaluation_loader_over(self, features: Tensor, table: ImageTable) -> EvaluationLoader:
+        """Return the features (V, N, ...) of a table's pictures in their first view, each once and in order."""
+        return EvaluationLoader(
+            FeatureReader(features, table.targets()),
+            len(table),
+            batch_size=2 * self.batch_size,
+            rank=self.processes.rank,
+            num_ranks=self.processes.count,
+        )
+
+    def close(self) -> None:
+        """Give back what decoded pictures take; files that are full stay for later runs."""
+        for pictures in self._pictures.values():
+            if pictures is not None:
+                pictures.close()
+        self._pictures.clear()
+
+    def _build_dataset(self, table: ImageTable, augment: Augment | None, *, epochs: int) -> ImageDataset:
+        size = self.preprocess.image_size if augment is None else augment.canvas_size
+        return ImageDataset(
+            table,
+            self.preprocess,
+            augment,
+            seed=self.seed,
+            max_pixels=self.max_pixels,
+            cache=self._find_picture_cache(table, size, epochs) if epochs > 1 else None,
+        )
+
+    def _find_picture_cache(self, table: ImageTable, canvas_size: int, epochs: int) -> PictureCache | None:
+        """Return where decoded pictures of a table and size are kept from one stage to the next, if they are."""
+        name = ("train" if table is self.train else "validation"), canvas_size
+        if self.cache is not None and name not in self._pictures:
+            choice, reason = choose_picture_cache(
+                self.picture_setting,
+                num_images=len(table),
+                canvas_size=canvas_size,
+                epochs=epochs,
+                workers=self.workers,
+                folder=self.cache.folder,
+                limit_bytes=self.cache.limit_bytes,
+                in_memory=table.arrays is not None,
+                num_ranks=self.processes.local_count,
+            )
+            logger.info("decoded %s pictures are kept: %s (%s)", name[0], choice, reason)
+            self._pictures[name] = build_picture_cache(
+                choice,
+                table,
+                self.preprocess,
+                canvas_size=canvas_size,
+                workers=self.workers,
+                arrays=self.cache,
+                max_pixels=self.max_pixels,
+            )
+        return self._pictures.get(name)

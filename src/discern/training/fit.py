@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor
 
 from discern.config.settings import TrainingSettings
 from discern.errors import TrainingError
 from discern.inference import predict_logits
 from discern.loop import EpochAverages, run_epoch
 from discern.models.classifier import Classifier
+from discern.models.heads import LinearHead
 from discern.runtime import Runtime
 from discern.training.batches import TrainingData
+from discern.training.head_solver import solve_head
 from discern.training.history import EpochRow
 from discern.training.listeners import Announced, Listener
+from discern.training.meter import LoaderMeter
 from discern.training.optimizers import get_learning_rate
 from discern.training.plan import check_plan
 from discern.training.stage import Stage
@@ -26,10 +29,14 @@ from discern.training.stopping import BestModel
 
 @dataclass(frozen=True)
 class FitResult:
-    """All epochs of a training, and the one whose weights the classifier holds now."""
+    """All epochs of a training, and the one whose weights the classifier holds now.
+
+    `validation_logits` (N, K) are what that epoch gave for the validation pictures, where there are any.
+    """
 
     rows: tuple[EpochRow, ...]
     best: EpochRow
+    validation_logits: Tensor | None
 
 
 class Fit:
@@ -45,7 +52,7 @@ class Fit:
         state_folder: Path | None = None,
         listeners: Sequence[Listener] = (),
     ) -> None:
-        check_plan(settings.stages, classifier.stage_names)
+        check_plan(settings.stages, classifier)
         self.classifier = classifier
         self.settings = settings
         self.data = data
@@ -56,7 +63,7 @@ class Fit:
         self.best = BestModel(settings.monitor)
         self.stage_index = 0
         self.saved_epochs = 0
-        self._validation_loader = data.build_validation_loader() if len(data.validation) else None
+        self._meter = LoaderMeter(data.workers, cached=data.picture_setting in ("memory", "disk"))
 
     def run(self, resume_from: TrainingState | None = None) -> FitResult:
         """Carry out what is left of the plan; at the end the classifier holds the best epoch's weights.
@@ -72,25 +79,35 @@ class Fit:
                 self._run_stage(state)
                 state = None
         finally:
+            self.data.close()
             for listener in self.listeners:
                 listener.on_end()
         self._load_best_weights()
         if self.best.row is None:
             raise TrainingError("no epoch was trained; each stage of the plan needs at least one")
-        return FitResult(tuple(self.rows), self.best.row)
+        return FitResult(tuple(self.rows), self.best.row, self.best.logits)
 
     def _run_stage(self, state: TrainingState | None) -> None:
+        processes = self.runtime.processes
         in_the_middle = state is not None and "stage" in state.facts
         if not in_the_middle:
             # A stage starts from the best model so far, not from where the one before it happened to end.
             self._load_best_weights()
             if state is not None:
-                state.restore_random_generators()
-        stage = Stage(self.settings.stages[self.stage_index], self.settings, self.classifier, self.data, self.runtime)
+                state.restore_random_generators(processes)
+        stage = Stage(
+            self.settings.stages[self.stage_index],
+            self.settings,
+            self.classifier,
+            self.data,
+            self.runtime,
+            stage_index=self.stage_index,
+            views=state.facts["stage"]["views"] if state is not None and in_the_middle else None,
+        )
         if state is not None and in_the_middle:
             stage.restore(state)
             # Last, since building a stage may have drawn numbers that the uninterrupted run did not draw here.
-            state.restore_random_generators()
+            state.restore_random_generators(processes)
         for listener in self.listeners:
             listener.on_stage_start(stage.settings, stage.epochs_done)
         over = False
@@ -103,14 +120,11 @@ class Fit:
 
     def _run_epoch(self, stage: Stage) -> EpochRow:
         for listener in self.listeners:
-            listener.on_epoch_start(stage.settings, stage.epochs_done + 1, len(stage.loader))
-        self.classifier.train()
-        stage.step.start_epoch(stage.epochs_done)
+            listener.on_epoch_start(stage.settings, stage.epochs_done + 1, len(stage.inputs.train))
         started = time.perf_counter()
-        train = self._train(stage)
+        train = self._solve(stage) if stage.settings.head_solver == "lbfgs" else self._train(stage)
         training_seconds = time.perf_counter() - started
-        judged = self.classifier if stage.average is None else stage.average.classifier
-        validation = self._validate(judged)
+        logits, validation = self._validate(stage)
         row = EpochRow(
             stage=stage.settings.name,
             epoch=len(self.rows) + 1,
@@ -123,30 +137,62 @@ class Fit:
             images_per_second=train.images / training_seconds,
         )
         self.rows.append(row)
-        is_best = self.best.observe(row, judged)
+        is_best = self.best.observe(row, stage.judged, logits)
         for listener in self.listeners:
             listener.on_epoch_end(self.rows, is_best=is_best)
         return row
 
     def _train(self, stage: Stage) -> EpochAverages:
+        self.classifier.train()
+        stage.step.start_epoch(stage.epochs_done)
+        started = time.perf_counter()
         # The order of the pictures depends on the epoch over the whole run, so that no two stages repeat one.
-        batches = stage.loader.batches(len(self.rows))
+        batches = stage.inputs.train.batches(len(self.rows))
         try:
-            return run_epoch(batches, Announced(stage.step, self.listeners))
+            train = run_epoch(batches, Announced(stage.step, self.listeners), self.runtime.processes)
         except TrainingError as error:
             raise TrainingError(f"{error}. {self._describe_last_good_state()}") from None
+        self._meter.observe(
+            images=train.images,
+            batches=len(stage.inputs.train),
+            waiting_seconds=stage.inputs.train.waiting_seconds,
+            training_seconds=time.perf_counter() - started,
+        )
+        return train
 
-    def _validate(self, classifier: nn.Module) -> EpochAverages:
-        if self._validation_loader is None:
-            return EpochAverages(float("nan"), float("nan"), 0)
-        batches = self._validation_loader.batches()
-        _, validation = predict_logits(classifier, batches, self.data.preprocess, self.runtime)
+    def _solve(self, stage: Stage) -> EpochAverages:
+        """Set the head to the exact solution, in place of all epochs of the stage."""
+        inputs, head = stage.inputs, self.classifier.head
+        if inputs.train_features is None or not isinstance(head, LinearHead):
+            raise TrainingError(
+                f"stage {stage.settings.name} has head_solver=lbfgs, which needs the features of all pictures at once, "
+                "and there is no room for them; head_solver=gradient does without"
+            )
+        solve_head(
+            head,
+            (inputs.train_features, self.data.train.targets()),
+            None
+            if inputs.validation_features is None
+            else (inputs.validation_features, self.data.validation.targets()),
+            balanced=self.settings.balance != "none",
+            monitor=self.settings.monitor,
+        )
+        batches = self.data.build_evaluation_loader_over(inputs.train_features, self.data.train).batches()
+        return predict_logits(stage.judged_network, batches, inputs.prepare, self.runtime)[1]
+
+    def _validate(self, stage: Stage) -> tuple[Tensor | None, EpochAverages]:
+        """Return the logits of the validation pictures, and averages."""
+        if stage.inputs.validation is None:
+            return None, EpochAverages(float("nan"), float("nan"), 0)
+        self.runtime.processes.share_buffers(stage.judged)
+        batches = stage.inputs.validation.batches()
+        logits, validation = predict_logits(stage.judged_network, batches, stage.inputs.prepare, self.runtime)
         if not math.isfinite(validation.loss):
             raise TrainingError(
                 f"the validation loss is {validation.loss} after epoch {len(self.rows) + 1}; a lower learning rate or "
                 f"clip_norm=1 usually mends that. {self._describe_last_good_state()}"
             )
-        return validation
+        return logits, validation
 
     def _describe_last_good_state(self) -> str:
         if not self.rows:
@@ -162,10 +208,12 @@ class Fit:
     def _save_state(self, stage: Stage | None) -> None:
         if self.state_folder is None:
             return
-        state = TrainingState()
-        state.put_tensors("classifier", self.classifier.state_dict())
-        state.put_tensors("best", self.best.weights or {})
-        state.put_random_generators()
+        state = TrainingState(None if stage is None else stage.frozen)
+        state.put_weights("classifier", self.classifier.state_dict())
+        state.put_weights("best", self.best.weights or {})
+        if self.best.logits is not None:
+            state.put_tensors("best_validation", {"logits": self.best.logits})
+        state.put_random_generators(self.runtime.processes)
         state.facts |= {
             "stage_index": self.stage_index,
             "rows": [asdict(row) for row in self.rows],
@@ -173,15 +221,20 @@ class Fit:
         }
         if stage is not None:
             stage.put_into(state)
-        state.save(self.state_folder)
+        if self.runtime.processes.is_main:
+            state.save(self.state_folder)
         self.saved_epochs = len(self.rows)
 
     def _restore(self, state: TrainingState) -> None:
-        self.classifier.load_state_dict(state.get_tensors("classifier"))
+        state.check_processes(self.runtime.processes.count)
+        self.classifier.load_state_dict(state.get_weights("classifier"))
         self.stage_index = state.facts["stage_index"]
         self.rows = [EpochRow(**row) for row in state.facts["rows"]]
         self.saved_epochs = len(self.rows)
         best = state.facts["best"]
         self.best = BestModel(
-            self.settings.monitor, None if best is None else EpochRow(**best), state.get_tensors("best")
+            self.settings.monitor,
+            None if best is None else EpochRow(**best),
+            state.get_weights("best"),
+            state.get_tensors("best_validation").get("logits"),
         )

@@ -34,10 +34,10 @@ def build_optimizer(classifier: Classifier, stage: StageSettings) -> torch.optim
         for (below, decays), parameters in sorted(members.items(), key=lambda item: item[0])
     ]
     if stage.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=stage.learning_rate, momentum=stage.momentum)
+        return torch.optim.SGD(groups, lr=stage.learning_rate, momentum=stage.momentum, fused=True)
     if stage.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=stage.learning_rate)
-    return torch.optim.AdamW(groups, lr=stage.learning_rate)
+        return torch.optim.Adam(groups, lr=stage.learning_rate, fused=True)
+    return torch.optim.AdamW(groups, lr=stage.learning_rate, fused=True)
 
 
 def set_rate_factor(optimizer: torch.optim.Optimizer, factor: float) -> None:

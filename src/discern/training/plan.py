@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from discern.config.settings import StageSettings
 from discern.errors import ConfigError
+from discern.models.classifier import HEAD, Classifier
+from discern.models.heads import LinearHead
 from discern.training.schedules import compute_rate_factor
 
 
@@ -41,18 +43,25 @@ def compute_stage_factor(stage: StageSettings, epoch: float) -> float:
     )
 
 
-def check_plan(stages: Sequence[StageSettings], part_names: Sequence[str]) -> None:
-    """Raise for a plan that asks for parts that the network does not have.
+def check_plan(stages: Sequence[StageSettings], classifier: Classifier) -> None:
+    """Raise for a plan that the network cannot follow.
 
     Raises:
-        ConfigError: All unknown parts, with those that exist.
+        ConfigError: All unknown parts, with those that exist; or an exact solution is asked for what has none.
     """
     unknown = [
         f"stage {stage.name} trains {part!r}"
         for stage in stages
         if stage.train != "all"
         for part in stage.train
-        if part not in part_names
+        if part not in classifier.stage_names
     ]
     if unknown:
-        raise ConfigError(f"{'; '.join(unknown)}; the parts of this network are {', '.join(part_names)} (or all)")
+        parts = ", ".join(classifier.stage_names)
+        raise ConfigError(f"{'; '.join(unknown)}; the parts of this network are {parts} (or all)")
+    for stage in stages:
+        if stage.head_solver == "lbfgs" and (stage.train != (HEAD,) or not isinstance(classifier.head, LinearHead)):
+            raise ConfigError(
+                f"stage {stage.name} has head_solver=lbfgs, which solves for a linear head alone; "
+                'it needs train=["head"] and model.head=linear'
+            )

@@ -1,19 +1,21 @@
 """One stage of a plan while it is carried out."""
 
 from dataclasses import asdict
+from functools import partial
 
 from discern.config.settings import StageSettings, TrainingSettings
-from discern.data.loaders import TrainLoader
 from discern.models.classifier import Classifier
 from discern.runtime import Runtime
 from discern.training.averaging import WeightAverage
 from discern.training.batches import TrainingData
 from discern.training.history import EpochRow
+from discern.training.inputs import build_inputs
+from discern.training.mixing import build_mixing
 from discern.training.optimizers import build_optimizer
 from discern.training.plan import compute_stage_factor
 from discern.training.schedules import Plateau
-from discern.training.state import TrainingState
-from discern.training.step import TrainStep, build_mixing, compute_class_weights
+from discern.training.state import FrozenWeights, TrainingState
+from discern.training.step import TrainStep, compute_class_weights
 from discern.training.stopping import EarlyStopping
 
 
@@ -27,11 +29,14 @@ class Stage:
         classifier: Classifier,
         data: TrainingData,
         runtime: Runtime,
+        *,
+        stage_index: int,
+        views: int | None = None,
     ) -> None:
         # "auto" has been settled by now; what is left of it would leave BatchNorm as it usually is.
         classifier.set_trainable(settings.train, frozen_batchnorm=settings.frozen_batchnorm is True)
         self.settings = settings
-        self.loader: TrainLoader = data.build_train_loader(settings.augment)
+        self.inputs = build_inputs(settings, training, classifier, data, runtime, views=views)
         self.optimizer = build_optimizer(classifier, settings)
         self.plateau = Plateau(settings.plateau_patience, settings.gamma)
         self.stopping = EarlyStopping(settings.patience, training.monitor)
@@ -41,19 +46,22 @@ class Stage:
         if training.balance == "weights":
             weights = compute_class_weights(data.train_targets(), data.num_classes).to(runtime.device)
         self.step = TrainStep(
-            classifier,
+            runtime.processes.wrap(self.inputs.network_of(classifier)),
             self.optimizer,
-            data.preprocess,
+            self.inputs.prepare,
             runtime,
             rate_factor=self._compute_rate_factor,
-            batches_per_epoch=len(self.loader),
+            batches_per_epoch=len(self.inputs.train),
             mixing=build_mixing(data.num_classes, mixup=training.mixup, cutmix=training.cutmix),
             class_weights=weights,
             label_smoothing=training.label_smoothing,
             accumulation_steps=training.accumulation_steps,
             clip_norm=training.clip_norm,
-            average=self.average,
+            after_update=None if self.average is None else partial(self.average.update, classifier),
         )
+        self.frozen = _find_frozen(classifier, stage_index)
+        self.judged = classifier if self.average is None else self.average.classifier
+        self.judged_network = self.inputs.network_of(self.judged)
 
     def _compute_rate_factor(self, epoch: float) -> float:
         return compute_stage_factor(self.settings, epoch) * self.plateau.factor
@@ -63,7 +71,8 @@ class Stage:
         self.epochs_done += 1
         if self.settings.schedule == "plateau" and row.has_validation:
             self.plateau.observe(row.validation_loss)
-        return self.stopping.observe(row) or self.epochs_done >= self.settings.epochs
+        is_solved = self.settings.head_solver == "lbfgs"
+        return self.stopping.observe(row) or self.epochs_done >= self.settings.epochs or is_solved
 
     def put_into(self, state: TrainingState) -> None:
         """Add to a state what this stage needs to go on."""
@@ -72,6 +81,7 @@ class Stage:
             state.put_tensors("average", self.average.state_dict())
         state.facts["stage"] = {
             "epochs_done": self.epochs_done,
+            "views": self.inputs.views,
             "plateau": asdict(self.plateau),
             "stopping": asdict(self.stopping),
         }
@@ -86,3 +96,15 @@ class Stage:
         self.plateau = Plateau(**facts["plateau"])
         best = facts["stopping"].pop("best")
         self.stopping = EarlyStopping(**facts["stopping"], best=None if best is None else tuple(best))
+
+
+def _find_frozen(classifier: Classifier, stage_index: int) -> FrozenWeights | None:
+    """Return parameters and statistics of the stages that do not train, which the best model so far has as well."""
+    frozen = [names for stage, names in classifier.stages().items() if stage not in classifier.trainable_stages]
+    prefixes = tuple(f"{name}." for names in frozen for name in names)
+    tensors = {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in classifier.state_dict().items()
+        if prefixes and f"{name}.".startswith(prefixes)
+    }
+    return FrozenWeights(stage_index, tensors) if tensors else None

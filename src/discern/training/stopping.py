@@ -30,17 +30,18 @@ class EarlyStopping:
 
 @dataclass
 class BestModel:
-    """The weights of the best epoch so far; without a validation split, of the last one."""
+    """The weights of the best epoch so far and its validation logits (N, K); without a validation split, the last."""
 
     monitor: str
     row: EpochRow | None = None
     weights: dict[str, Tensor] | None = None
+    logits: Tensor | None = None
 
-    def observe(self, row: EpochRow, classifier: nn.Module) -> bool:
-        """Keep a copy of the weights on the CPU if this epoch is the best; return whether it is."""
+    def observe(self, row: EpochRow, classifier: nn.Module, logits: Tensor | None) -> bool:
+        """Keep a copy of the weights on the CPU, and the logits, if this epoch is the best; return whether it is."""
         known = self.row
         if known is not None and row.has_validation and row.score(self.monitor) <= known.score(self.monitor):
             return False
-        self.row = row
+        self.row, self.logits = row, logits
         self.weights = {name: tensor.detach().cpu().clone() for name, tensor in classifier.state_dict().items()}
         return True

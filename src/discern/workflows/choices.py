@@ -2,14 +2,20 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from math import log2
 from statistics import median
 
 import numpy as np
+import torch
 
 from discern.config.settings import ModelSettings, Settings, StageSettings
 from discern.data.decode import read_header
+from discern.data.free_memory import compute_free_memory_bytes
 from discern.data.table import ImageTable
-from discern.models.backbone import build_backbone
+from discern.models.backbone import describe_backbone
+from discern.models.build import build_classifier
+from discern.models.costs import count_activation_bytes
+from discern.runtime import Runtime
 
 logger = logging.getLogger("discern")
 
@@ -18,14 +24,18 @@ _SMALL_PICTURE = 64
 _LEAST_PRETRAINED_SIZE = 96
 _SIZE_STEP = 32
 _SMALL_BATCH = 64
+_SMALLEST_BATCH, _LARGEST_BATCH = 8, 64
+_BATCHES_AN_EPOCH = 16
+_MEMORY_SHARE = 0.6
 
 
-def resolve_choices(settings: Settings, table: ImageTable) -> tuple[Settings, dict[str, str]]:
-    """Replace `auto` for stem and image size by what suits the pictures; return the reasons by setting.
+def resolve_choices(settings: Settings, table: ImageTable, runtime: Runtime) -> tuple[Settings, dict[str, str]]:
+    """Replace `auto` for stem, image size and batch size by what suits pictures and machine; return the reasons.
 
     Stem: "small" for pictures up to 64 px that are learned from scratch by one of our networks, else "imagenet".
     Image size: the pictures' own with a small stem; otherwise what the backbone was pretrained at, but at most twice
     the pictures' shorter side (in steps of 32 px, and at least 96), since larger only blurs.
+    Batch size: a sixteenth of the training pictures, a power of two from 8 to 64, as far as the memory allows.
     BatchNorm: frozen where the network is pretrained and a batch has fewer than 64 pictures, too few for statistics as
     good as the ones it comes with.
     """
@@ -36,10 +46,17 @@ def resolve_choices(settings: Settings, table: ImageTable) -> tuple[Settings, di
     data = settings.data
     if data.image_size == "auto":
         size, reasons["data.image_size"] = _resolve_size(model, shorter_side)
-        data = data.model_copy(update={"image_size": size})
+    else:
+        size = data.image_size
+    data = data.model_copy(update={"image_size": size})
     training = settings.training
+    batch_size = training.batch_size
+    if batch_size == "auto":
+        images = len(table.select("train"))
+        batch_size, reasons["training.batch_size"] = _resolve_batch_size(model, size, images, runtime)
+        training = training.model_copy(update={"batch_size": batch_size})
     if any(stage.frozen_batchnorm == "auto" for stage in training.stages):
-        frozen, reasons["frozen_batchnorm"] = _resolve_batchnorm(model, training.batch_size)
+        frozen, reasons["frozen_batchnorm"] = _resolve_batchnorm(model, batch_size)
         training = training.model_copy(update={"stages": tuple(_settle_batchnorm(training.stages, frozen))})
     for name, reason in reasons.items():
         logger.info("%s: %s", name, reason)
@@ -73,12 +90,38 @@ def _resolve_stem(model: ModelSettings, side: int) -> tuple[ModelSettings, str]:
 def _resolve_size(model: ModelSettings, shorter_side: int) -> tuple[int, str]:
     if model.stem == "small":
         return shorter_side, f"{shorter_side}, the size of the pictures"
-    backbone = build_backbone(model.backbone)
+    backbone = describe_backbone(model.backbone)
     native = backbone.image_size
     limit = max(_LEAST_PRETRAINED_SIZE, _SIZE_STEP * round(2 * shorter_side / _SIZE_STEP))
     if limit < native and not backbone.has_fixed_size:
         return limit, f"{limit}, since the pictures are small (median shorter side {shorter_side} px)"
     return native, f"{native}, what {model.backbone} is usually trained at"
+
+
+def _resolve_batch_size(model: ModelSettings, image_size: int, images: int, runtime: Runtime) -> tuple[int, str]:
+    """Choose by the number of training pictures, and halve until the activations of all layers fit into the memory."""
+    by_data = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, 2 ** int(log2(max(1, images / _BATCHES_AN_EPOCH)))))
+    free_bytes = measure_free_memory(runtime)
+    if free_bytes is None:
+        return by_data, f"{by_data}, for {images} training pictures"
+    activations = count_activation_bytes(build_classifier(model, 2), image_size)
+    # The network keeps its activations for the backward pass, which needs as much again for a moment.
+    needed_bytes = 2 * activations // (2 if runtime.precision == "bf16" else 1)
+    batch_size = by_data
+    while batch_size > 2 and batch_size * needed_bytes // runtime.processes.count > _MEMORY_SHARE * free_bytes:
+        batch_size //= 2
+    reason = f"{batch_size}, for {images} training pictures"
+    if batch_size < by_data:
+        reason += f", since {free_bytes / 2**30:.1f} GiB of memory are free"
+    return batch_size, reason
+
+
+def measure_free_memory(runtime: Runtime) -> int | None:
+    """Return the bytes that this process may still take on its device; None where that is unknown."""
+    if runtime.device.type == "cuda":
+        return int(torch.cuda.mem_get_info(runtime.device)[0])
+    free_bytes = compute_free_memory_bytes()
+    return None if free_bytes is None else free_bytes // runtime.processes.local_count
 
 
 def _resolve_batchnorm(model: ModelSettings, batch_size: int) -> tuple[bool, str]:

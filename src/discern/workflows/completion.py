@@ -8,7 +8,7 @@ import pandas as pd
 
 from discern.bundle import Bundle, save_bundle
 from discern.data.table import SPLITS
-from discern.inference import Predictor
+from discern.inference import Predictor, compute_probabilities
 from discern.models.classifier import Classifier
 from discern.plots.curves import plot_curves, plot_schedule
 from discern.run_folder import RunFolder
@@ -28,12 +28,16 @@ def complete_run(
     """Evaluate the best model, the test split once, save the bundle, draw the plots, and remove the state."""
     logger.info("best epoch: %d of %d", result.best.epoch, len(result.rows))
     bundle = _build_bundle(prepared, classifier, data)
-    metrics = _evaluate(prepared, folder, bundle)
-    bundle.facts["scores"] = metrics
-    save_bundle(bundle, folder.bundle)
-    _draw_training(prepared, folder, data, result)
-    shutil.rmtree(folder.state, ignore_errors=True)
-    logger.info("the run is complete: %s", folder.root)
+    answers = _answer(prepared, bundle, data, result)
+    processes = prepared.runtime.processes
+    if processes.is_main:
+        bundle.facts["scores"] = dict(write_evaluation(answers, folder.evaluation, folder.plots))
+        save_bundle(bundle, folder.bundle)
+        _draw_training(prepared, folder, data, result)
+        shutil.rmtree(folder.state, ignore_errors=True)
+        logger.info("the run is complete: %s", folder.root)
+    # Nobody leaves before the files are there.
+    processes.gather(None)
 
 
 def _build_bundle(prepared: Prepared, classifier: Classifier, data: TrainingData) -> Bundle:
@@ -48,19 +52,21 @@ def _build_bundle(prepared: Prepared, classifier: Classifier, data: TrainingData
     )
 
 
-def _evaluate(prepared: Prepared, folder: RunFolder, bundle: Bundle) -> dict[str, Any]:
-    predictor = Predictor(bundle, prepared.runtime)
+def _answer(prepared: Prepared, bundle: Bundle, data: TrainingData, result: FitResult) -> dict[str, SplitAnswers]:
+    """Return the best epoch's answers for validation, which are known since then, and for test, looked at only now."""
     answers = {}
-    for split in ("validation", "test"):
-        table = prepared.table.select(split)
-        if len(table):
-            probabilities = predictor.predict_probabilities(table)
-            answers[split] = SplitAnswers(table, probabilities, bundle.max_pixels)
+    if result.validation_logits is not None:
+        probabilities = compute_probabilities(result.validation_logits)
+        answers["validation"] = SplitAnswers(data.validation, probabilities, bundle.max_pixels)
+    test = prepared.table.select("test")
+    if len(test):
+        predictor = Predictor(bundle, prepared.runtime)
+        answers["test"] = SplitAnswers(test, predictor.predict_probabilities(test), bundle.max_pixels)
     if not answers:
         logger.warning("there is neither a validation nor a test split: nothing is evaluated")
     elif "test" not in answers:
         logger.warning("there is no test split: the model was chosen by its validation scores, which flatter it")
-    return dict(write_evaluation(answers, folder.evaluation, folder.plots))
+    return answers
 
 
 def _draw_training(prepared: Prepared, folder: RunFolder, data: TrainingData, result: FitResult) -> None:

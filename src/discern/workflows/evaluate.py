@@ -8,7 +8,7 @@ from discern.config.settings import DataSettings
 from discern.data.sources import Source, join_classes
 from discern.data.table import SPLITS, ImageTable, parse_split
 from discern.errors import ConfigError, DataError
-from discern.evaluation.metrics import Metrics
+from discern.evaluation.metrics import Metrics, compute_metrics
 from discern.workflows.evaluation_files import SplitAnswers, write_evaluation
 from discern.workflows.loading import build_predictor
 from discern.workflows.pictures import load_labelled
@@ -45,15 +45,19 @@ def evaluate(
     if out.resolve() == (Path(run) / "evaluation").resolve():
         raise ConfigError(f"{out} has the run's own evaluation; give another --out")
     bundle = load_bundle(Path(run))
-    table = load_labelled(source, settings, out / "bad_files.csv").table
+    predictor = build_predictor(bundle, device=device)
+    is_main = predictor.runtime.processes.is_main
+    table = load_labelled(source, settings, out / "bad_files.csv" if is_main else None).table
     name, table = _choose_split(table, split)
     unlabelled = int(table.frame["label"].isna().sum())
     if unlabelled:
         raise DataError(f"{table.source}: {unlabelled} of {len(table)} pictures have no label to be judged by")
     table = join_classes(table, bundle.class_names)
     logger.info("%d pictures%s", len(table), "" if name == UNSPLIT else f" of the split {name}")
-    answers = {name: SplitAnswers(table, build_predictor(bundle, device=device).predict_probabilities(table))}
-    return write_evaluation(answers, out, out / "plots")[name]
+    probabilities = predictor.predict_probabilities(table)
+    if not is_main:
+        return compute_metrics(table.targets(), probabilities, table.class_names)
+    return write_evaluation({name: SplitAnswers(table, probabilities)}, out, out / "plots")[name]
 
 
 def _choose_split(table: ImageTable, wanted: str | None) -> tuple[str, ImageTable]:

@@ -1,7 +1,7 @@
 """From what the user gave to checked pictures in three splits."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from discern.data.preflight import check_images, drop_images, save_bad_files
 from discern.data.sources import Source, load_table
 from discern.data.split import apply_split, split_table
 from discern.data.table import SPLITS, ImageTable
-from discern.errors import BadImagesError
+from discern.errors import BadImagesError, ImageProblem
 
 logger = logging.getLogger("discern")
 
@@ -23,12 +23,13 @@ class CheckedPictures(NamedTuple):
     dropped: tuple[str, ...]
 
 
-def load_labelled(source: Source, settings: DataSettings, bad_files: Path) -> CheckedPictures:
+def load_labelled(source: Source, settings: DataSettings, bad_files: Path | None) -> CheckedPictures:
     """Load a labelled table, with bad pictures found and handled as the settings say.
 
     Raises:
         DataError: The source is not understood.
-        BadImagesError: There are pictures that cannot be used and `on_bad` is "error"; all are listed in `bad_files`.
+        BadImagesError: There are pictures that cannot be used and `on_bad` is "error"; all are listed in `bad_files`
+            (None in a process that writes no files).
     """
     columns = ColumnSettings(
         image_column=settings.image_column,
@@ -44,11 +45,10 @@ def load_labelled(source: Source, settings: DataSettings, bad_files: Path) -> Ch
     # Who wants bad files left out wants no stop at a truncated one in the middle of an epoch either.
     verify = "full" if settings.on_bad == "skip" else settings.verify
     problems = check_images(table, verify=verify, max_pixels=settings.max_pixels)
+    if bad_files is not None:
+        _list_problems(problems, bad_files)
     if not problems:
-        bad_files.unlink(missing_ok=True)
         return CheckedPictures(table, ())
-    bad_files.parent.mkdir(parents=True, exist_ok=True)
-    save_bad_files(problems, bad_files)
     if settings.on_bad == "error":
         raise BadImagesError(
             problems,
@@ -58,6 +58,14 @@ def load_labelled(source: Source, settings: DataSettings, bad_files: Path) -> Ch
     logger.warning("left out %d of %d pictures that cannot be used; see %s", len(problems), len(table), bad_files)
     kept = drop_images(table, problems)
     return CheckedPictures(kept, tuple(set(table.frame["id"]) - set(kept.frame["id"])))
+
+
+def _list_problems(problems: Sequence[ImageProblem], bad_files: Path) -> None:
+    if problems:
+        bad_files.parent.mkdir(parents=True, exist_ok=True)
+        save_bad_files(problems, bad_files)
+    else:
+        bad_files.unlink(missing_ok=True)
 
 
 def split_pictures(table: ImageTable, settings: DataSettings, seed: int, dropped: Collection[str]) -> ImageTable:

@@ -68,7 +68,7 @@ def predict(
         frame = build_answers(readable, chances, predictor.class_names, probabilities, top_k)
     else:
         frame = fill_submission(like, readable, chances, predictor.class_names)
-    if out is not None:
+    if out is not None and predictor.runtime.processes.is_main:
         _write(frame, problems, out)
     return Answers(frame, problems)
 

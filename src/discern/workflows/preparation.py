@@ -2,19 +2,22 @@
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from discern.config.load import read_settings, save_settings
 from discern.config.settings import Settings
-from discern.data.augment import build_augment
+from discern.data.augment import check_policy
+from discern.data.free_memory import compute_free_memory_bytes
 from discern.data.loaders import choose_workers
 from discern.data.preprocess import Preprocess
 from discern.data.sources import Source
 from discern.data.split import apply_split, save_split
 from discern.data.table import ImageTable
-from discern.errors import RunFolderError
+from discern.errors import ConfigError, DataError, RunFolderError
 from discern.files import write_atomically, write_json
 from discern.models.backbone import Backbone
 from discern.models.build import build_classifier
@@ -24,10 +27,14 @@ from discern.run_folder import RUN_FORMAT, RunFolder
 from discern.runtime import Runtime, describe_environment, resolve_runtime
 from discern.training.batches import TrainingData
 from discern.training.plan import check_plan
+from discern.workflows.caching import build_cache
 from discern.workflows.choices import resolve_choices
 from discern.workflows.pictures import load_labelled, split_pictures
 
 logger = logging.getLogger("discern")
+
+_FEATURE_MEMORY_SHARE = 0.25
+_SUPPOSED_MEMORY_BYTES = 4 * 2**30
 
 
 @dataclass(frozen=True)
@@ -44,11 +51,12 @@ def prepare(source: Source, settings: Settings, folder: RunFolder) -> Prepared:
     """Load, check and split the pictures and decide what is `auto`; nothing is written but a list of bad files."""
     logger.info("recipe %s: %s", settings.recipe.name, settings.recipe.purpose)
     for stage in settings.training.stages:
-        build_augment(stage.augment, 64)  # a policy that does not exist is an error now, and not after a stage
+        check_policy(stage.augment)  # a policy that does not exist is an error now, and not after a stage
     runtime = _resolve_runtime(settings)
-    pictures = load_labelled(source, settings.data, folder.bad_files)
+    bad_files = folder.bad_files if runtime.processes.is_main else None
+    pictures = load_labelled(source, settings.data, bad_files)
     table = split_pictures(pictures.table, settings.data, settings.run.seed, pictures.dropped)
-    settings, reasons = resolve_choices(settings, table)
+    settings, reasons = resolve_choices(settings, table, runtime)
     environment = {"format": RUN_FORMAT, **describe_environment(runtime)}
     environment["data"] = {
         "source": str(Path(source).resolve()) if isinstance(source, str | Path) else None,
@@ -82,17 +90,20 @@ def prepare_again(source: Source | None, wanted: Settings, folder: RunFolder) ->
     if source is None:
         raise RunFolderError(f"the run in {folder.root} was begun with data in memory; give the same data again")
     runtime = _resolve_runtime(wanted)
-    pictures = load_labelled(source, wanted.data, folder.bad_files)
+    bad_files = folder.bad_files if runtime.processes.is_main else None
+    pictures = load_labelled(source, wanted.data, bad_files)
     table = apply_split(pictures.table, folder.split, dropped=pictures.dropped)
     if table.fingerprint() != environment["data"]["fingerprint"]:
         raise RunFolderError(
             f"{table.source} is not what the run in {folder.root} was begun with: pictures, labels or file sizes "
             "differ; start a new run with another --out"
         )
-    settings, _ = resolve_choices(wanted, table)
-    _check_same_settings(settings, read_settings(folder.config), folder)
+    begun = read_settings(folder.config)
+    settings, _ = resolve_choices(_take_over(wanted, begun), table, runtime)
+    _check_same_settings(settings, begun, folder)
     environment.setdefault("resumed", []).append(describe_environment(runtime))
-    write_json(folder.environment, environment)
+    if runtime.processes.is_main:
+        write_json(folder.environment, environment)
     return Prepared(settings, table, runtime, environment)
 
 
@@ -130,7 +141,17 @@ def _check_same_settings(wanted: Settings, begun: Settings, folder: RunFolder) -
 
 
 def _may_change(name: str) -> bool:
-    return name in ("run.device", "run.threads", "data.workers") or name.startswith("recipe.")
+    """Tell whether a setting may be another one on resuming: nothing that is learned depends on it."""
+    free = ("run.device", "run.threads", "data.workers", "data.cache", "cache.folder", "cache.limit_gigabytes")
+    return name in free or name.startswith("recipe.")
+
+
+def _take_over(wanted: Settings, begun: Settings) -> Settings:
+    """Return the wanted settings with what the machine decided when the run was begun."""
+    if wanted.training.batch_size != "auto":
+        return wanted
+    training = wanted.training.model_copy(update={"batch_size": begun.training.batch_size})
+    return wanted.model_copy(update={"training": training})
 
 
 def build_pretrained(prepared: Prepared) -> Classifier:
@@ -152,18 +173,47 @@ def build_untrained(prepared: Prepared) -> Classifier:
     classifier = build_classifier(model, len(prepared.table.class_names))
     if isinstance(size, int):
         classifier.backbone.check_image_size(size)
-    check_plan(prepared.settings.training.stages, classifier.stage_names)
+    check_plan(prepared.settings.training.stages, classifier)
+    if prepared.settings.training.sync_batchnorm:
+        _synchronize_batchnorm(classifier, prepared.runtime)
     prepared.runtime.place(classifier)
     millions = classifier.count_parameters().all / 1e6
     logger.info("%s with a %s head, %.1f million parameters", model.backbone, model.head, millions)
     return classifier
 
 
+def _synchronize_batchnorm(classifier: Classifier, runtime: Runtime) -> None:
+    """Let every BatchNorm see the batches of all processes together; names of parameters stay as they are."""
+    if runtime.device.type != "cuda":
+        raise ConfigError(
+            f"training.sync_batchnorm works on CUDA GPUs only, and the device is {runtime.device}; leave it out, or "
+            "keep BatchNorm's statistics with frozen_batchnorm=true"
+        )
+    nn.SyncBatchNorm.convert_sync_batchnorm(classifier)  # type: ignore[no-untyped-call]
+
+
+def agree(prepared: Prepared) -> Prepared:
+    """Return what all processes of a job go on with: the settings that the first one has come to.
+
+    Raises:
+        DataError: The processes, perhaps on several machines, do not see the same pictures.
+    """
+    everyone = prepared.runtime.processes.gather((prepared.settings, prepared.environment["data"]["fingerprint"]))
+    settings, fingerprint = everyone[0]
+    different = [rank for rank, (_, other) in enumerate(everyone) if other != fingerprint]
+    if different:
+        raise DataError(
+            f"{prepared.table.source}: the processes {different} see other pictures than process 0; every machine "
+            "needs the same data under the same path"
+        )
+    return replace(prepared, settings=settings)
+
+
 def build_training_data(prepared: Prepared, backbone: Backbone) -> TrainingData:
-    """Decide how the pictures are read."""
-    settings = prepared.settings
-    if settings.data.image_size == "auto":
-        raise ValueError("the image size is still auto")
+    """Decide how the pictures are read and what of them is kept."""
+    settings, runtime = prepared.settings, prepared.runtime
+    if settings.data.image_size == "auto" or settings.training.batch_size == "auto":
+        raise ValueError("the image size or the batch size is still auto")
     train = prepared.table.select("train")
     return TrainingData(
         train=train,
@@ -171,9 +221,18 @@ def build_training_data(prepared: Prepared, backbone: Backbone) -> TrainingData:
         preprocess=Preprocess(settings.data.image_size, settings.data.fit, backbone.mean, backbone.std),
         batch_size=settings.training.batch_size,
         seed=settings.run.seed,
-        workers=choose_workers(settings.data.workers, len(train), prepared.runtime.device.type),
+        workers=choose_workers(
+            settings.data.workers, len(train), runtime.device.type, num_ranks=runtime.processes.local_count
+        ),
         max_pixels=settings.data.max_pixels,
         class_balanced=settings.training.balance == "sampler",
+        processes=runtime.processes,
+        pin_memory=runtime.device.type == "cuda",
+        picture_setting=settings.data.cache,
+        cache_settings=settings.cache,
+        feature_memory_bytes=int(_FEATURE_MEMORY_SHARE * (compute_free_memory_bytes() or _SUPPOSED_MEMORY_BYTES))
+        // runtime.processes.local_count,
+        cache=build_cache(settings.cache.folder, settings.cache.limit_gigabytes),
     )
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from discern.processes import join_processes
+
 logger = logging.getLogger("discern")
 
 _KEPT_LINES = 10_000
@@ -45,8 +47,11 @@ class Report:
 
 @contextmanager
 def reporting(*, verbose: bool) -> Iterator[Report]:
-    """Listen to what the program says meanwhile; show it on standard output if `verbose`."""
-    report = Report(build_console() if verbose else None)
+    """Listen to what the program says meanwhile; show it on standard output if `verbose`.
+
+    Of several processes of a job, the first one speaks.
+    """
+    report = Report(build_console() if verbose and join_processes().is_main else None)
     level = logger.level
     logger.setLevel(logging.INFO)
     try:

@@ -18,6 +18,7 @@ from discern.data.sources import Source
 from discern.errors import BadImageError, DataError
 from discern.inference import Predictor
 from discern.models.classifier import Classifier
+from discern.processes import join_processes
 from discern.run_folder import RunFolder, check_new_run, open_interrupted_run
 from discern.runtime import seed_everything
 from discern.training.fit import Fit
@@ -28,6 +29,7 @@ from discern.workflows.completion import complete_run
 from discern.workflows.loading import load
 from discern.workflows.preparation import (
     Prepared,
+    agree,
     begin_run,
     build_pretrained,
     build_training_data,
@@ -88,15 +90,19 @@ def train(
     Raises:
         DiscernError: Any of its kinds; the text says what came, what was expected and what to do next.
     """
-    settings = load_settings(recipe, overrides)
-    folder = check_new_run(Path(out), overwrite=overwrite)
-    check_outside_data(folder, source)
+    processes = join_processes()
     with reporting(verbose=verbose) as report:
-        prepared = prepare(source, settings, folder)
-        seed_everything(settings.run.seed)
-        classifier = build_pretrained(prepared)
-        begin_run(prepared, folder)
-        report.open_log(folder.log)
+        with processes.main_first():
+            settings = load_settings(recipe, overrides)
+            # The others come when the first process has made the folder.
+            folder = check_new_run(Path(out), overwrite=overwrite) if processes.is_main else RunFolder(Path(out))
+            check_outside_data(folder, source)
+            prepared = prepare(source, settings, folder)
+            seed_everything(settings.run.seed)
+            classifier = build_pretrained(prepared)
+            if processes.is_main:
+                begin_run(prepared, folder)
+                report.open_log(folder.log)
         return _fit_and_complete(prepared, folder, classifier, None, report.console)
 
 
@@ -116,18 +122,24 @@ def resume(
     Raises:
         RunFolderError: There is nothing to resume, or settings or data are not those of the run.
     """
-    folder = open_interrupted_run(Path(out))
-    wanted = load_settings(folder.config if recipe is None else recipe, overrides)
+    processes = join_processes()
     with reporting(verbose=verbose) as report:
-        prepared = prepare_again(source, wanted, folder)
-        report.open_log(folder.log)
-        seed_everything(prepared.settings.run.seed)
-        if not has_state(folder.state):
-            logger.info("no epoch was complete: starting with the first")
-            return _fit_and_complete(prepared, folder, build_pretrained(prepared), None, report.console)
-        state = load_state(folder.state)
-        logger.info("going on after epoch %d", len(state.facts["rows"]))
-        return _fit_and_complete(prepared, folder, build_untrained(prepared), state, report.console)
+        with processes.main_first():
+            folder = open_interrupted_run(Path(out))
+            wanted = load_settings(folder.config if recipe is None else recipe, overrides)
+            prepared = prepare_again(source, wanted, folder)
+            if processes.is_main:
+                report.open_log(folder.log)
+            seed_everything(prepared.settings.run.seed)
+            state = load_state(folder.state) if has_state(folder.state) else None
+            if state is None:
+                logger.info("no epoch was complete: starting with the first")
+                classifier = build_pretrained(prepared)
+            else:
+                state.check_processes(processes.count)
+                logger.info("going on after epoch %d", len(state.facts["rows"]))
+                classifier = build_untrained(prepared)
+        return _fit_and_complete(prepared, folder, classifier, state, report.console)
 
 
 def _fit_and_complete(
@@ -137,7 +149,10 @@ def _fit_and_complete(
     state: TrainingState | None,
     console: Console | None,
 ) -> Run:
-    settings = prepared.settings
+    prepared = agree(prepared)
+    settings, processes = prepared.settings, prepared.runtime.processes
+    # From here on each process rolls dice of its own, for dropout and mixing.
+    seed_everything((settings.run.seed + processes.rank) % 2**32)
     data = build_training_data(prepared, classifier.backbone)
     fit = Fit(
         classifier,
@@ -145,7 +160,7 @@ def _fit_and_complete(
         data,
         prepared.runtime,
         state_folder=folder.state,
-        listeners=_choose_listeners(settings, folder, console),
+        listeners=_choose_listeners(settings, folder, console) if processes.is_main else (),
     )
     try:
         result = fit.run(state)

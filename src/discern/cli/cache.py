@@ -1,0 +1,30 @@
+"""discern cache: what was computed once and is kept for later runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+cache_app = typer.Typer(help="See and clear what is kept between runs: features of frozen layers, decoded pictures.")
+
+Folder = Annotated[Path | None, typer.Option(help="The cache's folder, where cache.folder was set.")]
+
+
+@cache_app.command()
+def info(folder: Folder = None) -> None:
+    """Show where the cache is and how large."""
+    from discern.workflows.caching import build_cache
+
+    facts = build_cache(folder).info()
+    typer.echo(
+        f"{facts.folder}: {facts.files} files, {facts.bytes / 1e9:.2f} GB of {facts.limit_bytes / 1e9:.0f} GB allowed"
+    )
+
+
+@cache_app.command()
+def clear(folder: Folder = None) -> None:
+    """Remove what is in the cache; it is computed again when it is needed."""
+    from discern.workflows.caching import build_cache
+
+    freed = build_cache(folder).clear()
+    typer.echo(f"freed {freed / 1e9:.2f} GB")

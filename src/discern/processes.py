@@ -1,0 +1,106 @@
+"""The processes that share one job, as torchrun starts them: who they are and what they tell each other."""
+
+import atexit
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+Told = TypeVar("Told")
+
+_PATIENCE = timedelta(hours=2)
+"""How long a process waits for the others; reading the labels of millions of pictures comes before the first word."""
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The processes of this job; one unless torchrun started more.
+
+    `rank` counts from 0 over all machines, `local_rank` over the `local_count` processes of this machine. What is
+    exchanged travels over the network and never touches a disk.
+    """
+
+    rank: int = 0
+    count: int = 1
+    local_rank: int = 0
+    local_count: int = 1
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the process that writes files and speaks."""
+        return self.rank == 0
+
+    def wrap(self, network: nn.Module) -> nn.Module:
+        """Return the network to call in training: gradients become averages over all processes."""
+        return network if self.count == 1 else DistributedDataParallel(network, gradient_as_bucket_view=True)
+
+    def unsynchronized(self, network: nn.Module) -> AbstractContextManager[None]:
+        """Return the context in which a backward pass through what `wrap` returned keeps its gradients to itself."""
+        if isinstance(network, DistributedDataParallel):
+            context: AbstractContextManager[None] = network.no_sync()
+            return context
+        return nullcontext()
+
+    def sum(self, values: Sequence[float]) -> list[float]:
+        """Return the sums of each value over all processes, in double precision."""
+        if self.count == 1:
+            return list(values)
+        total = torch.tensor(values, dtype=torch.float64)
+        dist.all_reduce(total)
+        return [float(value) for value in total]
+
+    def gather(self, told: Told) -> list[Told]:
+        """Return what every process tells, by rank."""
+        if self.count == 1:
+            return [told]
+        everything: list[Any] = [None] * self.count
+        dist.all_gather_object(everything, told)
+        return everything
+
+    def share_buffers(self, network: nn.Module) -> None:
+        """Give all processes the buffers (BatchNorm's statistics) of the first one."""
+        if self.count > 1:
+            for buffer in network.buffers():
+                dist.broadcast(buffer, src=0)
+
+    @contextmanager
+    def main_first(self) -> Iterator[None]:
+        """Let the first process do something alone, and the others after it.
+
+        When it fails they wait until torchrun, which sees it end, ends them: its error is told once.
+        """
+        if self.count > 1 and not self.is_main:
+            dist.barrier()
+        yield
+        if self.count > 1 and self.is_main:
+            dist.barrier()
+
+
+ALONE = Processes()
+"""A job of one process."""
+
+
+def join_processes() -> Processes:
+    """Join the other processes of the job, if torchrun has started some; a second call returns the same."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        return ALONE
+    if not dist.is_initialized():
+        # Tensors on a GPU are summed by NCCL, and everything else by Gloo.
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        dist.init_process_group(backend, timeout=_PATIENCE)
+        atexit.register(_leave)
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    return Processes(dist.get_rank(), count, local_rank, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+
+
+def _leave() -> None:
+    if dist.is_initialized():
+        dist.destroy_process_group()

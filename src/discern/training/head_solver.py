@@ -1,0 +1,92 @@
+"""The exact solution for a linear head on frozen features: a convex problem needs no learning rate."""
+
+import logging
+import warnings
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from torch import Tensor, nn
+
+from discern.models.heads import LinearHead
+
+logger = logging.getLogger("discern")
+
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+"""Inverse regularisation tried, on standardised features; from much to little."""
+_UNTRIED_STRENGTH = 1e-2
+_MAX_ITERATIONS = 1000
+
+
+def solve_head(
+    head: LinearHead,
+    train: tuple[Tensor, npt.NDArray[np.int64]],
+    validation: tuple[Tensor, npt.NDArray[np.int64]] | None,
+    *,
+    balanced: bool,
+    monitor: str,
+) -> float:
+    """Set a linear head to the solution of multinomial logistic regression; return the strength that was chosen.
+
+    Args:
+        head: From features (F) to classes (K).
+        train: Features (V, N, F) of V views and targets (N,), in which every class occurs.
+        validation: Features (1, N, F) and targets, by which the regularisation is chosen; without it 0.01 is taken.
+        balanced: Weigh classes inversely to their frequency.
+        monitor: validation_accuracy (ties go to the lower loss) or validation_loss.
+    """
+    features, targets = _to_numpy(train[0]), np.tile(train[1], len(train[0]))
+    mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
+    standardised = (features - mean) / scale
+    model = LogisticRegression(max_iter=_MAX_ITERATIONS, warm_start=True, class_weight="balanced" if balanced else None)
+    best: tuple[tuple[float, ...], float, npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None
+    for strength in STRENGTHS if validation is not None else (_UNTRIED_STRENGTH,):
+        model.C = strength
+        with warnings.catch_warnings():
+            # A solution that is nearly exact is good enough, and the next one starts from it.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(standardised, targets)
+        score: tuple[float, ...] = (0.0,)
+        if validation is not None:
+            score = _score(model, (_to_numpy(validation[0]) - mean) / scale, validation[1], monitor)
+            logger.info("regularisation 1/C with C = %g: %s", strength, _describe(score, monitor))
+        if best is None or score > best[0]:
+            best = score, strength, model.coef_.copy(), model.intercept_.copy()
+    if best is None:
+        raise ValueError("no strength was tried")
+    _, strength, weight, bias = best
+    _set_layer(head.layers[-1], weight / scale, bias - (weight / scale) @ mean)
+    return strength
+
+
+def _set_layer(layer: nn.Module, weight: npt.NDArray[np.float64], bias: npt.NDArray[np.float64]) -> None:
+    if len(weight) == 1:
+        # For two classes there is one row, the difference of both; half each gives the same probabilities.
+        weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+    if not isinstance(layer, nn.Linear):
+        raise TypeError(f"the head ends in {type(layer).__name__}")
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(weight))
+        layer.bias.copy_(torch.from_numpy(bias))
+
+
+def _score(
+    model: LogisticRegression, features: npt.NDArray[np.float64], targets: npt.NDArray[np.int64], monitor: str
+) -> tuple[float, ...]:
+    probabilities = model.predict_proba(features)
+    loss = float(log_loss(targets, probabilities, labels=model.classes_))
+    if monitor == "validation_loss":
+        return (-loss,)
+    return float((probabilities.argmax(axis=1) == targets).mean()), -loss
+
+
+def _describe(score: tuple[float, ...], monitor: str) -> str:
+    loss = f"validation loss {-score[-1]:.4f}"
+    return loss if monitor == "validation_loss" else f"{loss} accuracy {score[0]:.1%}"
+
+
+def _to_numpy(features: Tensor) -> npt.NDArray[np.float64]:
+    return features.flatten(0, 1).double().numpy()

@@ -1,0 +1,114 @@
+"""What a stage learns from: pictures, or features of them where the first part of the network is frozen."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from discern.config.settings import StageSettings, TrainingSettings
+from discern.data.loaders import EvaluationLoader, TrainLoader
+from discern.inference import prepare_images
+from discern.models.classifier import HEAD, Classifier
+from discern.models.cutting import cut_classifier
+from discern.runtime import Runtime
+from discern.training.batches import TrainingData
+from discern.training.features import choose_views, load_or_compute_features
+
+logger = logging.getLogger("discern")
+
+
+@dataclass(frozen=True)
+class StageInputs:
+    """Batches, and how the network takes them.
+
+    `prepare` moves what is in a batch to the device, `network_of` gives the part of a classifier that takes it.
+    `views` is 0 for pictures, and else the number of views whose features (V, N, ...) are in `train_features`;
+    `validation_features` (1, N, ...) are missing where there is no validation split.
+    """
+
+    train: TrainLoader
+    validation: EvaluationLoader | None
+    prepare: Callable[[Tensor], Tensor]
+    views: int = 0
+    train_features: Tensor | None = None
+    validation_features: Tensor | None = None
+
+    def network_of(self, classifier: Classifier) -> nn.Module:
+        """Return the part of a classifier, frozen as the stage's own, that takes what the batches hold."""
+        halves = cut_classifier(classifier) if self.views else None
+        return classifier if halves is None else halves.trained
+
+
+def build_inputs(
+    stage: StageSettings,
+    training: TrainingSettings,
+    classifier: Classifier,
+    data: TrainingData,
+    runtime: Runtime,
+    *,
+    views: int | None = None,
+) -> StageInputs:
+    """Decide what a stage reads; `classifier` is frozen for it already.
+
+    Args:
+        stage: The stage.
+        training: What holds for all stages.
+        classifier: On the device.
+        data: The pictures.
+        runtime: Where and how features are computed.
+        views: As an interrupted run had it; decided here by default.
+    """
+    if views is None:
+        views = _choose_views(stage, training, classifier, data)
+    if views:
+        found = _build_feature_inputs(stage, classifier, data, runtime, views)
+        if found is not None:
+            return found
+    train = data.build_train_loader(stage.augment, epochs=stage.epochs)
+    validation = data.build_evaluation_loader(data.validation, epochs=stage.epochs) if len(data.validation) else None
+    return StageInputs(train, validation, prepare_images(data.preprocess, runtime))
+
+
+def _choose_views(stage: StageSettings, training: TrainingSettings, classifier: Classifier, data: TrainingData) -> int:
+    """Return 0 where pictures are read anew in every epoch: features pay from the second on, and cannot be mixed."""
+    views = choose_views(data.cache_settings.views, stage, only_head=classifier.trainable_stages == (HEAD,))
+    if stage.head_solver == "lbfgs":
+        return views
+    mixes = training.mixup > 0 or training.cutmix > 0
+    return 0 if data.cache_settings.features == "off" or stage.epochs == 1 or mixes else views
+
+
+def _build_feature_inputs(
+    stage: StageSettings, classifier: Classifier, data: TrainingData, runtime: Runtime, views: int
+) -> StageInputs | None:
+    halves = cut_classifier(classifier)
+    if halves is None:
+        return None
+    policy = stage.augment if views > 1 else "none"
+    prepare = prepare_images(data.preprocess, runtime)
+    train = load_or_compute_features(
+        halves.frozen,
+        data.build_feature_job(data.train, policy, views, prepare),
+        runtime,
+        data.cache,
+        memory_bytes=data.feature_memory_bytes,
+    )
+    if train is None:
+        return None
+    if stage.augment not in ("none", ()):
+        logger.info(
+            "stage %s trains on features of %s",
+            stage.name,
+            f"{views} augmented views" if views > 1 else "plain pictures",
+        )
+    validation, validation_loader = None, None
+    if len(data.validation):
+        job = data.build_feature_job(data.validation, "none", 1, prepare)
+        validation = load_or_compute_features(
+            halves.frozen, job, runtime, data.cache, memory_bytes=data.feature_memory_bytes
+        )
+        if validation is None:
+            return None
+        validation_loader = data.build_evaluation_loader_over(validation, data.validation)
+    return StageInputs(data.build_train_loader_over(train), validation_loader, runtime.move, views, train, validation)

@@ -1,0 +1,21 @@
+"""Mixes pictures and labels of a batch."""
+
+from torch import nn
+
+
+def build_mixing(num_classes: int, *, mixup: float, cutmix: float) -> nn.Module | None:
+    """Return what mixes the pictures of a batch and their labels, or None for alphas of 0.
+
+    Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization" (2017); Yun et al., "CutMix" (2019).
+    """
+    if not mixup and not cutmix:
+        return None
+    # Imported here since it takes a second, and most trainings do not mix.
+    from torchvision.transforms import v2
+
+    mixers: list[v2.Transform] = []
+    if mixup:
+        mixers.append(v2.MixUp(alpha=mixup, num_classes=num_classes))
+    if cutmix:
+        mixers.append(v2.CutMix(alpha=cutmix, num_classes=num_classes))
+    return v2.RandomChoice(mixers)

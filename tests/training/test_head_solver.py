@@ -1,0 +1,73 @@
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+from discern.data.sources import load_table
+from discern.data.split import split_table
+from discern.errors import ConfigError
+from discern.models.heads import LinearHead
+from discern.training.head_solver import STRENGTHS, solve_head
+from fitting import SMALL, build_fit
+
+
+def draw_features(num_classes, seed, count=90, length=12):
+    rng = np.random.default_rng(seed)
+    targets = np.arange(count) % num_classes
+    centres = np.random.default_rng(0).normal(size=(num_classes, length))
+    scales = np.geomspace(0.01, 100, length)  # no feature as large as another, as in real networks
+    features = (centres[targets] + rng.normal(size=(count, length))) * scales + 5
+    return torch.from_numpy(features).float()[None], targets
+
+
+@pytest.mark.parametrize("num_classes", [2, 4])
+def test_the_solution_has_no_slope(num_classes):
+    """By autograd: the regularised loss on standardised features is flat where the solver stopped."""
+    features, targets = draw_features(num_classes, seed=1)
+    head = LinearHead(12, num_classes)
+    strength = solve_head(head, (features, targets), None, balanced=False, monitor="validation_accuracy")
+    scale, mean = features[0].double().std(dim=0, correction=0), features[0].double().mean(dim=0)
+    layer = head.layers[-1]
+    weight = (layer.weight.detach().double() * scale).requires_grad_()
+    bias = (layer.bias.detach().double() + layer.weight.detach().double() @ mean).requires_grad_()
+    logits = (features[0].double() - mean) / scale @ weight.T + bias
+    loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(targets), reduction="sum")
+    # Two classes share one row of weights between them, so that its penalty is that of the difference.
+    penalty = (weight[1] - weight[0]).square().sum() if num_classes == 2 else weight.square().sum()
+    (strength * loss + penalty / 2).backward()
+    assert weight.grad.abs().max() < 1e-3
+    assert bias.grad.abs().max() < 1e-3
+
+
+def test_regularisation_is_chosen_by_validation(caplog):
+    train, validation = draw_features(3, seed=1, count=30), draw_features(3, seed=2)
+    losses = {}
+    for strength in STRENGTHS:
+        head = LinearHead(12, 3)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("discern.training.head_solver.STRENGTHS", (strength,))
+            solve_head(head, train, validation, balanced=False, monitor="validation_loss")
+        logits = head(validation[0][0])
+        losses[strength] = torch.nn.functional.cross_entropy(logits, torch.from_numpy(validation[1])).item()
+    with caplog.at_level(logging.INFO, "discern"):
+        chosen = solve_head(LinearHead(12, 3), train, validation, balanced=False, monitor="validation_loss")
+    assert losses[chosen] == pytest.approx(min(losses.values()), rel=1e-3)
+    assert caplog.text.count("validation loss") == len(STRENGTHS)
+
+
+def test_a_stage_is_solved_at_once(photos):
+    table = split_table(load_table(photos), fractions=(0.6, 0.4, 0.0), seed=0)[0]
+    solved = build_fit(table, "transfer", [*SMALL, "head_solver=lbfgs"])
+    result = solved.run()
+    assert len(result.rows) == 1
+    learned = build_fit(table, "transfer", [*SMALL, "training.stages.*.epochs=2", "augment=none"]).run()
+    assert result.rows[0].train_loss < learned.best.train_loss
+    assert result.rows[0].validation_accuracy >= learned.best.validation_accuracy
+
+
+def test_only_a_linear_head_alone_can_be_solved_for(photos):
+    table = split_table(load_table(photos), fractions=(0.6, 0.4, 0.0), seed=0)[0]
+    for overrides in (["head=mlp"], ['training.stages.*.train=["layer4","head"]']):
+        with pytest.raises(ConfigError, match=r"lbfgs, which solves for a linear head alone; .*model.head=linear"):
+            build_fit(table, "transfer", [*SMALL, "head_solver=lbfgs", *overrides])
