@@ -18,8 +18,9 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# BENCH may hold names and options, see benchmarks/__main__.py.
 bench: $(INSTALLED)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(BENCH)
 
 # Rewrites requirements.lock; versions already pinned there stay unless UPGRADE="--upgrade" is given.
 lock:

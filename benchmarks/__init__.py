@@ -1,1 +1,1 @@
-"""Ours against what one would run otherwise: alternating runs, ratios of medians."""
+"""Ours against what one would run otherwise: whole commands in turn, ratios of medians."""

@@ -1,44 +1,77 @@
-"""Runs two ways of doing the same job in turn and compares the medians of their times."""
+"""Runs several ways of doing the same job in turn, each in a process of its own, and compares their times."""
 
+import json
+import os
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 
-REPEATS = 3
+
+@dataclass
+class Way:
+    """A command line that does the job; "{fresh}" in it becomes a new empty folder for every run.
+
+    `seconds` and `scores` are those of the runs so far. Its time is that of the whole command, or what the last line of
+    its output, if that is JSON, says under "seconds".
+    """
+
+    name: str
+    command: Sequence[str]
+    seconds: list[float] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Run it once, from a cold start and with nothing kept from earlier runs."""
+        with tempfile.TemporaryDirectory() as fresh:
+            command = [part.replace("{fresh}", fresh) for part in self.command]
+            started = time.perf_counter()
+            done = subprocess.run(  # noqa: S603 - commands of our own
+                command,
+                capture_output=True,
+                text=True,
+                check=False,
+                env={**os.environ, "DISCERN_HOME": str(Path(fresh) / "home")},
+            )
+            elapsed = time.perf_counter() - started
+        if done.returncode:
+            sys.exit(f"{self.name} failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+        told = _read_last_line(done.stdout)
+        self.seconds.append(told.get("seconds", elapsed))
+        if "accuracy" in told:
+            self.scores.append(told["accuracy"])
+
+    def describe(self) -> str:
+        """Return median and spread of the time, and the mean score."""
+        score = f", accuracy {sum(self.scores) / len(self.scores):.3f}" if self.scores else ""
+        spread = f"{min(self.seconds):.2f} to {max(self.seconds):.2f}"
+        return f"{median(self.seconds):.2f} s ({spread}){score}"
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Seconds of every repeat of ours and of the other way, in the order in which they ran."""
-
-    ours_seconds: tuple[float, ...]
-    other_seconds: tuple[float, ...]
-
-    @property
-    def ratio(self) -> float:
-        """How many times as long the other way takes."""
-        return median(self.other_seconds) / median(self.ours_seconds)
-
-    def describe(self, name: str) -> str:
-        """Return a line with the ratio, the medians and their spread."""
-        ours, other = (
-            f"{median(seconds):.1f} s ({min(seconds):.1f} to {max(seconds):.1f})"
-            for seconds in (self.ours_seconds, self.other_seconds)
+def compare(job: str, ours: Way, others: Sequence[Way], repeats: int) -> None:
+    """Run all ways in turn, so often, and print one line for each of the others."""
+    ways = [*others, ours]
+    for _ in range(repeats):
+        for way in ways:
+            way.run()
+            print(f"  {job}: {way.name} {way.seconds[-1]:.2f} s", file=sys.stderr, flush=True)
+    for other in others:
+        ratio = median(other.seconds) / median(ours.seconds)
+        print(
+            f"{job}: {ratio:.2f} times as fast as {other.name}; ours {ours.describe()}; {other.name} "
+            f"{other.describe()}; {repeats} runs each, in turn",
+            flush=True,
         )
-        return f"{name}: {self.ratio:.2f} times as fast; ours {ours}, plain {other}, {REPEATS} repeats each, in turn"
 
 
-def compare(ours: Callable[[], object], other: Callable[[], object]) -> Comparison:
-    """Time both, `REPEATS` times, one after the other."""
-    ours_seconds, other_seconds = [], []
-    for _ in range(REPEATS):
-        other_seconds.append(_time(other))
-        ours_seconds.append(_time(ours))
-    return Comparison(tuple(ours_seconds), tuple(other_seconds))
-
-
-def _time(job: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    job()
-    return time.perf_counter() - started
+def _read_last_line(output: str) -> dict[str, float]:
+    lines = output.strip().splitlines()
+    try:
+        told = json.loads(lines[-1]) if lines else {}
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
