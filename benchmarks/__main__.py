@@ -71,10 +71,8 @@ class Bench:
 
     def predict(self) -> None:
         """ResNet-50 answers for 1,000 photos, from files to CSV; and for pictures that lie ready in memory."""
-        pictures, run = self.work / "pictures", self.work / "run"
+        pictures, run = self.work / "pictures", train_briefly(self.work / "predict")
         copy_pictures(self.data, pictures)
-        overrides = ["model.weights=none", "data.image_size=224", "epochs=1"]
-        train(draw_data(self.work / "few", {"train": 2, "val": 2}), out=run, recipe="table", overrides=overrides)
         ours = ["predict", str(run), str(pictures), "--out", "{fresh}/out.csv"]
         plain = [str(pictures), "--out", "{fresh}/out.csv"]
         compare(
@@ -112,9 +110,7 @@ class Bench:
 
     def cold(self) -> None:
         """The help, and one picture's answer, from a cold start."""
-        run, picture = self.work / "cold_run", next(self.data.rglob("*.jpg"))
-        overrides = ["model.weights=none", "data.image_size=224", "epochs=1"]
-        train(draw_data(self.work / "cold", {"train": 2, "val": 2}), out=run, recipe="table", overrides=overrides)
+        run, picture = train_briefly(self.work / "cold"), next(self.data.rglob("*.jpg"))
         imports = Way("importing torch and torchvision", [sys.executable, "-c", "import torch, torchvision"])
         compare("help", Way("ours", [*PYTHON, "discern", "--help"]), [imports], self.repeats)
         ours = ["predict", str(run), str(picture), "--out", "{fresh}/out.csv"]
@@ -126,6 +122,14 @@ def draw_data(folder: Path, counts: dict[str, int] | None = None) -> Path:
     for seed, (split, count) in enumerate((counts or DRAWN).items()):
         draw_dataset(folder / split, DEMO_TYPES[:2], images_per_class=count, size=400, seed=seed)
     return folder
+
+
+def train_briefly(folder: Path) -> Path:
+    """Make a run with a ResNet-50 at 224 px that has learned nothing."""
+    photos = draw_data(folder / "photos", {"train": 2, "val": 2})
+    overrides = ["model.weights=none", "data.image_size=224", "epochs=1"]
+    train(photos, out=folder / "run", recipe="table", overrides=overrides, verbose=False)
+    return folder / "run"
 
 
 def draw_photos(folder: Path) -> Path:

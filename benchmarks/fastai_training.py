@@ -10,6 +10,8 @@ from fastai.vision.all import ImageDataLoaders, Resize, accuracy, vision_learner
 from safetensors.torch import load_file
 from torchvision import models
 
+PARTS = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4"}
+
 
 def main() -> None:
     """Train, and print the seconds of an epoch and the last validation accuracy as JSON."""
@@ -38,10 +40,9 @@ def main() -> None:
 
 
 def load_backbone(body: torch.nn.Module, weights: Path) -> None:
-    """Load the weights of the file, whose order is the network's."""
-    names = list(body.state_dict())
-    tensors = [tensor for name, tensor in load_file(weights).items() if not name.startswith("fc.")]
-    body.load_state_dict(dict(zip(names, tensors, strict=True)))
+    """Load the weights of the file into fastai's body, which numbers the parts of the network."""
+    tensors = load_file(weights)
+    body.load_state_dict({name: tensors[PARTS[name.split(".")[0]] + name[1:]] for name in body.state_dict()})
 
 
 if __name__ == "__main__":

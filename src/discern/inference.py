@@ -1,7 +1,9 @@
 """Images in, named answers out: the one prediction path of validation, test, predict and evaluate."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
@@ -16,80 +18,105 @@ from discern.data.inputs import Input, load_inputs
 from discern.data.loaders import Batch, EvaluationLoader, build_evaluation_loader, choose_workers
 from discern.data.preprocess import Preprocess
 from discern.data.table import ImageTable
-from discern.errors import ImageProblem
+from discern.errors import DataError, ImageProblem
 from discern.loop import EpochAverages, StepResult, run_epoch
 from discern.models.folding import fold_batchnorm
-from discern.runtime import Runtime
+from discern.processes import Processes
+from discern.runtime import Runtime, is_out_of_memory
+
+logger = logging.getLogger("discern")
 
 
-class Outputs(NamedTuple):
-    """What a network gives for pictures: their rows (N,), in order, and values float32 (N, ...) on the CPU."""
-
-    rows: Tensor
-    values: Tensor
-
-
-class PredictionStep:
-    """Forward pass of one batch; keeps what the network gives.
+class ForwardPass:
+    """A network without gradients; pictures that do not fit into the memory at once go through it in parts.
 
     Args:
-        network: Gives logits (N, K) or, where no batch has labels, anything.
+        network: In evaluation mode; BatchNorm is folded into its convolutions.
         prepare: Turns the images of a batch into what the network takes, on its device.
         runtime: Where and how it is computed.
     """
 
     def __init__(self, network: nn.Module, prepare: Callable[[Tensor], Tensor], runtime: Runtime) -> None:
-        self.network = network
-        self.prepare = prepare
-        self.runtime = runtime
+        self._network = fold_batchnorm(network)
+        self._prepare = prepare
+        self._runtime = runtime
+        self._parts = 1
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return what the network gives for the images (N, ...) of a batch, on the device."""
+        while True:
+            try:
+                return torch.cat([self._compute(part) for part in images.tensor_split(min(self._parts, len(images)))])
+            except RuntimeError as error:
+                if not is_out_of_memory(error) or self._parts >= len(images):
+                    raise
+            self._parts *= 2
+            logger.warning("out of memory with %d pictures at once: going on with fewer", len(images))
+
+    def _compute(self, images: Tensor) -> Tensor:
+        inputs = self._prepare(images)
+        with self._runtime.autocast():
+            outputs: Tensor = self._network(inputs)
+        return outputs
+
+
+class PredictionStep:
+    """Forward pass of one batch; keeps the logits (N, K)."""
+
+    def __init__(self, forward: ForwardPass, processes: Processes) -> None:
+        self.forward = forward
+        self.processes = processes
         self._rows: list[Tensor] = []
-        self._values: list[Tensor] = []
+        self._logits: list[Tensor] = []
 
     def __call__(self, batch: Batch) -> StepResult:
         """Keep the logits; pictures without a label (target -1) count in neither loss nor accuracy."""
-        inputs = self.prepare(batch.images)
-        with self.runtime.autocast():
-            logits = self.network(inputs)
-        logits = logits.float()
+        logits = self.forward(batch.images).float()
         self._rows.append(batch.rows)
-        self._values.append(logits)
+        self._logits.append(logits)
         labelled = torch.nonzero(batch.targets >= 0)[:, 0]
-        targets = batch.targets[labelled].to(logits.device, non_blocking=True)
-        logits = logits[labelled.to(logits.device, non_blocking=True)]
+        targets = batch.targets[labelled].to(logits.device)
+        logits = logits[labelled.to(logits.device)]
         loss_sum = functional.cross_entropy(logits, targets, reduction="sum")
         return StepResult(loss_sum, (logits.argmax(dim=1) == targets).sum(), len(targets))
 
     def finish(self) -> None:
         """Nothing is left open between batches."""
 
-    def collect(self) -> Outputs:
-        """Return the outputs of all batches so far, those of other processes included, in the order of rows."""
-        own = [Outputs(torch.cat(self._rows), torch.cat(self._values).cpu())] if self._rows else []
-        parts = [part for parts in self.runtime.processes.gather(own) for part in parts]
+    def collect_logits(self) -> Tensor:
+        """Return the logits (N, K) of all batches so far, those of other processes included, in the order of rows."""
+        own = [(torch.cat(self._rows), torch.cat(self._logits).cpu())] if self._rows else []
+        parts = [part for parts in self.processes.gather(own) for part in parts]
         if not parts:
-            return Outputs(torch.empty(0, dtype=torch.int64), torch.empty(0, 0))
-        rows, values = (torch.cat(column) for column in zip(*parts, strict=True))
-        order = rows.argsort()
-        return Outputs(rows[order], values[order])
+            return torch.empty(0, 0)
+        rows, logits = (torch.cat(column) for column in zip(*parts, strict=True))
+        return logits[rows.argsort()]
 
 
 @torch.inference_mode()
 def predict_logits(
     network: nn.Module, batches: Iterable[Batch], prepare: Callable[[Tensor], Tensor], runtime: Runtime
 ) -> tuple[Tensor, EpochAverages]:
-    """Return the logits (N, K) in the order of rows, and loss and accuracy over the labelled pictures.
+    """Return logits (N, K) in the order of rows, float32 on the CPU, and loss and accuracy of the labelled pictures.
 
-    With several processes each has some of the batches, and all of them get all logits. The network is in evaluation
-    mode meanwhile, and in its earlier mode afterwards.
+    With several processes each has some of the batches, and all of them get all logits.
     """
-    was_training = network.training
+    with evaluating(network):
+        step = PredictionStep(ForwardPass(network, prepare, runtime), runtime.processes)
+        averages = run_epoch(batches, step, runtime.processes)
+        return step.collect_logits(), averages
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Set a network to evaluation mode, and each of its modules back to its own mode afterwards."""
+    modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:
-        step = PredictionStep(fold_batchnorm(network), prepare, runtime)
-        averages = run_epoch(batches, step, runtime.processes)
-        return step.collect().values, averages
+        yield
     finally:
-        network.train(was_training)
+        for module, mode in modes:
+            module.training = mode
 
 
 def prepare_images(preprocess: Preprocess, runtime: Runtime) -> Callable[[Tensor], Tensor]:
@@ -154,6 +181,7 @@ class Predictor:
         return table.take(readable), probabilities, tuple(problem for _, problem in problems)
 
     def _build_loader(self, table: ImageTable, *, collect_problems: bool) -> EvaluationLoader:
+        check_same_rows(table, self.runtime.processes)
         dataset = ImageDataset(table, self.bundle.preprocess, None, max_pixels=self.bundle.max_pixels)
         processes, device = self.runtime.processes, self.runtime.device.type
         return build_evaluation_loader(
@@ -170,6 +198,21 @@ class Predictor:
         prepare = prepare_images(self.bundle.preprocess, self.runtime)
         logits, _ = predict_logits(self.bundle.classifier, loader.batches(), prepare, self.runtime)
         return compute_probabilities(logits)
+
+
+def check_same_rows(table: ImageTable, processes: Processes) -> None:
+    """Raise when the processes of a job, perhaps on several machines, have other pictures or another order.
+
+    Raises:
+        DataError: They have.
+    """
+    marks = processes.gather(hashlib.sha256("\0".join(table.frame["id"]).encode()).hexdigest())
+    different = [rank for rank, mark in enumerate(marks) if mark != marks[0]]
+    if different:
+        raise DataError(
+            f"{table.source}: the processes {different} have other pictures than process 0, or another order; every "
+            "machine needs the same data under the same path"
+        )
 
 
 def compute_probabilities(logits: Tensor) -> npt.NDArray[np.float64]:

@@ -76,11 +76,11 @@ class Processes:
 
         When it fails they wait until torchrun, which sees it end, ends them: its error is told once.
         """
-        if self.count > 1 and not self.is_main:
-            dist.barrier()
+        if not self.is_main:
+            self.gather(None)
         yield
-        if self.count > 1 and self.is_main:
-            dist.barrier()
+        if self.is_main:
+            self.gather(None)
 
 
 ALONE = Processes()

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from discern.errors import ConfigError
-from discern.processes import ALONE, Processes, join_processes
+from discern.processes import ALONE, Processes
 
 Precision = Literal["fp32", "bf16"]
 
@@ -45,7 +45,7 @@ class Runtime:
     def move(self, values: Tensor) -> Tensor:
         """Move images (N, 3, H, W), maps or features to the device; pictures and maps in channels-last layout."""
         layout = torch.channels_last if values.ndim == 4 else torch.preserve_format
-        return values.to(self.device, non_blocking=True, memory_format=layout)
+        return values.to(self.device, non_blocking=self.device.type == "cuda", memory_format=layout)
 
     def autocast(self) -> AbstractContextManager[object]:
         """Return the context in which forward passes run."""
@@ -76,6 +76,7 @@ def resolve_runtime(
     precision: Literal["auto", "fp32", "bf16"] = "auto",
     threads: int | Literal["auto"] = "auto",
     determinism: bool = False,
+    processes: Processes = ALONE,
 ) -> Runtime:
     """Decide what is `auto` and set the process up accordingly.
 
@@ -85,7 +86,6 @@ def resolve_runtime(
     Raises:
         ConfigError: The device does not exist or cannot be had. There is no silent fallback to the CPU.
     """
-    processes = join_processes()
     chosen, device_reason = _choose_device(device, processes)
     chosen_precision, precision_reason = _choose_precision(precision, chosen)
     thread_count = _count_threads(processes) if threads == "auto" else threads
@@ -131,8 +131,9 @@ def _keep_freed_memory() -> None:
 def _choose_device(setting: str, processes: Processes) -> tuple[torch.device, str]:
     if setting == "auto":
         if torch.cuda.is_available():
-            return _take_gpu(processes)
-        if torch.backends.mps.is_available():
+            device = _take_gpu(processes)
+            return device, torch.cuda.get_device_name(device)
+        if torch.backends.mps.is_available() and processes.count == 1:
             return torch.device("mps"), "Apple GPU"
         return torch.device("cpu"), "no GPU found"
     try:
@@ -143,19 +144,27 @@ def _choose_device(setting: str, processes: Processes) -> tuple[torch.device, st
         raise ConfigError(
             f"run.device={setting} cannot be used: {first_line}. Use run.device=auto to take what is there, or cpu"
         ) from None
+    if processes.count > 1 and device.type != "cpu" and setting != "cuda":
+        raise ConfigError(
+            f"run.device={setting} cannot be used by {processes.count} processes; use cuda, of which each takes the "
+            "GPU of its number, or cpu"
+        )
+    if device.type == "cuda":
+        device = _take_gpu(processes) if device.index is None else device
+        torch.cuda.set_device(device)
     return device, "as set"
 
 
-def _take_gpu(processes: Processes) -> tuple[torch.device, str]:
+def _take_gpu(processes: Processes) -> torch.device:
     """Return the GPU of this process: as many as torchrun started on this machine must be there."""
     if processes.local_rank >= torch.cuda.device_count():
         raise ConfigError(
             f"{processes.local_count} processes were started on this machine, which has {torch.cuda.device_count()} "
             "GPUs; start one process a GPU (torchrun --nproc-per-node), or give run.device=cpu"
         )
-    device = torch.device("cuda", processes.local_rank) if processes.count > 1 else torch.device("cuda")
+    device = torch.device("cuda", processes.local_rank)
     torch.cuda.set_device(device)
-    return device, torch.cuda.get_device_name(device)
+    return device
 
 
 def _choose_precision(setting: str, device: torch.device) -> tuple[Precision, str]:
@@ -178,6 +187,11 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Tell whether it is; on a CPU torch has no error of its own for it."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def describe_environment(runtime: Runtime) -> dict[str, object]:

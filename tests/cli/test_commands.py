@@ -6,25 +6,10 @@ import tomllib
 import pandas as pd
 import pytest
 
-from discern.cli.app import main
 from discern.recipes import list_recipe_names
 from pictures import QUICK, draw_photos
 
 HEAVY = ("torch", "torchvision", "timm", "pandas", "sklearn", "matplotlib", "scipy", "numpy")
-
-
-@pytest.fixture
-def run_cli(monkeypatch, capsys):
-    """Run a command line in this process and return exit code, standard output and standard error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["discern", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            sys.exit(main())
-        output = capsys.readouterr()
-        return caught.value.code or 0, output.out, output.err
-
-    return run
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["predict", "--help"], ["recipes", "--help"]])

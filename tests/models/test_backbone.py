@@ -8,6 +8,8 @@ from itertools import pairwise
 import pytest
 import timm
 import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from discern.errors import ConfigError
 from discern.models.backbone import Backbone, BackboneFacts, build_backbone, describe_backbone
@@ -203,3 +205,16 @@ def test_features_without_a_grid_are_no_map() -> None:
     backbone.network.forward_features = lambda images: images.flatten(1)
     with pytest.raises(ConfigError, match="no map of the picture; choose a convolutional backbone"):
         backbone.forward_map(torch.zeros(1, 3, 8, 8))
+
+
+@pytest.mark.parametrize("name", ["resnet18-half", "timm:mobilenetv2_100"])
+def test_synchronized_batchnorm_keeps_names_and_answers(name):
+    backbone = build_backbone(name).eval()
+    images = torch.randn(2, 3, 64, 64)
+    names, expected = list(backbone.state_dict()), backbone(images)
+    backbone.synchronize_batchnorm()
+    kinds = [module for module in backbone.modules() if isinstance(module, _BatchNorm)]
+    assert kinds
+    assert all(isinstance(module, nn.SyncBatchNorm) for module in kinds)
+    assert list(backbone.state_dict()) == names
+    torch.testing.assert_close(backbone.eval()(images), expected)

@@ -1,5 +1,7 @@
+import gc
 import logging
 import os
+import weakref
 
 import pytest
 import torch
@@ -7,7 +9,9 @@ import torch
 from discern.data.array_cache import ArrayCache
 from discern.data.sources import load_table
 from discern.data.split import split_table
+from discern.errors import RunFolderError
 from discern.training.listeners import Listener
+from discern.training.stage import Stage
 from discern.training.state import load_state
 from fitting import SMALL, build_fit, without_time
 from pictures import draw_photos
@@ -126,6 +130,38 @@ def test_a_resumed_training_on_features_equals_the_uninterrupted_one(table, tmp_
         build_fit(table, "transfer", overrides, tmp_path, [Stop()]).run()
     resumed = build_fit(table, "transfer", overrides, feature_memory_bytes=2**20)
     assert without_time(resumed.run(load_state(tmp_path)).rows) == without_time(expected.rows)
+
+
+def test_an_interrupted_training_on_features_does_not_go_on_without_them(table, tmp_path):
+    class Stop(Listener):
+        def on_epoch_start(self, stage, epoch, batches):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_fit(table, "transfer", PLAIN, tmp_path, [Stop()]).run()
+    poor = build_fit(table, "transfer", PLAIN, feature_memory_bytes=0)
+    with pytest.raises(RunFolderError, match=r"stage head was begun on features .* no room now; make room"):
+        poor.run(load_state(tmp_path))
+
+
+def test_what_a_stage_kept_goes_with_it(table, monkeypatch):
+    stages = []
+
+    def build(*arguments, **options):
+        stage = Stage(*arguments, **options)
+        stages.append(weakref.ref(stage))
+        return stage
+
+    monkeypatch.setattr("discern.training.fit.Stage", build)
+    fit = build_fit(table, "transfer-finetune", [*PLAIN, "training.stages.*.epochs=2"])
+    gc.collect()
+    gc.disable()  # so that only counting references frees anything
+    try:
+        fit.run()
+        assert [stage() for stage in stages] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_mixing_needs_pictures(table):

@@ -66,6 +66,15 @@ def test_a_stage_is_solved_at_once(photos):
     assert result.rows[0].validation_accuracy >= learned.best.validation_accuracy
 
 
+def test_an_average_of_weights_does_not_hide_the_solution(photos, caplog):
+    table = split_table(load_table(photos), fractions=(0.6, 0.4, 0.0), seed=0)[0]
+    plain = build_fit(table, "transfer", [*SMALL, "head_solver=lbfgs"]).run()
+    overrides = [*SMALL, "head_solver=lbfgs", "training.ema_decay=0.99", "training.label_smoothing=0.1"]
+    averaged = build_fit(table, "transfer", overrides).run()
+    assert averaged.rows[0].validation_loss == pytest.approx(plain.rows[0].validation_loss)
+    assert "head_solver=lbfgs solves without label_smoothing" in caplog.text
+
+
 def test_only_a_linear_head_alone_can_be_solved_for(photos):
     table = split_table(load_table(photos), fractions=(0.6, 0.4, 0.0), seed=0)[0]
     for overrides in (["head=mlp"], ['training.stages.*.train=["layer4","head"]']):

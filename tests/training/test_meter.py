@@ -10,15 +10,15 @@ from discern.training.meter import LoaderMeter
     [(0, "loader 1,000 img/s, model 4,000 img/s"), (2, "loader 800 img/s, model 4,000 img/s")],
 )
 def test_slow_loading_is_told_once_with_what_to_try(caplog, workers, expected):
-    meter = LoaderMeter(workers, cached=False)
+    meter = LoaderMeter(workers)
     with caplog.at_level(logging.WARNING, "discern"):
         for _ in range(3):
-            meter.observe(images=4000, batches=40, waiting_seconds=4, training_seconds=5)
-    assert caplog.text.count(f"{expected}: loader-bound; try data.workers={max(2, 2 * workers)}, or data.cache") == 1
+            meter.observe(images=4000, batches=40, waiting_seconds=4, training_seconds=5, cached=False)
+    assert caplog.text.count(f"{expected}: loader-bound, try data.workers={max(2, 2 * workers)}, or data.cache") == 1
 
 
 def test_what_is_not_slow_is_not_told(caplog):
-    meter = LoaderMeter(0, cached=False)
-    meter.observe(images=4000, batches=40, waiting_seconds=0.5, training_seconds=5)
-    meter.observe(images=20, batches=2, waiting_seconds=4, training_seconds=5)  # the start of processes, not a rate
+    meter = LoaderMeter(0)
+    meter.observe(images=4000, batches=40, waiting_seconds=0.5, training_seconds=5, cached=False)
+    meter.observe(images=20, batches=2, waiting_seconds=4, training_seconds=5, cached=False)
     assert not caplog.text

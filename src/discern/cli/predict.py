@@ -43,7 +43,7 @@ def predict(
             columns=columns,
             device=device,
         )
-    for problem in answers.problems if join_processes().is_main else ():
-        typer.echo(f"discern: {problem.path}: {problem.reason}", err=True)
-    if answers.problems:
+    if answers.problems and join_processes().is_main:
+        for problem in answers.problems:
+            typer.echo(f"discern: {problem.path}: {problem.reason}", err=True)
         raise typer.Exit(SOME_PICTURES_UNREADABLE)

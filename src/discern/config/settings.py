@@ -164,7 +164,7 @@ class CacheSettings(Section):
 
     features: Literal["auto", "off"] = Field("auto", description="compute what is frozen once instead of every epoch")
     views: Count | Literal["auto"] = Field(
-        "auto", description="augmented views whose features are computed; 1 = the picture as it is"
+        "auto", description="augmented views a picture in place of one an epoch, where frozen; 1 = not augmented"
     )
     folder: UserPath | None = Field(None, description="where the cache lies; DISCERN_HOME/cache by default")
     limit_gigabytes: Positive = Field(20.0, description="size of the folder; what was used longest ago goes first")

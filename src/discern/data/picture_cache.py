@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
@@ -16,6 +17,8 @@ from discern.data.decode import DECODE_RULES, MAX_PIXELS
 from discern.data.preprocess import Preprocess
 from discern.data.table import ImageTable
 from discern.errors import DataError
+
+logger = logging.getLogger("discern")
 
 CachePlace = Literal["memory", "disk", "off"]
 
@@ -83,7 +86,12 @@ class PictureCache:
         """Give a file that is full its name in the cache, for later runs and loader processes."""
         if self._unfinished is None or self._filled is None or not self._filled.all():
             return
-        self._unfinished.array.commit()
+        try:
+            self._unfinished.array.commit()
+        except OSError as error:
+            # Still of use to this run, which has it open.
+            logger.warning("decoded pictures could not be kept for later runs: %s", error.strerror or error)
+            return
         self._place = self._unfinished.arrays.path_of(self._unfinished.key)
         self._unfinished, self._filled = None, None
 

@@ -76,6 +76,10 @@ class Backbone(nn.Module, ABC):
     def parameter_depths(self) -> dict[str, int]:
         """Return the depth of every parameter: 0 in the stem, then one more for every block."""
 
+    def synchronize_batchnorm(self) -> None:
+        """Let every BatchNorm see the batches of all processes; names of parameters stay as they are."""
+        self.network = nn.SyncBatchNorm.convert_sync_batchnorm(self.network)  # type: ignore[no-untyped-call]
+
     def check_image_size(self, image_size: int) -> None:
         """Raise when the network cannot take pictures of this height and width in pixels.
 
@@ -133,6 +137,10 @@ class TimmBackbone(Backbone):
         """Return the stem and one layer for each of timm's coarse groups; a final norm belongs to the last layer."""
         stages = timm_network.stage_prefixes(self.network)
         return {stage: tuple(f"network.{prefix}" for prefix in prefixes) for stage, prefixes in stages.items()}
+
+    def synchronize_batchnorm(self) -> None:
+        """Let every BatchNorm see the batches of all processes; names of parameters stay as they are."""
+        self.network = timm_network.synchronize_batchnorm(self.network)
 
     def parameter_depths(self) -> dict[str, int]:
         """Return the depth of every parameter: 0 in the stem, then one more for every one of timm's fine groups."""

@@ -142,6 +142,13 @@ def steps_behind_norm(norm: nn.Module) -> tuple[str, ...] | None:
     return ("drop", "act") if type(norm) is BatchNormAct2d else None
 
 
+def synchronize_batchnorm(network: nn.Module) -> nn.Module:
+    """Let every BatchNorm see the batches of all processes; activations that belong to timm's own ones stay."""
+    from timm.layers.norm_act import convert_sync_batchnorm
+
+    return cast("nn.Module", convert_sync_batchnorm(network))  # type: ignore[no-untyped-call]
+
+
 def _group_by_name(network: nn.Module, names: Iterable[str], *, coarse: bool) -> dict[str, int]:
     """Number timm's groups of `names` from 0 without gaps, leftovers with the last group."""
     from timm.models._manipulate import group_with_matcher

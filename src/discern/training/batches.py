@@ -24,13 +24,15 @@ from discern.training.features import FeatureJob, FeatureReader
 
 logger = logging.getLogger("discern")
 
+_FEATURE_BATCH = 64
+
 
 @dataclass(frozen=True)
 class TrainingData:
     """The train and validation rows and how they are read.
 
     `batch_size` is that of all processes together; `workers` are loader processes of each. Features larger than
-    `feature_memory_bytes` are kept on disk.
+    `feature_memory_bytes` are kept on disk. `picture_pixels` is the size of a usual picture, where it is known.
     """
 
     train: ImageTable
@@ -47,12 +49,18 @@ class TrainingData:
     cache: ArrayCache | None = None
     feature_memory_bytes: int = 2**30
     picture_setting: CachePlace | Literal["auto"] = "off"
+    picture_pixels: int | None = None
     _pictures: dict[tuple[str, int], PictureCache | None] = field(default_factory=dict, repr=False)
 
     @property
     def num_classes(self) -> int:
         """The number of classes K."""
         return len(self.train.class_names)
+
+    @property
+    def keeps_pictures(self) -> bool:
+        """Whether decoded pictures are kept between epochs."""
+        return any(pictures is not None for pictures in self._pictures.values())
 
     def train_targets(self) -> torch.Tensor:
         """Return the targets (N,) of the train rows."""
@@ -73,13 +81,13 @@ class TrainingData:
         )
 
     def build_evaluation_loader(
-        self, table: ImageTable, policy: AugmentPolicy = "none", *, epochs: int = 1
+        self, table: ImageTable, policy: AugmentPolicy = "none", *, epochs: int = 1, batch_size: int | None = None
     ) -> EvaluationLoader:
         """Return the pictures of a table, each once and in order; with a policy, augmented anew in every epoch."""
         augment = None if policy == "none" else build_augment(policy, self.preprocess.image_size)
         return build_evaluation_loader(
             self._build_dataset(table, augment, epochs=epochs),
-            batch_size=2 * self.batch_size,
+            batch_size=batch_size or 2 * self.batch_size,
             workers=self.workers,
             pin_memory=self.pin_memory,
             rank=self.processes.rank,
@@ -87,14 +95,19 @@ class TrainingData:
         )
 
     def build_feature_job(
-        self, table: ImageTable, policy: AugmentPolicy, views: int, prepare: Callable[[Tensor], Tensor]
+        self, table: ImageTable, network: str, policy: AugmentPolicy, views: int, prepare: Callable[[Tensor], Tensor]
     ) -> FeatureJob:
-        """Return what features of a table's pictures, in so many augmented views, depend on."""
+        """Return what features of a table's pictures, in so many augmented views, depend on.
+
+        `network` names the frozen part: two networks may have equal weights and still compute something else.
+        """
         size = self.preprocess.image_size
         pictures = compute_cache_key(table, self.preprocess, canvas_size=size, max_pixels=self.max_pixels)
         dice = None if policy == "none" else self.seed
-        key = hashlib.sha256(json.dumps([pictures, policy, dice], default=str).encode()).hexdigest()
-        return FeatureJob(self.build_evaluation_loader(table, policy, epochs=views), views, key, prepare)
+        key = hashlib.sha256(json.dumps([network, pictures, policy, dice], default=str).encode()).hexdigest()
+        # Of one size always, so that the last bits of features do not depend on the settings of a run.
+        pictures_loader = self.build_evaluation_loader(table, policy, epochs=views, batch_size=_FEATURE_BATCH)
+        return FeatureJob(pictures_loader, views, key, prepare)
 
     def build_train_loader_over(self, features: Tensor) -> TrainLoader:
         """Return shuffled batches of train features (V, N, ...), in the order in which pictures would come."""
@@ -123,7 +136,10 @@ class TrainingData:
         """Give back what decoded pictures take; files that are full stay for later runs."""
         for pictures in self._pictures.values():
             if pictures is not None:
-                pictures.close()
+                try:
+                    pictures.close()
+                except OSError as error:
+                    logger.warning("decoded pictures could not be kept for later runs: %s", error.strerror or error)
         self._pictures.clear()
 
     def _build_dataset(self, table: ImageTable, augment: Augment | None, *, epochs: int) -> ImageDataset:
@@ -141,8 +157,10 @@ class TrainingData:
         """Return where decoded pictures of a table and size are kept from one stage to the next, if they are."""
         name = ("train" if table is self.train else "validation"), canvas_size
         if self.cache is not None and name not in self._pictures:
+            # Of several processes each would fill one of its own, from the part of an epoch that it reads.
+            alone = self.processes.count == 1
             choice, reason = choose_picture_cache(
-                self.picture_setting,
+                self.picture_setting if alone or self.picture_setting != "auto" else "off",
                 num_images=len(table),
                 canvas_size=canvas_size,
                 epochs=epochs,
@@ -150,16 +168,20 @@ class TrainingData:
                 folder=self.cache.folder,
                 limit_bytes=self.cache.limit_bytes,
                 in_memory=table.arrays is not None,
+                picture_pixels=self.picture_pixels,
                 num_ranks=self.processes.local_count,
             )
             logger.info("decoded %s pictures are kept: %s (%s)", name[0], choice, reason)
-            self._pictures[name] = build_picture_cache(
-                choice,
-                table,
-                self.preprocess,
-                canvas_size=canvas_size,
-                workers=self.workers,
-                arrays=self.cache,
-                max_pixels=self.max_pixels,
-            )
+            try:
+                self._pictures[name] = build_picture_cache(
+                    choice,
+                    table,
+                    self.preprocess,
+                    canvas_size=canvas_size,
+                    workers=self.workers,
+                    arrays=self.cache,
+                    max_pixels=self.max_pixels,
+                )
+            except OSError as error:
+                logger.warning("decoded pictures are not kept after all: %s", error.strerror or error)
         return self._pictures.get(name)

@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,9 @@ from discern.config.settings import StageSettings
 from discern.data.array_cache import ArrayCache
 from discern.data.loaders import Batch, EvaluationLoader
 from discern.errors import ImageProblem
+from discern.inference import ForwardPass, evaluating
 from discern.loop import StepResult, run_epoch
-from discern.models.folding import fold_batchnorm
+from discern.processes import Processes
 from discern.runtime import Runtime
 
 logger = logging.getLogger("discern")
@@ -58,9 +60,10 @@ class FeatureReader:
 
 @dataclass(frozen=True)
 class FeatureJob:
-    """Everything that features depend on but the frozen network.
+    """Everything that features depend on but the weights of the frozen network.
 
-    `pictures` reads the picture of a row in a view; `key` stands for its files, preprocessing and augmentation.
+    `pictures` reads the picture of a row in a view; `key` stands for its files, preprocessing and augmentation, and for
+    the network's structure.
     """
 
     pictures: EvaluationLoader
@@ -85,7 +88,9 @@ def load_or_compute_features(
     if all(runtime.processes.gather(found is not None and found.shape == shape)) and found is not None:
         logger.info("features of %d pictures were computed before: %s", shape[1], _describe_bytes(size_bytes))
         return _to_tensor(found if size_bytes > memory_bytes else np.array(found), sample.dtype)
-    if size_bytes <= memory_bytes:
+    # What one process decides about, all do: they compute together.
+    fits = all(runtime.processes.gather(size_bytes <= memory_bytes))
+    if fits:
         features = torch.empty(shape, dtype=sample.dtype)
         _fill(features, frozen, job, runtime)
         if cache is not None and runtime.processes.is_main:
@@ -98,53 +103,54 @@ def load_or_compute_features(
             _describe_bytes(size_bytes),
         )
         return None
-    with cache.create(key, shape, _storage_type(sample.dtype)) as array:
-        _fill(_to_tensor(array, sample.dtype), frozen, job, runtime)
-    kept = cache.open(key)
-    return None if kept is None else _to_tensor(kept, sample.dtype)
+    try:
+        pending = cache.begin(key, shape, _storage_type(sample.dtype))
+    except OSError as error:
+        logger.warning("features could not be written, and are computed in every epoch: %s", error.strerror or error)
+        return None
+    try:
+        features = _to_tensor(pending.array, sample.dtype)
+        _fill(features, frozen, job, runtime)
+        pending.commit()
+    finally:
+        pending.discard()
+    return features
 
 
 class FeatureStep:
     """Writes what the frozen part gives for a batch to the rows of the batch, in all processes."""
 
-    def __init__(
-        self, frozen: nn.Module, prepare: Callable[[Tensor], Tensor], runtime: Runtime, out: Tensor, rounds: int
-    ) -> None:
-        self.frozen = frozen
-        self.prepare = prepare
-        self.runtime = runtime
+    def __init__(self, forward: ForwardPass, processes: Processes, out: Tensor, rounds: int) -> None:
+        self.forward = forward
+        self.processes = processes
         self.out = out
         self._rounds_left = rounds
 
     def __call__(self, batch: Batch) -> StepResult:
         """Compute and write; nothing is counted."""
-        inputs = self.prepare(batch.images)
-        with self.runtime.autocast():
-            features = self.frozen(inputs)
-        self._exchange(batch.rows, features.cpu())
+        self._exchange(batch.rows, self.forward(batch.images).cpu().contiguous())
         return StepResult(torch.zeros(()), torch.zeros((), dtype=torch.int64), 0)
 
     def finish(self) -> None:
         """Receive what other processes have for rounds in which this one has no batch."""
         while self._rounds_left:
-            self._exchange(torch.empty(0, dtype=torch.int64), self.out[:0])
+            self._exchange(torch.empty(0, dtype=torch.int64), torch.empty(0))
 
     def _exchange(self, rows: Tensor, features: Tensor) -> None:
         self._rounds_left -= 1
-        for part_rows, part in self.runtime.processes.gather((rows, features)):
-            self.out[part_rows] = part
+        for part_rows, part in self.processes.gather((rows, features)):
+            if len(part_rows):
+                self.out[part_rows] = part
 
 
 @torch.inference_mode()
 def _fill(out: Tensor, frozen: nn.Module, job: FeatureJob, runtime: Runtime) -> None:
     started = time.perf_counter()
-    was_training = frozen.training
-    frozen.eval()
-    folded = fold_batchnorm(frozen)
-    for view in range(job.views):
-        step = FeatureStep(folded, job.prepare, runtime, out[view], job.pictures.num_rounds)
-        run_epoch(job.pictures.batches(view), step)
-    frozen.train(was_training)
+    with evaluating(frozen):
+        forward = ForwardPass(frozen, job.prepare, runtime)
+        for view in range(job.views):
+            step = FeatureStep(forward, runtime.processes, out[view], job.pictures.num_rounds)
+            run_epoch(job.pictures.batches(view), step)
     seconds = time.perf_counter() - started
     logger.info(
         "features of %d pictures%s: %s, computed in %.1f s, %.0f images/s",
@@ -160,17 +166,15 @@ def _fill(out: Tensor, frozen: nn.Module, job: FeatureJob, runtime: Runtime) -> 
 def _compute_sample(frozen: nn.Module, job: FeatureJob, runtime: Runtime) -> Tensor:
     """Return the features (1, ...) of a black picture, for their shape and type."""
     side = job.pictures.image_size
-    was_training = frozen.training
-    frozen.eval()
-    with runtime.autocast():
+    with evaluating(frozen), runtime.autocast():
         sample: Tensor = frozen(job.prepare(torch.zeros(1, 3, side, side, dtype=torch.uint8)))
-    frozen.train(was_training)
     return sample.cpu().contiguous()
 
 
 def _complete_key(frozen: nn.Module, job: FeatureJob, runtime: Runtime) -> str:
     digest = hashlib.sha256()
-    for part in (job.key, str(job.views), runtime.precision, runtime.device.type, torch.__version__):
+    versions = [version(package) for package in ("discern", "torch", "torchvision", "timm")]
+    for part in (job.key, job.views, runtime.precision, runtime.device.type, runtime.determinism, *versions):
         digest.update(f"{part}\0".encode())
     for name, tensor in frozen.state_dict().items():
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\0".encode())

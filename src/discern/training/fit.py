@@ -1,5 +1,6 @@
 """Carries out a training plan, stage by stage and epoch by epoch, so that it can be interrupted anywhere."""
 
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -23,8 +24,10 @@ from discern.training.meter import LoaderMeter
 from discern.training.optimizers import get_learning_rate
 from discern.training.plan import check_plan
 from discern.training.stage import Stage
-from discern.training.state import TrainingState
+from discern.training.state import TrainingState, read_generators
 from discern.training.stopping import BestModel
+
+logger = logging.getLogger("discern")
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Fit:
         self.best = BestModel(settings.monitor)
         self.stage_index = 0
         self.saved_epochs = 0
-        self._meter = LoaderMeter(data.workers, cached=data.picture_setting in ("memory", "disk"))
+        self._meter = LoaderMeter(data.workers)
 
     def run(self, resume_from: TrainingState | None = None) -> FitResult:
         """Carry out what is left of the plan; at the end the classifier holds the best epoch's weights.
@@ -152,12 +155,14 @@ class Fit:
             train = run_epoch(batches, Announced(stage.step, self.listeners), self.runtime.processes)
         except TrainingError as error:
             raise TrainingError(f"{error}. {self._describe_last_good_state()}") from None
-        self._meter.observe(
-            images=train.images,
-            batches=len(stage.inputs.train),
-            waiting_seconds=stage.inputs.train.waiting_seconds,
-            training_seconds=time.perf_counter() - started,
-        )
+        if not stage.inputs.views:
+            self._meter.observe(
+                images=train.images,
+                batches=len(stage.inputs.train),
+                waiting_seconds=stage.inputs.train.waiting_seconds,
+                training_seconds=time.perf_counter() - started,
+                cached=self.data.keeps_pictures,
+            )
         return train
 
     def _solve(self, stage: Stage) -> EpochAverages:
@@ -168,6 +173,9 @@ class Fit:
                 f"stage {stage.settings.name} has head_solver=lbfgs, which needs the features of all pictures at once, "
                 "and there is no room for them; head_solver=gradient does without"
             )
+        ignored = [name for name in ("label_smoothing", "mixup", "cutmix") if getattr(self.settings, name)]
+        if ignored:
+            logger.warning("head_solver=lbfgs solves without %s", ", ".join(ignored))
         solve_head(
             head,
             (inputs.train_features, self.data.train.targets()),
@@ -208,12 +216,16 @@ class Fit:
     def _save_state(self, stage: Stage | None) -> None:
         if self.state_folder is None:
             return
+        generators = read_generators(self.runtime.processes)
+        self.saved_epochs = len(self.rows)
+        if not self.runtime.processes.is_main:
+            return
         state = TrainingState(None if stage is None else stage.frozen)
         state.put_weights("classifier", self.classifier.state_dict())
         state.put_weights("best", self.best.weights or {})
         if self.best.logits is not None:
             state.put_tensors("best_validation", {"logits": self.best.logits})
-        state.put_random_generators(self.runtime.processes)
+        state.put_random_generators(generators)
         state.facts |= {
             "stage_index": self.stage_index,
             "rows": [asdict(row) for row in self.rows],
@@ -221,9 +233,7 @@ class Fit:
         }
         if stage is not None:
             stage.put_into(state)
-        if self.runtime.processes.is_main:
-            state.save(self.state_folder)
-        self.saved_epochs = len(self.rows)
+        state.save(self.state_folder)
 
     def _restore(self, state: TrainingState) -> None:
         state.check_processes(self.runtime.processes.count)

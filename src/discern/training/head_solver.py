@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 from discern.models.heads import LinearHead
 
 logger = logging.getLogger("discern")
+
+Numbers = npt.NDArray[np.floating[Any]]
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """Inverse regularisation tried, on standardised features; from much to little."""
@@ -40,29 +43,46 @@ def solve_head(
     """
     features, targets = _to_numpy(train[0]), np.tile(train[1], len(train[0]))
     mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
-    standardised = (features - mean) / scale
+    features = (features - mean) / scale
+    held_out = None if validation is None else ((_to_numpy(validation[0]) - mean) / scale, validation[1])
     model = LogisticRegression(max_iter=_MAX_ITERATIONS, warm_start=True, class_weight="balanced" if balanced else None)
-    best: tuple[tuple[float, ...], float, npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None
-    for strength in STRENGTHS if validation is not None else (_UNTRIED_STRENGTH,):
-        model.C = strength
-        with warnings.catch_warnings():
-            # A solution that is nearly exact is good enough, and the next one starts from it.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(standardised, targets)
-        score: tuple[float, ...] = (0.0,)
-        if validation is not None:
-            score = _score(model, (_to_numpy(validation[0]) - mean) / scale, validation[1], monitor)
-            logger.info("regularisation 1/C with C = %g: %s", strength, _describe(score, monitor))
-        if best is None or score > best[0]:
-            best = score, strength, model.coef_.copy(), model.intercept_.copy()
-    if best is None:
-        raise ValueError("no strength was tried")
-    _, strength, weight, bias = best
-    _set_layer(head.layers[-1], weight / scale, bias - (weight / scale) @ mean)
-    return strength
+    solutions = [
+        _solve(model, strength, features, targets, held_out, monitor)
+        for strength in (STRENGTHS if held_out is not None else (_UNTRIED_STRENGTH,))
+    ]
+    best = max(solutions, key=lambda solution: solution.score)
+    weight = best.weight / scale
+    _set_layer(head.layers[-1], weight, best.bias - weight @ mean)
+    return best.strength
 
 
-def _set_layer(layer: nn.Module, weight: npt.NDArray[np.float64], bias: npt.NDArray[np.float64]) -> None:
+class _Solution(NamedTuple):
+    strength: float
+    score: tuple[float, ...]
+    weight: Numbers
+    bias: Numbers
+
+
+def _solve(
+    model: LogisticRegression,
+    strength: float,
+    features: Numbers,
+    targets: npt.NDArray[np.int64],
+    held_out: tuple[Numbers, npt.NDArray[np.int64]] | None,
+    monitor: str,
+) -> _Solution:
+    """Solve for one strength, starting from the solution before; greater scores are better."""
+    model.C = strength
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # said below, in the log
+        model.fit(features, targets)
+    score = (0.0,) if held_out is None else _score(model, *held_out, monitor)
+    unfinished = ", not quite solved" if model.n_iter_.max() >= _MAX_ITERATIONS else ""
+    logger.info("regularisation 1/C with C = %g: %s%s", strength, _describe(score, monitor), unfinished)
+    return _Solution(strength, score, model.coef_.copy(), model.intercept_.copy())
+
+
+def _set_layer(layer: nn.Module, weight: Numbers, bias: Numbers) -> None:
     if len(weight) == 1:
         # For two classes there is one row, the difference of both; half each gives the same probabilities.
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
@@ -74,7 +94,7 @@ def _set_layer(layer: nn.Module, weight: npt.NDArray[np.float64], bias: npt.NDAr
 
 
 def _score(
-    model: LogisticRegression, features: npt.NDArray[np.float64], targets: npt.NDArray[np.int64], monitor: str
+    model: LogisticRegression, features: Numbers, targets: npt.NDArray[np.int64], monitor: str
 ) -> tuple[float, ...]:
     probabilities = model.predict_proba(features)
     loss = float(log_loss(targets, probabilities, labels=model.classes_))
@@ -84,9 +104,11 @@ def _score(
 
 
 def _describe(score: tuple[float, ...], monitor: str) -> str:
+    if score == (0.0,):
+        return "there is no validation split to choose it by"
     loss = f"validation loss {-score[-1]:.4f}"
     return loss if monitor == "validation_loss" else f"{loss} accuracy {score[0]:.1%}"
 
 
-def _to_numpy(features: Tensor) -> npt.NDArray[np.float64]:
-    return features.flatten(0, 1).double().numpy()
+def _to_numpy(features: Tensor) -> Numbers:
+    return features.flatten(0, 1).float().numpy()

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from discern.config.settings import StageSettings, TrainingSettings
 from discern.data.loaders import EvaluationLoader, TrainLoader
+from discern.errors import RunFolderError
 from discern.inference import prepare_images
 from discern.models.classifier import HEAD, Classifier
 from discern.models.cutting import cut_classifier
@@ -58,13 +59,20 @@ def build_inputs(
         data: The pictures.
         runtime: Where and how features are computed.
         views: As an interrupted run had it; decided here by default.
+
+    Raises:
+        RunFolderError: An interrupted run had features, and there is no room for them now.
     """
-    if views is None:
-        views = _choose_views(stage, training, classifier, data)
-    if views:
-        found = _build_feature_inputs(stage, classifier, data, runtime, views)
+    chosen = _choose_views(stage, training, classifier, data) if views is None else views
+    if chosen:
+        found = _build_feature_inputs(stage, classifier, data, runtime, chosen)
         if found is not None:
             return found
+        if views is not None:
+            raise RunFolderError(
+                f"stage {stage.name} was begun on features of its pictures, for which there is no room now; make room "
+                "in memory or in the cache (cache.folder, cache.limit_gigabytes), or start a new run"
+            )
     train = data.build_train_loader(stage.augment, epochs=stage.epochs)
     validation = data.build_evaluation_loader(data.validation, epochs=stage.epochs) if len(data.validation) else None
     return StageInputs(train, validation, prepare_images(data.preprocess, runtime))
@@ -86,10 +94,11 @@ def _build_feature_inputs(
     if halves is None:
         return None
     policy = stage.augment if views > 1 else "none"
+    network = f"{classifier.backbone.name} before {classifier.trainable_stages[0]}"
     prepare = prepare_images(data.preprocess, runtime)
     train = load_or_compute_features(
         halves.frozen,
-        data.build_feature_job(data.train, policy, views, prepare),
+        data.build_feature_job(data.train, network, policy, views, prepare),
         runtime,
         data.cache,
         memory_bytes=data.feature_memory_bytes,
@@ -98,13 +107,13 @@ def _build_feature_inputs(
         return None
     if stage.augment not in ("none", ()):
         logger.info(
-            "stage %s trains on features of %s",
+            "stage %s trains on features of %s; cache.views=K takes K augmented views, cache.features=off one an epoch",
             stage.name,
-            f"{views} augmented views" if views > 1 else "plain pictures",
+            f"{views} augmented views" if views > 1 else "pictures as they are",
         )
     validation, validation_loader = None, None
     if len(data.validation):
-        job = data.build_feature_job(data.validation, "none", 1, prepare)
+        job = data.build_feature_job(data.validation, network, "none", 1, prepare)
         validation = load_or_compute_features(
             halves.frozen, job, runtime, data.cache, memory_bytes=data.feature_memory_bytes
         )

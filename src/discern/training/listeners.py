@@ -69,6 +69,9 @@ class LogLines(Listener):
         """Name the stage and what learns in it."""
         parts = "all layers" if stage.train == "all" else ", ".join(stage.train)
         going_on = f", going on after epoch {epochs_done}" if epochs_done else ""
+        if stage.head_solver == "lbfgs":
+            logger.info("stage %s: the head is solved for exactly, at once", stage.name)
+            return
         logger.info(
             "stage %s: %s learn%s for up to %d epochs, %s at %.2g, %s schedule%s",
             stage.name,

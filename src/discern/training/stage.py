@@ -40,7 +40,9 @@ class Stage:
         self.optimizer = build_optimizer(classifier, settings)
         self.plateau = Plateau(settings.plateau_patience, settings.gamma)
         self.stopping = EarlyStopping(settings.patience, training.monitor)
-        self.average = WeightAverage(classifier, training.ema_decay) if training.ema_decay else None
+        # What is solved at once has no way that an average could smooth.
+        averages = training.ema_decay > 0 and settings.head_solver != "lbfgs"
+        self.average = WeightAverage(classifier, training.ema_decay) if averages else None
         self.epochs_done = 0
         weights = None
         if training.balance == "weights":
@@ -50,7 +52,7 @@ class Stage:
             self.optimizer,
             self.inputs.prepare,
             runtime,
-            rate_factor=self._compute_rate_factor,
+            rate_factor=partial(_compute_rate_factor, settings, self.plateau),
             batches_per_epoch=len(self.inputs.train),
             mixing=build_mixing(data.num_classes, mixup=training.mixup, cutmix=training.cutmix),
             class_weights=weights,
@@ -62,9 +64,6 @@ class Stage:
         self.frozen = _find_frozen(classifier, stage_index)
         self.judged = classifier if self.average is None else self.average.classifier
         self.judged_network = self.inputs.network_of(self.judged)
-
-    def _compute_rate_factor(self, epoch: float) -> float:
-        return compute_stage_factor(self.settings, epoch) * self.plateau.factor
 
     def observe(self, row: EpochRow) -> bool:
         """Take in an epoch; return whether the stage is over."""
@@ -93,9 +92,15 @@ class Stage:
         if self.average is not None:
             self.average.load_state_dict(state.get_tensors("average"))
         self.epochs_done = facts["epochs_done"]
-        self.plateau = Plateau(**facts["plateau"])
+        for name, value in facts["plateau"].items():
+            setattr(self.plateau, name, value)
         best = facts["stopping"].pop("best")
         self.stopping = EarlyStopping(**facts["stopping"], best=None if best is None else tuple(best))
+
+
+def _compute_rate_factor(settings: StageSettings, plateau: Plateau, epoch: float) -> float:
+    # Not a method: a stage that is part of its own step would keep its features in memory after its end.
+    return compute_stage_factor(settings, epoch) * plateau.factor
 
 
 def _find_frozen(classifier: Classifier, stage_index: int) -> FrozenWeights | None:

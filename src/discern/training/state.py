@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ STATE_FILE = "state.safetensors"
 STATE_VERSION = 2
 
 Facts = dict[str, Any]
+Generators = tuple[Facts, dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,8 @@ class TrainingState:
                     # Fused optimizers go through memory as it lies: moments must lie as their parameters do.
                     values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
-    def put_random_generators(self, processes: Processes = ALONE) -> None:
-        """Add the state of Python's, NumPy's and torch's generators, of every process."""
-        everyone = processes.gather(_read_generators())
+    def put_random_generators(self, everyone: Sequence[Generators]) -> None:
+        """Add what `read_generators` returned."""
         self.facts["random"] = [numbers for numbers, _ in everyone]
         for rank, (_, tensors) in enumerate(everyone):
             self.put_tensors(f"random/{rank}", tensors)
@@ -136,7 +136,12 @@ class TrainingState:
                 path.unlink()
 
 
-def _read_generators() -> tuple[Facts, dict[str, Tensor]]:
+def read_generators(processes: Processes) -> list[Generators]:
+    """Return the state of Python's, NumPy's and torch's generators, of every process."""
+    return processes.gather(_read_own_generators())
+
+
+def _read_own_generators() -> Generators:
     name, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
     numbers = {
         "python": random.getstate(),

@@ -12,7 +12,7 @@ from torch.nn import functional
 from discern.data.loaders import Batch
 from discern.errors import TrainingError
 from discern.loop import StepResult
-from discern.runtime import Runtime
+from discern.runtime import Runtime, is_out_of_memory
 from discern.training.optimizers import get_learning_rate, set_rate_factor
 
 logger = logging.getLogger("discern")
@@ -23,7 +23,8 @@ class TrainStep:
 
     Gradients of `accumulation_steps` batches are summed over their pictures and divided by the number of pictures at
     the update, in all processes together, so that a last, smaller batch weighs by its pictures. A batch that does not
-    fit into the memory is cut in two, and again, which changes nothing but BatchNorm's view of it. The reported loss is
+    fit into the memory is cut in two, and again, which changes nothing but what BatchNorm sees at once
+    and what dropout and mixing draw. The reported loss is
     the plain cross-entropy of the labels, without smoothing, mixing and class weights: it can be compared with the
     validation loss.
 
@@ -110,7 +111,7 @@ class TrainStep:
                     self._learn(each, share_gradients=False)
                 return self._learn(batch, share_gradients=share_gradients)
             except RuntimeError as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
             # Out here, since the error keeps the tensors of the failed pass alive. What that pass has left in the
             # gradients is unknown, so that all pending batches are done again.
@@ -121,7 +122,9 @@ class TrainStep:
     def _learn(self, batch: Batch, *, share_gradients: bool) -> StepResult:
         inputs, labels = self.prepare(batch.images), batch.targets.to(self.runtime.device, non_blocking=True)
         mixed, targets = (inputs, labels) if self.mixing is None else self.mixing(inputs, labels)
-        chunks = list(zip(*(values.chunk(self.parts) for values in (mixed, targets, labels)), strict=True))
+        # At least two pictures together, as BatchNorm needs.
+        parts = min(self.parts, max(1, len(labels) // 2))
+        chunks = list(zip(*(values.tensor_split(parts) for values in (mixed, targets, labels)), strict=True))
         results = []
         for place, chunk in enumerate(chunks):
             is_shared = share_gradients and place == len(chunks) - 1
@@ -194,11 +197,6 @@ class TrainStep:
             -(-images // (self.parts // 2)),
             -(-images // self.parts),
         )
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Tell whether it is; on a CPU torch has no error of its own for it."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def compute_class_weights(targets: Tensor, num_classes: int) -> Tensor:

@@ -100,7 +100,8 @@ def _resolve_size(model: ModelSettings, shorter_side: int) -> tuple[int, str]:
 
 def _resolve_batch_size(model: ModelSettings, image_size: int, images: int, runtime: Runtime) -> tuple[int, str]:
     """Choose by the number of training pictures, and halve until the activations of all layers fit into the memory."""
-    by_data = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, 2 ** int(log2(max(1, images / _BATCHES_AN_EPOCH)))))
+    fewest = max(_SMALLEST_BATCH, 2 * runtime.processes.count)
+    by_data = max(fewest, min(_LARGEST_BATCH, 2 ** int(log2(max(1, images / _BATCHES_AN_EPOCH)))))
     free_bytes = measure_free_memory(runtime)
     if free_bytes is None:
         return by_data, f"{by_data}, for {images} training pictures"

@@ -6,11 +6,14 @@ import torch
 
 from discern.bundle import Bundle, load_bundle
 from discern.inference import Predictor
+from discern.processes import ALONE, Processes
 from discern.runtime import resolve_runtime
 
 
 def load(run: str | Path, *, device: str = "auto") -> Predictor:
     """Return the classifier of a run folder or bundle, computing with the precision that its run was set to.
+
+    It works alone, also in a process that torchrun has started with others.
 
     Raises:
         BundleError: There is none, or it cannot be understood.
@@ -18,10 +21,16 @@ def load(run: str | Path, *, device: str = "auto") -> Predictor:
     return build_predictor(load_bundle(Path(run)), device=device)
 
 
-def build_predictor(bundle: Bundle, *, device: str = "auto") -> Predictor:
-    """Return a bundle's classifier on a device; the process' threads and determinism are left as they are."""
+def build_predictor(bundle: Bundle, *, device: str = "auto", processes: Processes = ALONE) -> Predictor:
+    """Return a bundle's classifier on a device, answering in turn with the other processes of a job.
+
+    Determinism is left as it is.
+    """
     precision = bundle.facts.get("settings", {}).get("run", {}).get("precision", "auto")
     runtime = resolve_runtime(
-        device=device, precision=precision, determinism=torch.are_deterministic_algorithms_enabled()
+        device=device,
+        precision=precision,
+        determinism=torch.are_deterministic_algorithms_enabled(),
+        processes=processes,
     )
     return Predictor(bundle, runtime)

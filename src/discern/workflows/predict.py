@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from discern.bundle import load_bundle
 from discern.data.columns import ColumnSettings
 from discern.data.inputs import Input, load_inputs
 from discern.data.preflight import save_bad_files
@@ -14,7 +15,8 @@ from discern.data.table import ImageTable
 from discern.errors import BadImagesError, ConfigError, ImageProblem
 from discern.files import write_atomically
 from discern.inference import build_answers
-from discern.workflows.loading import load
+from discern.processes import join_processes
+from discern.workflows.loading import build_predictor
 from discern.workflows.submission import fill_submission
 
 logger = logging.getLogger("discern")
@@ -55,7 +57,8 @@ def predict(
         DiscernError: The run, an input or the sample submission is not as it must be.
         BadImagesError: No picture at all can be read, or `like` is given and some cannot.
     """
-    predictor = load(run, device=device)
+    processes = join_processes()
+    predictor = build_predictor(load_bundle(Path(run)), device=device, processes=processes)
     table = load_inputs(inputs, columns)
     for note in table.ignored:
         logger.info("passed over: %s", note)
@@ -68,8 +71,10 @@ def predict(
         frame = build_answers(readable, chances, predictor.class_names, probabilities, top_k)
     else:
         frame = fill_submission(like, readable, chances, predictor.class_names)
-    if out is not None and predictor.runtime.processes.is_main:
+    if out is not None and processes.is_main:
         _write(frame, problems, out)
+    # A process that ends before the answers are written could end the others.
+    processes.gather(None)
     return Answers(frame, problems)
 
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from discern.config.load import read_settings, save_settings
 from discern.config.settings import Settings
 from discern.data.augment import check_policy
@@ -19,16 +17,18 @@ from discern.data.split import apply_split, save_split
 from discern.data.table import ImageTable
 from discern.errors import ConfigError, DataError, RunFolderError
 from discern.files import write_atomically, write_json
+from discern.inference import check_same_rows
 from discern.models.backbone import Backbone
 from discern.models.build import build_classifier
 from discern.models.classifier import Classifier
 from discern.models.weights import discern_home, load_pretrained
+from discern.processes import join_processes
 from discern.run_folder import RUN_FORMAT, RunFolder
 from discern.runtime import Runtime, describe_environment, resolve_runtime
 from discern.training.batches import TrainingData
 from discern.training.plan import check_plan
 from discern.workflows.caching import build_cache
-from discern.workflows.choices import resolve_choices
+from discern.workflows.choices import measure_shorter_side, resolve_choices
 from discern.workflows.pictures import load_labelled, split_pictures
 
 logger = logging.getLogger("discern")
@@ -175,21 +175,20 @@ def build_untrained(prepared: Prepared) -> Classifier:
         classifier.backbone.check_image_size(size)
     check_plan(prepared.settings.training.stages, classifier)
     if prepared.settings.training.sync_batchnorm:
-        _synchronize_batchnorm(classifier, prepared.runtime)
+        _synchronize_batchnorm(classifier.backbone, prepared.runtime)
     prepared.runtime.place(classifier)
     millions = classifier.count_parameters().all / 1e6
     logger.info("%s with a %s head, %.1f million parameters", model.backbone, model.head, millions)
     return classifier
 
 
-def _synchronize_batchnorm(classifier: Classifier, runtime: Runtime) -> None:
-    """Let every BatchNorm see the batches of all processes together; names of parameters stay as they are."""
+def _synchronize_batchnorm(backbone: Backbone, runtime: Runtime) -> None:
     if runtime.device.type != "cuda":
         raise ConfigError(
             f"training.sync_batchnorm works on CUDA GPUs only, and the device is {runtime.device}; leave it out, or "
             "keep BatchNorm's statistics with frozen_batchnorm=true"
         )
-    nn.SyncBatchNorm.convert_sync_batchnorm(classifier)  # type: ignore[no-untyped-call]
+    backbone.synchronize_batchnorm()
 
 
 def agree(prepared: Prepared) -> Prepared:
@@ -198,6 +197,7 @@ def agree(prepared: Prepared) -> Prepared:
     Raises:
         DataError: The processes, perhaps on several machines, do not see the same pictures.
     """
+    check_same_rows(prepared.table, prepared.runtime.processes)
     everyone = prepared.runtime.processes.gather((prepared.settings, prepared.environment["data"]["fingerprint"]))
     settings, fingerprint = everyone[0]
     different = [rank for rank, (_, other) in enumerate(everyone) if other != fingerprint]
@@ -229,6 +229,7 @@ def build_training_data(prepared: Prepared, backbone: Backbone) -> TrainingData:
         processes=runtime.processes,
         pin_memory=runtime.device.type == "cuda",
         picture_setting=settings.data.cache,
+        picture_pixels=measure_shorter_side(train, settings.data.max_pixels) ** 2,
         cache_settings=settings.cache,
         feature_memory_bytes=int(_FEATURE_MEMORY_SHARE * (compute_free_memory_bytes() or _SUPPOSED_MEMORY_BYTES))
         // runtime.processes.local_count,
@@ -239,7 +240,11 @@ def build_training_data(prepared: Prepared, backbone: Backbone) -> TrainingData:
 def _resolve_runtime(settings: Settings) -> Runtime:
     run = settings.run
     runtime = resolve_runtime(
-        device=run.device, precision=run.precision, threads=run.threads, determinism=run.determinism
+        device=run.device,
+        precision=run.precision,
+        threads=run.threads,
+        determinism=run.determinism,
+        processes=join_processes(),
     )
     logger.info("%s, seed %d", runtime.describe(), run.seed)
     return runtime
