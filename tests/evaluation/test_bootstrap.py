@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-from discern.evaluation.bootstrap import count_classes, resample_counts, resample_means
+from discern.evaluation.bootstrap import count_classes, draw_weights, resample_counts, resample_means
 from discern.evaluation.intervals import bootstrap_interval
 from discern.evaluation.metrics import count_confusion
 
@@ -52,6 +52,26 @@ def test_resampled_means_have_the_mean_and_the_stratified_standard_error() -> No
     variance = sum((targets == c).sum() * values[targets == c].var() for c in (0, 1, 4)) / len(values) ** 2
     assert means.mean() == pytest.approx(values.mean(), abs=0.01)
     assert means.std() == pytest.approx(np.sqrt(variance), rel=0.05)
+
+
+def test_means_of_several_values_are_drawn_together_and_as_each_alone() -> None:
+    rng = np.random.default_rng(0)
+    values, targets = rng.normal(size=(50, 3)), rng.integers(4, size=50)
+    together = resample_means(values, targets, resamples=20)
+    assert together.shape == (20, 3)
+    for column in range(3):
+        assert together[:, column] == pytest.approx(resample_means(values[:, column], targets, resamples=20))
+
+
+def test_every_draw_takes_as_many_pictures_of_a_class_as_there_are() -> None:
+    targets = np.array([2, 0, 2, 2, 1, 0])
+    weights = np.concatenate(list(draw_weights(targets, resamples=400)))
+    assert weights.shape == (400, 6)
+    for target in range(3):
+        of_class = weights[:, targets == target]
+        assert (of_class.sum(axis=1) == of_class.shape[1]).all()
+        assert of_class.mean(axis=0) == pytest.approx(1, abs=0.15)
+        assert of_class.max() == of_class.shape[1]
 
 
 def test_large_classes_are_drawn_in_blocks_without_a_seam() -> None:

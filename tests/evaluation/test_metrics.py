@@ -39,6 +39,9 @@ def test_values_agree_with_scikit_learn(count: int, num_classes: int) -> None:
     assert metrics["count"] == count
     assert metrics["accuracy"]["value"] == oracle.accuracy_score(targets, predictions)
     assert metrics["macro_f1"]["value"] == pytest.approx(f1)
+    assert metrics["weighted_f1"]["value"] == pytest.approx(
+        oracle.f1_score(targets, predictions, average="weighted", zero_division=0)
+    )
     assert metrics["balanced_accuracy"]["value"] == pytest.approx(recalls.mean())
     assert metrics["loss"]["value"] == pytest.approx(loss)
 
@@ -57,13 +60,58 @@ def test_two_classes_have_no_top_k() -> None:
 
 
 @pytest.mark.parametrize(("count", "num_classes"), SHAPES)
+def test_the_brier_score_agrees_with_scikit_learn(count: int, num_classes: int) -> None:
+    targets, probabilities = make_scores(count, num_classes)
+    brier = compute_metrics(targets, probabilities, name_classes(num_classes))["brier"]["value"]
+    expected = oracle.brier_score_loss(targets, probabilities, labels=np.arange(num_classes), scale_by_half=False)
+    assert brier == pytest.approx(expected)
+    if num_classes == 2:
+        assert brier == pytest.approx(2 * oracle.brier_score_loss(targets, probabilities[:, 1]))
+
+
+def test_two_classes_have_the_ranking_scores_of_the_second() -> None:
+    targets, probabilities = make_scores(80, 2)
+    metrics = compute_metrics(targets, probabilities, name_classes(2))
+    assert metrics["roc_auc"]["value"] == pytest.approx(oracle.roc_auc_score(targets, probabilities[:, 1]))
+    expected = oracle.average_precision_score(targets, probabilities[:, 1])
+    assert metrics["average_precision"]["value"] == pytest.approx(expected)
+    assert metrics["average_precision"]["low"] < expected < metrics["average_precision"]["high"]
+
+
+def test_ranking_scores_are_left_out_where_they_say_nothing() -> None:
+    only_one = compute_metrics(np.array([1, 1]), np.array([[0.2, 0.8], [0.6, 0.4]]), ["a", "b"])
+    three = compute_metrics(*make_scores(40, 3), name_classes(3))
+    for metrics in (only_one, three):
+        assert not {"roc_auc", "average_precision"} & metrics.keys()
+
+
+def test_weighted_f1_counts_pictures_and_macro_f1_classes() -> None:
+    """Nine of ten pictures are of the class that is easy."""
+    targets = np.repeat([0, 1], [9, 1])
+    metrics = compute_metrics(targets, np.tile([0.9, 0.1], (10, 1)), ["easy", "hard"])
+    easy = 2 * 9 / (10 + 9)
+    assert metrics["weighted_f1"]["value"] == pytest.approx(0.9 * easy)
+    assert metrics["macro_f1"]["value"] == pytest.approx(easy / 2)
+
+
+def test_the_confused_pairs_are_in_the_metrics_by_name() -> None:
+    targets, predictions = np.array([0, 0, 1, 2, 2]), np.array([1, 1, 0, 2, 0])
+    pairs = compute_metrics(targets, np.eye(3)[predictions], ["ant", "bee", "cow"])["confused_pairs"]
+    assert pairs == [
+        {"first": "ant", "second": "bee", "first_as_second": 2, "second_as_first": 1},
+        {"first": "ant", "second": "cow", "first_as_second": 0, "second_as_first": 1},
+    ]
+
+
+@pytest.mark.parametrize(("count", "num_classes"), SHAPES)
 def test_every_interval_holds_its_value_and_the_whole_is_json(count: int, num_classes: int) -> None:
     metrics = compute_metrics(*make_scores(count, num_classes), name_classes(num_classes))
     assert json.loads(json.dumps(metrics)) == metrics
     intervals = [entry for entry in metrics.values() if isinstance(entry, dict)]
-    assert len(intervals) == (4 if num_classes == 2 else 5)
+    assert len(intervals) == (9 if num_classes == 2 else 8)
     for interval in intervals:
-        assert interval["low"] < interval["value"] < interval["high"]
+        assert interval["low"] <= interval["value"] <= interval["high"]
+        assert interval["low"] < interval["high"]
 
 
 def test_accuracy_carries_the_wilson_interval() -> None:

@@ -20,7 +20,8 @@ def test_per_class_scores_agree_with_scikit_learn() -> None:
     table = compute_per_class(TARGETS, PROBABILITIES, NAMES)
     precision, recall, f1, count = oracle.precision_recall_fscore_support(TARGETS, PREDICTIONS, labels=range(3))
     assert list(table) == [
-        "class_name", "count", "predicted_count", "precision", "recall", "recall_low", "recall_high", "f1",
+        "class_name", "count", "predicted_count", "precision", "recall", "recall_low", "recall_high", "f1", "f1_low",
+        "f1_high",
     ]  # fmt: skip
     assert table["class_name"].tolist() == NAMES
     assert table["count"].tolist() == [*count, 0]
@@ -34,14 +35,38 @@ def test_recall_of_a_class_carries_its_wilson_interval() -> None:
     assert (row["recall"], row["recall_low"], row["recall_high"]) == wilson_interval(2, 3)
 
 
+def test_f1_of_a_class_carries_an_interval_that_holds_it_and_narrows_with_the_count() -> None:
+    rng = np.random.default_rng(0)
+    targets = rng.integers(3, size=600)
+    predictions = np.where(rng.random(600) < 0.8, targets, rng.integers(3, size=600))
+    many, few = (compute_per_class(targets[:n], np.eye(3)[predictions[:n]], NAMES[:3]) for n in (600, 60))
+    for table in (many, few):
+        assert ((table["f1_low"] < table["f1"]) & (table["f1"] < table["f1_high"])).all()
+    assert (many["f1_high"] - many["f1_low"] < few["f1_high"] - few["f1_low"]).all()
+
+
+def test_the_interval_of_a_classs_f1_is_as_wide_as_drawing_pictures_one_by_one_makes_it() -> None:
+    rng = np.random.default_rng(1)
+    targets = np.repeat([0, 1, 2], [40, 60, 80])
+    predictions = np.where(rng.random(180) < 0.75, targets, rng.integers(3, size=180))
+    f1s = []
+    for _ in range(1000):
+        drawn = np.concatenate([rng.choice(np.flatnonzero(targets == c), (targets == c).sum()) for c in range(3)])
+        f1s.append(oracle.f1_score(targets[drawn], predictions[drawn], average=None))
+    low, high = np.quantile(f1s, [0.025, 0.975], axis=0)
+    table = compute_per_class(targets, np.eye(3)[predictions], NAMES[:3])
+    assert table["f1_low"].to_numpy() == pytest.approx(low, abs=0.03)
+    assert table["f1_high"].to_numpy() == pytest.approx(high, abs=0.03)
+
+
 def test_a_class_without_pictures_has_no_scores() -> None:
     row = compute_per_class(TARGETS, PROBABILITIES, NAMES).iloc[3]
-    assert row[["precision", "recall", "recall_low", "recall_high", "f1"]].isna().all()
+    assert row.drop(["class_name", "count", "predicted_count"]).isna().all()
 
 
 def test_a_class_predicted_but_never_true_scores_zero_f1() -> None:
     row = compute_per_class(np.array([0, 1]), np.eye(3)[[0, 2]], ["a", "b", "c"]).iloc[2]
-    assert (row["precision"], row["f1"]) == (0, 0)
+    assert (row["precision"], row["f1"], row["f1_low"], row["f1_high"]) == (0, 0, 0, 0)
     assert np.isnan(row["recall"])
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from discern.plots.gallery import plot_mistakes
+from discern.plots.gallery import Answer, plot_disagreements, plot_mistakes
 
 
 def make_gallery(count: int, *, total: int | None = None, name: str = "bee") -> Figure:
@@ -56,6 +56,35 @@ def test_no_mistake_is_said_in_words() -> None:
     figure = make_gallery(0)
     assert [text.get_text() for text in figure.texts] == ["No picture was misclassified."]
     assert np.asarray(render(figure)).min() < 100
+
+
+def test_disagreements_show_both_answers_and_colour_the_wrong_ones() -> None:
+    images = [np.zeros((20, 30, 3), dtype=np.uint8)] * 2
+    answers_a, answers_b = [Answer("ant", 0.6), Answer("cow", 0.5)], [Answer("bee", 0.93), Answer("bee", 0.4)]
+    figure = plot_disagreements(images, ["1.jpg", "2.jpg"], ["ant", "ant"], answers_a, answers_b, total=31)
+    assert [caption_of(axes) for axes in figure.axes] == [
+        ["1.jpg", "true ant", "A ant 60 %", "B bee 93 %"],
+        ["2.jpg", "true ant", "A cow 50 %", "B bee 40 %"],
+    ]
+    right, wrong = (figure.axes[0].texts[place].get_color() for place in (2, 3))
+    assert right == "black" != wrong
+    assert figure.axes[1].texts[2].get_color() == figure.axes[1].texts[3].get_color() == wrong
+    assert figure.get_suptitle() == "2 of 31 pictures on which A and B disagree"
+
+
+def test_captions_of_four_lines_do_not_run_into_the_next_row() -> None:
+    images = [np.zeros((20, 20, 3), dtype=np.uint8)] * 10
+    answers = [Answer("bee", 0.5)] * 10
+    figure = plot_disagreements(images, ["x.jpg"] * 10, ["ant"] * 10, answers, answers, total=10)
+    render(figure)
+    for upper, lower in zip(figure.axes[:5], figure.axes[5:], strict=True):
+        assert upper.texts[-1].get_window_extent().y0 > lower.get_window_extent().y1
+        assert lower.texts[-1].get_window_extent().y0 > 0
+
+
+def test_agreement_is_said_in_words() -> None:
+    figure = plot_disagreements([], [], [], [], [], total=0)
+    assert [text.get_text() for text in figure.texts] == ["A and B agree on every picture."]
 
 
 @pytest.mark.parametrize("name", ["W" * 60, r"$\broken$", "x" * 200])

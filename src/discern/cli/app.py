@@ -9,6 +9,7 @@ import typer
 
 from discern.cli.cache import cache_app
 from discern.cli.demo import demo
+from discern.cli.diff import diff
 from discern.cli.evaluate import evaluate
 from discern.cli.predict import predict
 from discern.cli.recipes import recipes_app
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command()(train)
 app.command()(predict)
 app.command()(evaluate)
+app.command()(diff)
 app.command()(demo)
 app.add_typer(cache_app, name="cache")
 app.add_typer(recipes_app, name="recipes")
@@ -39,7 +41,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Importing torch makes hundreds of thousands of objects: looking through them for garbage again and again, and once
     # more at the end, when all memory is given back anyway, costs more than a second.
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(10_000, 10, 10)
     atexit.register(gc.freeze)
     try:
         app()

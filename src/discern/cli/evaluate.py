@@ -6,17 +6,27 @@ from typing import Annotated
 import typer
 
 from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix, LabelColumn
+from discern.errors import ConfigError
 from discern.files import find_free_folder
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Run folder, or its bundle.")],
-    data: Annotated[str, typer.Argument(help="Labelled pictures: folder, CSV or .npz file.")],
-    out: Annotated[Path | None, typer.Option(help="Folder to write; RUN/evaluation/NAME by default.")] = None,
+    run: Annotated[Path | None, typer.Argument(help="Run folder, or its bundle.")] = None,
+    data: Annotated[str | None, typer.Argument(help="Labelled pictures: folder, CSV or .npz file.")] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(help="Instead of RUN and DATA: a predictions.csv to recompute numbers and plots from."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write; RUN/evaluation/NAME, or beside the predictions, by default."),
+    ] = None,
     split: Annotated[
         str | None, typer.Option(help="train, validation or test, where DATA has them. [default: test]")
     ] = None,
-    on_bad: Annotated[str, typer.Option(help="error: stop at bad pictures; skip: leave them out.")] = "error",
+    on_bad: Annotated[
+        str | None, typer.Option(help="error: stop at bad pictures; skip: leave them out. [default: error]")
+    ] = None,
     image_column: ImageColumn = None,
     label_column: LabelColumn = None,
     image_root: ImageRoot = None,
@@ -24,10 +34,6 @@ def evaluate(
     device: Device = "auto",
 ) -> None:
     """Evaluate a trained classifier on labelled pictures; classes are joined by name."""
-    from discern.config.load import check_settings
-    from discern.workflows.evaluate import evaluate as evaluate_run
-    from discern.workflows.reporting import reporting
-
     given = {
         "image_column": image_column,
         "label_column": label_column,
@@ -35,10 +41,40 @@ def evaluate(
         "image_suffix": image_suffix,
         "on_bad": on_bad,
     }
-    settings = check_settings({"data": {name: value for name, value in given.items() if value is not None}})
+    data_settings = {name: value for name, value in given.items() if value is not None}
+    if predictions is not None:
+        if run is not None or split is not None or data_settings or device != "auto":
+            raise ConfigError("--predictions stands in for RUN and DATA; it goes with --out only")
+        _evaluate_predictions(predictions, out)
+        return
+    if run is None or data is None:
+        raise ConfigError("give a run and labelled pictures: discern evaluate RUN DATA; or --predictions FILE")
+    _evaluate_run(run, data, out, split, data_settings, device)
+
+
+def _evaluate_run(
+    run: Path, data: str, out: Path | None, split: str | None, data_settings: dict[str, Path | str], device: str
+) -> None:
+    from discern.config.load import check_settings
+    from discern.processes import join_processes
+    from discern.workflows.evaluate import evaluate as evaluate_run
+    from discern.workflows.reporting import reporting
+
+    settings = check_settings({"data": data_settings})
     # The evaluations of a bundle stand beside it, not in it.
     root = run.parent if run.name == "bundle" else run
     folder = out or find_free_folder(root / "evaluation", Path(data).resolve().stem)
     with reporting(verbose=True):
         evaluate_run(run, data, out=folder, split=split, data=settings.data, device=device)
+    if join_processes().is_main:
+        typer.echo(f"written: {folder}")
+
+
+def _evaluate_predictions(predictions: Path, out: Path | None) -> None:
+    from discern.workflows.evaluate import evaluate_predictions
+    from discern.workflows.reporting import reporting
+
+    folder = out or find_free_folder(predictions.parent, predictions.stem)
+    with reporting(verbose=True):
+        evaluate_predictions(predictions, out=folder)
     typer.echo(f"written: {folder}")

@@ -1,5 +1,6 @@
 """Stratified bootstrap: resample the pictures of each class among themselves, so that class sizes stay as they are."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,10 @@ _DRAWS_AT_ONCE = 1_000_000
 
 
 class ClassCounts(NamedTuple):
-    """What macro averages need of one confusion matrix, or of R resampled ones: `hits` and `predicted` are (..., K)."""
+    """What averages over classes need of one confusion matrix, or of R resampled ones.
+
+    `hits` and `predicted` are (..., K), `true` is (K,): resampling leaves it as it is.
+    """
 
     hits: NDArray[np.int64]
     true: NDArray[np.int64]
@@ -43,14 +47,21 @@ def resample_counts(confusion: NDArray[np.int64], *, resamples: int = 1000, seed
 def resample_means(
     values: NDArray[np.float64], targets: NDArray[np.int64], *, resamples: int = 1000, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Return the means (R,) of values (N,) when every picture is drawn anew from its own class."""
+    """Return the means (R,) of values (N,), or (R, M) of (N, M), when each picture is drawn anew from its own class."""
+    sums = [weights @ values for weights in draw_weights(targets, resamples=resamples, seed=seed)]
+    return np.concatenate(sums) / len(values)
+
+
+def draw_weights(targets: NDArray[np.int64], *, resamples: int = 1000, seed: int = 0) -> Iterator[NDArray[np.float64]]:
+    """Yield how often each picture is drawn when all are drawn anew from their own classes: (rows, N), R in all."""
     rng = np.random.default_rng(seed)
-    totals = np.zeros(resamples)
-    for target in np.unique(targets):
-        stratum = values[targets == target]
-        block = max(1, _DRAWS_AT_ONCE // len(stratum))
-        for start in range(0, resamples, block):
-            rows = min(block, resamples - start)
-            drawn = rng.integers(len(stratum), size=(rows, len(stratum)))
-            totals[start : start + rows] += stratum.take(drawn).sum(axis=1)
-    return totals / len(values)
+    count = len(targets)
+    order = np.argsort(targets, kind="stable")
+    _, first, size = np.unique(targets[order], return_index=True, return_counts=True)
+    starts, sizes = np.repeat(first, size), np.repeat(size, size)
+    block = max(1, _DRAWS_AT_ONCE // count)
+    for done in range(0, resamples, block):
+        rows = min(block, resamples - done)
+        drawn = order[starts + (rng.random((rows, count)) * sizes).astype(np.int64)]
+        drawn += count * np.arange(rows)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count).astype(np.float64)

@@ -6,30 +6,43 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from discern.evaluation.bootstrap import count_classes
-from discern.evaluation.intervals import wilson_interval
-from discern.evaluation.metrics import check_scores, count_confusion
+from discern.evaluation.bootstrap import count_classes, resample_counts
+from discern.evaluation.intervals import bootstrap_interval, wilson_interval
+from discern.evaluation.metrics import check_scores, compute_f1, count_confusion
 
 
 def compute_per_class(
-    targets: NDArray[np.int64], probabilities: NDArray[np.floating], class_names: Sequence[str]
+    targets: NDArray[np.int64],
+    probabilities: NDArray[np.floating],
+    class_names: Sequence[str],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> pd.DataFrame:
-    """Score each class: class_name, count, predicted_count, precision, recall, recall_low, recall_high, f1.
+    """Score each class: class_name, count, predicted_count, precision, recall and f1, recall_low, f1_high and so on.
 
-    Recall carries its 95 % Wilson interval. A fraction of nothing, such as the precision of a class that was never
-    predicted, is NaN.
+    Recall carries its 95 % Wilson interval, F1 a stratified bootstrap interval. A fraction of nothing, such as the
+    precision of a class that was never predicted, is NaN.
 
     Raises:
         ValueError: As for `compute_metrics`.
     """
     check_scores(targets, probabilities, class_names)
-    counts = count_classes(count_confusion(targets, probabilities.argmax(axis=1), len(class_names)))
+    confusion = count_confusion(targets, probabilities.argmax(axis=1), len(class_names))
+    counts, resampled = count_classes(confusion), resample_counts(confusion, resamples=resamples, seed=seed)
     nothing = (np.nan, np.nan, np.nan)
     recalls = [
         wilson_interval(int(hits), int(count)) if count else nothing
         for hits, count in zip(counts.hits, counts.true, strict=True)
     ]
+    f1s = [
+        bootstrap_interval(float(value), drawn) if support else nothing
+        for value, drawn, support in zip(
+            compute_f1(counts), compute_f1(resampled).T, counts.true + counts.predicted, strict=True
+        )
+    ]
     recall, recall_low, recall_high = zip(*recalls, strict=True)
+    f1, f1_low, f1_high = zip(*f1s, strict=True)
     return pd.DataFrame(
         {
             "class_name": list(class_names),
@@ -39,7 +52,9 @@ def compute_per_class(
             "recall": recall,
             "recall_low": recall_low,
             "recall_high": recall_high,
-            "f1": _divide(2 * counts.hits, counts.true + counts.predicted),
+            "f1": f1,
+            "f1_low": f1_low,
+            "f1_high": f1_high,
         }
     )
 

@@ -1,21 +1,24 @@
 """A trained classifier against labelled pictures, by the same path as the test at the end of training."""
 
 import logging
+from collections.abc import Mapping, Sized
 from pathlib import Path
+
+import numpy as np
 
 from discern.bundle import load_bundle
 from discern.config.settings import DataSettings
 from discern.data.sources import Source, join_classes
-from discern.data.table import SPLITS, ImageTable, parse_split
+from discern.data.table import SPLITS, ImageTable, build_table, parse_split
 from discern.errors import ConfigError, DataError
 from discern.evaluation.metrics import Metrics, compute_metrics
-from discern.workflows.evaluation_files import SplitAnswers, write_evaluation
+from discern.evaluation.predictions_file import UNSPLIT, load_answers, load_probabilities
+from discern.processes import join_processes
+from discern.workflows.evaluation_files import SplitAnswers, write_evaluation, write_scores
 from discern.workflows.loading import build_predictor
 from discern.workflows.pictures import load_labelled
 
 logger = logging.getLogger("discern")
-
-UNSPLIT = "all"
 
 
 def evaluate(
@@ -45,9 +48,10 @@ def evaluate(
     if out.resolve() == (Path(run) / "evaluation").resolve():
         raise ConfigError(f"{out} has the run's own evaluation; give another --out")
     bundle = load_bundle(Path(run))
-    predictor = build_predictor(bundle, device=device)
-    is_main = predictor.runtime.processes.is_main
-    table = load_labelled(source, settings, out / "bad_files.csv" if is_main else None).table
+    processes = join_processes()
+    predictor = build_predictor(bundle, device=device, processes=processes)
+    with processes.main_first():
+        table = load_labelled(source, settings, out / "bad_files.csv" if processes.is_main else None).table
     name, table = _choose_split(table, split)
     unlabelled = int(table.frame["label"].isna().sum())
     if unlabelled:
@@ -55,9 +59,48 @@ def evaluate(
     table = join_classes(table, bundle.class_names)
     logger.info("%d pictures%s", len(table), "" if name == UNSPLIT else f" of the split {name}")
     probabilities = predictor.predict_probabilities(table)
-    if not is_main:
-        return compute_metrics(table.targets(), probabilities, table.class_names)
-    return write_evaluation({name: SplitAnswers(table, probabilities)}, out, out / "plots")[name]
+    if processes.is_main:
+        metrics = write_evaluation({name: SplitAnswers(table, probabilities)}, out, out / "plots")[name]
+    else:
+        metrics = compute_metrics(table.targets(), probabilities, table.class_names)
+    # A process that ends before all is written could end the others.
+    processes.gather(None)
+    return metrics
+
+
+def evaluate_predictions(predictions: str | Path, *, out: Path) -> dict[str, Metrics]:
+    """Recompute from a predictions.csv alone what was written beside it, by split.
+
+    The numbers are those of the evaluation itself to the six digits of the file. The misclassified pictures are drawn
+    where they can still be read.
+
+    Args:
+        predictions: The file, with the columns id, true, predicted, confidence and probability_CLASS for each class;
+            path and split may be missing.
+        out: The folder to write.
+
+    Raises:
+        DataError: The file cannot be used; rows without a true class, among others, are listed.
+        ConfigError: `out` is the folder of the file, which has the evaluation that the file came with.
+    """
+    path = Path(predictions)
+    if out.resolve() == path.resolve().parent:
+        raise ConfigError(f"{out} has {path.name} itself and what was written with it; give another --out")
+    answers = load_answers(path)
+    probabilities = load_probabilities(path, answers)
+    frame = answers.frame
+    columns = {"id": frame["id"], "path": frame["path"], "label": frame["true"], "split": frame["split"]}
+    table = join_classes(build_table(columns, source=answers.source), answers.class_names)
+    splits = {name: np.flatnonzero(frame["split"] == name) for name in answers.list_splits()}
+    logger.info("%d pictures%s", len(table), _describe_splits(splits))
+    return write_scores(
+        {name: SplitAnswers(table.take(rows), probabilities[rows]) for name, rows in splits.items()}, out, out / "plots"
+    )
+
+
+def _describe_splits(splits: Mapping[str, Sized]) -> str:
+    counts = ", ".join(f"{len(rows)} {name}" for name, rows in splits.items())
+    return "" if list(splits) == [UNSPLIT] else f": {counts}"
 
 
 def _choose_split(table: ImageTable, wanted: str | None) -> tuple[str, ImageTable]:

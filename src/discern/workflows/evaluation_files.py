@@ -11,19 +11,21 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from discern.data.dataset import decode_row
 from discern.data.decode import MAX_PIXELS
 from discern.data.table import ImageTable
+from discern.evaluation.calibration import compute_reliability
 from discern.evaluation.metrics import Metrics, compute_metrics
+from discern.evaluation.ranking import compute_ranking_curves
 from discern.evaluation.tables import build_predictions, compute_confusion, compute_per_class
 from discern.files import replacing, write_atomically, write_json
 from discern.plots.confusion import plot_confusion
-from discern.plots.gallery import plot_mistakes
+from discern.plots.gallery import GALLERY_SIZE, plot_mistakes
+from discern.plots.reliability import plot_reliability
+from discern.plots.roc import plot_roc
+from discern.workflows.thumbnails import load_thumbnails
 
 logger = logging.getLogger("discern")
 
-_GALLERY_SIZE = 25
-_GALLERY_PIXELS = 256
 _PNG_EFFORT = 3
 """Half the time of Pillow's own choice, for files a tenth larger."""
 
@@ -44,6 +46,14 @@ class SplitAnswers:
 
 def write_evaluation(answers: Mapping[str, SplitAnswers], evaluation: Path, plots: Path) -> dict[str, Metrics]:
     """Write metrics.json and predictions.csv of all splits, and tables and plots of the last one, which is reported."""
+    metrics = write_scores(answers, evaluation, plots)
+    if answers:
+        write_table(_build_all_predictions(answers), evaluation / "predictions.csv")
+    return metrics
+
+
+def write_scores(answers: Mapping[str, SplitAnswers], evaluation: Path, plots: Path) -> dict[str, Metrics]:
+    """Write all that `write_evaluation` does but the predictions themselves."""
     evaluation.mkdir(parents=True, exist_ok=True)
     plots.mkdir(parents=True, exist_ok=True)
     metrics = {
@@ -53,19 +63,24 @@ def write_evaluation(answers: Mapping[str, SplitAnswers], evaluation: Path, plot
     write_json(evaluation / "metrics.json", metrics)
     if not answers:
         return metrics
-    _write_table(_build_all_predictions(answers), evaluation / "predictions.csv")
     for split, values in metrics.items():
         logger.info("%s: %s", split, describe_metrics(values))
     reported, answer = list(answers.items())[-1]
     targets, names = answer.table.targets(), answer.table.class_names
-    _write_table(compute_per_class(targets, answer.probabilities, names), evaluation / "per_class.csv")
+    write_table(compute_per_class(targets, answer.probabilities, names), evaluation / "per_class.csv")
     confusion = compute_confusion(targets, answer.predictions, names)
     write_atomically(evaluation / "confusion.csv", confusion.to_csv(index_label="true \\ predicted"))
-    matrix = confusion.to_numpy()
-    save_figure(plot_confusion(matrix, names, normalized=False), plots / "confusion.png")
-    save_figure(plot_confusion(matrix, names, normalized=True), plots / "confusion_normalized.png")
-    save_figure(_plot_worst_mistakes(answer), plots / "mistakes.png")
-    logger.info("confusion matrix and misclassified pictures are those of the %s split", reported)
+    figures = {
+        "confusion": plot_confusion(confusion.to_numpy(), names, normalized=False),
+        "confusion_normalized": plot_confusion(confusion.to_numpy(), names, normalized=True),
+        "reliability": _plot_reliability(answer, metrics[reported]),
+        "roc": _plot_roc(answer, metrics[reported]),
+        "mistakes": _plot_worst_mistakes(answer),
+    }
+    for name, figure in figures.items():
+        replace_figure(figure, plots / f"{name}.png")
+    if len(answers) > 1:
+        logger.info("tables and plots are those of the %s split", reported)
     return metrics
 
 
@@ -74,8 +89,14 @@ def describe_metrics(metrics: Metrics) -> str:
     accuracy, f1 = metrics["accuracy"], metrics["macro_f1"]
     return (
         f"accuracy {accuracy['value']:.1%} (95 % interval {accuracy['low']:.1%} to {accuracy['high']:.1%}), "
-        f"macro F1 {f1['value']:.3f}, loss {metrics['loss']['value']:.4f}, {metrics['count']} pictures"
+        f"macro F1 {f1['value']:.3f}, loss {metrics['loss']['value']:.4f}, "
+        f"calibration error {metrics['ece']['value']:.1%}, {metrics['count']} pictures"
     )
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV with six digits, atomically."""
+    write_atomically(path, table.to_csv(index=False, float_format="%.6g"))
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -84,6 +105,14 @@ def save_figure(figure: Figure, path: Path) -> None:
         # Characters that no font here has are drawn as boxes; one warning for each would bury everything else.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(temporary, format="png", dpi=150, pil_kwargs={"compress_level": _PNG_EFFORT})
+
+
+def replace_figure(figure: Figure | None, path: Path) -> None:
+    """Write a figure, or remove an earlier one where there is nothing to draw."""
+    if figure is None:
+        path.unlink(missing_ok=True)
+    else:
+        save_figure(figure, path)
 
 
 def _build_all_predictions(answers: Mapping[str, SplitAnswers]) -> pd.DataFrame:
@@ -102,27 +131,42 @@ def _build_all_predictions(answers: Mapping[str, SplitAnswers]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _write_table(table: pd.DataFrame, path: Path) -> None:
-    write_atomically(path, table.to_csv(index=False, float_format="%.6g"))
+def _plot_reliability(answer: SplitAnswers, metrics: Metrics) -> Figure:
+    bins = compute_reliability(answer.table.targets(), answer.probabilities)
+    return plot_reliability(bins, calibration_error=metrics["ece"]["value"])
 
 
-def _plot_worst_mistakes(answer: SplitAnswers) -> Figure:
-    """Draw the misclassified pictures, the most confident first."""
-    wrong = np.flatnonzero(answer.predictions != answer.table.targets())
-    confidences = answer.probabilities.max(axis=1)
-    worst = wrong[np.argsort(-confidences[wrong], kind="stable")][:_GALLERY_SIZE]
-    names = np.array(answer.table.class_names, dtype=object)
-    return plot_mistakes(
-        [_load_thumbnail(answer.table, row, answer.max_pixels) for row in worst],
-        [str(answer.table.frame["id"].iloc[row]) for row in worst],
-        list(names[answer.table.targets()[worst]]),
-        list(names[answer.predictions[worst]]),
-        [float(value) for value in confidences[worst]],
-        total=len(wrong),
+def _plot_roc(answer: SplitAnswers, metrics: Metrics) -> Figure | None:
+    """Draw the curves of the second of two classes; there are none for more, or where one has no pictures."""
+    if "roc_auc" not in metrics or "average_precision" not in metrics:
+        return None
+    targets = answer.table.targets()
+    curves = compute_ranking_curves(targets, answer.probabilities[:, 1])
+    return plot_roc(
+        *curves,
+        class_name=answer.table.class_names[1],
+        prevalence=float(targets.mean()),
+        roc_auc=metrics["roc_auc"]["value"],
+        average_precision=metrics["average_precision"]["value"],
     )
 
 
-def _load_thumbnail(table: ImageTable, row: int, max_pixels: int) -> npt.NDArray[np.uint8]:
-    image = decode_row(table, row, max_pixels=max_pixels)
-    image.thumbnail((_GALLERY_PIXELS, _GALLERY_PIXELS))
-    return np.asarray(image)
+def _plot_worst_mistakes(answer: SplitAnswers) -> Figure | None:
+    """Draw the misclassified pictures, the most confident first; None if there are some, but none to be read."""
+    wrong = np.flatnonzero(answer.predictions != answer.table.targets())
+    confidences = answer.probabilities.max(axis=1)
+    worst = wrong[np.argsort(-confidences[wrong], kind="stable")]
+    thumbnails = load_thumbnails(
+        answer.table, worst, most=GALLERY_SIZE, shown_in="mistakes.png", max_pixels=answer.max_pixels
+    )
+    if len(wrong) and not thumbnails:
+        return None
+    shown, names = list(thumbnails), np.array(answer.table.class_names, dtype=object)
+    return plot_mistakes(
+        list(thumbnails.values()),
+        [str(answer.table.frame["id"].iloc[row]) for row in shown],
+        list(names[answer.table.targets()[shown]]),
+        list(names[answer.predictions[shown]]),
+        [float(value) for value in confidences[shown]],
+        total=len(wrong),
+    )

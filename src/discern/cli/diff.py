@@ -1,0 +1,30 @@
+"""discern diff: two runs on the same pictures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from discern.files import find_free_folder
+
+
+def diff(
+    run_a: Annotated[Path, typer.Argument(help="Run folder, folder of an evaluation, or predictions.csv.")],
+    run_b: Annotated[Path, typer.Argument(help="Another one.")],
+    split: Annotated[
+        str | None, typer.Option(help="train, validation or test. [default: test if both have it, or else validation]")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write; against-NAME_A beside the predictions of B by default.")
+    ] = None,
+) -> None:
+    """Tell whether run B is better than run A on the same pictures, and show where they disagree."""
+    from discern.workflows.diff import diff as diff_runs
+    from discern.workflows.diff import find_predictions
+    from discern.workflows.reporting import reporting
+
+    name_a = run_a.stem if run_a.is_file() else run_a.resolve().name
+    folder = out or find_free_folder(find_predictions(run_b).parent, f"against-{name_a}")
+    with reporting(verbose=True):
+        diff_runs(run_a, run_b, out=folder, split=split)
+    typer.echo(f"written: {folder}")

@@ -1,0 +1,143 @@
+"""Two classifiers on the same pictures: which is better, and whether that can be told."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from discern.data.table import list_some
+from discern.errors import DataError
+from discern.evaluation.bootstrap import resample_means
+from discern.evaluation.intervals import Interval, bootstrap_interval, wilson_interval
+from discern.evaluation.predictions_file import SavedAnswers
+
+SIGNIFICANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How two classifiers, A and B, did on the same pictures.
+
+    `difference` is the accuracy of B less that of A, -1..1; `p_value` is McNemar's: how likely pictures that only one
+    of them gets right would be shared out at least so unevenly if both were equally good.
+    """
+
+    count: int
+    accuracy_a: Interval
+    accuracy_b: Interval
+    difference: Interval
+    only_a_right: int
+    only_b_right: int
+    p_value: float
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether one is better: both the test and the interval of the difference must say so."""
+        return self.p_value < SIGNIFICANCE and (self.difference.low > 0 or self.difference.high < 0)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return all of it by name, ready for JSON."""
+        return {
+            name: value.to_dict() if isinstance(value, Interval) else value for name, value in vars(self).items()
+        } | {"verdict": describe_comparison(self)}
+
+
+class PairedAnswers(NamedTuple):
+    """The pictures that both have answered, by id.
+
+    `frame` has the columns id, path, true, predicted_a, confidence_a, predicted_b and confidence_b; the counts are of
+    pictures that only one has answered, which are left out.
+    """
+
+    frame: pd.DataFrame
+    only_in_a: int
+    only_in_b: int
+
+    def are_right(self, which: str) -> NDArray[np.bool_]:
+        """Return whether `a` or `b` is right, picture by picture (N,)."""
+        return np.asarray(self.frame[f"predicted_{which}"] == self.frame["true"], dtype=np.bool_)
+
+    def find_disagreements(self) -> pd.DataFrame:
+        """Return the rows where A and B name different classes; the most confident wrong answers come first."""
+        wrong_a, wrong_b = (np.where(self.are_right(side), 0.0, self.frame[f"confidence_{side}"]) for side in "ab")
+        rows = self.frame.iloc[np.argsort(-np.maximum(wrong_a, wrong_b), kind="stable")]
+        return rows[rows["predicted_a"] != rows["predicted_b"]].reset_index(drop=True)
+
+
+def pair_answers(a: SavedAnswers, b: SavedAnswers) -> PairedAnswers:
+    """Join two sets of answers by the ids of their pictures.
+
+    Raises:
+        DataError: They have no picture in common, or pictures with different true classes; all are listed.
+    """
+    columns = ["id", "path", "true", "predicted", "confidence"]
+    frame = a.frame[columns].merge(b.frame[columns], on="id", suffixes=("_a", "_b")).sort_values("id")
+    if frame.empty:
+        raise DataError(
+            f"no picture is in both: {a.source} has ids such as {a.frame['id'].iloc[0]!r}, {b.source} such as "
+            f"{b.frame['id'].iloc[0]!r}. Compare runs on the same data, or evaluate both on the same pictures."
+        )
+    different = frame[frame["true_a"] != frame["true_b"]]
+    if len(different):
+        rows = zip(different["id"], different["true_a"], different["true_b"], strict=True)
+        listed = list_some([f"{name}: {true_a!r} and {true_b!r}" for name, true_a, true_b in rows])
+        raise DataError(
+            f"pictures whose true class is one in {a.source} and another in {b.source}:\n{listed}\n"
+            "Settle their labels and evaluate both runs again."
+        )
+    path = frame["path_a"].where(frame["path_a"] != "", frame["path_b"])
+    joined = frame.rename(columns={"true_a": "true"}).assign(path=path)
+    kept = ["id", "path", "true", "predicted_a", "confidence_a", "predicted_b", "confidence_b"]
+    both = len(joined)
+    return PairedAnswers(joined[kept].reset_index(drop=True), len(a.frame) - both, len(b.frame) - both)
+
+
+def compare_answers(pairs: PairedAnswers, *, resamples: int = 1000, seed: int = 0) -> Comparison:
+    """Compare A and B on the pictures that both have answered, with 95 % intervals.
+
+    Accuracies carry Wilson intervals. That of the difference comes from a paired bootstrap: a picture is drawn, from
+    its own class, with both of its answers.
+
+    Source: McNemar, "Note on the sampling error of the difference between correlated proportions or percentages", 1947;
+    the exact test, two-sided.
+    """
+    right_a, right_b = pairs.are_right("a"), pairs.are_right("b")
+    gains = right_b.astype(np.float64) - right_a
+    targets = np.unique(pairs.frame["true"].to_numpy(dtype=object), return_inverse=True)[1]
+    only_a, only_b = int((gains < 0).sum()), int((gains > 0).sum())
+    return Comparison(
+        count=len(gains),
+        accuracy_a=wilson_interval(int(right_a.sum()), len(gains)),
+        accuracy_b=wilson_interval(int(right_b.sum()), len(gains)),
+        difference=bootstrap_interval(
+            (only_b - only_a) / len(gains), resample_means(gains, targets, resamples=resamples, seed=seed)
+        ),
+        only_a_right=only_a,
+        only_b_right=only_b,
+        p_value=compute_mcnemar(only_a, only_b),
+    )
+
+
+def compute_mcnemar(only_a: int, only_b: int) -> float:
+    """Return the two-sided exact p-value of pictures that only A and that only B gets right; 1 where there are none."""
+    if only_a + only_b == 0:
+        return 1.0
+    return float(binomtest(only_b, only_a + only_b, 0.5).pvalue)
+
+
+def describe_comparison(comparison: Comparison) -> str:
+    """Return the verdict in words; a point is a hundredth of the pictures."""
+    only_a, only_b = comparison.only_a_right, comparison.only_b_right
+    if only_a + only_b == 0:
+        return "not distinguishable: A and B are right and wrong on the same pictures"
+    value, low, high = (100 * end for end in comparison.difference)
+    counts = f"only A is right on {only_a} pictures, only B on {only_b}"
+    evidence = f"{counts}; McNemar's exact test: p = {comparison.p_value:.2g}"
+    if not comparison.is_decided:
+        return f"not distinguishable: B differs from A by {value:+.1f} points [{low:.1f}, {high:.1f}]; {evidence}"
+    if value > 0:
+        return f"B is better by {value:.1f} points [{low:.1f}, {high:.1f}]; {evidence}"
+    return f"A is better by {-value:.1f} points [{-high:.1f}, {-low:.1f}]; {evidence}"

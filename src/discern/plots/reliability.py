@@ -1,0 +1,64 @@
+"""Whether a classifier is right as often as it says."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from discern.plots.style import MISTAKE_COLOR, MUTED_COLOR, TRAIN_COLOR, build_figure, tidy_axes
+
+
+def plot_reliability(bins: pd.DataFrame, *, calibration_error: float) -> Figure:
+    """Draw accuracy against confidence, a point a bin, and below how many pictures each bin has.
+
+    The columns of `bins`, a row a bin, are its edges low and high, count, confidence (the mean), accuracy and
+    the ends of its interval, accuracy_low and accuracy_high, all 0..1; a bin without pictures is left out.
+    `calibration_error` (0..1) stands in the title.
+
+    Raises:
+        ValueError: No bin has a picture.
+    """
+    filled = bins[bins["count"] > 0]
+    if filled.empty:
+        raise ValueError("expected a bin with pictures, got none")
+    figure = build_figure(6, 7.2)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    _draw_accuracies(upper, filled)
+    lower.bar(
+        bins["low"],
+        bins["count"],
+        width=bins["high"] - bins["low"],
+        align="edge",
+        color=TRAIN_COLOR,
+        alpha=0.6,
+        edgecolor="white",
+    )
+    lower.set(xlabel="confidence", ylabel="pictures", xlim=(0, 1))
+    lower.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
+    lower.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    for axes in (upper, lower):
+        tidy_axes(axes)
+    figure.suptitle(f"Reliability: expected calibration error {calibration_error:.1%}")
+    return figure
+
+
+def _draw_accuracies(axes: Axes, filled: pd.DataFrame) -> None:
+    """Draw the points with their intervals and, in another colour, how far each is from the diagonal."""
+    confidence, accuracy = filled["confidence"].to_numpy(), filled["accuracy"].to_numpy()
+    axes.plot([0, 1], [0, 1], color=MUTED_COLOR, linestyle="--", linewidth=1, label="right as often as it says")
+    axes.vlines(confidence, confidence, accuracy, color=MISTAKE_COLOR, linewidth=5, alpha=0.35, label="gap")
+    axes.errorbar(
+        confidence,
+        accuracy,
+        yerr=np.stack([accuracy - filled["accuracy_low"], filled["accuracy_high"] - accuracy]),
+        color=TRAIN_COLOR,
+        linestyle="none",
+        marker="o",
+        elinewidth=1.2,
+        capsize=3,
+        label="accuracy, 95 % interval",
+    )
+    axes.set(ylabel="accuracy", ylim=(0, 1.02))
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    axes.legend(loc="upper left", frameon=False)

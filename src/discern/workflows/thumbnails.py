@@ -1,0 +1,47 @@
+"""Small pictures to show people, of those that can still be read."""
+
+import logging
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from discern.data.dataset import decode_row
+from discern.data.decode import MAX_PIXELS
+from discern.data.table import ImageTable
+from discern.errors import BadImageError
+
+logger = logging.getLogger("discern")
+
+_SIDE_PIXELS = 256
+
+
+def load_thumbnails(
+    table: ImageTable, rows: Iterable[int], *, most: int, shown_in: str, max_pixels: int = MAX_PIXELS
+) -> dict[int, npt.NDArray[np.uint8]]:
+    """Return up to `most` pictures (H, W, 3), no side above 256 pixels, by row: the first that can be read.
+
+    That some cannot is said, with `shown_in`, the name of what they are missing from.
+    """
+    thumbnails: dict[int, npt.NDArray[np.uint8]] = {}
+    unreadable = []
+    for row in map(int, rows):
+        if len(thumbnails) == most:
+            break
+        try:
+            image = decode_row(table, row, max_pixels=max_pixels)
+        except BadImageError as error:
+            unreadable.append(f"{table.frame['id'].iloc[row]} ({error.reason})")
+            continue
+        image.thumbnail((_SIDE_PIXELS, _SIDE_PIXELS))
+        thumbnails[row] = np.asarray(image)
+    if unreadable:
+        outcome = "they are left out of" if thumbnails else "so there is no"
+        logger.warning(
+            "%d pictures are not there to be shown, such as %s; %s %s",
+            len(unreadable),
+            unreadable[0],
+            outcome,
+            shown_in,
+        )
+    return thumbnails
