@@ -45,11 +45,25 @@ def main() -> None:
     atexit.register(gc.freeze)
     try:
         app()
+    except SystemExit as end:
+        _leave_others(end)
+        raise
     except DiscernError as error:
         _fail(str(error))
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         _fail(f"{place}{error.strerror or error}")
+
+
+def _leave_others(end: SystemExit) -> None:
+    """End a process that torchrun has started here and now, all being said and written.
+
+    What the processes held together would be taken apart in an order that none of them knows, which may abort one.
+    """
+    if os.environ.get("WORLD_SIZE", "1") != "1" and isinstance(end.code, int | None):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code or 0)
 
 
 def _fail(message: str) -> None:
