@@ -15,7 +15,13 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=1)
     options = parser.parse_args()
-    overrides = [f"model.weights={options.weights}", f"epochs={options.epochs}", "frozen_batchnorm=false"]
+    overrides = [
+        f"model.weights={options.weights}",
+        f"epochs={options.epochs}",
+        "frozen_batchnorm=false",
+        # What the plain loop does to its pictures.
+        'augment=[{name="RandomResizedCrop"}, {name="RandomHorizontalFlip"}]',
+    ]
     with tempfile.TemporaryDirectory() as folder:
         run = train(options.data, out=Path(folder) / "run", recipe="table", overrides=overrides, verbose=False)
         history = run.history

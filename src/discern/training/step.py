@@ -141,9 +141,16 @@ class TrainStep:
         loss = functional.cross_entropy(
             logits, targets, weight=self.class_weights, label_smoothing=self.label_smoothing, reduction="sum"
         )
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss / self._unit()).backward()  # type: ignore[no-untyped-call]
         logits = logits.detach()
         return functional.cross_entropy(logits, labels, reduction="sum"), (logits.argmax(dim=1) == labels).sum()
+
+    def _unit(self) -> int:
+        """Return what losses are divided by at once, so that gradients of a single batch need no second look.
+
+        It is the same for all pending batches and in all processes.
+        """
+        return len(self._pending[0].targets) if self.runtime.processes.count == 1 else 1
 
     def _update(self, loss: Tensor) -> None:
         # Looked at one update late, so that a GPU always has something to do.
@@ -152,7 +159,9 @@ class TrainStep:
         (images,) = processes.sum([sum(len(batch.targets) for batch in self._pending)])
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         # Between processes, gradients have been averaged.
-        torch._foreach_div_(gradients, images / processes.count)
+        left = images / processes.count / self._unit()
+        if left != 1:
+            torch._foreach_div_(gradients, left)
         norm = nn.utils.get_total_norm(gradients)
         self._unchecked = loss, norm
         if self.clip_norm:
