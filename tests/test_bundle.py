@@ -1,11 +1,15 @@
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
 
-from discern.bundle import load_bundle, save_bundle
+import discern
+from discern.bundle import Calibration, load_bundle, save_bundle
 from discern.errors import BundleError
+from discern.inference import Predictor
+from discern.runtime import resolve_runtime
 
 
 @pytest.fixture
@@ -28,12 +32,24 @@ def test_a_bundle_says_all_that_downstream_code_needs(trained_run):
     assert facts["environment"]["packages"]["torch"] == torch.__version__.split("+")[0]
 
 
+def test_confidences_are_calibrated_and_the_bundle_says_how(photos, trained_run):
+    bundle = load_bundle(trained_run)
+    assert bundle.calibration.temperature != 1
+    assert bundle.calibration.count == 6
+    path = photos / "blue" / "0.png"
+    confidence = discern.load(trained_run).predict(path)["confidence"].iloc[0]
+    uncalibrated = Predictor(replace(bundle, calibration=Calibration()), resolve_runtime()).predict(path)
+    assert uncalibrated["confidence"].iloc[0] != pytest.approx(confidence)
+    assert uncalibrated["label"].iloc[0] == discern.load(trained_run).predict(path)["label"].iloc[0]
+
+
 def test_a_bundle_survives_a_round_trip(bundle_folder, tmp_path):
     bundle = load_bundle(bundle_folder)
     save_bundle(bundle, tmp_path / "copy")
     copy = load_bundle(tmp_path / "copy")
     assert copy.class_names == bundle.class_names
     assert copy.preprocess == bundle.preprocess
+    assert copy.calibration == bundle.calibration
     images = torch.rand(2, 3, 32, 32)
     assert torch.equal(copy.classifier(images), bundle.classifier(images))
     assert not copy.classifier.training
@@ -49,6 +65,7 @@ def test_a_bundle_survives_a_round_trip(bundle_folder, tmp_path):
         ({"architecture": {"backbone": "resnet18", "wings": 2}}, r"architecture\.wings: Extra inputs"),
         ({"architecture": None}, "architecture: Input should be a valid dictionary"),
         ({"decode": 5}, "decode: Input should be a valid dictionary"),
+        ({"calibration": {"temperature": 0}}, r"calibration\.temperature: Input should be greater than 0"),
         ({"weights": []}, "weights: Input should be a valid dictionary"),
         ({"decode": {"orientation": "ignored", "max_pixels": 5}}, "other rules for decoding pictures"),
         ({"architecture": {"backbone": "resnet18", "stem": "imagenet"}}, "does not fit the architecture"),

@@ -29,6 +29,19 @@ WEIGHTS_FILE = "model.safetensors"
 DESCRIPTION_FILE = "bundle.json"
 
 
+class Calibration(BaseModel):
+    """What turns logits into probabilities that mean what they say, and what it was fitted on.
+
+    Logits are divided by `temperature`. The expected calibration errors, in 0..1, are those of the `count` validation
+    pictures that it was fitted on.
+    """
+
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    count: int = 0
+    ece_before: float | None = None
+    ece_after: float | None = None
+
+
 @dataclass(frozen=True)
 class Bundle:
     """A classifier and what it needs to be used.
@@ -42,6 +55,7 @@ class Bundle:
     class_names: tuple[str, ...]
     preprocess: Preprocess
     max_pixels: int
+    calibration: Calibration = field(default_factory=Calibration)
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -59,6 +73,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
         "architecture": bundle.architecture.model_dump(mode="json"),
         "preprocess": bundle.preprocess.to_dict(),
         "decode": {**DECODE_RULES, "max_pixels": bundle.max_pixels},
+        "calibration": bundle.calibration.model_dump(),
         "weights": {"file": WEIGHTS_FILE, "sha256": compute_sha256(folder / WEIGHTS_FILE)},
         **bundle.facts,
     }
@@ -81,7 +96,9 @@ def load_bundle(folder: Path) -> Bundle:
     facts = {key: value for key, value in content.items() if key not in _Description.model_fields}
     preprocess = Preprocess.from_dict(description.preprocess)
     max_pixels = int(description.decode["max_pixels"])
-    return Bundle(classifier, description.architecture, class_names, preprocess, max_pixels, facts)
+    return Bundle(
+        classifier, description.architecture, class_names, preprocess, max_pixels, description.calibration, facts
+    )
 
 
 class _Description(BaseModel):
@@ -91,6 +108,7 @@ class _Description(BaseModel):
     architecture: ModelSettings
     preprocess: dict[str, Any]
     decode: dict[str, Any]
+    calibration: Calibration = Calibration()
     weights: dict[str, str]
 
 

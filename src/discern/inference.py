@@ -197,7 +197,7 @@ class Predictor:
     def _compute(self, loader: EvaluationLoader) -> npt.NDArray[np.float64]:
         prepare = prepare_images(self.bundle.preprocess, self.runtime)
         logits, _ = predict_logits(self.bundle.classifier, loader.batches(), prepare, self.runtime)
-        return compute_probabilities(logits)
+        return compute_probabilities(logits, self.bundle.calibration.temperature)
 
 
 def check_same_rows(table: ImageTable, processes: Processes) -> None:
@@ -215,9 +215,9 @@ def check_same_rows(table: ImageTable, processes: Processes) -> None:
         )
 
 
-def compute_probabilities(logits: Tensor) -> npt.NDArray[np.float64]:
-    """Return the softmax (N, K) of logits (N, K), in double precision so that rows add up to 1."""
-    return logits.double().softmax(dim=1).numpy()
+def compute_probabilities(logits: Tensor, temperature: float = 1.0) -> npt.NDArray[np.float64]:
+    """Return the softmax (N, K) of logits (N, K) over a temperature, in double precision so that rows add up to 1."""
+    return (logits.double() / temperature).softmax(dim=1).numpy()
 
 
 def build_answers(

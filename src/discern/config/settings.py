@@ -141,6 +141,9 @@ class TrainingSettings(Section):
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="average of weights; 0 = off")
     clip_norm: NotNegative = Field(0.0, description="largest gradient norm; 0 = off")
     sync_batchnorm: bool = Field(False, description="BatchNorm over the batches of all processes (GPUs only)")
+    calibration: Literal["temperature", "none"] = Field(
+        "temperature", description="what makes confidences mean what they say, fitted on the validation split"
+    )
     tensorboard: bool = Field(False, description="also write TensorBoard events (needs discern[tensorboard])")
     stages: tuple[StageSettings, ...] = (StageSettings(),)
 

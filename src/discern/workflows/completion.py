@@ -6,8 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from discern.bundle import Bundle, save_bundle
+from discern.bundle import Bundle, Calibration, save_bundle
 from discern.data.table import SPLITS
+from discern.evaluation.calibration import compute_ece, compute_gaps
+from discern.evaluation.temperature import fit_temperature
 from discern.inference import Predictor, compute_probabilities
 from discern.models.classifier import Classifier
 from discern.plots.curves import plot_curves, plot_schedule
@@ -27,7 +29,7 @@ def complete_run(
 ) -> None:
     """Evaluate the best model, the test split once, save the bundle, draw the plots, and remove the state."""
     logger.info("best epoch: %d of %d", result.best.epoch, len(result.rows))
-    bundle = _build_bundle(prepared, classifier, data)
+    bundle = _build_bundle(prepared, classifier, data, _calibrate(prepared, data, result))
     answers = _answer(prepared, bundle, data, result)
     processes = prepared.runtime.processes
     if processes.is_main:
@@ -40,7 +42,27 @@ def complete_run(
     processes.gather(None)
 
 
-def _build_bundle(prepared: Prepared, classifier: Classifier, data: TrainingData) -> Bundle:
+def _calibrate(prepared: Prepared, data: TrainingData, result: FitResult) -> Calibration:
+    """Fit the temperature on the validation pictures, if there are any."""
+    logits = result.validation_logits
+    if logits is None or prepared.settings.training.calibration == "none":
+        return Calibration()
+    targets = data.validation.targets()
+    temperature = fit_temperature(logits.numpy(), targets)
+    before, after = (
+        float(compute_ece(compute_gaps(targets, compute_probabilities(logits, value)).mean(axis=0)))
+        for value in (1.0, temperature)
+    )
+    logger.info(
+        "confidences are calibrated with temperature %.2f: calibration error on validation %.1f%%, before %.1f%%",
+        temperature,
+        100 * after,
+        100 * before,
+    )
+    return Calibration(temperature=temperature, count=len(targets), ece_before=before, ece_after=after)
+
+
+def _build_bundle(prepared: Prepared, classifier: Classifier, data: TrainingData, calibration: Calibration) -> Bundle:
     counts = {split: len(prepared.table.select(split)) for split in SPLITS}
     facts: dict[str, Any] = {
         "settings": prepared.settings.to_dict(),
@@ -48,7 +70,13 @@ def _build_bundle(prepared: Prepared, classifier: Classifier, data: TrainingData
         "counts": counts,
     }
     return Bundle(
-        classifier, prepared.settings.model, prepared.table.class_names, data.preprocess, data.max_pixels, facts
+        classifier,
+        prepared.settings.model,
+        prepared.table.class_names,
+        data.preprocess,
+        data.max_pixels,
+        calibration,
+        facts,
     )
 
 
@@ -56,7 +84,7 @@ def _answer(prepared: Prepared, bundle: Bundle, data: TrainingData, result: FitR
     """Return the best epoch's answers for validation, which are known since then, and for test, looked at only now."""
     answers = {}
     if result.validation_logits is not None:
-        probabilities = compute_probabilities(result.validation_logits)
+        probabilities = compute_probabilities(result.validation_logits, bundle.calibration.temperature)
         answers["validation"] = SplitAnswers(data.validation, probabilities, bundle.max_pixels)
     test = prepared.table.select("test")
     if len(test):
