@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from discern.config.settings import ModelSettings
 from discern.data.decode import DECODE_RULES
@@ -32,14 +33,24 @@ DESCRIPTION_FILE = "bundle.json"
 class Calibration(BaseModel):
     """What turns logits into probabilities that mean what they say, and what it was fitted on.
 
-    Logits are divided by `temperature`. The expected calibration errors, in 0..1, are those of the `count` validation
-    pictures that it was fitted on.
+    Logits are divided by `temperature`; where that does not suffice, each is then multiplied with its class's number of
+    `scales` (K) and its number of `biases` (K) is added. The expected calibration errors, in 0..1, are those of the
+    `count` validation pictures that it was fitted on.
     """
 
     temperature: Annotated[float, Field(gt=0)] = 1.0
+    scales: tuple[Annotated[float, Field(gt=0)], ...] | None = None
+    biases: tuple[float, ...] | None = None
     count: int = 0
     ece_before: float | None = None
     ece_after: float | None = None
+
+    def apply(self, logits: Tensor) -> Tensor:
+        """Return calibrated logits (N, K), whose softmax are the probabilities, in the type and place of `logits`."""
+        calibrated = logits / self.temperature
+        if self.scales is not None and self.biases is not None:
+            calibrated = calibrated * logits.new_tensor(self.scales) + logits.new_tensor(self.biases)
+        return calibrated
 
 
 @dataclass(frozen=True)

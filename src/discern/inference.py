@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from discern.bundle import Bundle
+from discern.bundle import Bundle, Calibration
 from discern.data.dataset import ImageDataset
 from discern.data.inputs import Input, load_inputs
 from discern.data.loaders import Batch, EvaluationLoader, build_evaluation_loader, choose_workers
@@ -197,7 +197,7 @@ class Predictor:
     def _compute(self, loader: EvaluationLoader) -> npt.NDArray[np.float64]:
         prepare = prepare_images(self.bundle.preprocess, self.runtime)
         logits, _ = predict_logits(self.bundle.classifier, loader.batches(), prepare, self.runtime)
-        return compute_probabilities(logits, self.bundle.calibration.temperature)
+        return compute_probabilities(logits, self.bundle.calibration)
 
 
 def check_same_rows(table: ImageTable, processes: Processes) -> None:
@@ -215,9 +215,9 @@ def check_same_rows(table: ImageTable, processes: Processes) -> None:
         )
 
 
-def compute_probabilities(logits: Tensor, temperature: float = 1.0) -> npt.NDArray[np.float64]:
-    """Return the softmax (N, K) of logits (N, K) over a temperature, in double precision so that rows add up to 1."""
-    return (logits.double() / temperature).softmax(dim=1).numpy()
+def compute_probabilities(logits: Tensor, calibration: Calibration) -> npt.NDArray[np.float64]:
+    """Return the softmax (N, K) of calibrated logits (N, K), in double precision so that rows add up to 1."""
+    return calibration.apply(logits.double()).softmax(dim=1).numpy()
 
 
 def build_answers(

@@ -50,8 +50,8 @@ def _calibrate(prepared: Prepared, data: TrainingData, result: FitResult) -> Cal
     targets = data.validation.targets()
     temperature = fit_temperature(logits.numpy(), targets)
     before, after = (
-        float(compute_ece(compute_gaps(targets, compute_probabilities(logits, value)).mean(axis=0)))
-        for value in (1.0, temperature)
+        float(compute_ece(compute_gaps(targets, compute_probabilities(logits, fitted)).mean(axis=0)))
+        for fitted in (Calibration(), Calibration(temperature=temperature))
     )
     logger.info(
         "confidences are calibrated with temperature %.2f: calibration error on validation %.1f%%, before %.1f%%",
@@ -84,7 +84,7 @@ def _answer(prepared: Prepared, bundle: Bundle, data: TrainingData, result: FitR
     """Return the best epoch's answers for validation, which are known since then, and for test, looked at only now."""
     answers = {}
     if result.validation_logits is not None:
-        probabilities = compute_probabilities(result.validation_logits, bundle.calibration.temperature)
+        probabilities = compute_probabilities(result.validation_logits, bundle.calibration)
         answers["validation"] = SplitAnswers(data.validation, probabilities, bundle.max_pixels)
     test = prepared.table.select("test")
     if len(test):
