@@ -1,0 +1,82 @@
+"""Whether a picture is like those that were trained on."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discern.evaluation.bootstrap import resample_means
+from discern.evaluation.intervals import Interval
+
+MOST_FALSE_ALARMS = 0.01
+"""The share of pictures of the usual kind that may be taken for unfamiliar."""
+
+
+class Separation(NamedTuple):
+    """How well similarities tell pictures of another kind from those of the usual kind.
+
+    `auroc` (0..1, 0.5 is chance) is the chance that a picture of the usual kind is the more similar of two;
+    `found` the share of the others that counts as unfamiliar, and `false_alarms` that of the usual ones.
+    """
+
+    auroc: Interval
+    found: float
+    false_alarms: float
+
+
+def compute_familiarity(similarities: NDArray[np.floating], reference: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return how usual similarities (N,) are among those of the reference (V,), pictures not trained on: 0..1.
+
+    It is a conformal p-value: of new pictures of the same kind, at most a share p gets a familiarity of p or less.
+
+    Source: Bates et al., "Testing for outliers with conformal p-values", 2023, https://arxiv.org/abs/2104.08279.
+    """
+    at_most = np.searchsorted(np.sort(reference), similarities, side="right")
+    return np.asarray((at_most + 1) / (len(reference) + 1))
+
+
+def are_unfamiliar(familiarity: NDArray[np.floating], reference_count: int) -> NDArray[np.bool_]:
+    """Return which pictures (N,) are unlike those trained on: rarer than 1 in 100 of the reference, or than all of it.
+
+    A small reference cannot show what one picture in a hundred looks like; its own extremes are the limit then.
+    """
+    return np.asarray(familiarity <= max(MOST_FALSE_ALARMS, 1 / (reference_count + 1)))
+
+
+def compute_separation(
+    usual: NDArray[np.floating], other: NDArray[np.floating], reference: NDArray[np.floating], *, seed: int = 0
+) -> Separation:
+    """Compare similarities of the usual kind of pictures (N,) with those of another kind (M,)."""
+    from sklearn.metrics import roc_auc_score
+
+    targets = np.repeat([1, 0], [len(usual), len(other)])
+    auroc = float(roc_auc_score(targets, np.concatenate([usual, other])))
+    low, high = _bound_auroc(usual, other, seed)
+    unfamiliar = [
+        float(are_unfamiliar(compute_familiarity(values, reference), len(reference)).mean())
+        for values in (other, usual)
+    ]
+    return Separation(Interval(auroc, min(auroc, low), max(auroc, high)), *unfamiliar)
+
+
+def _bound_auroc(usual: NDArray[np.floating], other: NDArray[np.floating], seed: int) -> tuple[float, float]:
+    """Return the ends of the 95 % interval, by resampling what each picture adds to the area.
+
+    Source: DeLong et al., "Comparing the areas under two or more correlated receiver operating characteristic curves",
+    1988: the area is a mean over the pictures of one kind of the shares of the other kind that they beat.
+    """
+    of_usual = _share_below(usual, other)
+    of_other = 1 - _share_below(other, usual)
+    targets = np.repeat([0, 1], [len(usual), len(other)])
+    centred = np.concatenate([of_usual - of_usual.mean(), of_other - of_other.mean()])
+    weights = np.repeat([len(targets) / len(usual), len(targets) / len(other)], [len(usual), len(other)])
+    deviations = resample_means(centred * weights, targets, seed=seed)
+    low, high = np.quantile(deviations, [0.025, 0.975]) + of_usual.mean()
+    return float(max(0.0, low)), float(min(1.0, high))
+
+
+def _share_below(values: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return for each value the share of the others that is smaller, equal ones counting half."""
+    ordered = np.sort(others)
+    below, up_to = (np.searchsorted(ordered, values, side=side) for side in ("left", "right"))
+    return np.asarray((below + up_to) / (2 * len(others)))

@@ -1,0 +1,47 @@
+"""What it costs to be wrong more rarely: error against the share of pictures answered."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from discern.plots.style import MUTED_COLOR, TRAIN_COLOR, build_figure, tidy_axes
+
+
+def plot_coverage(curve: pd.DataFrame) -> Figure:
+    """Draw the error among the answers, and its upper bound, against the share of pictures answered.
+
+    The columns of `curve`, a row a threshold, are coverage, error and error_high, all 0..1, by rising coverage.
+
+    Raises:
+        ValueError: There is no row.
+    """
+    if curve.empty:
+        raise ValueError("expected a threshold, got none")
+    figure = build_figure(6, 4.2)
+    axes = figure.subplots()
+    coverage = curve["coverage"]
+    axes.fill_between(
+        coverage,
+        curve["error"],
+        curve["error_high"],
+        step="pre",
+        color=TRAIN_COLOR,
+        alpha=0.15,
+        linewidth=0,
+        label="up to the end of the 95 % interval",
+    )
+    axes.step(coverage, curve["error"], where="pre", color=TRAIN_COLOR, label="wrong answers")
+    error = float(curve["error"].iloc[-1])
+    axes.axhline(error, color=MUTED_COLOR, linestyle="--", linewidth=1, label=f"all answered: {error:.1%} wrong")
+    axes.set(
+        xlabel="share of pictures answered, the surest first",
+        ylabel="share of wrong answers",
+        xlim=(0, 1),
+        ylim=(0, max(1.5 * error, 0.05)),
+    )
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    axes.legend(loc="upper left", frameon=False)
+    tidy_axes(axes)
+    figure.suptitle("How often it errs when it answers only where it is sure")
+    return figure
