@@ -2,6 +2,7 @@ import json
 import shutil
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 import torch
 
@@ -66,6 +67,7 @@ def test_a_bundle_survives_a_round_trip(bundle_folder, tmp_path):
         ({"architecture": None}, "architecture: Input should be a valid dictionary"),
         ({"decode": 5}, "decode: Input should be a valid dictionary"),
         ({"calibration": {"temperature": 0}}, r"calibration\.temperature: Input should be greater than 0"),
+        ({"calibration": {"scales": [1.0], "biases": [0.0]}}, "calibration.scales has 1 numbers for 3 classes"),
         ({"weights": []}, "weights: Input should be a valid dictionary"),
         ({"decode": {"orientation": "ignored", "max_pixels": 5}}, "other rules for decoding pictures"),
         ({"architecture": {"backbone": "resnet18", "stem": "imagenet"}}, "does not fit the architecture"),
@@ -92,7 +94,7 @@ def test_missing_parts_and_damage_are_told(bundle_folder):
     with pytest.raises(BundleError, match="is damaged: its checksum is not the one"):
         load_bundle(bundle_folder)
     weights.unlink()
-    with pytest.raises(BundleError, match="is missing: the bundle has no weights"):
+    with pytest.raises(BundleError, match="is missing: the bundle is not complete"):
         load_bundle(bundle_folder)
     (bundle_folder / "bundle.json").write_text("{")
     with pytest.raises(BundleError, match="is damaged"):
@@ -104,3 +106,47 @@ def test_no_pickle_is_in_a_run_folder(trained_run):
         if path.is_file():
             start = path.read_bytes()[:4]
             assert not start.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")), path
+
+
+def test_what_it_knows_of_itself_survives_a_round_trip(bundle_folder, tmp_path):
+    bundle = load_bundle(bundle_folder)
+    scaled = Calibration(temperature=2, scales=(1, 2, 3), biases=(0, 1, -1))
+    save_bundle(replace(bundle, calibration=scaled), tmp_path / "copy")
+    copy = load_bundle(tmp_path / "copy")
+    logits = torch.randn(4, 3)
+    expected = logits / 2 * torch.tensor([1.0, 2, 3]) + torch.tensor([0.0, 1, -1])
+    torch.testing.assert_close(copy.calibration.apply(logits), expected)
+    assert (copy.memory.features == bundle.memory.features).all()
+    assert copy.memory.frame.equals(bundle.memory.frame)
+    for name, values in vars(bundle.evidence).items():
+        assert (getattr(copy.evidence, name) == values).all()
+
+
+def test_evidence_and_memory_are_of_validation_and_training(trained_run):
+    bundle = load_bundle(trained_run)
+    rows = pd.read_csv(trained_run / "evaluation" / "predictions.csv").query("split == 'validation'")
+    assert bundle.evidence.confidences == pytest.approx(rows["confidence"], abs=1e-5)
+    assert (bundle.evidence.is_right == (rows["true"] == rows["predicted"])).all()
+    split = pd.read_csv(trained_run / "split.csv").query("split == 'train'")
+    assert set(bundle.memory.frame["id"]) == set(split["id"])
+    assert (bundle.evidence.similarities > 0).all()
+
+
+def test_bundles_of_old_have_neither_and_still_answer(bundle_folder, photos):
+    content = json.loads((bundle_folder / "bundle.json").read_text())
+    del content["evidence"], content["memory"]
+    (bundle_folder / "bundle.json").write_text(json.dumps(content))
+    classifier = discern.load(bundle_folder)
+    assert classifier.bundle.memory is None
+    assert len(classifier.predict(photos / "blue" / "0.png")) == 1
+    with pytest.raises(BundleError, match="nothing can be promised"):
+        classifier.predict(photos / "blue" / "0.png", max_error=0.3)
+
+
+def test_damage_to_what_it_remembers_is_told(bundle_folder):
+    (bundle_folder / "memory.csv").unlink()
+    with pytest.raises(BundleError, match=r"memory\.csv is missing or damaged"):
+        load_bundle(bundle_folder)
+    (bundle_folder / "evidence.safetensors").write_bytes(b"no")
+    with pytest.raises(BundleError, match=r"evidence\.safetensors is damaged"):
+        load_bundle(bundle_folder)

@@ -1,7 +1,9 @@
 """The bundle: a trained classifier with all that is needed to use it, without pickle.
 
 `model.safetensors` has the weights; `bundle.json` has the class names, the preprocessing, the architecture, the
-settings, scores, versions and a fingerprint of the data, and the checksum of the weights.
+settings, scores, versions and a fingerprint of the data, and the checksums of the other files. `evidence.safetensors`
+has what was answered for the validation pictures, `memory.safetensors` and `memory.csv` the features and names of
+training pictures; either may be missing.
 """
 
 import json
@@ -9,24 +11,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, Field, ValidationError
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from discern.config.settings import ModelSettings
 from discern.data.decode import DECODE_RULES
 from discern.data.preprocess import Preprocess
 from discern.errors import BundleError
-from discern.files import compute_sha256, replacing, write_json
+from discern.evidence import Evidence
+from discern.files import compute_sha256, write_atomically, write_json
+from discern.memory import Memory
 from discern.models.build import build_classifier
 from discern.models.classifier import Classifier
 
 FORMAT = "discern-bundle"
 FORMAT_VERSION = 1
 WEIGHTS_FILE = "model.safetensors"
+EVIDENCE_FILE = "evidence.safetensors"
+MEMORY_FILE = "memory.safetensors"
+MEMORY_NAMES_FILE = "memory.csv"
 DESCRIPTION_FILE = "bundle.json"
 
 
@@ -57,8 +67,9 @@ class Calibration(BaseModel):
 class Bundle:
     """A classifier and what it needs to be used.
 
-    `class_names` is in the order of the logits; `max_pixels` is the size above which a picture is refused; `facts` are
-    for people and reports: settings, scores, versions, data, source of the pretrained weights.
+    `class_names` is in the order of the logits; `max_pixels` is the size above which a picture is refused; `evidence`
+    is missing where there was no validation split, `memory` where none was wanted, and both in bundles of old; `facts`
+    are for people and reports: settings, scores, versions, data, source of the pretrained weights.
     """
 
     classifier: Classifier
@@ -67,15 +78,24 @@ class Bundle:
     preprocess: Preprocess
     max_pixels: int
     calibration: Calibration = field(default_factory=Calibration)
+    evidence: Evidence | None = None
+    memory: Memory | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
 
 def save_bundle(bundle: Bundle, folder: Path) -> None:
     """Write a bundle; its description comes last, so that a folder with one is complete."""
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in bundle.classifier.state_dict().items()}
-    with replacing(folder / WEIGHTS_FILE) as temporary:
-        save_file(tensors, temporary)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in bundle.classifier.state_dict().items()}
+    files = {"weights": _save_tensors(weights, folder / WEIGHTS_FILE)}
+    if bundle.evidence is not None:
+        arrays = {name: values for name, values in vars(bundle.evidence).items() if values is not None}
+        tensors = {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in arrays.items()}
+        files["evidence"] = _save_tensors(tensors, folder / EVIDENCE_FILE)
+    if bundle.memory is not None:
+        features = {"features": torch.from_numpy(bundle.memory.features)}
+        files["memory"] = _save_tensors(features, folder / MEMORY_FILE)
+        write_atomically(folder / MEMORY_NAMES_FILE, bundle.memory.frame.to_csv(index=False))
     description = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -85,7 +105,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
         "preprocess": bundle.preprocess.to_dict(),
         "decode": {**DECODE_RULES, "max_pixels": bundle.max_pixels},
         "calibration": bundle.calibration.model_dump(),
-        "weights": {"file": WEIGHTS_FILE, "sha256": compute_sha256(folder / WEIGHTS_FILE)},
+        **files,
         **bundle.facts,
     }
     write_json(folder / DESCRIPTION_FILE, description)
@@ -102,13 +122,21 @@ def load_bundle(folder: Path) -> Bundle:
     description = _check_description(content, folder / DESCRIPTION_FILE)
     class_names = description.class_names
     classifier = build_classifier(description.architecture, len(class_names))
-    _load_weights(classifier, folder, description.weights)
+    _load_weights(classifier, _load_tensors(folder, WEIGHTS_FILE, description.weights))
     classifier.eval()
     facts = {key: value for key, value in content.items() if key not in _Description.model_fields}
     preprocess = Preprocess.from_dict(description.preprocess)
     max_pixels = int(description.decode["max_pixels"])
     return Bundle(
-        classifier, description.architecture, class_names, preprocess, max_pixels, description.calibration, facts
+        classifier=classifier,
+        architecture=description.architecture,
+        class_names=class_names,
+        preprocess=preprocess,
+        max_pixels=max_pixels,
+        calibration=description.calibration,
+        evidence=_load_evidence(folder, description.evidence),
+        memory=_load_memory(folder, description.memory),
+        facts=facts,
     )
 
 
@@ -121,6 +149,17 @@ class _Description(BaseModel):
     decode: dict[str, Any]
     calibration: Calibration = Calibration()
     weights: dict[str, str]
+    evidence: dict[str, str] | None = None
+    memory: dict[str, str] | None = None
+
+    @model_validator(mode="after")
+    def _check_scales(self) -> Self:
+        wanted = len(self.class_names)
+        for name in ("scales", "biases"):
+            found = getattr(self.calibration, name)
+            if found is not None and len(found) != wanted:
+                raise ValueError(f"calibration.{name} has {len(found)} numbers for {wanted} classes")
+        return self
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -163,16 +202,51 @@ def _check_description(content: Mapping[str, Any], path: Path) -> _Description:
     return description
 
 
-def _load_weights(classifier: Classifier, folder: Path, record: Mapping[str, Any]) -> None:
-    path = folder / WEIGHTS_FILE
+def _save_tensors(tensors: Mapping[str, Tensor], path: Path) -> dict[str, str]:
+    """Write tensors; return what the description says of the file."""
+    # As bytes, since safetensors would make a file that only its owner may read.
+    write_atomically(path, save(dict(tensors)))
+    return {"file": path.name, "sha256": compute_sha256(path)}
+
+
+def _load_tensors(folder: Path, name: str, record: Mapping[str, str]) -> dict[str, Tensor]:
+    path = folder / name
     if not path.is_file():
-        raise BundleError(f"{path} is missing: the bundle has no weights")
+        raise BundleError(f"{path} is missing: the bundle is not complete")
     if compute_sha256(path) != record.get("sha256"):
         raise BundleError(f"{path} is damaged: its checksum is not the one in {DESCRIPTION_FILE}")
     try:
-        classifier.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError) as error:
-        raise BundleError(f"{path} does not fit the architecture in {DESCRIPTION_FILE}: {error}") from None
+        return load_file(path)
+    except SafetensorError as error:
+        raise BundleError(f"{path} is damaged: {error}") from None
+
+
+def _load_weights(classifier: Classifier, tensors: Mapping[str, Tensor]) -> None:
+    try:
+        classifier.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise BundleError(f"{WEIGHTS_FILE} does not fit the architecture in {DESCRIPTION_FILE}: {error}") from None
+
+
+def _load_evidence(folder: Path, record: Mapping[str, str] | None) -> Evidence | None:
+    if record is None:
+        return None
+    arrays = {name: tensor.numpy() for name, tensor in _load_tensors(folder, EVIDENCE_FILE, record).items()}
+    try:
+        return Evidence(**arrays)
+    except TypeError as error:
+        raise BundleError(f"{folder / EVIDENCE_FILE} is not understood by this version of discern: {error}") from None
+
+
+def _load_memory(folder: Path, record: Mapping[str, str] | None) -> Memory | None:
+    if record is None:
+        return None
+    tensors, names = _load_tensors(folder, MEMORY_FILE, record), folder / MEMORY_NAMES_FILE
+    try:
+        frame = pd.read_csv(names, dtype="str", keep_default_na=False)
+        return Memory(tensors["features"].numpy(), frame[["id", "path", "label"]])
+    except (OSError, ValueError, KeyError) as error:
+        raise BundleError(f"{names} is missing or damaged: {error}") from None
 
 
 def _written_by(description: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +13,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from discern.answers import AnswerForm, build_answers, build_policy
 from discern.bundle import Bundle, Calibration
 from discern.data.dataset import ImageDataset
 from discern.data.inputs import Input, load_inputs
 from discern.data.loaders import Batch, EvaluationLoader, build_evaluation_loader, choose_workers
 from discern.data.preprocess import Preprocess
 from discern.data.table import ImageTable
-from discern.errors import DataError, ImageProblem
+from discern.errors import BundleError, DataError, ImageProblem
 from discern.loop import EpochAverages, StepResult, run_epoch
+from discern.models.classifier import Classifier
 from discern.models.folding import fold_batchnorm
 from discern.processes import Processes
 from discern.runtime import Runtime, is_out_of_memory
@@ -60,37 +63,51 @@ class ForwardPass:
         return outputs
 
 
-class PredictionStep:
-    """Forward pass of one batch; keeps the logits (N, K)."""
+class CollectionStep:
+    """Forward pass of one batch; keeps what the network gives, (N, C)."""
 
     def __init__(self, forward: ForwardPass, processes: Processes) -> None:
         self.forward = forward
         self.processes = processes
         self._rows: list[Tensor] = []
-        self._logits: list[Tensor] = []
+        self._outputs: list[Tensor] = []
+
+    def __call__(self, batch: Batch) -> StepResult:
+        """Keep the outputs; nothing is counted."""
+        self.keep(batch)
+        return StepResult(torch.zeros(()), torch.zeros((), dtype=torch.int64), 0)
+
+    def keep(self, batch: Batch) -> Tensor:
+        """Compute, keep and return the outputs of a batch."""
+        outputs = self.forward(batch.images).float()
+        self._rows.append(batch.rows)
+        self._outputs.append(outputs)
+        return outputs
+
+    def finish(self) -> None:
+        """Nothing is left open between batches."""
+
+    def collect(self) -> Tensor:
+        """Return the outputs (N, C) of all batches so far, those of other processes included, in the order of rows."""
+        own = [(torch.cat(self._rows), torch.cat(self._outputs).cpu())] if self._rows else []
+        parts = [part for parts in self.processes.gather(own) for part in parts]
+        if not parts:
+            return torch.empty(0, 0)
+        rows, outputs = (torch.cat(column) for column in zip(*parts, strict=True))
+        return outputs[rows.argsort()]
+
+
+class PredictionStep(CollectionStep):
+    """Forward pass of one batch; keeps the logits (N, K) and counts loss and accuracy."""
 
     def __call__(self, batch: Batch) -> StepResult:
         """Keep the logits; pictures without a label (target -1) count in neither loss nor accuracy."""
-        logits = self.forward(batch.images).float()
-        self._rows.append(batch.rows)
-        self._logits.append(logits)
+        logits = self.keep(batch)
         labelled = torch.nonzero(batch.targets >= 0)[:, 0]
         targets = batch.targets[labelled].to(logits.device)
         logits = logits[labelled.to(logits.device)]
         loss_sum = functional.cross_entropy(logits, targets, reduction="sum")
         return StepResult(loss_sum, (logits.argmax(dim=1) == targets).sum(), len(targets))
-
-    def finish(self) -> None:
-        """Nothing is left open between batches."""
-
-    def collect_logits(self) -> Tensor:
-        """Return the logits (N, K) of all batches so far, those of other processes included, in the order of rows."""
-        own = [(torch.cat(self._rows), torch.cat(self._logits).cpu())] if self._rows else []
-        parts = [part for parts in self.processes.gather(own) for part in parts]
-        if not parts:
-            return torch.empty(0, 0)
-        rows, logits = (torch.cat(column) for column in zip(*parts, strict=True))
-        return logits[rows.argsort()]
 
 
 @torch.inference_mode()
@@ -104,7 +121,20 @@ def predict_logits(
     with evaluating(network):
         step = PredictionStep(ForwardPass(network, prepare, runtime), runtime.processes)
         averages = run_epoch(batches, step, runtime.processes)
-        return step.collect_logits(), averages
+        return step.collect(), averages
+
+
+class FeaturesAndLogits(nn.Module):
+    """A classifier that also gives what its head sees."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (N, 3, H, W) to pooled features and logits side by side (N, F + K)."""
+        features = self.classifier.backbone(images)
+        return torch.cat([features, self.classifier.forward_head(features)], dim=1)
 
 
 @contextmanager
@@ -124,6 +154,18 @@ def prepare_images(preprocess: Preprocess, runtime: Runtime) -> Callable[[Tensor
     return lambda images: preprocess.normalize(runtime.move(images))
 
 
+class Readable(NamedTuple):
+    """What came of pictures of which some may be unreadable: the others and their answers, in order.
+
+    `probabilities` are (N, K); `similarities` (N,), as of `Memory.measure_similarity`, are there if asked for.
+    """
+
+    table: ImageTable
+    probabilities: npt.NDArray[np.float64]
+    problems: tuple[ImageProblem, ...]
+    similarities: npt.NDArray[np.float64] | None
+
+
 class Predictor:
     """A trained classifier ready for use: pictures in, class names and probabilities out.
 
@@ -139,7 +181,15 @@ class Predictor:
         self.batch_size = batch_size
         runtime.place(bundle.classifier)
 
-    def predict(self, inputs: Sequence[Input] | Input, *, probabilities: bool = False, top_k: int = 1) -> pd.DataFrame:
+    def predict(
+        self,
+        inputs: Sequence[Input] | Input,
+        *,
+        probabilities: bool = False,
+        top_k: int = 1,
+        max_error: float | None = None,
+        set_coverage: float | None = None,
+    ) -> pd.DataFrame:
         """Return one row a picture, in the order given, with the columns id, path, label and confidence.
 
         Args:
@@ -147,12 +197,20 @@ class Predictor:
                 be a picture, a folder, a glob pattern, a CSV or an .npz file.
             probabilities: Add a column `probability_CLASS` for every class.
             top_k: Add the columns label_2, confidence_2 and so on.
+            max_error: Answer "unknown" instead of being wrong in more than this share (0..1) of the answers, and where
+                a picture is unlike those trained on; adds the columns guess, familiarity and reason.
+            set_coverage: Add the column `labels`, a set of classes that holds the true one in this share (0..1) of all
+                cases.
 
         Raises:
             DataError: A picture cannot be decoded, or a path leads to none.
+            ConfigError: The validation pictures cannot promise what is asked for.
         """
+        form = AnswerForm(probabilities, top_k, max_error, set_coverage)
+        policy = build_policy(form, self.bundle)
         table = load_inputs(inputs)
-        return build_answers(table, self.predict_probabilities(table), self.class_names, probabilities, top_k)
+        chances, similarities = self._answer(self._build_loader(table, collect_problems=False), policy.needs_similarity)
+        return build_answers(table, chances, similarities, self.class_names, form, policy)
 
     def predict_inputs(self, inputs: Sequence[Input] | Input) -> npt.NDArray[np.float64]:
         """Return probabilities (N, K) for inputs as `predict` takes them.
@@ -170,15 +228,25 @@ class Predictor:
         """
         return self._compute(self._build_loader(table, collect_problems=False))
 
-    def predict_readable(
-        self, table: ImageTable
-    ) -> tuple[ImageTable, npt.NDArray[np.float64], tuple[ImageProblem, ...]]:
-        """Return the rows whose pictures can be decoded, their probabilities (N, K), and the problems of the others."""
+    def predict_readable(self, table: ImageTable, *, similarity: bool = False) -> Readable:
+        """Return the rows whose pictures can be decoded with their answers, and the problems of the others.
+
+        Raises:
+            BundleError: `similarity` is asked for, and the bundle has no memory.
+        """
         loader = self._build_loader(table, collect_problems=True)
-        probabilities = self._compute(loader)
+        probabilities, similarities = self._answer(loader, similarity)
         problems = sorted(problem for part in self.runtime.processes.gather(loader.problems()) for problem in part)
         readable = np.setdiff1d(np.arange(len(table)), [row for row, _ in problems])
-        return table.take(readable), probabilities, tuple(problem for _, problem in problems)
+        return Readable(table.take(readable), probabilities, tuple(problem for _, problem in problems), similarities)
+
+    def predict_features(self, table: ImageTable) -> tuple[Tensor, npt.NDArray[np.float32]]:
+        """Return logits (N, K) and pooled features (N, F) for the rows of a table, in their order.
+
+        Raises:
+            BadImageError: A picture cannot be decoded.
+        """
+        return self._compute_features(self._build_loader(table, collect_problems=False))
 
     def _build_loader(self, table: ImageTable, *, collect_problems: bool) -> EvaluationLoader:
         check_same_rows(table, self.runtime.processes)
@@ -194,10 +262,34 @@ class Predictor:
             num_ranks=processes.count,
         )
 
+    def _answer(
+        self, loader: EvaluationLoader, similarity: bool
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
+        if not similarity:
+            return self._compute(loader), None
+        if self.bundle.memory is None:
+            raise BundleError(
+                "the bundle remembers no training pictures, so it cannot tell what is unlike them; train again with "
+                "training.memory above 0"
+            )
+        logits, features = self._compute_features(loader)
+        probabilities = compute_probabilities(logits, self.bundle.calibration)
+        return probabilities, self.bundle.memory.measure_similarity(features)
+
     def _compute(self, loader: EvaluationLoader) -> npt.NDArray[np.float64]:
         prepare = prepare_images(self.bundle.preprocess, self.runtime)
         logits, _ = predict_logits(self.bundle.classifier, loader.batches(), prepare, self.runtime)
         return compute_probabilities(logits, self.bundle.calibration)
+
+    @torch.inference_mode()
+    def _compute_features(self, loader: EvaluationLoader) -> tuple[Tensor, npt.NDArray[np.float32]]:
+        network = FeaturesAndLogits(self.bundle.classifier)
+        prepare = prepare_images(self.bundle.preprocess, self.runtime)
+        with evaluating(network):
+            step = CollectionStep(ForwardPass(network, prepare, self.runtime), self.runtime.processes)
+            run_epoch(loader.batches(), step, self.runtime.processes)
+        features, logits = step.collect().tensor_split([self.bundle.classifier.backbone.num_features], dim=1)
+        return logits, features.numpy()
 
 
 def check_same_rows(table: ImageTable, processes: Processes) -> None:
@@ -218,23 +310,3 @@ def check_same_rows(table: ImageTable, processes: Processes) -> None:
 def compute_probabilities(logits: Tensor, calibration: Calibration) -> npt.NDArray[np.float64]:
     """Return the softmax (N, K) of calibrated logits (N, K), in double precision so that rows add up to 1."""
     return calibration.apply(logits.double()).softmax(dim=1).numpy()
-
-
-def build_answers(
-    table: ImageTable,
-    probabilities: npt.NDArray[np.float64],
-    class_names: Sequence[str],
-    with_probabilities: bool,
-    top_k: int,
-) -> pd.DataFrame:
-    """Return the answers for the rows of a table as people and other programs read them."""
-    names = np.array(class_names, dtype=object)
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, : max(1, top_k)]
-    columns: dict[str, object] = {"id": table.frame["id"], "path": table.frame["path"]}
-    for place in range(order.shape[1]):
-        suffix = f"_{place + 1}" if place else ""
-        columns[f"label{suffix}"] = names[order[:, place]]
-        columns[f"confidence{suffix}"] = np.take_along_axis(probabilities, order[:, [place]], axis=1)[:, 0]
-    if with_probabilities:
-        columns |= {f"probability_{name}": probabilities[:, index] for index, name in enumerate(class_names)}
-    return pd.DataFrame(columns)

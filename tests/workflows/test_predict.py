@@ -1,9 +1,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
+from discern.bundle import load_bundle
 from discern.data.table import build_table
 from discern.errors import BadImagesError, BundleError, ConfigError, DataError
+from discern.evaluation.coverage import find_smallest_error
 from discern.workflows.evaluate import evaluate
 from discern.workflows.predict import predict
 from discern.workflows.submission import fill_submission
@@ -199,3 +202,69 @@ def test_a_whole_id_goes_before_another_pictures_file_name(tmp_path):
     (tmp_path / "sample.csv").write_text("id,label\na.jpg,cat\n")
     filled = fill_submission(tmp_path / "sample.csv", table, PROBABILITIES, ("cat", "dog", "owl"))
     assert filled["label"].tolist() == ["dog"]
+
+
+@pytest.fixture(scope="module")
+def sure_run(tmp_path_factory):
+    """A run with enough validation pictures to promise something, and a memory of what it has seen."""
+    photos = draw_photos(tmp_path_factory.mktemp("many"), per_class=40, first_seed=5000)
+    out = tmp_path_factory.mktemp("runs") / "sure"
+    overrides = [*QUICK, "training.stages.*.epochs=6", "learning_rate=2e-3", "data.split=[0.5, 0.5, 0.0]"]
+    train(photos, out=out, recipe="table", overrides=overrides)
+    return out
+
+
+def test_it_says_unknown_where_it_would_err_or_has_seen_nothing_alike(sure_run, tmp_path):
+    pictures = draw_photos(tmp_path / "new", per_class=4, first_seed=9000)
+    strange = tmp_path / "strange.png"
+    stripes = np.zeros((40, 40, 3), dtype=np.uint8)
+    stripes[::4] = 255
+    Image.fromarray(stripes).save(strange)
+    evidence = load_bundle(sure_run).evidence
+    wanted = find_smallest_error(evidence.confidences, evidence.is_right) + 0.02
+    frame = predict(sure_run, [str(pictures), str(strange)], max_error=wanted, out=tmp_path / "out.csv").frame
+    assert list(frame.columns) == ["id", "path", "label", "confidence", "guess", "familiarity", "reason"]
+    point = evidence.choose_operating_point(wanted)
+    unsure = frame["confidence"] < point.threshold
+    assert set(frame["reason"][unsure]) <= {"not sure enough", "unlike the training pictures"}
+    assert (frame["label"] == np.where(frame["reason"] == "", frame["guess"], "unknown")).all()
+    assert frame.set_index("id").loc["strange.png", "reason"] == "unlike the training pictures"
+    assert (frame["reason"] == "").mean() > 0.4
+    assert frame["familiarity"].between(0, 1).all()
+    plain = predict(sure_run, [str(pictures), str(strange)]).frame
+    assert list(plain["label"]) == list(frame["guess"])
+    read_back = pd.read_csv(tmp_path / "out.csv", keep_default_na=False)
+    assert list(read_back["reason"]) == list(frame["reason"])
+
+
+def test_sets_hold_the_first_guess_and_grow_with_what_is_asked(sure_run, tmp_path):
+    pictures = draw_photos(tmp_path / "new", per_class=4, first_seed=9000)
+    few, many = (predict(sure_run, [str(pictures)], set_coverage=share).frame for share in (0.6, 0.97))
+    for small, large, label in zip(few["labels"], many["labels"], few["label"], strict=True):
+        assert small.split("|")[0] == large.split("|")[0] == label
+        assert set(small.split("|")) <= set(large.split("|"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (
+            {"max_error": 0.001},
+            "at most 0.10% wrong answers cannot be promised from 60 validation pictures; the smallest",
+        ),
+        ({"max_error": 1.5}, "the largest share of wrong answers is 1.5; expected more than 0 and less than 1"),
+        ({"set_coverage": 0.999}, "cannot be promised from 60 validation pictures; ask for at most 98.36%"),
+        ({"set_coverage": 0}, "the coverage of sets is 0; expected more than 0 and less than 1"),
+    ],
+)
+def test_what_cannot_be_promised_is_refused_before_any_work(sure_run, tmp_path, asked, message):
+    with pytest.raises(ConfigError, match=message):
+        predict(sure_run, ["nowhere.png"], **asked)
+
+
+def test_a_run_without_validation_promises_nothing(photos, tmp_path):
+    overrides = [*QUICK, "data.split=[0.7, 0.0, 0.3]", "training.memory=0"]
+    train(photos, out=tmp_path / "run", recipe="table", overrides=overrides)
+    with pytest.raises(BundleError, match="nothing can be promised of its answers; train again, with a validation"):
+        predict(tmp_path / "run", [str(photos)], max_error=0.1)
+    assert load_bundle(tmp_path / "run").memory is None

@@ -27,6 +27,13 @@ def evaluate(
     on_bad: Annotated[
         str | None, typer.Option(help="error: stop at bad pictures; skip: leave them out. [default: error]")
     ] = None,
+    unfamiliar: Annotated[
+        list[str] | None,
+        typer.Option(help="Pictures of another kind (files, folders, CSV): how well are they told from DATA?"),
+    ] = None,
+    ranking: Annotated[
+        bool, typer.Option("--ranking", help="Also ROC AUC and average precision of each class against all others.")
+    ] = False,
     image_column: ImageColumn = None,
     label_column: LabelColumn = None,
     image_root: ImageRoot = None,
@@ -43,18 +50,12 @@ def evaluate(
     }
     data_settings = {name: value for name, value in given.items() if value is not None}
     if predictions is not None:
-        if run is not None or split is not None or data_settings or device != "auto":
-            raise ConfigError("--predictions stands in for RUN and DATA; it goes with --out only")
-        _evaluate_predictions(predictions, out)
+        if run is not None or split is not None or data_settings or device != "auto" or unfamiliar:
+            raise ConfigError("--predictions stands in for RUN and DATA; it goes with --out and --ranking only")
+        _evaluate_predictions(predictions, out, ranking)
         return
     if run is None or data is None:
         raise ConfigError("give a run and labelled pictures: discern evaluate RUN DATA; or --predictions FILE")
-    _evaluate_run(run, data, out, split, data_settings, device)
-
-
-def _evaluate_run(
-    run: Path, data: str, out: Path | None, split: str | None, data_settings: dict[str, Path | str], device: str
-) -> None:
     from discern.config.load import check_settings
     from discern.processes import join_processes
     from discern.workflows.evaluate import evaluate as evaluate_run
@@ -65,16 +66,25 @@ def _evaluate_run(
     root = run.parent if run.name == "bundle" else run
     folder = out or find_free_folder(root / "evaluation", Path(data).resolve().stem)
     with reporting(verbose=True):
-        evaluate_run(run, data, out=folder, split=split, data=settings.data, device=device)
+        evaluate_run(
+            run,
+            data,
+            out=folder,
+            split=split,
+            data=settings.data,
+            device=device,
+            unfamiliar=unfamiliar or None,
+            ranking=ranking,
+        )
     if join_processes().is_main:
         typer.echo(f"written: {folder}")
 
 
-def _evaluate_predictions(predictions: Path, out: Path | None) -> None:
+def _evaluate_predictions(predictions: Path, out: Path | None, ranking: bool) -> None:
     from discern.workflows.evaluate import evaluate_predictions
     from discern.workflows.reporting import reporting
 
     folder = out or find_free_folder(predictions.parent, predictions.stem)
     with reporting(verbose=True):
-        evaluate_predictions(predictions, out=folder)
+        evaluate_predictions(predictions, out=folder, ranking=ranking)
     typer.echo(f"written: {folder}")

@@ -17,6 +17,17 @@ def predict(
     out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("predictions.csv"),
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Add one column a class.")] = False,
     top_k: Annotated[int, typer.Option(min=1, help="Add the next best labels too.")] = 1,
+    max_error: Annotated[
+        float | None,
+        typer.Option(
+            help="Largest share of wrong answers, such as 0.01: the rest, and what is unlike the training "
+            'pictures, is "unknown".'
+        ),
+    ] = None,
+    set_coverage: Annotated[
+        float | None,
+        typer.Option(help="Add a set of classes that holds the true one in this share of all cases, such as 0.95."),
+    ] = None,
     like: Annotated[Path | None, typer.Option(help="Sample submission whose form is kept exactly.")] = None,
     image_column: ImageColumn = None,
     image_root: ImageRoot = None,
@@ -24,8 +35,11 @@ def predict(
     device: Device = "auto",
 ) -> None:
     """Classify pictures; exits with 1 when some could not be read, which are listed and left out."""
-    if like is not None and (probabilities or top_k > 1):
-        raise ConfigError("--like takes its columns from the sample submission; leave --probabilities and --top-k out")
+    if like is not None and (probabilities or top_k > 1 or max_error is not None or set_coverage is not None):
+        raise ConfigError(
+            "--like takes its columns from the sample submission; leave --probabilities, --top-k, --max-error and "
+            "--set-coverage out"
+        )
     from discern.data.columns import ColumnSettings
     from discern.processes import join_processes
     from discern.workflows.predict import predict as predict_pictures
@@ -39,6 +53,8 @@ def predict(
             out=out,
             probabilities=probabilities,
             top_k=top_k,
+            max_error=max_error,
+            set_coverage=set_coverage,
             like=like,
             columns=columns,
             device=device,

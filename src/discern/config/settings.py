@@ -141,8 +141,13 @@ class TrainingSettings(Section):
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="average of weights; 0 = off")
     clip_norm: NotNegative = Field(0.0, description="largest gradient norm; 0 = off")
     sync_batchnorm: bool = Field(False, description="BatchNorm over the batches of all processes (GPUs only)")
-    calibration: Literal["temperature", "none"] = Field(
-        "temperature", description="what makes confidences mean what they say, fitted on the validation split"
+    calibration: Literal["auto", "temperature", "none"] = Field(
+        "auto",
+        description="what makes confidences mean what they say, fitted on the validation split: temperature, and with "
+        "auto also a scale and a bias for each class where that pays",
+    )
+    memory: Annotated[int, Field(ge=0)] = Field(
+        5000, description="training pictures whose features the bundle keeps, to find similar and unfamiliar pictures"
     )
     tensorboard: bool = Field(False, description="also write TensorBoard events (needs discern[tensorboard])")
     stages: tuple[StageSettings, ...] = (StageSettings(),)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -32,7 +34,8 @@ class TrainingData:
     """The train and validation rows and how they are read.
 
     `batch_size` is that of all processes together; `workers` are loader processes of each. Features larger than
-    `feature_memory_bytes` are kept on disk. `picture_pixels` is the size of a usual picture, where it is known.
+    `feature_memory_bytes` are kept on disk. `picture_pixels` is the size of a usual picture, where
+    it is known; of the `remembered_rows` of train the bundle keeps features.
     """
 
     train: ImageTable
@@ -48,6 +51,7 @@ class TrainingData:
     cache_settings: CacheSettings = field(default_factory=CacheSettings)
     cache: ArrayCache | None = None
     feature_memory_bytes: int = 2**30
+    remembered_rows: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     picture_setting: CachePlace | Literal["auto"] = "off"
     picture_pixels: int | None = None
     _pictures: dict[tuple[str, int], PictureCache | None] = field(default_factory=dict, repr=False)

@@ -19,6 +19,7 @@ from discern.runtime import Runtime
 from discern.training.batches import TrainingData
 from discern.training.head_solver import solve_head
 from discern.training.history import EpochRow
+from discern.training.inputs import PooledFeatures
 from discern.training.listeners import Announced, Listener
 from discern.training.meter import LoaderMeter
 from discern.training.optimizers import get_learning_rate
@@ -34,12 +35,14 @@ logger = logging.getLogger("discern")
 class FitResult:
     """All epochs of a training, and the one whose weights the classifier holds now.
 
-    `validation_logits` (N, K) are what that epoch gave for the validation pictures, where there are any.
+    `validation_logits` (V, K) are what that epoch gave for the validation pictures, where there are any; `pooled` what
+    the head saw then, where it was trained alone.
     """
 
     rows: tuple[EpochRow, ...]
     best: EpochRow
     validation_logits: Tensor | None
+    pooled: PooledFeatures | None = None
 
 
 class Fit:
@@ -64,6 +67,7 @@ class Fit:
         self.listeners = listeners
         self.rows: list[EpochRow] = []
         self.best = BestModel(settings.monitor)
+        self.pooled: PooledFeatures | None = None
         self.stage_index = 0
         self.saved_epochs = 0
         self._meter = LoaderMeter(data.workers)
@@ -88,7 +92,7 @@ class Fit:
         self._load_best_weights()
         if self.best.row is None:
             raise TrainingError("no epoch was trained; each stage of the plan needs at least one")
-        return FitResult(tuple(self.rows), self.best.row, self.best.logits)
+        return FitResult(tuple(self.rows), self.best.row, self.best.logits, self.pooled)
 
     def _run_stage(self, state: TrainingState | None) -> None:
         processes = self.runtime.processes
@@ -141,6 +145,8 @@ class Fit:
         )
         self.rows.append(row)
         is_best = self.best.observe(row, stage.judged, logits)
+        if is_best:
+            self.pooled = stage.inputs.pool(self.classifier, self.data.remembered_rows)
         for listener in self.listeners:
             listener.on_epoch_end(self.rows, is_best=is_best)
         return row

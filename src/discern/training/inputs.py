@@ -3,7 +3,11 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+import torch
 from torch import Tensor, nn
 
 from discern.config.settings import StageSettings, TrainingSettings
@@ -17,6 +21,13 @@ from discern.training.batches import TrainingData
 from discern.training.features import choose_views, load_or_compute_features
 
 logger = logging.getLogger("discern")
+
+
+class PooledFeatures(NamedTuple):
+    """Features of remembered train pictures (M, F) and of all validation pictures (V, F), on the CPU."""
+
+    train: Tensor
+    validation: Tensor
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,13 @@ class StageInputs:
     views: int = 0
     train_features: Tensor | None = None
     validation_features: Tensor | None = None
+
+    def pool(self, classifier: Classifier, rows: npt.NDArray[np.int64]) -> PooledFeatures | None:
+        """Return what the head saw of these train rows and of validation, where it was pictures as they are."""
+        train, validation = self.train_features, self.validation_features
+        if self.views != 1 or classifier.trainable_stages != (HEAD,) or train is None or validation is None:
+            return None
+        return PooledFeatures(train[0][torch.from_numpy(rows)].float(), validation[0].float())
 
     def network_of(self, classifier: Classifier) -> nn.Module:
         """Return the part of a classifier, frozen as the stage's own, that takes what the batches hold."""

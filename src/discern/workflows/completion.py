@@ -6,10 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from discern.bundle import Bundle, Calibration, save_bundle
+from discern.bundle import Bundle, save_bundle
 from discern.data.table import SPLITS
-from discern.evaluation.calibration import compute_ece, compute_gaps
-from discern.evaluation.temperature import fit_temperature
 from discern.inference import Predictor, compute_probabilities
 from discern.models.classifier import Classifier
 from discern.plots.curves import plot_curves, plot_schedule
@@ -19,6 +17,7 @@ from discern.training.fit import FitResult
 from discern.training.history import build_history
 from discern.training.plan import RatePoint, simulate_schedule
 from discern.workflows.evaluation_files import SplitAnswers, save_figure, write_evaluation
+from discern.workflows.knowledge import add_knowledge, summarise_abstention
 from discern.workflows.preparation import Prepared
 
 logger = logging.getLogger("discern")
@@ -29,10 +28,12 @@ def complete_run(
 ) -> None:
     """Evaluate the best model, the test split once, save the bundle, draw the plots, and remove the state."""
     logger.info("best epoch: %d of %d", result.best.epoch, len(result.rows))
-    bundle = _build_bundle(prepared, classifier, data, _calibrate(prepared, data, result))
+    training, runtime = prepared.settings.training, prepared.runtime
+    bundle = add_knowledge(_build_bundle(prepared, classifier, data), training, data, result, runtime)
     answers = _answer(prepared, bundle, data, result)
     processes = prepared.runtime.processes
     if processes.is_main:
+        bundle.facts["abstention"] = summarise_abstention(bundle, answers)
         bundle.facts["scores"] = dict(write_evaluation(answers, folder.evaluation, folder.plots))
         save_bundle(bundle, folder.bundle)
         _draw_training(prepared, folder, data, result)
@@ -42,27 +43,7 @@ def complete_run(
     processes.gather(None)
 
 
-def _calibrate(prepared: Prepared, data: TrainingData, result: FitResult) -> Calibration:
-    """Fit the temperature on the validation pictures, if there are any."""
-    logits = result.validation_logits
-    if logits is None or prepared.settings.training.calibration == "none":
-        return Calibration()
-    targets = data.validation.targets()
-    temperature = fit_temperature(logits.numpy(), targets)
-    before, after = (
-        float(compute_ece(compute_gaps(targets, compute_probabilities(logits, fitted)).mean(axis=0)))
-        for fitted in (Calibration(), Calibration(temperature=temperature))
-    )
-    logger.info(
-        "confidences are calibrated with temperature %.2f: calibration error on validation %.1f%%, before %.1f%%",
-        temperature,
-        100 * after,
-        100 * before,
-    )
-    return Calibration(temperature=temperature, count=len(targets), ece_before=before, ece_after=after)
-
-
-def _build_bundle(prepared: Prepared, classifier: Classifier, data: TrainingData, calibration: Calibration) -> Bundle:
+def _build_bundle(prepared: Prepared, classifier: Classifier, data: TrainingData) -> Bundle:
     counts = {split: len(prepared.table.select(split)) for split in SPLITS}
     facts: dict[str, Any] = {
         "settings": prepared.settings.to_dict(),
@@ -70,13 +51,12 @@ def _build_bundle(prepared: Prepared, classifier: Classifier, data: TrainingData
         "counts": counts,
     }
     return Bundle(
-        classifier,
-        prepared.settings.model,
-        prepared.table.class_names,
-        data.preprocess,
-        data.max_pixels,
-        calibration,
-        facts,
+        classifier=classifier,
+        architecture=prepared.settings.model,
+        class_names=prepared.table.class_names,
+        preprocess=data.preprocess,
+        max_pixels=data.max_pixels,
+        facts=facts,
     )
 
 

@@ -1,20 +1,24 @@
 """A trained classifier against labelled pictures, by the same path as the test at the end of training."""
 
 import logging
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping, Sequence, Sized
 from pathlib import Path
 
 import numpy as np
 
 from discern.bundle import load_bundle
 from discern.config.settings import DataSettings
+from discern.data.inputs import Input
 from discern.data.sources import Source, join_classes
 from discern.data.table import SPLITS, ImageTable, build_table, parse_split
 from discern.errors import ConfigError, DataError
 from discern.evaluation.metrics import Metrics, compute_metrics
 from discern.evaluation.predictions_file import UNSPLIT, load_answers, load_probabilities
+from discern.files import write_json
 from discern.processes import join_processes
-from discern.workflows.evaluation_files import SplitAnswers, write_evaluation, write_scores
+from discern.workflows.evaluation_files import SplitAnswers, write_evaluation, write_ranking, write_scores
+from discern.workflows.familiarity import compare_familiarity
+from discern.workflows.knowledge import summarise_abstention
 from discern.workflows.loading import build_predictor
 from discern.workflows.pictures import load_labelled
 
@@ -29,8 +33,12 @@ def evaluate(
     split: str | None = None,
     data: DataSettings | None = None,
     device: str = "auto",
+    unfamiliar: Sequence[Input] | Input | None = None,
+    ranking: bool = False,
 ) -> Metrics:
     """Write metrics.json, predictions.csv, per_class.csv, confusion.csv and the plots to the folder `out`.
+
+    What the thresholds for usual shares of wrong answers do on these pictures goes to abstention.json.
 
     Args:
         run: A run folder or a bundle.
@@ -39,10 +47,13 @@ def evaluate(
         split: Which split of a source that has some: train, validation or test; by default test, or else validation.
         data: How a CSV is read and what is done about bad files.
         device: Where to compute; see `resolve_runtime`.
+        unfamiliar: Pictures of another kind, to see how well they are told from these: familiarity.json and its plot.
+        ranking: Also write ranking.csv, ROC AUC and average precision of each class against all others.
 
     Raises:
         DataError: There are no such pictures, pictures without a label, or classes that the classifier does not know.
         ConfigError: `out` holds the evaluation that training wrote.
+        BundleError: `unfamiliar` is given, and the bundle remembers no training pictures.
     """
     settings = data or DataSettings()
     if out.resolve() == (Path(run) / "evaluation").resolve():
@@ -58,9 +69,15 @@ def evaluate(
         raise DataError(f"{table.source}: {unlabelled} of {len(table)} pictures have no label to be judged by")
     table = join_classes(table, bundle.class_names)
     logger.info("%d pictures%s", len(table), "" if name == UNSPLIT else f" of the split {name}")
-    probabilities = predictor.predict_probabilities(table)
+    answers = SplitAnswers(table, predictor.predict_probabilities(table))
+    probabilities = answers.probabilities
+    if unfamiliar is not None:
+        compare_familiarity(predictor, table, unfamiliar, out)
     if processes.is_main:
-        metrics = write_evaluation({name: SplitAnswers(table, probabilities)}, out, out / "plots")[name]
+        metrics = write_evaluation({name: answers}, out, out / "plots")[name]
+        write_json(out / "abstention.json", summarise_abstention(bundle, {name: answers}))
+        if ranking:
+            write_ranking(answers, out)
     else:
         metrics = compute_metrics(table.targets(), probabilities, table.class_names)
     # A process that ends before all is written could end the others.
@@ -68,7 +85,7 @@ def evaluate(
     return metrics
 
 
-def evaluate_predictions(predictions: str | Path, *, out: Path) -> dict[str, Metrics]:
+def evaluate_predictions(predictions: str | Path, *, out: Path, ranking: bool = False) -> dict[str, Metrics]:
     """Recompute from a predictions.csv alone what was written beside it, by split.
 
     The numbers are those of the evaluation itself to the six digits of the file. The misclassified pictures are drawn
@@ -78,6 +95,7 @@ def evaluate_predictions(predictions: str | Path, *, out: Path) -> dict[str, Met
         predictions: The file, with the columns id, true, predicted, confidence and probability_CLASS for each class;
             path and split may be missing.
         out: The folder to write.
+        ranking: Also write ranking.csv of the last split, as `evaluate` does.
 
     Raises:
         DataError: The file cannot be used; rows without a true class, among others, are listed.
@@ -93,9 +111,11 @@ def evaluate_predictions(predictions: str | Path, *, out: Path) -> dict[str, Met
     table = join_classes(build_table(columns, source=answers.source), answers.class_names)
     splits = {name: np.flatnonzero(frame["split"] == name) for name in answers.list_splits()}
     logger.info("%d pictures%s", len(table), _describe_splits(splits))
-    return write_scores(
-        {name: SplitAnswers(table.take(rows), probabilities[rows]) for name, rows in splits.items()}, out, out / "plots"
-    )
+    judged = {name: SplitAnswers(table.take(rows), probabilities[rows]) for name, rows in splits.items()}
+    metrics = write_scores(judged, out, out / "plots")
+    if ranking:
+        write_ranking(judged[list(judged)[-1]], out)
+    return metrics
 
 
 def _describe_splits(splits: Mapping[str, Sized]) -> str:

@@ -14,11 +14,13 @@ from matplotlib.figure import Figure
 from discern.data.decode import MAX_PIXELS
 from discern.data.table import ImageTable
 from discern.evaluation.calibration import compute_reliability
+from discern.evaluation.coverage import compute_coverage
 from discern.evaluation.metrics import Metrics, compute_metrics
 from discern.evaluation.ranking import compute_ranking_curves
-from discern.evaluation.tables import build_predictions, compute_confusion, compute_per_class
+from discern.evaluation.tables import build_predictions, compute_class_ranking, compute_confusion, compute_per_class
 from discern.files import replacing, write_atomically, write_json
 from discern.plots.confusion import plot_confusion
+from discern.plots.coverage import plot_coverage
 from discern.plots.gallery import GALLERY_SIZE, plot_mistakes
 from discern.plots.reliability import plot_reliability
 from discern.plots.roc import plot_roc
@@ -70,10 +72,14 @@ def write_scores(answers: Mapping[str, SplitAnswers], evaluation: Path, plots: P
     write_table(compute_per_class(targets, answer.probabilities, names), evaluation / "per_class.csv")
     confusion = compute_confusion(targets, answer.predictions, names)
     write_atomically(evaluation / "confusion.csv", confusion.to_csv(index_label="true \\ predicted"))
+    confidences = answer.probabilities.max(axis=1)
+    coverage = compute_coverage(confidences, answer.predictions == targets)
+    write_table(coverage, evaluation / "coverage.csv")
     figures = {
         "confusion": plot_confusion(confusion.to_numpy(), names, normalized=False),
         "confusion_normalized": plot_confusion(confusion.to_numpy(), names, normalized=True),
         "reliability": _plot_reliability(answer, metrics[reported]),
+        "coverage": plot_coverage(coverage),
         "roc": _plot_roc(answer, metrics[reported]),
         "mistakes": _plot_worst_mistakes(answer),
     }
@@ -82,6 +88,15 @@ def write_scores(answers: Mapping[str, SplitAnswers], evaluation: Path, plots: P
     if len(answers) > 1:
         logger.info("tables and plots are those of the %s split", reported)
     return metrics
+
+
+def write_ranking(answer: SplitAnswers, evaluation: Path) -> None:
+    """Write ranking.csv: ROC AUC and average precision of each class against all others."""
+    targets, names = answer.table.targets(), answer.table.class_names
+    ranking = compute_class_ranking(targets, answer.probabilities, names)
+    write_table(ranking, evaluation / "ranking.csv")
+    means = ranking[["roc_auc", "average_precision"]].mean()
+    logger.info("each class against all others, on average: ROC AUC %.3f, average precision %.3f", *means)
 
 
 def describe_metrics(metrics: Metrics) -> str:

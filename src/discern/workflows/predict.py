@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from discern.answers import NOT_SURE, UNFAMILIAR, UNKNOWN, AnswerForm, AnswerPolicy, build_answers, build_policy
 from discern.bundle import load_bundle
 from discern.data.columns import ColumnSettings
 from discern.data.inputs import Input, load_inputs
@@ -14,7 +15,6 @@ from discern.data.preflight import save_bad_files
 from discern.data.table import ImageTable
 from discern.errors import BadImagesError, ConfigError, ImageProblem
 from discern.files import write_atomically
-from discern.inference import build_answers
 from discern.processes import join_processes
 from discern.workflows.loading import build_predictor
 from discern.workflows.submission import fill_submission
@@ -37,6 +37,8 @@ def predict(
     out: Path | None = None,
     probabilities: bool = False,
     top_k: int = 1,
+    max_error: float | None = None,
+    set_coverage: float | None = None,
     like: Path | None = None,
     columns: ColumnSettings | None = None,
     device: str = "auto",
@@ -49,6 +51,8 @@ def predict(
         out: CSV to write: id, path, label, confidence; or the form of `like`.
         probabilities: Add one column a class.
         top_k: Add the labels and confidences of the next places.
+        max_error: Answer "unknown" where else more than this share would be wrong; see `Predictor.predict`.
+        set_coverage: Add sets of classes that hold the true one in this share of all cases.
         like: A sample submission whose columns, ids and order are kept exactly.
         columns: How an input CSV is read.
         device: Where to compute; see `resolve_runtime`.
@@ -58,24 +62,29 @@ def predict(
         BadImagesError: No picture at all can be read, or `like` is given and some cannot.
     """
     processes = join_processes()
-    predictor = build_predictor(load_bundle(Path(run)), device=device, processes=processes)
+    bundle = load_bundle(Path(run))
+    form = AnswerForm(probabilities, top_k, max_error, set_coverage)
+    policy = build_policy(form, bundle)
+    predictor = build_predictor(bundle, device=device, processes=processes)
     table = load_inputs(inputs, columns)
     for note in table.ignored:
         logger.info("passed over: %s", note)
     if out is not None:
         _check_writable(out, table, inputs, like)
-    readable, chances, problems = predictor.predict_readable(table)
-    if problems and (like is not None or not len(readable)):
-        raise BadImagesError(problems, next_step="Mend or remove them; no answers were written.")
+    found = predictor.predict_readable(table, similarity=policy.needs_similarity)
+    if found.problems and (like is not None or not len(found.table)):
+        raise BadImagesError(found.problems, next_step="Mend or remove them; no answers were written.")
     if like is None:
-        frame = build_answers(readable, chances, predictor.class_names, probabilities, top_k)
+        names = predictor.class_names
+        frame = build_answers(found.table, found.probabilities, found.similarities, names, form, policy)
     else:
-        frame = fill_submission(like, readable, chances, predictor.class_names)
+        frame = fill_submission(like, found.table, found.probabilities, predictor.class_names)
     if out is not None and processes.is_main:
-        _write(frame, problems, out)
+        _write(frame, found.problems, out)
+        _tell_unknown(frame, policy)
     # A process that ends before the answers are written could end the others.
     processes.gather(None)
-    return Answers(frame, problems)
+    return Answers(frame, found.problems)
 
 
 def _check_writable(out: Path, table: ImageTable, inputs: Sequence[Input] | Input, like: Path | None) -> None:
@@ -100,3 +109,16 @@ def _write(frame: pd.DataFrame, problems: tuple[ImageProblem, ...], out: Path) -
         logger.warning("%d pictures could not be read; see %s", len(problems), listed_in)
     else:
         listed_in.unlink(missing_ok=True)
+
+
+def _tell_unknown(frame: pd.DataFrame, policy: AnswerPolicy) -> None:
+    """Say how many pictures were left unanswered, why, and what the line rests on."""
+    if policy.point is None:
+        return
+    counts = frame["reason"].value_counts()
+    reasons = ", ".join(f"{counts[reason]} {reason}" for reason in (NOT_SURE, UNFAMILIAR) if reason in counts)
+    unknown = int((frame["label"] == UNKNOWN).sum())
+    logger.info("%d of %d pictures are unknown%s", unknown, len(frame), f": {reasons}" if reasons else "")
+    logger.info("%s", policy.point.describe())
+    if not policy.needs_similarity:
+        logger.warning("the bundle remembers no training pictures: pictures unlike them are not told from others")

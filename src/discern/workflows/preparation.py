@@ -18,6 +18,7 @@ from discern.data.table import ImageTable
 from discern.errors import ConfigError, DataError, RunFolderError
 from discern.files import write_atomically, write_json
 from discern.inference import check_same_rows
+from discern.memory import choose_remembered
 from discern.models.backbone import Backbone
 from discern.models.build import build_classifier
 from discern.models.classifier import Classifier
@@ -231,6 +232,7 @@ def build_training_data(prepared: Prepared, backbone: Backbone) -> TrainingData:
         picture_setting=settings.data.cache,
         picture_pixels=measure_shorter_side(train, settings.data.max_pixels) ** 2,
         cache_settings=settings.cache,
+        remembered_rows=choose_remembered(train.targets(), settings.training.memory, seed=settings.run.seed),
         feature_memory_bytes=int(_FEATURE_MEMORY_SHARE * (compute_free_memory_bytes() or _SUPPOSED_MEMORY_BYTES))
         // runtime.processes.local_count,
         cache=build_cache(settings.cache.folder, settings.cache.limit_gigabytes),
