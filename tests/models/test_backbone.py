@@ -76,6 +76,43 @@ def test_features_and_map_have_the_promised_shapes(backbone: Backbone) -> None:
     assert 1 < feature_map.shape[2] == feature_map.shape[3] < feature_map.shape[1]
 
 
+WITH_CLASS_TOKEN = ("timm:vit_tiny_patch16_224",)
+
+
+def test_the_pooled_map_is_the_features(backbone: Backbone) -> None:
+    if backbone.name in WITH_CLASS_TOKEN:
+        pytest.skip("its features are those of a class token")
+    images = torch.randn(2, 3, backbone.image_size, backbone.image_size)
+    with torch.inference_mode():
+        assert torch.equal(backbone.pool_map(backbone.forward_map(images)), backbone(images))
+
+
+def test_the_map_can_be_differentiated(backbone: Backbone) -> None:
+    """Nothing behind the map works in place on it, and it has a share in every feature."""
+    if backbone.name in WITH_CLASS_TOKEN:
+        pytest.skip("its features are those of a class token")
+    images = torch.randn(1, 3, backbone.image_size, backbone.image_size)
+    with torch.inference_mode():
+        maps = backbone.forward_map(images)
+    leaf = maps.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(backbone.pool_map(leaf).square().sum(), leaf)
+    assert gradient.shape == maps.shape
+    assert gradient.abs().sum() > 0
+
+
+def test_features_of_a_class_token_are_not_those_of_the_map() -> None:
+    backbone = backbone_named("timm:vit_tiny_patch16_224")
+    with pytest.raises(ConfigError, match="VisionTransformer are not made of its last feature map alone; choose a conv"):
+        backbone.pool_map(torch.zeros(1, 192, 14, 14))
+
+
+def test_features_that_average_the_tokens_are_those_of_the_map() -> None:
+    backbone = build_backbone("timm:vit_relpos_small_patch16_224").eval()
+    images = torch.randn(1, 3, 224, 224)
+    with torch.inference_mode():
+        assert torch.equal(backbone.pool_map(backbone.forward_map(images)), backbone(images))
+
+
 def test_stages_of_mobilenetv2_are_its_own_blocks() -> None:
     stages = backbone_named("timm:mobilenetv2_100").stages()
     assert stages["stem"] == ("network.conv_stem", "network.bn1")

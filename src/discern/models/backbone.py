@@ -66,6 +66,10 @@ class Backbone(nn.Module, ABC):
         """Map images (N, 3, H, W) to the last feature map (N, C, h, w)."""
 
     @abstractmethod
+    def pool_map(self, maps: Tensor) -> Tensor:
+        """Map what `forward_map` gives, (N, C, h, w), to the features (N, F) that `forward` gives."""
+
+    @abstractmethod
     def stages(self) -> dict[str, tuple[str, ...]]:
         """Return the names of the modules and parameters of each stage, "stem" first, then "layer1" to "layerN".
 
@@ -105,6 +109,10 @@ class ResNetBackbone(Backbone):
         """Map images (N, 3, H, W) to the output of layer4 (N, F, h, w)."""
         return self.network.forward_map(images)
 
+    def pool_map(self, maps: Tensor) -> Tensor:
+        """Map the output of layer4 (N, F, h, w) to its averages (N, F)."""
+        return self.network.pool_map(maps)
+
     def stages(self) -> dict[str, tuple[str, ...]]:
         """Return the stem (first convolution and its BatchNorm) and layer1 to layer4."""
         layers = ("layer1", "layer2", "layer3", "layer4")
@@ -132,6 +140,14 @@ class TimmBackbone(Backbone):
             ConfigError: The network has no such map.
         """
         return timm_network.forward_map(self.network, images)
+
+    def pool_map(self, maps: Tensor) -> Tensor:
+        """Map the last feature map (N, C, h, w) to the features (N, F) that `forward` gives.
+
+        Raises:
+            ConfigError: The features are not made of that map alone, as where a class token gives them.
+        """
+        return timm_network.pool_map(self.network, maps)
 
     def stages(self) -> dict[str, tuple[str, ...]]:
         """Return the stem and one layer for each of timm's coarse groups; a final norm belongs to the last layer."""

@@ -205,7 +205,7 @@ class ResNet(nn.Module):
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Map images (N, 3, H, W) to pooled features (N, F)."""
-        return torch.flatten(self.avgpool(self.forward_map(images)), 1)
+        return self.pool_map(self.forward_map(images))
 
     def forward_map(self, images: Tensor) -> Tensor:
         """Map images (N, 3, H, W) to the last feature map (N, F, H / 32, W / 32), or H / 8 with the small stem."""
@@ -214,6 +214,10 @@ class ResNet(nn.Module):
         for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
             maps = layer(maps)
         return maps
+
+    def pool_map(self, maps: Tensor) -> Tensor:
+        """Map the last feature map (N, F, h, w) to pooled features (N, F)."""
+        return torch.flatten(self.avgpool(maps), 1)
 
     def _initialise(self, zero_init_residual: bool) -> None:
         """Scale every convolution for the ReLU behind it.

@@ -38,6 +38,8 @@ class _TimmNetwork(Protocol):
 
     def forward_features(self, images: Tensor) -> Tensor: ...
 
+    def forward_head(self, features: Tensor) -> Tensor: ...
+
 
 def create_network(name: str, *, stochastic_depth: float = 0.0) -> nn.Module:
     """Create a network of timm by its name there ("mobilenetv2_100", "resnet50.tv_in1k"), without its classifier.
@@ -122,10 +124,9 @@ def forward_map(network: nn.Module, images: Tensor) -> Tensor:
     """
     features = cast("_TimmNetwork", network).forward_features(images)
     if features.ndim == 4:
-        channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
-        return features.permute(0, 3, 1, 2) if channels_last else features
+        return features.permute(0, 3, 1, 2) if _is_channels_last(network) else features
     if features.ndim == 3:
-        tokens = features[:, int(getattr(network, "num_prefix_tokens", 0)) :]
+        tokens = features[:, _count_prefix_tokens(network) :]
         side = math.isqrt(tokens.shape[1])
         if side * side == tokens.shape[1]:
             return tokens.transpose(1, 2).reshape(tokens.shape[0], tokens.shape[2], side, side)
@@ -133,6 +134,36 @@ def forward_map(network: nn.Module, images: Tensor) -> Tensor:
         f"{type(network).__name__} ends in features of shape {tuple(features.shape)}, which are no map of the picture; "
         "choose a convolutional backbone for what needs one."
     )
+
+
+def pool_map(network: nn.Module, maps: Tensor) -> Tensor:
+    """Map what `forward_map` gives, (N, C, h, w), to the pooled features (N, F) that the network gives.
+
+    Raises:
+        ConfigError: The features are not made of that map alone, as where a class token gives them.
+    """
+    if not _count_prefix_tokens(network):
+        features = maps
+        if _is_channels_last(network):
+            features = maps.permute(0, 2, 3, 1)
+        elif hasattr(network, "num_prefix_tokens"):
+            features = maps.flatten(2).transpose(1, 2)
+        pooled = cast("_TimmNetwork", network).forward_head(features)
+        if pooled.shape == (len(maps), count_features(network)):
+            return pooled
+    raise ConfigError(
+        f"The features of {type(network).__name__} are not made of its last feature map alone; choose a convolutional "
+        "backbone for what needs that."
+    )
+
+
+def _is_channels_last(network: nn.Module) -> bool:
+    return bool(getattr(network, "output_fmt", "NCHW") == "NHWC")
+
+
+def _count_prefix_tokens(network: nn.Module) -> int:
+    """Count the tokens before those that lie on a grid: for the class, for instance."""
+    return int(getattr(network, "num_prefix_tokens", 0))
 
 
 def steps_behind_norm(norm: nn.Module) -> tuple[str, ...] | None:
