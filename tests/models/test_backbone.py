@@ -102,7 +102,9 @@ def test_the_map_can_be_differentiated(backbone: Backbone) -> None:
 
 def test_features_of_a_class_token_are_not_those_of_the_map() -> None:
     backbone = backbone_named("timm:vit_tiny_patch16_224")
-    with pytest.raises(ConfigError, match="VisionTransformer are not made of its last feature map alone; choose a conv"):
+    with pytest.raises(
+        ConfigError, match="VisionTransformer are not made of its last feature map alone; choose a conv"
+    ):
         backbone.pool_map(torch.zeros(1, 192, 14, 14))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Literal, Self, get_args
+from typing import Literal, NamedTuple, Self, get_args
 
 import numpy as np
 import torch
@@ -13,6 +13,13 @@ from discern.errors import BundleError
 
 Fit = Literal["crop", "pad", "squash"]
 INTERPOLATION = "bilinear"
+
+
+class Placement(NamedTuple):
+    """Which part of a picture goes where in the square; both boxes are left, top, right and bottom, in pixels."""
+
+    seen: tuple[float, float, float, float]
+    target: tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -31,13 +38,30 @@ class Preprocess:
     def fit_image(self, image: Image.Image, *, size: int | None = None) -> Tensor:
         """Fit an RGB picture to a square uint8 tensor (3, S, S); S is `size`, or `image_size`."""
         side = self.image_size if size is None else size
-        fitted = {"crop": _crop, "pad": self._pad, "squash": _squash}[self.fit](image, side)
+        seen, (left, top, right, bottom) = self.place(*image.size, size=side)
+        fitted = image.resize((right - left, bottom - top), Image.Resampling.BILINEAR, box=seen)
+        if fitted.size != (side, side):
+            red, green, blue = (round(value * 255) for value in self.mean)
+            canvas = Image.new("RGB", (side, side), (red, green, blue))
+            canvas.paste(fitted, (left, top))
+            fitted = canvas
         return torch.from_numpy(np.array(fitted).transpose(2, 0, 1).copy())
+
+    def place(self, width: int, height: int, *, size: int | None = None) -> Placement:
+        """Return which part of an upright picture of this size `fit_image` takes, and where it puts it."""
+        side = self.image_size if size is None else size
+        if self.fit == "crop":
+            shorter = min(width, height)
+            left, top = (width - shorter) / 2, (height - shorter) / 2
+            return Placement((left, top, left + shorter, top + shorter), (0, 0, side, side))
+        target_width, target_height = _inside(width, height, side) if self.fit == "pad" else (side, side)
+        left, top = (side - target_width) // 2, (side - target_height) // 2
+        return Placement((0, 0, width, height), (left, top, left + target_width, top + target_height))
 
     def needed_size(self, width: int, height: int, *, size: int | None = None) -> tuple[int, int]:
         """Return width and height below which `fit_image` would enlarge an upright picture of this size."""
-        side = self.image_size if size is None else size
-        return _inside(width, height, side) if self.fit == "pad" else (side, side)
+        left, top, right, bottom = self.place(width, height, size=size).target
+        return right - left, bottom - top
 
     def normalize(self, images: Tensor) -> Tensor:
         """Turn uint8 images (N, 3, H, W) into float32, (value / 255 - mean) / std, on the device they are on."""
@@ -74,34 +98,11 @@ class Preprocess:
                 return cls(size, name, _three(content, "mean"), _three(content, "std"))
         raise BundleError(f"The preprocessing fits pictures by {fit!r}; known are {', '.join(get_args(Fit))}.")
 
-    def _pad(self, image: Image.Image, side: int) -> Image.Image:
-        width, height = _inside(*image.size, side)
-        red, green, blue = (round(value * 255) for value in self.mean)
-        canvas = Image.new("RGB", (side, side), (red, green, blue))
-        canvas.paste(_resize(image, (width, height)), ((side - width) // 2, (side - height) // 2))
-        return canvas
-
 
 def _inside(width: int, height: int, side: int) -> tuple[int, int]:
     """Return the largest size of these proportions within a square."""
     scale = side / max(width, height)
     return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _crop(image: Image.Image, side: int) -> Image.Image:
-    shorter = min(image.size)
-    left, top = ((length - shorter) / 2 for length in image.size)
-    return _resize(image, (side, side), box=(left, top, left + shorter, top + shorter))
-
-
-def _squash(image: Image.Image, side: int) -> Image.Image:
-    return _resize(image, (side, side))
-
-
-def _resize(
-    image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
-) -> Image.Image:
-    return image.resize(size, Image.Resampling.BILINEAR, box=box)
 
 
 def _three(content: Mapping[str, object], name: str) -> tuple[float, float, float]:

@@ -1,0 +1,88 @@
+"""From images and classes to maps of evidence, by any of the methods."""
+
+from collections.abc import Callable, Sequence
+from math import ceil
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torchvision.transforms.v2.functional import gaussian_blur
+
+from discern.errors import ConfigError
+from discern.explain.class_activation import compute_grad_cam, compute_hires_cam
+from discern.explain.integrated_gradients import compute_integrated_gradients
+from discern.inference import Predictor, evaluating
+from discern.models.classifier import Classifier
+
+_BLUR_SHARE = 0.02
+"""Of the side of the picture: values of single pixels are too scattered to be seen."""
+
+
+def _map_integrated_gradients(classifier: Classifier, images: Tensor, targets: Tensor) -> Tensor:
+    """Return what speaks for the classes, pixel by pixel (N, S, S), averaged over neighbouring pixels."""
+    evidence = compute_integrated_gradients(classifier, images, targets).sum(dim=1)
+    sigma = _BLUR_SHARE * evidence.shape[-1]
+    blurred: Tensor = gaussian_blur(evidence, kernel_size=[2 * ceil(3 * sigma) + 1] * 2, sigma=[sigma, sigma])
+    return blurred.relu()
+
+
+METHODS: dict[str, Callable[[Classifier, Tensor, Tensor], Tensor]] = {
+    "grad-cam": compute_grad_cam,
+    "hires-cam": compute_hires_cam,
+    "integrated-gradients": _map_integrated_gradients,
+}
+"""By name: (classifier, normalised images (N, 3, S, S), targets (N,)) to evidence (N, h, w), 0 and above."""
+
+
+def explain_predictions(
+    predictor: Predictor,
+    images: Tensor,
+    targets: Sequence[int] | npt.NDArray[np.int64] | Tensor,
+    method: str = "grad-cam",
+) -> npt.NDArray[np.float32]:
+    """Return where in each picture the evidence for a class lies, float32 (N, S, S) in 0..1.
+
+    Each map is scaled to its own strongest place, which is 1; a map of zeros means that nothing spoke for the class.
+    Everything is computed in fp32 whatever the precision of the run, since rounding to bf16 makes the gradients, and
+    with them the maps, noisy. The classifier comes back as it was, with nothing left in its gradients.
+
+    Args:
+        predictor: The trained classifier.
+        images: uint8 (N, 3, S, S), as the bundle's preprocessing gives them.
+        targets: The class (N,) that each picture is explained for.
+        method: One of `METHODS`.
+
+    Raises:
+        ConfigError: There is no such method, or it does not fit the backbone.
+    """
+    compute = find_method(method)
+    classifier, runtime = predictor.bundle.classifier, predictor.runtime
+    wanted = torch.as_tensor(targets, dtype=torch.int64)
+    maps = []
+    # A caller's inference mode would leave nothing to differentiate.
+    with torch.inference_mode(mode=False), torch.no_grad(), evaluating(classifier):
+        for part, classes in zip(*(torch.split(rows, predictor.batch_size) for rows in (images, wanted)), strict=True):
+            inputs = predictor.bundle.preprocess.normalize(runtime.move(part))
+            evidence = compute(classifier, inputs, classes.to(inputs.device))
+            maps.append(_scale(evidence.float(), images.shape[-1]))
+    return torch.cat(maps).numpy() if maps else np.zeros((0, *images.shape[-2:]), dtype=np.float32)
+
+
+def find_method(name: str) -> Callable[[Classifier, Tensor, Tensor], Tensor]:
+    """Return the method of this name.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if name not in METHODS:
+        raise ConfigError(f"there is no method {name!r} to explain with; choose one of {', '.join(METHODS)}")
+    return METHODS[name]
+
+
+def _scale(evidence: Tensor, side: int) -> Tensor:
+    """Enlarge maps to the square that the network saw, and bring the strongest place of each to 1."""
+    maps = functional.interpolate(evidence[:, None], size=(side, side), mode="bilinear", align_corners=False)[:, 0]
+    strongest = maps.amax(dim=(1, 2), keepdim=True)
+    return torch.where(strongest > 0, maps / strongest.clamp_min(torch.finfo(maps.dtype).tiny), 0.0).cpu()

@@ -1,0 +1,29 @@
+"""From the square that the network saw back to the whole picture."""
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from discern.data.preprocess import Preprocess
+
+
+def place_on_picture(
+    values: npt.NDArray[np.float32], picture_size: tuple[int, int], preprocess: Preprocess
+) -> npt.NDArray[np.float32]:
+    """Put a map (S, S) of the square that the network saw where it belongs on the picture; returns (H, W).
+
+    What was cropped away is 0, since it had no say; what was padding is gone, and squashed proportions are mended.
+
+    Args:
+        values: As `explain_predictions` gives them for one picture.
+        picture_size: Width and height in pixels of the upright picture, in its own size or reduced in proportion.
+        preprocess: What the square was made with.
+    """
+    (seen_left, seen_top, seen_right, seen_bottom), target = preprocess.place(*picture_size, size=values.shape[0])
+    inside = Image.fromarray(np.asarray(values, dtype=np.float32)).crop(target)
+    scale_x = inside.width / (seen_right - seen_left)
+    scale_y = inside.height / (seen_bottom - seen_top)
+    # Of each pixel of the picture, where its value lies inside the square.
+    affine = (scale_x, 0, -seen_left * scale_x, 0, scale_y, -seen_top * scale_y)
+    placed = inside.transform(picture_size, Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
+    return np.asarray(placed)
