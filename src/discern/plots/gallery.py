@@ -9,17 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from discern.plots.style import MISTAKE_COLOR, MUTED_COLOR, build_figure, measure_points, shorten_middle
+from discern.plots.cells import GAP_INCHES, LINE_POINTS, CaptionLine, add_cell, draw_image, write_line
+from discern.plots.style import MISTAKE_COLOR, MUTED_COLOR, build_figure
 
 GALLERY_SIZE = 25
 """As many pictures are shown at most."""
 
 _COLUMNS = 5
 _IMAGE_INCHES = 2.2
-_GAP_INCHES = 0.25
 _TITLE_INCHES = 0.45
-_FONT_POINTS = 8
-_LINE_POINTS = 10
 
 
 class Answer(NamedTuple):
@@ -27,15 +25,6 @@ class Answer(NamedTuple):
 
     name: str
     confidence: float
-
-
-class _Line(NamedTuple):
-    """A line of a caption; the name between the other two parts is shortened to what they leave it."""
-
-    before: str
-    name: str
-    after: str
-    color: str
 
 
 def plot_mistakes(
@@ -89,24 +78,24 @@ def plot_disagreements(
     return _draw_gallery(images, captions, f"picture{'s' * (total != 1)} on which A and B disagree", total)
 
 
-def _name_picture(file_name: str, true_name: str) -> list[_Line]:
-    return [_Line("", file_name, "", MUTED_COLOR), _Line("true ", true_name, "", "black")]
+def _name_picture(file_name: str, true_name: str) -> list[CaptionLine]:
+    return [CaptionLine("", file_name, "", MUTED_COLOR), CaptionLine("true ", true_name, "", "black")]
 
 
-def _name_answer(who: str, answer: Answer, true_name: str) -> _Line:
+def _name_answer(who: str, answer: Answer, true_name: str) -> CaptionLine:
     color = "black" if answer.name == true_name else MISTAKE_COLOR
-    return _Line(f"{who} ", answer.name, f" {100 * answer.confidence:.0f} %", color)
+    return CaptionLine(f"{who} ", answer.name, f" {100 * answer.confidence:.0f} %", color)
 
 
 def _draw_gallery(
-    images: Sequence[NDArray[np.uint8]], captions: Sequence[Sequence[_Line]], title: str, total: int
+    images: Sequence[NDArray[np.uint8]], captions: Sequence[Sequence[CaptionLine]], title: str, total: int
 ) -> Figure:
     cells = list(zip(images, captions, strict=True))[:GALLERY_SIZE]
     figure, grid = _build_grid(len(cells), caption_lines=len(captions[0]))
     for axes, (image, lines) in zip(grid, cells, strict=True):
-        _draw_image(axes, image)
+        draw_image(axes, image)
         for place, line in enumerate(lines):
-            _write_line(axes, place, line)
+            write_line(axes, place, line)
     shown = f"{len(cells)} of {total}" if total > len(cells) else f"{total}"
     figure.suptitle(f"{shown} {title}", y=1 - 0.1 / figure.get_figheight())
     return figure
@@ -115,20 +104,17 @@ def _draw_gallery(
 def _build_grid(count: int, *, caption_lines: int) -> tuple[Figure, list[Axes]]:
     """Place square cells by the inch, row by row; the captions between them are of known height."""
     columns, rows = min(_COLUMNS, count), ceil(count / _COLUMNS)
-    caption_inches = _GAP_INCHES + caption_lines * _LINE_POINTS / 72
-    pitch_x, pitch_y = _IMAGE_INCHES + _GAP_INCHES, _IMAGE_INCHES + caption_inches
-    width, height = max(columns, 2) * pitch_x + _GAP_INCHES, rows * pitch_y + _TITLE_INCHES
+    caption_inches = GAP_INCHES + caption_lines * LINE_POINTS / 72
+    pitch_x, pitch_y = _IMAGE_INCHES + GAP_INCHES, _IMAGE_INCHES + caption_inches
+    width, height = max(columns, 2) * pitch_x + GAP_INCHES, rows * pitch_y + _TITLE_INCHES
     figure = build_figure(width, height)
     figure.set_layout_engine("none")
-    left = (width - columns * pitch_x + _GAP_INCHES) / 2
+    left = (width - columns * pitch_x + GAP_INCHES) / 2
     cells = []
     for index in range(count):
         row, column = divmod(index, columns)
-        bottom = height - _TITLE_INCHES - row * pitch_y - _IMAGE_INCHES
-        corner = ((left + column * pitch_x) / width, bottom / height)
-        axes = figure.add_axes((*corner, _IMAGE_INCHES / width, _IMAGE_INCHES / height))
-        axes.set_axis_off()
-        cells.append(axes)
+        top = _TITLE_INCHES + row * pitch_y
+        cells.append(add_cell(figure, left + column * pitch_x, top, _IMAGE_INCHES))
     return figure, cells
 
 
@@ -136,30 +122,3 @@ def _say(text: str) -> Figure:
     figure = build_figure(5, 1.5)
     figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=12)
     return figure
-
-
-def _draw_image(axes: Axes, image: NDArray[np.uint8]) -> None:
-    """Fit the whole picture into the unit square, standing on its caption."""
-    height, width = image.shape[:2]
-    longest = max(height, width)
-    half_width = width / longest / 2
-    axes.imshow(image, extent=(0.5 - half_width, 0.5 + half_width, 0, height / longest))
-    axes.set(xlim=(0, 1), ylim=(0, 1))
-
-
-def _write_line(axes: Axes, place: int, line: _Line) -> None:
-    """Write a line of the caption, with the name shortened to what the width of the picture leaves it."""
-    free_points = 72 * _IMAGE_INCHES - measure_points(line.before + line.after, _FONT_POINTS)
-    name = shorten_middle(line.name, width_points=free_points, font_points=_FONT_POINTS)
-    axes.annotate(
-        line.before + name + line.after,
-        (0.5, 0),
-        xycoords="axes fraction",
-        xytext=(0, -3 - _LINE_POINTS * place),
-        textcoords="offset points",
-        ha="center",
-        va="top",
-        fontsize=_FONT_POINTS,
-        color=line.color,
-        parse_math=False,
-    )

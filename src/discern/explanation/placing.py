@@ -27,3 +27,12 @@ def place_on_picture(
     affine = (scale_x, 0, -seen_left * scale_x, 0, scale_y, -seen_top * scale_y)
     placed = inside.transform(picture_size, Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
     return np.asarray(placed)
+
+
+def fade_unseen(image: npt.NDArray[np.uint8], preprocess: Preprocess) -> npt.NDArray[np.uint8]:
+    """Return the picture (H, W, 3) with what was cropped away before the network saw it faded to white."""
+    height, width = image.shape[:2]
+    left, top, right, bottom = (round(edge) for edge in preprocess.place(width, height).seen)
+    faded = 255 - (255 - image) // 3
+    faded[top:bottom, left:right] = image[top:bottom, left:right]
+    return faded

@@ -11,8 +11,8 @@ from torch.nn import functional
 from torchvision.transforms.v2.functional import gaussian_blur
 
 from discern.errors import ConfigError
-from discern.explain.class_activation import compute_grad_cam, compute_hires_cam
-from discern.explain.integrated_gradients import compute_integrated_gradients
+from discern.explanation.class_activation import compute_grad_cam, compute_hires_cam
+from discern.explanation.integrated_gradients import compute_integrated_gradients
 from discern.inference import Predictor, evaluating
 from discern.models.classifier import Classifier
 
