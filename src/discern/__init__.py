@@ -7,17 +7,19 @@ if TYPE_CHECKING:
     from discern.errors import DiscernError
     from discern.estimator import ImageClassifier
     from discern.workflows.evaluate import evaluate
+    from discern.workflows.explain import explain
     from discern.workflows.loading import load
     from discern.workflows.predict import predict
     from discern.workflows.train import Run, resume, train
 
-__all__ = ["DiscernError", "ImageClassifier", "Run", "evaluate", "load", "predict", "resume", "train"]
+__all__ = ["DiscernError", "ImageClassifier", "Run", "evaluate", "explain", "load", "predict", "resume", "train"]
 
 _HOMES = {
     "DiscernError": "discern.errors",
     "ImageClassifier": "discern.estimator",
     "Run": "discern.workflows.train",
     "evaluate": "discern.workflows.evaluate",
+    "explain": "discern.workflows.explain",
     "load": "discern.workflows.loading",
     "predict": "discern.workflows.predict",
     "resume": "discern.workflows.train",

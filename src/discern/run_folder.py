@@ -10,7 +10,7 @@ from discern.errors import RunFolderError
 
 RUN_FORMAT = "discern-run"
 RUN_FILES = ("config.toml", "split.csv", "bad_files.csv", "history.csv", "log.txt")
-RUN_FOLDERS = ("bundle", "state", "evaluation", "plots", "tensorboard")
+RUN_FOLDERS = ("bundle", "state", "evaluation", "plots", "explanations", "tensorboard")
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,11 @@ class RunFolder:
     def plots(self) -> Path:
         """Pictures of the results."""
         return self.root / "plots"
+
+    @property
+    def explanations(self) -> Path:
+        """Which pixels decided, where asked for."""
+        return self.root / "explanations"
 
     @property
     def tensorboard(self) -> Path:

@@ -11,6 +11,7 @@ from discern.cli.cache import cache_app
 from discern.cli.demo import demo
 from discern.cli.diff import diff
 from discern.cli.evaluate import evaluate
+from discern.cli.explain import explain
 from discern.cli.predict import predict
 from discern.cli.recipes import recipes_app
 from discern.cli.train import train
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.command()(train)
 app.command()(predict)
 app.command()(evaluate)
+app.command()(explain)
 app.command()(diff)
 app.command()(demo)
 app.add_typer(cache_app, name="cache")

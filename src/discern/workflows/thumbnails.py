@@ -13,7 +13,8 @@ from discern.errors import BadImageError
 
 logger = logging.getLogger("discern")
 
-_SIDE_PIXELS = 256
+THUMBNAIL_PIXELS = 256
+"""No side of a small picture is longer."""
 
 
 def load_thumbnails(
@@ -29,12 +30,9 @@ def load_thumbnails(
         if len(thumbnails) == most:
             break
         try:
-            image = decode_row(table, row, max_pixels=max_pixels)
+            thumbnails[row] = load_thumbnail(table, row, max_pixels=max_pixels)
         except BadImageError as error:
             unreadable.append(f"{table.frame['id'].iloc[row]} ({error.reason})")
-            continue
-        image.thumbnail((_SIDE_PIXELS, _SIDE_PIXELS))
-        thumbnails[row] = np.asarray(image)
     if unreadable:
         outcome = "they are left out of" if thumbnails else "so there is no"
         logger.warning(
@@ -45,3 +43,16 @@ def load_thumbnails(
             shown_in,
         )
     return thumbnails
+
+
+def load_thumbnail(
+    table: ImageTable, row: int, *, side_pixels: int = THUMBNAIL_PIXELS, max_pixels: int = MAX_PIXELS
+) -> npt.NDArray[np.uint8]:
+    """Return the picture (H, W, 3) at this position of a table, no side above `side_pixels`.
+
+    Raises:
+        BadImageError: It cannot be decoded.
+    """
+    image = decode_row(table, row, max_pixels=max_pixels)
+    image.thumbnail((side_pixels, side_pixels))
+    return np.asarray(image)

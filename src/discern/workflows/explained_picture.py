@@ -1,0 +1,78 @@
+"""A picture that is explained, and for which of its classes."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from discern.errors import ConfigError
+
+
+class ExplainedClass(NamedTuple):
+    """A class with its index, and why it is explained: as "predicted", "2nd", "true" or "asked for"."""
+
+    role: str
+    target: int
+    name: str
+    confidence: float
+
+
+class ExplainedPicture(NamedTuple):
+    """What is known of a picture that is explained.
+
+    `row` is its place in the table; `true_name` is None where it is not known; `confidence` is that of `predicted`, in
+    0..1; `classes` are those that it is explained for.
+    """
+
+    row: int
+    id: str
+    path: str
+    true_name: str | None
+    predicted: str
+    confidence: float
+    classes: list[ExplainedClass]
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        truth = "" if self.true_name is None else f", true {self.true_name}"
+        return f"{self.id}: predicted {self.predicted} {self.confidence:.0%}{truth}"
+
+
+def find_class(name: str, class_names: Sequence[str]) -> int:
+    """Return the place of a class.
+
+    Raises:
+        ConfigError: The classifier has no such class.
+    """
+    if name in class_names:
+        return class_names.index(name)
+    near = get_close_matches(name, class_names, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise ConfigError(f"the classifier has no class {name!r}{hint}; it has {', '.join(class_names)}")
+
+
+def choose_classes(
+    probabilities: npt.NDArray[np.float64],
+    class_names: Sequence[str],
+    *,
+    true_name: str | None,
+    asked_for: int | None,
+    top_k: int,
+) -> list[ExplainedClass]:
+    """Choose by the probabilities (K,): the class asked for, or else the most probable ones and the true one."""
+    order = [int(index) for index in np.argsort(-probabilities, kind="stable")]
+    if asked_for is not None:
+        roles = {asked_for: "predicted" if asked_for == order[0] else "asked for"}
+    else:
+        roles = {index: _name_place(place) for place, index in enumerate(order[:top_k], start=1)}
+        if true_name in class_names:
+            roles.setdefault(class_names.index(true_name), "true")
+    return [
+        ExplainedClass(role, index, class_names[index], float(probabilities[index])) for index, role in roles.items()
+    ]
+
+
+def _name_place(place: int) -> str:
+    return {1: "predicted", 2: "2nd", 3: "3rd"}.get(place, f"{place}th")
