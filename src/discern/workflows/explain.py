@@ -85,7 +85,7 @@ def explain(
     for note in table.ignored:
         logger.info("passed over: %s", note)
     true_names = dict(zip(table.frame["id"], find_true_names(table, predictor.class_names, folder), strict=True))
-    readable, probabilities, problems = predictor.predict_readable(drop_labels(table))
+    readable, probabilities, problems, _ = predictor.predict_readable(drop_labels(table))
     if problems and not len(readable):
         raise BadImagesError(problems, next_step="Mend or remove them; nothing was explained.")
     pictures = []
