@@ -8,6 +8,7 @@ import sys
 import typer
 
 from discern.cli.cache import cache_app
+from discern.cli.compare import compare
 from discern.cli.demo import demo
 from discern.cli.diff import diff
 from discern.cli.evaluate import evaluate
@@ -30,6 +31,7 @@ app.command()(predict)
 app.command()(evaluate)
 app.command()(explain)
 app.command()(diff)
+app.command()(compare)
 app.command()(demo)
 app.add_typer(cache_app, name="cache")
 app.add_typer(recipes_app, name="recipes")

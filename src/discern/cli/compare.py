@@ -1,0 +1,41 @@
+"""discern compare: which technique pays."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from discern.files import find_free_folder
+
+
+def compare(
+    data: Annotated[str, typer.Argument(help="Labelled pictures: folder, CSV or .npz file.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings laid over all recipes.")
+    ] = None,
+    recipes: Annotated[
+        str, typer.Option(help="Recipes to compare, each with the one before it, such as v1,v2,v3,v4.")
+    ] = "auto",
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(help="A setting and its values, such as data.image_size=128,224; may be given several times."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each way, with seeds from 0 on.")] = 3,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write, or to go on with; comparisons/NAME by default.")
+    ] = None,
+) -> None:
+    """Train in several ways with several seeds on the same split, and say which is better and whether that is sure."""
+    from discern.workflows.compare import compare as compare_variants
+    from discern.workflows.reporting import reporting
+
+    folder = out or find_free_folder(Path("comparisons"), Path(data).resolve().stem)
+    with reporting(verbose=True):
+        compare_variants(
+            data,
+            out=folder,
+            recipes=[name.strip() for name in recipes.split(",") if name.strip()],
+            varied=vary or [],
+            seeds=seeds,
+            overrides=overrides or [],
+        )

@@ -1,0 +1,58 @@
+"""Ways of training side by side: how good each is, and what it takes."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from discern.plots.style import MISTAKE_COLOR, MUTED_COLOR, TRAIN_COLOR, build_figure, shorten_middle, tidy_axes
+
+_NAME_POINTS = 200
+_FONT_POINTS = 9
+
+
+def plot_ladder(table: pd.DataFrame) -> Figure:
+    """Draw accuracy, the difference to the row before, and the time of a run, a row a way of training.
+
+    The columns read are name, accuracy, difference, each with its _low and _high, and seconds; NaN leaves a gap.
+
+    Raises:
+        ValueError: There is no row.
+    """
+    if table.empty:
+        raise ValueError("expected a row, got none")
+    figure = build_figure(11, 1.6 + 0.42 * len(table))
+    accuracy, difference, seconds = figure.subplots(1, 3, sharey=True, width_ratios=(3, 3, 2))
+    places = np.arange(len(table))
+    _draw_intervals(accuracy, table, "accuracy", TRAIN_COLOR)
+    _draw_intervals(difference, table, "difference", MISTAKE_COLOR)
+    difference.axvline(0, color=MUTED_COLOR, linestyle="--", linewidth=1)
+    seconds.barh(places, table["seconds"].fillna(0), height=0.5, color=TRAIN_COLOR, alpha=0.6)
+    for axes, title in (
+        (accuracy, "accuracy, 95 % interval"),
+        (difference, "over the row above, 95 % interval"),
+        (seconds, "seconds a run"),
+    ):
+        axes.set_title(title, fontsize=10)
+        tidy_axes(axes)
+    names = [shorten_middle(name, width_points=_NAME_POINTS, font_points=_FONT_POINTS) for name in table["name"]]
+    accuracy.set_yticks(places, names, fontsize=_FONT_POINTS, parse_math=False)
+    accuracy.set_ylim(len(table) - 0.5, -0.5)
+    for axes in (accuracy, difference):
+        axes.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None))
+    return figure
+
+
+def _draw_intervals(axes: Axes, table: pd.DataFrame, name: str, color: str) -> None:
+    middle = table[name]
+    axes.errorbar(
+        middle,
+        np.arange(len(table)),
+        xerr=np.stack([middle - table[f"{name}_low"], table[f"{name}_high"] - middle]),
+        color=color,
+        linestyle="none",
+        marker="o",
+        elinewidth=1.5,
+        capsize=3,
+    )

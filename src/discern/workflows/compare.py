@@ -1,0 +1,229 @@
+"""Which technique pays: ways of training side by side, with several seeds, on the same pictures."""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from discern.config.load import load_settings
+from discern.data.split import save_split
+from discern.errors import ConfigError, DataError, RunFolderError
+from discern.evaluation.intervals import Interval
+from discern.evaluation.predictions_file import load_answers
+from discern.evaluation.seed_comparison import describe_difference, estimate_mean
+from discern.files import write_json
+from discern.plots.ladder import plot_ladder
+from discern.run_folder import RunFolder
+from discern.workflows.child_run import ChildRun, run_child
+from discern.workflows.evaluation_files import save_figure, write_table
+from discern.workflows.pictures import load_labelled, split_pictures
+from discern.workflows.variants import Variant, build_variants
+
+logger = logging.getLogger("discern")
+
+_PLAN, _SPLIT = "plan.json", "split.csv"
+
+
+@dataclass(frozen=True, eq=False)
+class VariantOutcome:
+    """The runs of a variant, a seed each, and what those that completed got right: (S, N) for N pictures."""
+
+    variant: Variant
+    runs: tuple[ChildRun, ...]
+    seeds: tuple[int, ...]
+    is_right: npt.NDArray[np.float64]
+
+    @property
+    def accuracy(self) -> Interval | None:
+        """The accuracy over seeds and pictures; None where no run completed."""
+        return estimate_mean(self.is_right) if len(self.seeds) else None
+
+    def subtract(self, other: "VariantOutcome") -> Interval | None:
+        """Return by how much this one's accuracy is above the other's, on common seeds; None where there are none."""
+        common = sorted(set(self.seeds) & set(other.seeds))
+        if not common:
+            return None
+        own, others = (outcome.is_right[[outcome.seeds.index(seed) for seed in common]] for outcome in (self, other))
+        return estimate_mean(own - others)
+
+
+def compare(
+    source: str | Path,
+    *,
+    out: Path,
+    recipes: Sequence[str] = ("auto",),
+    varied: Sequence[str] = (),
+    seeds: int = 3,
+    overrides: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Train every way with every seed, and write comparison.csv and comparison.png to the folder `out`.
+
+    All runs have the same split and share the cache. Called again with the same `out`, it keeps what is complete, goes
+    on with what was interrupted and tries again what failed. A failed run is reported, and the others go on.
+
+    Args:
+        source: A folder, CSV or .npz file with labelled pictures.
+        out: The folder to write.
+        recipes: Names of recipes, or TOML files.
+        varied: Settings with several values, such as `data.image_size=128,224`; all combinations are tried.
+        seeds: How many seeds, from 0 on.
+        overrides: `key=value` texts laid over all recipes.
+
+    Raises:
+        ConfigError: A recipe or setting is not understood, or there is nothing to compare.
+        DataError: The pictures cannot be used, or not one run completed.
+        RunFolderError: `out` holds another comparison, or something else.
+    """
+    if seeds < 1:
+        raise ConfigError(f"{seeds} seeds; expected at least 1")
+    variants = build_variants(recipes, varied, overrides)
+    _claim(out, source, variants)
+    split = _fix_split(source, variants[0], out)
+    runs = _train_all(str(source), variants, seeds, split, out / "runs")
+    outcomes = _gather(variants, runs)
+    table = _tabulate(outcomes)
+    write_table(table, out / "comparison.csv")
+    save_figure(plot_ladder(table), out / "comparison.png")
+    _tell(outcomes, out)
+    return table
+
+
+def _claim(out: Path, source: str | Path, variants: Sequence[Variant]) -> None:
+    """Make the folder, or check that it holds this comparison; more seeds may be asked for the second time."""
+    plan: dict[str, Any] = {
+        "format": "discern-comparison",
+        "source": str(Path(source).resolve()),
+        "variants": [{**variant._asdict(), "overrides": list(variant.overrides)} for variant in variants],
+    }
+    if (out / _PLAN).is_file():
+        if json.loads((out / _PLAN).read_text(encoding="utf-8")) != plan:
+            raise RunFolderError(
+                f"{out} holds a comparison of other ways of training or other data; give another --out"
+            )
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RunFolderError(f"{out} is not empty and holds no comparison; give another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / _PLAN, plan)
+
+
+def _fix_split(source: str | Path, variant: Variant, out: Path) -> Path:
+    """Split the pictures once for all runs."""
+    path = out / _SPLIT
+    settings = load_settings(variant.recipe, variant.overrides)
+    pictures = load_labelled(source, settings.data, out / "bad_files.csv")
+    if not path.is_file():
+        save_split(split_pictures(pictures.table, settings.data, settings.run.seed, pictures.dropped), path)
+    return path
+
+
+def _train_all(
+    source: str, variants: Sequence[Variant], seeds: int, split: Path, folder: Path
+) -> dict[tuple[str, int], ChildRun]:
+    """Run seed by seed, so that what is known early can be compared."""
+    runs: dict[tuple[str, int], ChildRun] = {}
+    for seed in range(seeds):
+        for place, variant in enumerate(variants):
+            overrides = [*variant.overrides, f"data.split_file={split.resolve()}", f"run.seed={seed}"]
+            run_folder = RunFolder(folder / f"{place:02d}-seed{seed}")
+            run = run_child(source, run_folder, recipe=variant.recipe, overrides=overrides)
+            runs[variant.name, seed] = run
+            outcome = f"failed: {run.error}" if run.error else f"{run.seconds:.0f} s"
+            logger.info("%d of %d: %s, seed %d: %s", len(runs), seeds * len(variants), variant.name, seed, outcome)
+    return runs
+
+
+def _gather(variants: Sequence[Variant], runs: dict[tuple[str, int], ChildRun]) -> list[VariantOutcome]:
+    answers = {key: _read_right(run) for key, run in runs.items() if run.error is None}
+    if not answers:
+        errors = "; ".join(dict.fromkeys(str(run.error) for run in runs.values()))
+        raise DataError(f"not one run completed: {errors}")
+    pictures = next(iter(answers.values())).index
+    outcomes = []
+    for variant in variants:
+        seeds = tuple(seed for name, seed in answers if name == variant.name)
+        rows = [answers[variant.name, seed].reindex(pictures).to_numpy(dtype=np.float64) for seed in seeds]
+        own = tuple(run for (name, _), run in runs.items() if name == variant.name)
+        is_right = np.array(rows, dtype=np.float64).reshape(len(seeds), len(pictures))
+        outcomes.append(VariantOutcome(variant, own, seeds, is_right))
+    return outcomes
+
+
+def _read_right(run: ChildRun) -> "pd.Series[bool]":
+    """Return whether each picture of the last split, which is the one reported, was answered right, by id."""
+    saved = load_answers(run.folder.evaluation / "predictions.csv")
+    frame = saved.select(saved.list_splits()[-1]).frame.set_index("id")
+    return frame["true"] == frame["predicted"]
+
+
+def _tabulate(outcomes: Sequence[VariantOutcome]) -> pd.DataFrame:
+    rows = []
+    for place, outcome in enumerate(outcomes):
+        accuracy = outcome.accuracy
+        other = outcomes[place - 1] if place else None
+        difference = None if other is None else outcome.subtract(other)
+        complete = [run for run in outcome.runs if run.error is None]
+        peaks = [run.peak_bytes for run in complete if run.peak_bytes is not None]
+        rows.append(
+            {
+                "name": outcome.variant.name,
+                "recipe": outcome.variant.recipe,
+                "overrides": " ".join(outcome.variant.overrides),
+                "runs": len(complete),
+                "failed": len(outcome.runs) - len(complete),
+                "pictures": outcome.is_right.shape[1],
+                **_spread("accuracy", accuracy),
+                "compared_with": "" if other is None else other.variant.name,
+                **_spread("difference", difference),
+                "seconds": median(run.seconds for run in complete) if complete else np.nan,
+                "peak_gigabytes": max(peaks) / 1e9 if peaks else np.nan,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _spread(name: str, interval: Interval | None) -> dict[str, float]:
+    ends = (np.nan, np.nan, np.nan) if interval is None else interval
+    return dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
+
+
+def _tell(outcomes: Sequence[VariantOutcome], out: Path) -> None:
+    """Say how good each way is, whether it is better than the one before, and which cannot be told from the best."""
+    for place, outcome in enumerate(outcomes):
+        accuracy = outcome.accuracy
+        if accuracy is None:
+            logger.warning("%s: no run completed: %s", outcome.variant.name, outcome.runs[0].error)
+            continue
+        logger.info(
+            "%s: accuracy %.1f%% [%.1f, %.1f] over %d seeds and %d pictures, %.0f s a run",
+            outcome.variant.name,
+            *(100 * end for end in accuracy),
+            *outcome.is_right.shape,
+            median(run.seconds for run in outcome.runs if run.error is None),
+        )
+        difference = outcome.subtract(outcomes[place - 1]) if place else None
+        if difference is not None:
+            other = outcomes[place - 1].variant.name
+            logger.info("  %s", describe_difference(outcome.variant.name, other, difference))
+    logger.info("%s", describe_best(outcomes))
+    logger.info("written: %s", out)
+
+
+def describe_best(outcomes: Sequence[VariantOutcome]) -> str:
+    """Name the way with the highest accuracy, and those that are not shown to be worse."""
+    scored = [outcome for outcome in outcomes if outcome.accuracy is not None]
+    best = max(scored, key=lambda outcome: float(outcome.is_right.mean()))
+    rivals = []
+    for outcome in scored:
+        difference = outcome.subtract(best)
+        if outcome is not best and (difference is None or difference.high >= 0):
+            rivals.append(outcome.variant.name)
+    alike = f"not distinguishable from it: {', '.join(rivals)}" if rivals else "all others are worse"
+    return f"highest: {best.variant.name}; {alike}"

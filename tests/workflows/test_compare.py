@@ -1,0 +1,102 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from discern.errors import ConfigError, DataError, RunFolderError
+from discern.workflows.compare import compare
+from discern.workflows.variants import build_variants
+from pictures import QUICK, draw_photos
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """Two sizes and a recipe whose weights are missing, two seeds each, in a folder of their own."""
+    place = tmp_path_factory.mktemp("compare")
+    photos = draw_photos(place / "photos", per_class=12)
+    varied = ["model.weights=none,/nowhere/weights.safetensors"]
+    overrides = [text for text in QUICK if "weights" not in text]
+    arguments = {"recipes": ["table"], "varied": varied, "seeds": 2, "overrides": overrides}
+    table = compare(photos, out=place / "out", **arguments)
+    return place, photos, arguments, table
+
+
+def test_the_table_says_what_the_runs_say(compared):
+    place, _, _, table = compared
+    written = pd.read_csv(place / "out" / "comparison.csv")
+    assert list(written["name"]) == list(table["name"]) == ["weights=none", "weights=weights.safetensors"]
+    accuracies = [
+        json.loads((place / "out" / "runs" / f"00-seed{seed}" / "evaluation" / "metrics.json").read_text())["test"]
+        for seed in (0, 1)
+    ]
+    mean = np.mean([metrics["accuracy"]["value"] for metrics in accuracies])
+    first = table.iloc[0]
+    assert first["accuracy"] == pytest.approx(mean)
+    assert first["accuracy_low"] <= mean <= first["accuracy_high"]
+    assert first["pictures"] == accuracies[0]["count"]
+    assert first["seconds"] > 0
+    assert 0.1 < first["peak_gigabytes"] < 20
+    with Image.open(place / "out" / "comparison.png") as plot:
+        assert min(plot.size) > 200
+
+
+def test_a_failed_run_is_reported_and_the_others_go_on(compared):
+    place, _, _, table = compared
+    assert list(table["runs"]) == [2, 0]
+    assert list(table["failed"]) == [0, 2]
+    record = json.loads((place / "out" / "runs" / "01-seed0.json").read_text())
+    assert "/nowhere/weights.safetensors" in record["error"]
+    assert np.isnan(table["accuracy"].iloc[1])
+
+
+def test_all_runs_have_the_same_split(compared):
+    place, *_ = compared
+    splits = {(place / "out" / "runs" / f"00-seed{seed}" / "split.csv").read_bytes() for seed in (0, 1)}
+    assert splits == {(place / "out" / "split.csv").read_bytes()}
+
+
+def test_asked_again_it_keeps_what_is_complete_and_adds_seeds(compared):
+    place, photos, arguments, _ = compared
+    bundle = place / "out" / "runs" / "00-seed0" / "bundle" / "bundle.json"
+    before = bundle.stat().st_mtime_ns
+    again = compare(photos, out=place / "out", **{**arguments, "seeds": 3})
+    assert bundle.stat().st_mtime_ns == before
+    assert again["runs"].iloc[0] == 3
+    assert again["seconds"].iloc[0] > 0
+    with pytest.raises(RunFolderError, match="holds a comparison of other ways of training or other data"):
+        compare(photos, out=place / "out", **{**arguments, "varied": ["model.dropout=0.1,0.2"]})
+
+
+def test_where_nothing_completes_the_reason_is_told(photos, tmp_path):
+    with pytest.raises(DataError, match=r"not one run completed: .*nowhere/b"):
+        compare(
+            photos, out=tmp_path / "out", varied=["model.weights=/nowhere/a,/nowhere/b"], seeds=1, overrides=QUICK[2:]
+        )
+
+
+def test_variants_are_every_combination_with_names_to_read():
+    found = build_variants(["v1", "v2"], ["data.image_size=64,96", "training.stages.*.augment=none,light"], ["seed=3"])
+    assert len(found) == 8
+    assert found[0].name == "v1 image_size=64 augment=none"
+    assert found[0].overrides == ("seed=3", "data.image_size=64", "training.stages.*.augment=none")
+    lists = build_variants(["table"], ['training.stages.*.train=["head"],["layer4","head"]'], [])
+    assert [variant.name for variant in lists] == ['train=["head"]', 'train=["layer4","head"]']
+
+
+@pytest.mark.parametrize(
+    ("recipes", "varied", "message"),
+    [
+        (["v1"], [], "one way of training only, v1; name two recipes"),
+        (["v1", "v1"], [], "the same way of training twice: v1"),
+        (["v1"], ["data.image_size"], "varies nothing; write key=value,value"),
+        (["v1"], ["data.split=[0.5,0.3,0.2],[0.7,0.2,0.1]"], "data.split cannot be varied"),
+        (["v1"], ["data.imagesize=64,96"], "unknown setting"),
+        (["v1", "v9"], [], "v9"),
+    ],
+)
+def test_what_cannot_be_compared_is_told_before_the_first_run(recipes, varied, message, photos, tmp_path):
+    with pytest.raises(ConfigError, match=message):
+        compare(photos, out=tmp_path / "out", recipes=recipes, varied=varied)
+    assert not (tmp_path / "out").exists()
