@@ -16,6 +16,7 @@ from discern.cli.explain import explain
 from discern.cli.predict import predict
 from discern.cli.recipes import recipes_app
 from discern.cli.train import train
+from discern.cli.tune import tune
 from discern.cli.weights import weights_app
 from discern.errors import DiscernError
 
@@ -32,6 +33,7 @@ app.command()(evaluate)
 app.command()(explain)
 app.command()(diff)
 app.command()(compare)
+app.command()(tune)
 app.command()(demo)
 app.add_typer(cache_app, name="cache")
 app.add_typer(recipes_app, name="recipes")

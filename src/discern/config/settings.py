@@ -185,6 +185,7 @@ class RunSettings(Section):
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     threads: Count | Literal["auto"] = "auto"
+    evaluate_test: bool = Field(True, description="look at the test split at the end; false leaves it for later")
     determinism: bool = Field(False, description="only deterministic algorithms: the same run gives the same bits")
 
 

@@ -5,31 +5,44 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
+
 from discern.files import write_json
 from discern.run_folder import RunFolder
+
+_LOOK_SECONDS = 0.1
 
 
 class ChildRun(NamedTuple):
     """How a training went: seconds, and the largest memory in bytes (None where the system does not tell).
 
-    `error` is the last line that it said, where it did not complete.
+    `error` is the last line that it said, where it did not complete; `was_stopped` tells whether it was ended on
+    purpose.
     """
 
     folder: RunFolder
     seconds: float
     peak_bytes: int | None
     error: str | None
+    was_stopped: bool = False
 
 
-def run_child(source: str, folder: RunFolder, *, recipe: str, overrides: Sequence[str]) -> ChildRun:
+def run_child(
+    source: str,
+    folder: RunFolder,
+    *,
+    recipe: str,
+    overrides: Sequence[str],
+    stop_when: Callable[[pd.DataFrame], bool] | None = None,
+) -> ChildRun:
     """Train in `folder`, go on with an interrupted run there, or return what is known of a complete one.
 
     All that it says goes to a .log file beside the folder, and how it went to a .json file, which is read again the
-    next time.
+    next time. `stop_when` is shown the history after each epoch; the run ends where it says so.
     """
     log, record = (folder.root.with_name(f"{folder.root.name}{suffix}") for suffix in (".log", ".json"))
     if folder.is_complete() and record.is_file():
@@ -43,25 +56,60 @@ def run_child(source: str, folder: RunFolder, *, recipe: str, overrides: Sequenc
     folder.root.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     with log.open("ab") as output:
-        code, peak_bytes = _wait(subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT))  # noqa: S603
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
+        watched = _Watched(process, folder.history, stop_when)
+        code, peak_bytes = watched.wait()
     seconds = time.perf_counter() - started
     error = None if code == 0 else _read_last_line(log) or f"it ended with {code}"
     write_json(record, {"seconds": seconds, "peak_bytes": peak_bytes, "error": error})
-    return ChildRun(folder, seconds, peak_bytes, error)
+    return ChildRun(folder, seconds, peak_bytes, error, watched.was_stopped)
 
 
-def _wait(process: subprocess.Popen[bytes]) -> tuple[int, int | None]:
-    """Return exit code and peak memory of a process; it is ended with this one if the user stops it."""
-    try:
+class _Watched:
+    """A process that trains, and whose history is looked at meanwhile."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], history: Path, stop_when: Callable[[pd.DataFrame], bool] | None
+    ) -> None:
+        self.was_stopped = False
+        self._process = process
+        self._history = history
+        self._stop_when = stop_when
+        self._epochs_seen = 0
+
+    def wait(self) -> tuple[int, int | None]:
+        """Return exit code and peak memory; the process is ended with this one if the user stops it."""
+        try:
+            while True:
+                ended = self._poll()
+                if ended is not None:
+                    return ended
+                self._look()
+                time.sleep(_LOOK_SECONDS)
+        except BaseException:
+            self._process.terminate()
+            raise
+
+    def _poll(self) -> tuple[int, int | None] | None:
         if not hasattr(os, "wait4"):
-            return process.wait(), None
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+            code = self._process.poll()
+            return None if code is None else (code, None)
+        process, status, usage = os.wait4(self._process.pid, os.WNOHANG)
+        if process == 0:
+            return None
+        self._process.returncode = os.waitstatus_to_exitcode(status)
         # macOS counts bytes, others kibibytes.
-        return process.returncode, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    except BaseException:
-        process.terminate()
-        raise
+        return self._process.returncode, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+    def _look(self) -> None:
+        if self._stop_when is None or self.was_stopped or not self._history.is_file():
+            return
+        history = pd.read_csv(self._history)
+        if len(history) > self._epochs_seen:
+            self._epochs_seen = len(history)
+            if self._stop_when(history):
+                self.was_stopped = True
+                self._process.terminate()
 
 
 def _read_last_line(log: Path) -> str:

@@ -67,12 +67,14 @@ def _answer(prepared: Prepared, bundle: Bundle, data: TrainingData, result: FitR
         probabilities = compute_probabilities(result.validation_logits, bundle.calibration)
         answers["validation"] = SplitAnswers(data.validation, probabilities, bundle.max_pixels)
     test = prepared.table.select("test")
-    if len(test):
+    if len(test) and not prepared.settings.run.evaluate_test:
+        logger.info("the test split is left for later (run.evaluate_test=false)")
+    elif len(test):
         predictor = Predictor(bundle, prepared.runtime)
         answers["test"] = SplitAnswers(test, predictor.predict_probabilities(test), bundle.max_pixels)
     if not answers:
         logger.warning("there is neither a validation nor a test split: nothing is evaluated")
-    elif "test" not in answers:
+    elif not len(test):
         logger.warning("there is no test split: the model was chosen by its validation scores, which flatter it")
     return answers
 

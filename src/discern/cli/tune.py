@@ -1,0 +1,48 @@
+"""discern tune: searching for better settings of a recipe."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from discern.files import find_free_folder
+
+
+def tune(
+    data: Annotated[str, typer.Argument(help="Labelled pictures: folder, CSV or .npz file.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings laid over the recipe in all trials.")
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="The recipe to improve: a name, or a TOML file.")] = "auto",
+    trials: Annotated[int | None, typer.Option(min=1, help="How many trials. [default: 30 without --budget]")] = None,
+    budget: Annotated[str | None, typer.Option(help="Time for everything, such as 10m or 2h.")] = None,
+    space: Annotated[
+        Path | None, typer.Option(help="TOML file with a section [space]; the recipe's own space by default.")
+    ] = None,
+    storage: Annotated[
+        str | None, typer.Option(help="URL of a database for many machines; SQLite in --out by default.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Of the study in the database; that of --out by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write, or to go on with; searches/NAME by default.")
+    ] = None,
+) -> None:
+    """Search for better settings, judged on validation, then train with the best and look at the test split once."""
+    from discern.config.duration import parse_duration
+    from discern.workflows.reporting import reporting
+    from discern.workflows.tune import tune as tune_recipe
+
+    folder = out or find_free_folder(Path("searches"), Path(data).resolve().stem)
+    with reporting(verbose=True):
+        tune_recipe(
+            data,
+            out=folder,
+            recipe=recipe,
+            overrides=overrides or [],
+            trials=trials,
+            budget_seconds=None if budget is None else parse_duration(budget),
+            space=space,
+            storage=storage,
+            name=name,
+        )
+    typer.echo(f"written: {folder}")

@@ -1,0 +1,1 @@
+"""Searching for settings: what may vary, and the study that remembers what was tried."""

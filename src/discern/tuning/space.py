@@ -1,0 +1,116 @@
+"""Which settings are searched, and within which bounds."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from discern.config.load import load_settings
+from discern.config.settings import Settings
+from discern.errors import ConfigError
+
+if TYPE_CHECKING:
+    from optuna import Trial
+
+_RATE_FACTOR = 8.0
+_EXAMPLE = '"learning_rate" = {low = 1e-4, high = 1e-2, log = true} or "augment" = {choices = ["light", "standard"]}'
+
+
+class Range(BaseModel):
+    """Numbers from `low` to `high`, whole ones if both are; on a logarithmic scale if `log`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    low: int | float
+    high: int | float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.low >= self.high or (self.log and self.low <= 0):
+            raise ValueError("low must be below high, and above 0 with log")
+        return self
+
+    def suggest(self, trial: "Trial", name: str) -> int | float:
+        """Return the number that a trial tries."""
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            return trial.suggest_int(name, self.low, self.high, log=self.log)
+        return trial.suggest_float(name, self.low, self.high, log=self.log)
+
+
+class Choices(BaseModel):
+    """One of several values."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    choices: Annotated[tuple[str | bool | int | float, ...], Field(min_length=2)]
+
+    def suggest(self, trial: "Trial", name: str) -> str | bool | int | float:
+        """Return the value that a trial tries."""
+        return cast("str | bool | int | float", trial.suggest_categorical(name, self.choices))
+
+
+Space = Mapping[str, Range | Choices]
+"""What is searched, by the name of the setting as in an override."""
+
+
+class _SpaceFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    space: Annotated[dict[str, Range | Choices], Field(min_length=1)]
+
+
+def build_default_space(settings: Settings) -> dict[str, Range | Choices]:
+    """Return what is worth searching in a recipe: the rates of its stages, and what keeps it from learning by heart."""
+    space: dict[str, Range | Choices] = {}
+    for stage in settings.training.stages:
+        if stage.head_solver == "lbfgs":
+            continue
+        name, rate = f"training.stages.{stage.name}", stage.learning_rate
+        space[f"{name}.learning_rate"] = Range(low=rate / _RATE_FACTOR, high=rate * _RATE_FACTOR, log=True)
+        if stage.train != ("head",):
+            space[f"{name}.augment"] = Choices(choices=("light", "standard"))
+            space[f"{name}.weight_decay"] = Range(low=1e-4, high=0.2, log=True)
+            space[f"{name}.layer_decay"] = Range(low=0.6, high=1.0)
+    space["training.label_smoothing"] = Range(low=0.0, high=0.2)
+    space["model.dropout"] = Range(low=0.0, high=0.5)
+    return space
+
+
+def load_space(path: Path) -> dict[str, Range | Choices]:
+    """Read the section [space] of a TOML file.
+
+    Raises:
+        ConfigError: It is not there or not understood; all problems are listed.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return _SpaceFile.model_validate(content).space
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: not readable as TOML: {error}") from None
+    except ValidationError as error:
+        names = dict.fromkeys(".".join(map(str, problem["loc"][:2])) for problem in error.errors())
+        raise ConfigError(f"{path}: not understood: {', '.join(names)}. In [space] write {_EXAMPLE}") from None
+
+
+def check_space(space: Space, recipe: str, overrides: Sequence[str]) -> None:
+    """Check that every setting of a space exists and may take the ends of its range.
+
+    Raises:
+        ConfigError: One does not.
+    """
+    for name, choice in space.items():
+        for value in choice.choices if isinstance(choice, Choices) else (choice.low, choice.high):
+            load_settings(recipe, [*overrides, build_override(name, value)])
+
+
+def suggest_overrides(space: Space, trial: "Trial") -> list[str]:
+    """Return the overrides that a trial tries."""
+    return [build_override(name, choice.suggest(trial, name)) for name, choice in space.items()]
+
+
+def build_override(name: str, value: Any) -> str:
+    """Write a setting as an override."""
+    return f"{name}={str(value).lower() if isinstance(value, bool) else value}"

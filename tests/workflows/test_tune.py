@@ -1,0 +1,130 @@
+import json
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from discern.config.duration import parse_duration
+from discern.config.load import load_settings
+from discern.errors import ConfigError, DataError, RunFolderError
+from discern.tuning.space import build_default_space, check_space, load_space
+from discern.workflows.tune import tune
+from pictures import QUICK
+
+SPACE = """
+[space]
+"training.stages.*.learning_rate" = {low = 1e-4, high = 1e-2, log = true}
+"model.weights" = {choices = ["none", "/nowhere/weights.safetensors"]}
+"""
+
+
+@pytest.fixture(scope="module")
+def searched(photos, tmp_path_factory):
+    """A search of six trials, some of which fail."""
+    place = tmp_path_factory.mktemp("tune")
+    (place / "space.toml").write_text(SPACE)
+    arguments = {
+        "recipe": "table",
+        "overrides": [*QUICK[:1], *QUICK[2:], "training.stages.*.epochs=2"],
+        "space": place / "space.toml",
+    }
+    table = tune(photos, out=place / "out", trials=6, **arguments)
+    return place / "out", arguments, table
+
+
+def test_trials_are_listed_and_failures_stand_alone(searched):
+    out, _, table = searched
+    written = pd.read_csv(out / "trials.csv")
+    assert len(written) == len(table) == 6
+    failed = table[table["model.weights"] != "none"]
+    assert (failed["state"] == "fail").all()
+    assert failed["error"].str.contains("/nowhere/weights.safetensors").all()
+    complete = table[table["state"] == "complete"]
+    assert len(complete) >= 1
+    for row in complete.itertuples():
+        history = pd.read_csv(out / "trials" / f"{row.number:04d}" / "history.csv")
+        assert row.value == pytest.approx(history["validation_accuracy"].max())
+
+
+def test_trials_do_not_look_at_the_test_split_and_the_best_does_once(searched):
+    out, _, table = searched
+    for number in table[table["state"] == "complete"]["number"]:
+        metrics = json.loads((out / "trials" / f"{number:04d}" / "evaluation" / "metrics.json").read_text())
+        assert list(metrics) == ["validation"]
+    metrics = json.loads((out / "best" / "evaluation" / "metrics.json").read_text())
+    assert list(metrics) == ["validation", "test"]
+    assert (out / "best" / "split.csv").read_bytes() == (out / "split.csv").read_bytes()
+
+
+def test_the_best_trial_is_a_recipe_and_plots_are_drawn(searched):
+    out, _, table = searched
+    best = table.loc[table["value"].idxmax()]
+    settings = load_settings(out / "best.toml")
+    (stage,) = settings.training.stages
+    assert stage.learning_rate == pytest.approx(best["training.stages.*.learning_rate"])
+    assert json.loads((out / "best.json").read_text())["trial"] == best["number"]
+    with Image.open(out / "history.png") as plot:
+        assert min(plot.size) > 200
+
+
+def test_asked_again_it_goes_on(searched, photos):
+    out, arguments, _ = searched
+    table = tune(photos, out=out, trials=1, **arguments)
+    assert list(table["number"]) == list(range(7))
+    with pytest.raises(RunFolderError, match="holds another search, of other data or settings"):
+        tune(photos, out=out, trials=1, **{**arguments, "recipe": "transfer"})
+
+
+def test_a_budget_ends_the_search(photos, tmp_path):
+    (tmp_path / "space.toml").write_text('[space]\n"learning_rate" = {low = 1e-3, high = 1e-2}\n')
+    table = tune(
+        photos, out=tmp_path / "out", recipe="table", overrides=QUICK, space=tmp_path / "space.toml", budget_seconds=1
+    )
+    assert len(table) == 1
+
+
+def test_every_recipe_has_a_space_that_its_settings_allow():
+    for recipe in ("auto", "transfer", "v4", "table"):
+        space = build_default_space(load_settings(recipe))
+        check_space(space, recipe, [])
+        assert any(name.endswith("learning_rate") for name in space)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("space = 3", r"not understood: space\. In \[space\] write"),
+        ('[space]\n"learning_rate" = {low = 2, high = 1}', r"not understood: space\.learning_rate"),
+        ('[space]\n"learning_rate" = {choices = [1e-3]}', r"not understood: space\.learning_rate"),
+        ("[space", "not readable as TOML"),
+    ],
+)
+def test_a_space_that_is_not_understood_is_told(text, message, tmp_path):
+    (tmp_path / "space.toml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load_space(tmp_path / "space.toml")
+
+
+def test_a_space_of_settings_that_do_not_exist_is_told_before_the_first_trial(photos, tmp_path):
+    (tmp_path / "space.toml").write_text('[space]\n"learning_rat" = {low = 1e-3, high = 1e-2}\n')
+    with pytest.raises(ConfigError, match="unknown setting 'learning_rat': did you mean"):
+        tune(photos, out=tmp_path / "out", space=tmp_path / "space.toml")
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_validation_nothing_can_be_searched(photos, tmp_path):
+    with pytest.raises(DataError, match="judged on a validation split, and there is none"):
+        tune(photos, out=tmp_path / "out", overrides=["data.split=[0.7, 0.0, 0.3]"])
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30s", 30), ("10m", 600), ("1.5h", 5400), ("1h30m", 5400), ("2 h", 7200)]
+)
+def test_durations_are_read_as_people_write_them(text, seconds):
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "10", "ten minutes", "0s", "10x", "-5m"])
+def test_what_is_no_duration_is_told(text):
+    with pytest.raises(ConfigError, match=r"is no duration; write 30s, 10m, 2h or 1h30m"):
+        parse_duration(text)
