@@ -7,33 +7,43 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torchvision.transforms.v2.functional import gaussian_blur
 
+from discern.bundle import Bundle
 from discern.errors import ConfigError
+from discern.explanation.cells import enlarge_map, locate_cells
 from discern.explanation.class_activation import compute_grad_cam, compute_hires_cam
 from discern.explanation.integrated_gradients import compute_integrated_gradients
 from discern.inference import Predictor, evaluating
-from discern.models.classifier import Classifier
 
 _BLUR_SHARE = 0.02
 """Of the side of the picture: values of single pixels are too scattered to be seen."""
 
 
-def _map_integrated_gradients(classifier: Classifier, images: Tensor, targets: Tensor) -> Tensor:
-    """Return what speaks for the classes, pixel by pixel (N, S, S), averaged over neighbouring pixels."""
-    evidence = compute_integrated_gradients(classifier, images, targets).sum(dim=1)
+def _map_grad_cam(bundle: Bundle, images: Tensor, targets: Tensor) -> Tensor:
+    evidence = compute_grad_cam(bundle.classifier, images, targets)
+    return enlarge_map(evidence, images.shape[-1], locate_cells(bundle.architecture))
+
+
+def _map_hires_cam(bundle: Bundle, images: Tensor, targets: Tensor) -> Tensor:
+    evidence = compute_hires_cam(bundle.classifier, images, targets)
+    return enlarge_map(evidence, images.shape[-1], locate_cells(bundle.architecture))
+
+
+def _map_integrated_gradients(bundle: Bundle, images: Tensor, targets: Tensor) -> Tensor:
+    """Return what speaks for the classes, averaged over neighbouring pixels."""
+    evidence = compute_integrated_gradients(bundle.classifier, images, targets).sum(dim=1)
     sigma = _BLUR_SHARE * evidence.shape[-1]
     blurred: Tensor = gaussian_blur(evidence, kernel_size=[2 * ceil(3 * sigma) + 1] * 2, sigma=[sigma, sigma])
     return blurred.relu()
 
 
-METHODS: dict[str, Callable[[Classifier, Tensor, Tensor], Tensor]] = {
-    "grad-cam": compute_grad_cam,
-    "hires-cam": compute_hires_cam,
+METHODS: dict[str, Callable[[Bundle, Tensor, Tensor], Tensor]] = {
+    "grad-cam": _map_grad_cam,
+    "hires-cam": _map_hires_cam,
     "integrated-gradients": _map_integrated_gradients,
 }
-"""By name: (classifier, normalised images (N, 3, S, S), targets (N,)) to evidence (N, h, w), 0 and above."""
+"""By name: (bundle, normalised images (N, 3, S, S), targets (N,)) to evidence (N, S, S), 0 and above."""
 
 
 def explain_predictions(
@@ -58,19 +68,17 @@ def explain_predictions(
         ConfigError: There is no such method, or it does not fit the backbone.
     """
     compute = find_method(method)
-    classifier, runtime = predictor.bundle.classifier, predictor.runtime
     wanted = torch.as_tensor(targets, dtype=torch.int64)
     maps = []
     # A caller's inference mode would leave nothing to differentiate.
-    with torch.inference_mode(mode=False), torch.no_grad(), evaluating(classifier):
+    with torch.inference_mode(mode=False), torch.no_grad(), evaluating(predictor.bundle.classifier):
         for part, classes in zip(*(torch.split(rows, predictor.batch_size) for rows in (images, wanted)), strict=True):
-            inputs = predictor.bundle.preprocess.normalize(runtime.move(part))
-            evidence = compute(classifier, inputs, classes.to(inputs.device))
-            maps.append(_scale(evidence.float(), images.shape[-1]))
+            inputs = predictor.bundle.preprocess.normalize(predictor.runtime.move(part))
+            maps.append(_scale(compute(predictor.bundle, inputs, classes.to(inputs.device))))
     return torch.cat(maps).numpy() if maps else np.zeros((0, *images.shape[-2:]), dtype=np.float32)
 
 
-def find_method(name: str) -> Callable[[Classifier, Tensor, Tensor], Tensor]:
+def find_method(name: str) -> Callable[[Bundle, Tensor, Tensor], Tensor]:
     """Return the method of this name.
 
     Raises:
@@ -81,8 +89,7 @@ def find_method(name: str) -> Callable[[Classifier, Tensor, Tensor], Tensor]:
     return METHODS[name]
 
 
-def _scale(evidence: Tensor, side: int) -> Tensor:
-    """Enlarge maps to the square that the network saw, and bring the strongest place of each to 1."""
-    maps = functional.interpolate(evidence[:, None], size=(side, side), mode="bilinear", align_corners=False)[:, 0]
+def _scale(maps: Tensor) -> Tensor:
+    """Bring the strongest place of each map to 1."""
     strongest = maps.amax(dim=(1, 2), keepdim=True)
     return torch.where(strongest > 0, maps / strongest.clamp_min(torch.finfo(maps.dtype).tiny), 0.0).cpu()

@@ -56,14 +56,17 @@ def plot_explanation(
     colours of the maps from no evidence, at its left, to the most.
     """
     panels, rows = 1 + len(evidence), len(neighbours) > 0
-    panel_row_inches = _PANEL_INCHES + _CAPTION_LINES * LINE_POINTS / 72 + GAP_INCHES
+    # A picture stands on its caption; what its cell leaves free above it is not kept free.
+    panel_inches = _PANEL_INCHES * min(1, picture.shape[0] / picture.shape[1])
+    panel_row_inches = panel_inches + _CAPTION_LINES * LINE_POINTS / 72 + GAP_INCHES
     neighbour_row_inches = _HEADING_INCHES + _NEIGHBOUR_INCHES + _CAPTION_LINES * LINE_POINTS / 72 + GAP_INCHES
     width = GAP_INCHES + max(panels * (_PANEL_INCHES + GAP_INCHES), len(neighbours) * (_NEIGHBOUR_INCHES + GAP_INCHES))
     height = _TITLE_INCHES + panel_row_inches + _LEGEND_INCHES + rows * neighbour_row_inches
     figure = build_figure(width, height)
     figure.set_layout_engine("none")
     _write(figure, 0.15, f"Evidence by {method}", size=11)
-    _draw_panels(figure, picture, file_name, true_name, evidence)
+    panels_top_inches = _TITLE_INCHES + panel_inches - _PANEL_INCHES
+    _draw_panels(figure, panels_top_inches, picture, file_name, true_name, evidence)
     _draw_legend(figure, _TITLE_INCHES + panel_row_inches, legend)
     if neighbours:
         _draw_neighbours(figure, _TITLE_INCHES + panel_row_inches + _LEGEND_INCHES, neighbours, true_name)
@@ -72,18 +75,19 @@ def plot_explanation(
 
 def _draw_panels(
     figure: Figure,
+    top_inches: float,
     picture: NDArray[np.uint8],
     file_name: str,
     true_name: str | None,
     evidence: Sequence[Evidence],
 ) -> None:
-    axes = add_cell(figure, GAP_INCHES, _TITLE_INCHES, _PANEL_INCHES)
+    axes = add_cell(figure, GAP_INCHES, top_inches, _PANEL_INCHES)
     draw_image(axes, picture)
     write_line(axes, 0, CaptionLine("", file_name, "", MUTED_COLOR))
     if true_name is not None:
         write_line(axes, 1, CaptionLine("true ", true_name, "", "black"))
     for place, shown in enumerate(evidence, start=1):
-        axes = add_cell(figure, GAP_INCHES + place * (_PANEL_INCHES + GAP_INCHES), _TITLE_INCHES, _PANEL_INCHES)
+        axes = add_cell(figure, GAP_INCHES + place * (_PANEL_INCHES + GAP_INCHES), top_inches, _PANEL_INCHES)
         draw_image(axes, shown.overlay)
         confidence = f" {100 * shown.confidence:.0f} %"
         color = _color_name(shown.class_name, true_name)
