@@ -68,10 +68,10 @@ def explain_predictions(
         ConfigError: There is no such method, or it does not fit the backbone.
     """
     compute = find_method(method)
-    wanted = torch.as_tensor(targets, dtype=torch.int64)
     maps = []
     # A caller's inference mode would leave nothing to differentiate.
     with torch.inference_mode(mode=False), torch.no_grad(), evaluating(predictor.bundle.classifier):
+        wanted = torch.as_tensor(targets, dtype=torch.int64).clone()
         for part, classes in zip(*(torch.split(rows, predictor.batch_size) for rows in (images, wanted)), strict=True):
             inputs = predictor.bundle.preprocess.normalize(predictor.runtime.move(part))
             maps.append(_scale(compute(predictor.bundle, inputs, classes.to(inputs.device))))
