@@ -1,5 +1,6 @@
 """discern explain on files: what is written, for which classes, and what is never touched."""
 
+import json
 import shutil
 
 import numpy as np
@@ -8,9 +9,11 @@ import pytest
 from PIL import Image
 
 import discern
+from discern.data.inputs import load_inputs
 from discern.errors import BadImagesError, ConfigError, DataError
 from discern.workflows.explained_picture import choose_classes
 from discern.workflows.explanation_files import name_figures
+from discern.workflows.neighbours import NearPicture, show_neighbour
 from pictures import COLOURS, draw_photos
 
 
@@ -33,7 +36,8 @@ def test_each_picture_has_a_figure_and_a_row(run, new_photos):
     explanations = discern.explain(run, [str(new_photos)])
     assert explanations.folder == run / "explanations"
     frame = read(run / "explanations")
-    assert list(frame.columns) == ["id", "path", "figure", "method", "predicted", "confidence", "true", "target"]
+    named = ["id", "path", "figure", "method", "predicted", "confidence", "true", "target"]
+    assert list(frame.columns)[:9] == [*named, "neighbour"]
     assert list(frame["id"]) == ["blue/0.png", "green/0.png", "red/0.png"]
     assert list(frame["figure"]) == ["001_blue_0.png", "002_green_0.png", "003_red_0.png"]
     # The folders are named as the classes.
@@ -198,3 +202,36 @@ def test_mistakes_need_an_evaluation_of_files(run):
     path.unlink()
     with pytest.raises(DataError, match=r"predictions\.csv"):
         discern.explain(run, mistakes=True)
+
+
+def test_the_nearest_training_pictures_are_named_and_shown_as_far_as_they_are_there(run, new_photos, tmp_path):
+    predictor = discern.load(run)
+    memory, table = predictor.bundle.memory, load_inputs(str(new_photos))
+    _, features = predictor.predict_features(table)
+    products = (features / np.linalg.norm(features, axis=1, keepdims=True)) @ memory.features.astype(np.float32).T
+    frame = discern.explain(run, str(new_photos), neighbours=2).frame
+    for place, suffix in enumerate(("", "_2")):
+        expected = memory.frame.iloc[np.argsort(-products, axis=1)[:, place]]
+        assert list(frame[f"neighbour{suffix}"]) == list(expected["id"])
+        assert list(frame[f"neighbour_label{suffix}"]) == list(expected["label"])
+    np.testing.assert_allclose(frame["neighbour_similarity"], products.max(axis=1), atol=1e-3)
+    assert "neighbour_3" not in frame
+    assert show_neighbour(NearPicture("a", str(new_photos / "red" / "0.png"), "red", 1.0), 10**6).image is not None
+    assert show_neighbour(NearPicture("a", str(tmp_path / "gone.png"), "red", 1.0), 10**6).image is None
+    assert show_neighbour(NearPicture("a", "", "red", 1.0), 10**6).image is None
+
+
+def test_a_training_picture_is_not_its_own_neighbour(run):
+    known = discern.load(run).bundle.memory.frame
+    frame = discern.explain(run, known["path"].iloc[0], neighbours=3).frame
+    assert known["id"].iloc[0] not in frame.filter(regex=r"^neighbour(_\d)?$").iloc[0].tolist()
+
+
+def test_bundles_without_a_memory_are_explained_without_neighbours(run, new_photos, caplog):
+    description = json.loads((run / "bundle" / "bundle.json").read_text())
+    description.pop("memory")
+    (run / "bundle" / "bundle.json").write_text(json.dumps(description))
+    with caplog.at_level("INFO", "discern"):
+        frame = discern.explain(run, str(new_photos)).frame
+    assert "neighbour" not in frame
+    assert "the bundle remembers no training pictures" in caplog.text

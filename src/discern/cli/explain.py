@@ -26,6 +26,9 @@ def explain(
         str | None, typer.Option(help="Class to explain, instead of the predicted and the true one.")
     ] = None,
     top_k: Annotated[int, typer.Option(min=1, help="Explain so many of the most probable classes.")] = 1,
+    neighbours: Annotated[
+        int, typer.Option(min=0, max=10, help="Show so many of the most similar training pictures.")
+    ] = 5,
     image_column: ImageColumn = None,
     label_column: LabelColumn = None,
     image_root: ImageRoot = None,
@@ -49,6 +52,7 @@ def explain(
             method=method,
             target=target,
             top_k=top_k,
+            neighbours=neighbours,
             columns=columns,
             device=device,
         )

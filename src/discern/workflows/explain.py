@@ -26,6 +26,7 @@ from discern.workflows.explanation_files import (
     name_figures,
 )
 from discern.workflows.loading import load
+from discern.workflows.neighbours import NearPicture, find_neighbours, name_neighbours, show_neighbour
 from discern.workflows.pictures_to_explain import drop_labels, find_true_names, load_mistakes
 
 logger = logging.getLogger("discern")
@@ -49,6 +50,7 @@ def explain(
     method: str = "grad-cam",
     target: str | None = None,
     top_k: int = 1,
+    neighbours: int = 5,
     columns: ColumnSettings | None = None,
     device: str = "auto",
 ) -> Explanations:
@@ -67,6 +69,7 @@ def explain(
         method: One of `discern.explanation.maps.METHODS`.
         target: The class to explain instead of the predicted and the true one.
         top_k: Explain so many of the most probable classes.
+        neighbours: Show so many of the training pictures that the classifier finds most like it.
         columns: How an input CSV is read.
         device: Where to compute; see `resolve_runtime`.
 
@@ -96,22 +99,29 @@ def explain(
         predicted, confidence = predictor.class_names[best], float(chances[best])
         pictures.append(ExplainedPicture(row, name, path, true_name, predicted, confidence, classes))
     place = out or folder.explanations
-    frame = _write(predictor, readable, pictures, place, method)
+    near = find_neighbours(predictor, readable, neighbours)
+    frame = _write(predictor, readable, pictures, near, place, method)
     _list_problems(problems, place / BAD_FILES_NAME)
     logger.info("%d pictures explained in %s", len(frame), place)
     return Explanations(frame, problems, place)
 
 
 def _write(
-    predictor: Predictor, table: ImageTable, pictures: Sequence[ExplainedPicture], folder: Path, method: str
+    predictor: Predictor,
+    table: ImageTable,
+    pictures: Sequence[ExplainedPicture],
+    neighbours: list[list[NearPicture]],
+    folder: Path,
+    method: str,
 ) -> pd.DataFrame:
     """Write the figures one by one, and then the table that names them, which is returned."""
     figures = name_figures([picture.id for picture in pictures])
     claim_folder(folder, figures, table.frame["path"])
-    for picture, name in zip(pictures, figures, strict=True):
-        save_figure(draw_explanation(predictor, table, picture, [], method), folder / name)
+    for picture, near, name in zip(pictures, neighbours, figures, strict=True):
+        shown = [show_neighbour(found, predictor.bundle.max_pixels) for found in near]
+        save_figure(draw_explanation(predictor, table, picture, shown, method), folder / name)
         logger.info("%s: %s", name, picture.describe())
-    frame = build_explanations(pictures, figures, method)
+    frame = pd.concat([build_explanations(pictures, figures, method), name_neighbours(neighbours)], axis=1)
     write_table(frame, folder / TABLE_NAME)
     return frame
 
