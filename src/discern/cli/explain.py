@@ -20,7 +20,7 @@ def explain(
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder to write; RUN/explanations by default.")] = None,
     method: Annotated[
-        str, typer.Option(help="grad-cam, hires-cam or integrated-gradients (pixel by pixel, 30 times slower).")
+        str, typer.Option(help="grad-cam, hires-cam or integrated-gradients (pixel by pixel, about 50 times slower).")
     ] = "grad-cam",
     target: Annotated[
         str | None, typer.Option(help="Class to explain, instead of the predicted and the true one.")
