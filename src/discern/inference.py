@@ -226,7 +226,7 @@ class Predictor:
         Raises:
             BadImageError: A picture cannot be decoded.
         """
-        return self._compute(self._build_loader(table, collect_problems=False))
+        return self._compute_probabilities(self._build_loader(table, collect_problems=False))
 
     def predict_readable(self, table: ImageTable, *, similarity: bool = False) -> Readable:
         """Return the rows whose pictures can be decoded with their answers, and the problems of the others.
@@ -266,7 +266,7 @@ class Predictor:
         self, loader: EvaluationLoader, similarity: bool
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
         if not similarity:
-            return self._compute(loader), None
+            return self._compute_probabilities(loader), None
         if self.bundle.memory is None:
             raise BundleError(
                 "the bundle remembers no training pictures, so it cannot tell what is unlike them; train again with "
@@ -276,20 +276,22 @@ class Predictor:
         probabilities = compute_probabilities(logits, self.bundle.calibration)
         return probabilities, self.bundle.memory.measure_similarity(features)
 
-    def _compute(self, loader: EvaluationLoader) -> npt.NDArray[np.float64]:
-        prepare = prepare_images(self.bundle.preprocess, self.runtime)
-        logits, _ = predict_logits(self.bundle.classifier, loader.batches(), prepare, self.runtime)
-        return compute_probabilities(logits, self.bundle.calibration)
+    def _compute_probabilities(self, loader: EvaluationLoader) -> npt.NDArray[np.float64]:
+        return compute_probabilities(self._collect(self.bundle.classifier, loader), self.bundle.calibration)
+
+    def _compute_features(self, loader: EvaluationLoader) -> tuple[Tensor, npt.NDArray[np.float32]]:
+        outputs = self._collect(FeaturesAndLogits(self.bundle.classifier), loader)
+        features, logits = outputs.tensor_split([self.bundle.classifier.backbone.num_features], dim=1)
+        return logits, features.numpy()
 
     @torch.inference_mode()
-    def _compute_features(self, loader: EvaluationLoader) -> tuple[Tensor, npt.NDArray[np.float32]]:
-        network = FeaturesAndLogits(self.bundle.classifier)
+    def _collect(self, network: nn.Module, loader: EvaluationLoader) -> Tensor:
+        """Return what a network gives (N, C); labels, which may be of classes that it does not know, do not matter."""
         prepare = prepare_images(self.bundle.preprocess, self.runtime)
         with evaluating(network):
             step = CollectionStep(ForwardPass(network, prepare, self.runtime), self.runtime.processes)
             run_epoch(loader.batches(), step, self.runtime.processes)
-        features, logits = step.collect().tensor_split([self.bundle.classifier.backbone.num_features], dim=1)
-        return logits, features.numpy()
+        return step.collect()
 
 
 def check_same_rows(table: ImageTable, processes: Processes) -> None:

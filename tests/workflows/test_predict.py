@@ -268,3 +268,11 @@ def test_a_run_without_validation_promises_nothing(photos, tmp_path):
     with pytest.raises(BundleError, match="nothing can be promised of its answers; train again, with a validation"):
         predict(tmp_path / "run", [str(photos)], max_error=0.1)
     assert load_bundle(tmp_path / "run").memory is None
+
+
+def test_labels_that_the_classifier_does_not_know_do_not_matter(trained_run, flat_folder, tmp_path):
+    names = [f"{number}.png" for number in range(1, 11)]
+    labelled = tmp_path / "labelled.csv"
+    pd.DataFrame({"path": [f"flat/{name}" for name in names], "label": names}).to_csv(labelled, index=False)
+    frame = predict(trained_run, [str(labelled)]).frame
+    assert list(frame["label"]) == list(predict(trained_run, [str(flat_folder)]).frame["label"])
