@@ -70,3 +70,7 @@ class RunFolderError(DiscernError):
 
 class TrainingError(DiscernError):
     """Training cannot go on, for instance because the loss is not finite."""
+
+
+class ExportError(DiscernError):
+    """An exported file cannot be made or read, or does not answer as the classifier does."""

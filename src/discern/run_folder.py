@@ -10,7 +10,7 @@ from discern.errors import RunFolderError
 
 RUN_FORMAT = "discern-run"
 RUN_FILES = ("config.toml", "split.csv", "bad_files.csv", "history.csv", "log.txt")
-RUN_FOLDERS = ("bundle", "state", "evaluation", "plots", "explanations", "tensorboard")
+RUN_FOLDERS = ("bundle", "state", "evaluation", "plots", "explanations", "tensorboard", "export")
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,11 @@ class RunFolder:
     def tensorboard(self) -> Path:
         """TensorBoard events, where asked for."""
         return self.root / "tensorboard"
+
+    @property
+    def export(self) -> Path:
+        """The classifier as one file for other runtimes, with its certificate."""
+        return self.root / "export"
 
     def holds_run(self) -> bool:
         """Return whether a run of discern was begun here."""

@@ -1,0 +1,54 @@
+"""What an exported file says of itself, so that it can be used without the run it came from."""
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+
+from discern.bundle import Bundle
+from discern.data.decode import DECODE_RULES
+from discern.errors import ExportError
+
+_INPUT = "images: uint8 (N, H, W, 3), RGB, upright, of any height and width; N pictures of one size"
+_OUTPUT = "probabilities: float32 (N, K), calibrated; logits: float32 (N, K), before calibration; K as in class_names"
+
+
+def describe_export(bundle: Bundle, precision: str, weights_sha256: str) -> dict[str, str]:
+    """Return the metadata of an exported file; what is no plain text is JSON."""
+    weights = bundle.facts.get("environment", {}).get("weights", {})
+    content: dict[str, object] = {
+        "discern_version": version("discern"),
+        "class_names": list(bundle.class_names),
+        "input": _INPUT,
+        "output": _OUTPUT,
+        "precision": precision,
+        "preprocessing": {**bundle.preprocess.to_dict(), "where": "inside the graph"},
+        "decode_rules": DECODE_RULES,
+        "calibration": bundle.calibration.model_dump(),
+        "abstention": bundle.facts.get("abstention"),
+        "weights_sha256": weights_sha256,
+        "pretrained_weights": weights.get("source"),
+        "licence_note": weights.get("note"),
+    }
+    return {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for name, value in content.items()
+        if value
+    }
+
+
+def check_origin(metadata: Mapping[str, str], bundle: Bundle, weights_sha256: str, file: str) -> None:
+    """Raise when a file is not the export of this classifier.
+
+    Raises:
+        ExportError: It says nothing of itself, has other classes, or was made from other weights.
+    """
+    missing = [name for name in ("class_names", "weights_sha256", "precision") if name not in metadata]
+    if missing:
+        raise ExportError(f"{file} was not made by discern export: it does not state its {', '.join(missing)}")
+    if metadata["class_names"] != json.dumps(list(bundle.class_names), ensure_ascii=False):
+        raise ExportError(
+            f"{file} has the classes {metadata['class_names']}, the run has {json.dumps(bundle.class_names)}; "
+            "give the run that it was exported from"
+        )
+    if metadata["weights_sha256"] != weights_sha256:
+        raise ExportError(f"{file} was exported from other weights than those of this run; export it anew")

@@ -1,0 +1,120 @@
+"""What is exported: preprocessing, network and calibration as one module, from pixels to probabilities."""
+
+import copy
+
+import torch
+from torch import Tensor, fx, nn
+
+from discern.bundle import Bundle
+from discern.data.preprocess import Preprocess
+from discern.errors import ExportError
+from discern.export.resampling import Axis, compute_weights, find_shown, is_shortened_first, resample
+from discern.models.folding import fold_batchnorm
+
+
+INPUT = "images"
+OUTPUTS = ("probabilities", "logits")
+
+
+class FittingGraph(nn.Module):
+    """`Preprocess.fit_image` and `normalize` for whole batches, in operations that every runtime has."""
+
+    def __init__(self, preprocess: Preprocess) -> None:
+        super().__init__()
+        self.preprocess = preprocess
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Fit and normalise uint8 images (N, H, W, 3) of any size to float32 (N, 3, S, S)."""
+        return self.preprocess.normalize(self.fit(images))
+
+    def fit(self, images: Tensor) -> Tensor:
+        """Fit uint8 images (N, H, W, 3) to levels 0..255 in float32, (N, 3, S, S)."""
+        side = self.preprocess.image_size
+        columns, rows = self._lay_out(images.shape[2], images.shape[1])
+        levels = images.permute(0, 3, 1, 2).to(torch.float32)
+        across, down = compute_weights(columns, side), compute_weights(rows, side)
+        levels = torch.cond(
+            is_shortened_first(rows, columns), _resample_rows_first, _resample_columns_first, (levels, *across, *down)
+        )
+        if self.preprocess.fit != "pad":
+            return levels
+        shown = find_shown(rows, side)[:, None] & find_shown(columns, side)
+        colour = torch.tensor([float(round(value * 255)) for value in self.preprocess.mean]).view(3, 1, 1)
+        return torch.where(shown, levels, colour)
+
+    def _lay_out(self, width: int, height: int) -> tuple[Axis, Axis]:
+        """Return how the columns and the rows of a picture of this size are laid on the square."""
+        side = torch.tensor(self.preprocess.image_size, dtype=torch.float64)
+        lengths = [torch.full((), length, dtype=torch.float64) for length in (width, height)]
+        nothing = torch.zeros((), dtype=torch.float64)
+        axes = []
+        for length, pixels in zip((width, height), lengths, strict=True):
+            if self.preprocess.fit == "crop":
+                shorter = torch.minimum(*lengths)
+                axes.append(Axis(length, pixels - shorter, shorter, side, nothing))
+            elif self.preprocess.fit == "pad":
+                count = torch.round(pixels * (side / torch.maximum(*lengths))).clamp(min=1)
+                axes.append(Axis(length, nothing, pixels, count, torch.floor((side - count) / 2)))
+            else:
+                axes.append(Axis(length, nothing, pixels, side, nothing))
+        return axes[0], axes[1]
+
+
+class ExportGraph(nn.Module):
+    """A classifier from decoded pictures to probabilities, with all that lies between inside.
+
+    Args:
+        bundle: Not changed; BatchNorm is folded into the convolutions.
+        half: Keep and compute the network's numbers in float16; what lies before and behind it stays in float32.
+    """
+
+    def __init__(self, bundle: Bundle, *, half: bool = False) -> None:
+        super().__init__()
+        self.fitting = FittingGraph(bundle.preprocess)
+        network = copy.deepcopy(bundle.classifier).eval().requires_grad_(False)
+        self.network = fold_batchnorm(network).to(torch.float16 if half else torch.float32)
+        self.calibration = bundle.calibration
+        self.number = torch.float16 if half else torch.float32
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Classify upright RGB images, uint8 (N, H, W, 3), all of one size.
+
+        Returns:
+            `probabilities` (N, K), and the `logits` (N, K) before calibration.
+        """
+        logits = self.network(self.fitting(images).to(self.number)).to(torch.float32)
+        return {"probabilities": self.calibration.apply(logits).softmax(dim=1), "logits": logits}
+
+
+def trace_export(graph: ExportGraph) -> torch.export.ExportedProgram:
+    """Write down what a graph computes, for any number of pictures of any size.
+
+    Raises:
+        ExportError: What the network computes depends on the pictures in a way that cannot be written down.
+    """
+    axes = {axis: torch.export.Dim(name) for axis, name in enumerate(("pictures", "height", "width"))}
+    # Sizes that are in no relation to each other or to the square, of which the trace would make a rule.
+    example = torch.zeros(2, 300, 260, 3, dtype=torch.uint8)
+    try:
+        program = torch.export.export(graph.eval(), (example,), dynamic_shapes={INPUT: axes})
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ExportError(f"the network cannot be exported: {error}") from error
+    for part in program.graph_module.modules():
+        for node in part.graph.nodes if isinstance(part, fx.GraphModule) else ():
+            # Where the source code lay is nobody's business.
+            node.meta.pop("stack_trace", None)
+    return program
+
+
+def _resample_columns_first(
+    levels: Tensor, across_high: Tensor, across_low: Tensor, down_high: Tensor, down_low: Tensor
+) -> Tensor:
+    narrowed = resample(levels, (across_high, across_low))
+    return resample(narrowed.transpose(2, 3), (down_high, down_low)).transpose(2, 3).contiguous()
+
+
+def _resample_rows_first(
+    levels: Tensor, across_high: Tensor, across_low: Tensor, down_high: Tensor, down_low: Tensor
+) -> Tensor:
+    shortened = resample(levels.transpose(2, 3), (down_high, down_low)).transpose(2, 3)
+    return resample(shortened, (across_high, across_low)).contiguous()
