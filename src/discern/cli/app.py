@@ -13,6 +13,7 @@ from discern.cli.demo import demo
 from discern.cli.diff import diff
 from discern.cli.evaluate import evaluate
 from discern.cli.explain import explain
+from discern.cli.export import export
 from discern.cli.predict import predict
 from discern.cli.recipes import recipes_app
 from discern.cli.train import train
@@ -34,6 +35,7 @@ app.command()(explain)
 app.command()(diff)
 app.command()(compare)
 app.command()(tune)
+app.command()(export)
 app.command()(demo)
 app.add_typer(cache_app, name="cache")
 app.add_typer(recipes_app, name="recipes")

@@ -1,1 +1,1 @@
-"""From a bundle to one file for other runtimes, with preprocessing and calibration inside, and proof that it answers alike."""
+"""From a bundle to one file for other runtimes, with preprocessing inside, and proof that it answers alike."""

@@ -11,7 +11,6 @@ from discern.errors import ExportError
 from discern.export.resampling import Axis, compute_weights, find_shown, is_shortened_first, resample
 from discern.models.folding import fold_batchnorm
 
-
 INPUT = "images"
 OUTPUTS = ("probabilities", "logits")
 
@@ -33,14 +32,14 @@ class FittingGraph(nn.Module):
         columns, rows = self._lay_out(images.shape[2], images.shape[1])
         levels = images.permute(0, 3, 1, 2).to(torch.float32)
         across, down = compute_weights(columns, side), compute_weights(rows, side)
-        levels = torch.cond(
+        resampled: Tensor = torch.cond(
             is_shortened_first(rows, columns), _resample_rows_first, _resample_columns_first, (levels, *across, *down)
         )
         if self.preprocess.fit != "pad":
-            return levels
+            return resampled
         shown = find_shown(rows, side)[:, None] & find_shown(columns, side)
         colour = torch.tensor([float(round(value * 255)) for value in self.preprocess.mean]).view(3, 1, 1)
-        return torch.where(shown, levels, colour)
+        return torch.where(shown, resampled, colour)
 
     def _lay_out(self, width: int, height: int) -> tuple[Axis, Axis]:
         """Return how the columns and the rows of a picture of this size are laid on the square."""

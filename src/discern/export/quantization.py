@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,37 +14,36 @@ from discern.export.graph import INPUT
 from discern.export.onnx_format import NETWORK_SCOPE
 from discern.export.packages import importing
 
-if TYPE_CHECKING:
-    import onnx
-
 CALIBRATION_PICTURES = 128
 
 
-def quantize_onnx(model: "onnx.ModelProto", path: Path, pictures: Iterable[npt.NDArray[np.uint8]]) -> None:
-    """Write a model whose network computes in 8 bits, with ranges seen on training pictures (H, W, 3) of any size.
+def quantize_onnx(source: Path, target: Path, pictures: Iterable[npt.NDArray[np.uint8]]) -> None:
+    """Write a file whose network computes in 8 bits, with ranges seen on training pictures (H, W, 3) of any size.
 
-    Weights are int8, one scale a channel; activations uint8, one range each: the mean of the least and greatest values
-    of the pictures. The first convolution and the head stay in float32: they are cheap, and errors there cost most.
+    Weights are int8, one scale a channel; activations uint8, one range each, from the least to the greatest value of
+    all pictures. The first convolution and the head stay in float32: they are cheap, and errors there cost most. For
+    MobileNetV2 on ants and bees, ranges that leave out the rarest values or average over pictures gave the same labels.
 
     Raises:
         ExportError: A package is missing.
     """
-    with importing("onnxruntime"):
-        from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
-    network = [node for node in model.graph.node if node.name.startswith(f"{NETWORK_SCOPE}/")]
+    with importing("onnx", "onnxruntime"):
+        import onnx
+        from onnxruntime.quantization import QuantFormat, QuantType, quantize_static  # type: ignore[import-untyped]
+    nodes = onnx.load(source).graph.node
+    network = [node for node in nodes if node.name.startswith(f"{NETWORK_SCOPE}/")]
     first = [node.name for node in network if node.op_type == "Conv"][:1]
     head = [node.name for node in network if node.op_type == "Gemm"][-1:]
     with _quiet():
         quantize_static(
-            model,
-            path,
+            source,
+            target,
             _Reader(pictures),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             nodes_to_quantize=[node.name for node in network if node.name not in (*first, *head)],
-            extra_options={"CalibMovingAverage": True},
         )
 
 

@@ -18,20 +18,20 @@ class Axis(NamedTuple):
     """How one axis of a picture is laid on one axis of the square; tensors are 0-d, of whole numbers in float64.
 
     `length` pixels of which the span from `start` is shown (both may lie between pixels, hence in half pixels) become
-    `count` pixels from place `first` on.
+    `shown_pixels` from place `first` on.
     """
 
     length: int
     start_half_pixels: Tensor
     span_pixels: Tensor
-    count: Tensor
+    shown_pixels: Tensor
     first: Tensor
 
 
 def find_shown(axis: Axis, side: int) -> Tensor:
     """Tell which of the places (S,) of an axis of the square show the picture."""
     places = torch.arange(side, dtype=torch.float64)
-    return (places >= axis.first) & (places < axis.first + axis.count)
+    return (places >= axis.first) & (places < axis.first + axis.shown_pixels)
 
 
 def is_shortened_first(rows: Axis, columns: Axis) -> Tensor:
@@ -39,8 +39,8 @@ def is_shortened_first(rows: Axis, columns: Axis) -> Tensor:
 
     Rounding between the passes makes the order visible, by one level. Found by trying sizes with Pillow 13.
     """
-    fewer_rows = torch.full((), rows.length, dtype=torch.float64) - rows.count
-    fewer_columns = torch.full((), columns.length, dtype=torch.float64) - columns.count
+    fewer_rows = torch.full((), rows.length, dtype=torch.float64) - rows.shown_pixels
+    fewer_columns = torch.full((), columns.length, dtype=torch.float64) - columns.shown_pixels
     return fewer_rows > 2 * fewer_columns.clamp(min=0)
 
 
@@ -52,10 +52,10 @@ def compute_weights(axis: Axis, side: int) -> tuple[Tensor, Tensor]:
     """
     pixels = torch.arange(axis.length, dtype=torch.float64)
     places = torch.arange(side, dtype=torch.float64) - axis.first
-    # Distances between centres, and the reach of the triangle, in units of 1 / (2 * count): all whole numbers.
-    pixel_centres = (2 * pixels + 1 - axis.start_half_pixels) * axis.count
+    # Distances between centres, and the reach of the triangle, in units of 1 / (2 * shown_pixels): all whole numbers.
+    pixel_centres = (2 * pixels + 1 - axis.start_half_pixels) * axis.shown_pixels
     place_centres = (2 * places + 1) * axis.span_pixels
-    reach = 2 * torch.maximum(axis.span_pixels, axis.count)
+    reach = 2 * torch.maximum(axis.span_pixels, axis.shown_pixels)
     triangles = (reach - (pixel_centres - place_centres[:, None]).abs()).clamp(min=0)
     triangles = triangles * find_shown(axis, side).to(torch.float64)[:, None]
     shares = triangles / triangles.sum(dim=1, keepdim=True).clamp(min=1)

@@ -48,7 +48,7 @@ class TorchFile:
     @torch.inference_mode()
     def predict(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Return probabilities (N, K) of images (N, H, W, 3)."""
-        probabilities: torch.Tensor = self._graph(torch.from_numpy(images))[OUTPUTS[0]]
+        probabilities: torch.Tensor = self._graph(torch.tensor(images))[OUTPUTS[0]]
         return probabilities.numpy()
 
 

@@ -1,0 +1,150 @@
+"""Measures an exported file against the classifier it was made from, on real pictures."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from discern.data.dataset import decode_row
+from discern.data.table import ImageTable
+from discern.export.certificate import Accuracy, Certificate, Latency, compare
+from discern.files import compute_sha256
+from discern.inference import ForwardPass, Predictor, compute_probabilities, prepare_images
+
+_AT_ONCE = 64
+_BATCH_SIZE = 8
+_REPEATS = 7
+
+Probabilities = npt.NDArray[np.floating]
+
+
+class ExportedFile(Protocol):
+    """A file opened by the runtime of its format."""
+
+    metadata: dict[str, str]
+
+    def predict(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return probabilities (N, K) of images (N, H, W, 3)."""
+
+
+@dataclass(frozen=True)
+class OwnAnswers:
+    """Our own answers (N, K) to pictures of a table in fp32, from files as `discern predict` reads them.
+
+    `own_precision` are those in the precision of the run and its name, where it is another.
+    """
+
+    from_files: Probabilities
+    own_precision: tuple[str, Probabilities] | None
+
+
+def measure(
+    exported: ExportedFile,
+    path: Path,
+    export_format: str,
+    pictures: ImageTable,
+    predictor: Predictor,
+    own: OwnAnswers,
+) -> Certificate:
+    """Let an exported file answer real pictures and put its answers beside ours.
+
+    Args:
+        exported: The file at `path`, opened.
+        path: For size and checksum.
+        export_format: Its name.
+        pictures: Of the bundle's classes.
+        predictor: The classifier in fp32 on the CPU.
+        own: Its answers.
+    """
+    ids = pictures.frame["id"].tolist()
+    ours, theirs = _answer_same_pixels(exported, pictures, predictor)
+    precision = own.own_precision
+    return Certificate(
+        export_format=export_format,
+        precision=exported.metadata["precision"],
+        size_bytes=path.stat().st_size,
+        sha256=compute_sha256(path),
+        pictures=dict(Counter(_splits(pictures))),
+        same_pixels=compare(ids, ours, theirs),
+        from_files=compare(ids, own.from_files, theirs),
+        own_precision=precision and (precision[0], compare(ids, own.from_files, precision[1])),
+        accuracy=_compute_accuracy(pictures, ours, theirs),
+        latency=_measure_latency(exported, pictures, predictor),
+    )
+
+
+def _answer_same_pixels(
+    exported: ExportedFile, pictures: ImageTable, predictor: Predictor
+) -> tuple[Probabilities, Probabilities]:
+    """Return our probabilities and theirs for the same pixels, decoded whole."""
+    preprocess, max_pixels = predictor.bundle.preprocess, predictor.bundle.max_pixels
+    ours: list[Probabilities] = []
+    theirs: list[Probabilities] = []
+    for start in range(0, len(pictures), _AT_ONCE):
+        fitted = []
+        for row in range(start, min(start + _AT_ONCE, len(pictures))):
+            image = decode_row(pictures, row, max_pixels=max_pixels)
+            theirs.append(exported.predict(np.asarray(image)[None]))
+            # A picture that fits already stays as it is when the predictor fits it.
+            fitted.append(preprocess.fit_image(image).permute(1, 2, 0).numpy())
+        ours.append(predictor.predict_inputs(np.stack(fitted)))
+    return np.concatenate(ours), np.concatenate(theirs)
+
+
+def _compute_accuracy(pictures: ImageTable, ours: Probabilities, theirs: Probabilities) -> Accuracy | None:
+    """Judge by the pictures of validation, which are there for choices; the test split is not spent on them."""
+    targets, splits = pictures.targets(), np.array(_splits(pictures))
+    labelled = targets >= 0
+    split = next((name for name in ("validation", "test", "train") if (labelled & (splits == name)).any()), None)
+    if split is None:
+        return None
+    rows = np.flatnonzero(labelled & (splits == split))
+    shares = [float((answers[rows].argmax(axis=1) == targets[rows]).mean()) for answers in (ours, theirs)]
+    return Accuracy(split, len(rows), *shares)
+
+
+def _splits(pictures: ImageTable) -> list[str]:
+    return pictures.frame["split"].fillna("validation").tolist()
+
+
+def _measure_latency(exported: ExportedFile, pictures: ImageTable, predictor: Predictor) -> Latency:
+    """Time both sides on the first picture, alone and several times at once."""
+    bundle, runtime = predictor.bundle, predictor.runtime
+    image = decode_row(pictures, 0, max_pixels=bundle.max_pixels)
+    pixels = np.asarray(image)[None]
+    batch = np.repeat(pixels, _BATCH_SIZE, axis=0)
+    forward = ForwardPass(bundle.classifier, prepare_images(bundle.preprocess, runtime), runtime)
+
+    @torch.inference_mode()
+    def answer(count: int) -> None:
+        images = torch.stack([bundle.preprocess.fit_image(image) for _ in range(count)])
+        compute_probabilities(forward(images).float().cpu(), bundle.calibration)
+
+    return Latency(
+        width_pixels=image.width,
+        height_pixels=image.height,
+        threads=runtime.threads,
+        repeats=_REPEATS,
+        batch_size=_BATCH_SIZE,
+        ours_seconds=_time(lambda: answer(1)),
+        exported_seconds=_time(lambda: exported.predict(pixels)),
+        ours_batch_seconds=_time(lambda: answer(_BATCH_SIZE)),
+        exported_batch_seconds=_time(lambda: exported.predict(batch)),
+    )
+
+
+def _time(action: Callable[[], object]) -> float:
+    """Return the median of the seconds that an action takes; the first time, which prepares things, does not count."""
+    seconds = []
+    for _ in range(_REPEATS + 1):
+        start = time.perf_counter()
+        action()
+        seconds.append(time.perf_counter() - start)
+    return median(seconds[1:])

@@ -1,0 +1,77 @@
+"""The real pictures that an exported file is proven on."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from discern.data.preflight import check_images
+from discern.data.sources import Source, join_classes, load_table
+from discern.data.table import ImageTable, build_table
+from discern.errors import BadImagesError, DataError, ExportError
+from discern.run_folder import RunFolder
+
+FEWEST = 200
+MOST = 2000
+_ORDER = ("validation", "test", "train")
+
+
+def load_pictures(run: Path, data: Source | None, class_names: tuple[str, ...]) -> ImageTable:
+    """Return the labelled pictures of a run, or of `data`, with the run's classes.
+
+    Raises:
+        ExportError: The run's pictures are not known or no longer there.
+        DataError: `data` is not understood, or has classes that the classifier does not know.
+    """
+    table = _load_split(RunFolder(run)) if data is None else load_table(data)
+    return join_classes(table, class_names)
+
+
+def choose_pictures(table: ImageTable, max_pixels: int) -> ImageTable:
+    """Return all validation pictures; where they are fewer than 200, test and then training pictures as well.
+
+    Of more than 2,000 of a split as many are drawn, always the same. Pictures without a split count as validation.
+
+    Raises:
+        BadImagesError: Some of them cannot be read; all are named.
+    """
+    splits = table.frame["split"].fillna("validation").to_numpy()
+    rng = np.random.default_rng(0)
+    chosen: list[int] = []
+    for split in _ORDER:
+        rows = np.flatnonzero(splits == split)
+        room = MOST if split == "validation" else FEWEST - len(chosen)
+        if len(rows) > room > 0:
+            rows = np.sort(rng.choice(rows, room, replace=False))
+        chosen += rows.tolist() if room > 0 else []
+    pictures = table.take(np.array(chosen, dtype=np.int64))
+    problems = check_images(pictures, max_pixels=max_pixels)
+    if problems:
+        raise BadImagesError(problems, next_step="Bring them back, or give other labelled pictures with --data.")
+    return pictures
+
+
+def draw_training_pictures(table: ImageTable, count: int) -> ImageTable:
+    """Return `count` training pictures, or of any where none is known as such; always the same."""
+    training = table.select("train") if (table.frame["split"] == "train").any() else table
+    rows = np.random.default_rng(0).permutation(len(training))[:count]
+    return training.take(rows.astype(np.int64))
+
+
+def _load_split(folder: RunFolder) -> ImageTable:
+    if not folder.split.is_file():
+        raise ExportError(
+            f"{folder.root} has no {folder.split.name}, so the pictures to prove the export on are not known; "
+            "give the run folder, or labelled pictures with --data"
+        )
+    try:
+        frame = pd.read_csv(folder.split, dtype="str", keep_default_na=False)
+        columns = {name: [cell or None for cell in frame[name]] for name in ("id", "label", "split")}
+        table = build_table({**columns, "path": frame["path"].tolist()}, source=str(folder.split))
+    except (ValueError, KeyError, DataError) as error:
+        raise ExportError(f"{folder.split} is damaged: {error}; give labelled pictures with --data") from None
+    if not table.frame["path"].map(lambda path: bool(path) and Path(path).is_file()).any():
+        raise ExportError(
+            f"none of the {len(table)} pictures of {folder.split} is there any more; give labelled pictures with --data"
+        )
+    return table
