@@ -85,8 +85,13 @@ def find_format(name: str) -> ExportFormat:
     """Return a format by its name.
 
     Raises:
-        ExportError: There is none of this name.
+        ExportError: There is none of this name; of OpenVINO it says what to do.
     """
+    if name == "openvino":
+        raise ExportError(
+            "OpenVINO reads ONNX files as they are (pip install openvino; openvino.Core().read_model(FILE)), so there is "
+            "no format of its own: use --format onnx, and compare its answers, which discern does not certify"
+        )
     if name not in FORMATS:
         raise ExportError(f"there is no export format {name!r}; there are {', '.join(FORMATS)}")
     return FORMATS[name]

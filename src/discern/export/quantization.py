@@ -62,11 +62,14 @@ class _Reader:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the advice that onnxruntime logs and prints to itself; what fails is raised."""
-    root = logging.getLogger()
+    root, silent = logging.getLogger(), logging.NullHandler()
     level = root.level
     root.setLevel(logging.ERROR)
+    # What is logged while there is no handler gives the root one for good, which would say everything twice.
+    root.addHandler(silent)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             yield
     finally:
+        root.removeHandler(silent)
         root.setLevel(level)
