@@ -89,8 +89,8 @@ def find_format(name: str) -> ExportFormat:
     """
     if name == "openvino":
         raise ExportError(
-            "OpenVINO reads ONNX files as they are (pip install openvino; openvino.Core().read_model(FILE)), so there is "
-            "no format of its own: use --format onnx, and compare its answers, which discern does not certify"
+            "openvino is no format of its own: OpenVINO reads ONNX files (--format onnx, then pip install openvino and "
+            "openvino.Core().read_model(FILE)); its answers are not certified and were seen to differ, so compare them"
         )
     if name not in FORMATS:
         raise ExportError(f"there is no export format {name!r}; there are {', '.join(FORMATS)}")
