@@ -24,7 +24,7 @@ def odd_files(tmp_path):
     photo.convert("L").save(tmp_path / "grey.png")
     photo.quantize(64).save(tmp_path / "palette.png")
     photo.convert("CMYK").save(tmp_path / "cmyk.jpg")
-    Image.fromarray(grey * 257 - 100 * (grey > 128)).save(tmp_path / "sixteen_bit.png")
+    Image.fromarray((grey * 257 - 100 * (grey > 128)).astype(np.uint16)).save(tmp_path / "sixteen_bit.png")
     seen = photo.convert("RGBA")
     seen.putalpha(Image.fromarray(np.linspace(0, 255, 60 * 44).reshape(44, 60).astype(np.uint8)))
     seen.save(tmp_path / "alpha.png")

@@ -52,7 +52,7 @@ def test_the_certificate_holds_what_was_measured(exported_onnx):
 def test_what_answers_differently_leaves_no_file(trained_run, tmp_path, monkeypatch):
     answer = OnnxFile.predict
     monkeypatch.setattr(OnnxFile, "predict", lambda self, images: np.roll(answer(self, images), 1, axis=1))
-    with pytest.raises(ExportError, match="only 0.0 % of the labels agree on the same pixels") as caught:
+    with pytest.raises(ExportError, match=r"only 0.0 % of the labels agree on the same pixels") as caught:
         export(trained_run, out=tmp_path / "file.onnx")
     assert str(caught.value).startswith(f"{tmp_path / 'file.onnx'} was not written, since it does not answer as")
     assert files_in(tmp_path) == []
@@ -156,7 +156,7 @@ def test_pictures_that_are_gone_are_told_and_others_can_be_given(trained_run, co
     with pytest.raises(BadImagesError, match="--data"):
         verify_export(run, copied)
     (run / "split.csv").write_text("\n".join([lines[0], *(line.replace(".png,", ".gone,") for line in lines[1:])]))
-    with pytest.raises(ExportError, match="none of the 36 pictures of .*split.csv is there any more.*--data"):
+    with pytest.raises(ExportError, match=r"none of the 36 pictures of .*split.csv is there any more.*--data"):
         verify_export(run, copied)
     (run / "split.csv").unlink()
     with pytest.raises(ExportError, match=r"has no split.csv.*--data"):
