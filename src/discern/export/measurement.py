@@ -20,7 +20,7 @@ from discern.inference import ForwardPass, Predictor, compute_probabilities, pre
 
 _AT_ONCE = 64
 _BATCH_SIZE = 8
-_REPEATS = 7
+_REPEATS = 5
 
 Probabilities = npt.NDArray[np.floating]
 
