@@ -1,6 +1,6 @@
 import json
 
-from discern.export.certificate import FORMAT
+from discern.exporting.certificate import FORMAT
 
 
 def test_a_run_is_exported_and_verified(run_cli, trained_run, tmp_path):

@@ -13,12 +13,12 @@ from discern.data.dataset import decode_row
 from discern.data.sources import Source
 from discern.data.table import ImageTable
 from discern.errors import ConfigError, ExportError
-from discern.export.certificate import Certificate, find_faults
-from discern.export.description import check_origin, describe_export
-from discern.export.formats import ExportFormat, ExportOrder, check_precision, find_format, find_format_of
-from discern.export.measurement import OwnAnswers, measure
-from discern.export.pictures import choose_pictures, draw_training_pictures, load_pictures
-from discern.export.quantization import CALIBRATION_PICTURES
+from discern.exporting.certificate import Certificate, find_faults
+from discern.exporting.description import check_origin, describe_export
+from discern.exporting.formats import ExportFormat, ExportOrder, check_precision, find_format, find_format_of
+from discern.exporting.measurement import OwnAnswers, measure
+from discern.exporting.pictures import choose_pictures, draw_training_pictures, load_pictures
+from discern.exporting.quantization import CALIBRATION_PICTURES
 from discern.files import compute_sha256, replacing, write_json
 from discern.inference import Predictor
 from discern.run_folder import RunFolder

@@ -8,7 +8,7 @@ from torch import Tensor, fx, nn
 from discern.bundle import Bundle
 from discern.data.preprocess import Preprocess
 from discern.errors import ExportError
-from discern.export.resampling import Axis, compute_weights, find_shown, is_shortened_first, resample
+from discern.exporting.resampling import Axis, compute_weights, find_shown, is_shortened_first, resample
 from discern.models.folding import fold_batchnorm
 
 INPUT = "images"

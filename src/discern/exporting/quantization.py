@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from discern.export.graph import INPUT
-from discern.export.onnx_format import NETWORK_SCOPE
-from discern.export.packages import importing
+from discern.exporting.graph import INPUT
+from discern.exporting.onnx_format import NETWORK_SCOPE
+from discern.exporting.packages import importing
 
 CALIBRATION_PICTURES = 128
 

@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from discern.errors import BadImagesError, ConfigError, ExportError
-from discern.export.onnx_format import OnnxFile
+from discern.exporting.onnx_format import OnnxFile
 from discern.files import compute_sha256
 from discern.workflows.export import certificate_path, export, verify_export
 from pictures import draw_photos

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from discern.errors import ExportError
-from discern.export.graph import INPUT, OUTPUTS, ExportGraph, trace_export
-from discern.export.packages import importing
+from discern.exporting.graph import INPUT, OUTPUTS, ExportGraph, trace_export
+from discern.exporting.packages import importing
 
 if TYPE_CHECKING:
     import onnx

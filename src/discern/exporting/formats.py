@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from discern.bundle import Bundle
 from discern.errors import ExportError
-from discern.export.graph import ExportGraph
-from discern.export.measurement import ExportedFile
+from discern.exporting.graph import ExportGraph
+from discern.exporting.measurement import ExportedFile
 
 Precision = Literal["fp32", "fp16", "int8"]
 Pictures = Iterable[npt.NDArray[np.uint8]]
@@ -40,8 +40,8 @@ class ExportFormat:
 
 
 def _write_onnx(order: ExportOrder, path: Path) -> None:
-    from discern.export.onnx_format import build_onnx, save_onnx
-    from discern.export.quantization import quantize_onnx
+    from discern.exporting.onnx_format import build_onnx, save_onnx
+    from discern.exporting.quantization import quantize_onnx
 
     graph = ExportGraph(order.bundle, half=order.precision == "fp16")
     model = build_onnx(graph, order.metadata)
@@ -55,19 +55,19 @@ def _write_onnx(order: ExportOrder, path: Path) -> None:
 
 
 def _load_onnx(path: Path, threads: int) -> ExportedFile:
-    from discern.export.onnx_format import OnnxFile
+    from discern.exporting.onnx_format import OnnxFile
 
     return OnnxFile(path, threads)
 
 
 def _write_torch(order: ExportOrder, path: Path) -> None:
-    from discern.export.torch_format import save_torch
+    from discern.exporting.torch_format import save_torch
 
     save_torch(ExportGraph(order.bundle, half=order.precision == "fp16"), order.metadata, path)
 
 
 def _load_torch(path: Path, threads: int) -> ExportedFile:
-    from discern.export.torch_format import TorchFile
+    from discern.exporting.torch_format import TorchFile
 
     return TorchFile(path, threads)
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from discern.errors import ExportError
-from discern.export.graph import OUTPUTS, ExportGraph, trace_export
+from discern.exporting.graph import OUTPUTS, ExportGraph, trace_export
 
 _METADATA_FILE = "discern.json"
 

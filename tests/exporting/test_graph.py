@@ -8,10 +8,10 @@ import torch
 from discern.bundle import Calibration, load_bundle
 from discern.data.inputs import load_inputs
 from discern.errors import ExportError
-from discern.export.description import describe_export
-from discern.export.graph import ExportGraph
-from discern.export.onnx_format import OnnxFile, build_onnx, save_onnx
-from discern.export.torch_format import TorchFile, save_torch
+from discern.exporting.description import describe_export
+from discern.exporting.graph import ExportGraph
+from discern.exporting.onnx_format import OnnxFile, build_onnx, save_onnx
+from discern.exporting.torch_format import TorchFile, save_torch
 from discern.inference import Predictor
 from discern.runtime import resolve_runtime
 

@@ -14,7 +14,7 @@ import torch
 
 from discern.data.dataset import decode_row
 from discern.data.table import ImageTable
-from discern.export.certificate import Accuracy, Certificate, Latency, compare
+from discern.exporting.certificate import Accuracy, Certificate, Latency, compare
 from discern.files import compute_sha256
 from discern.inference import ForwardPass, Predictor, compute_probabilities, prepare_images
 

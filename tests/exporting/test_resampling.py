@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from discern.data.preprocess import Preprocess
-from discern.export.graph import FittingGraph
+from discern.exporting.graph import FittingGraph
 
 SIZES = (
     *itertools.product((1, 2, 31, 32, 33), (1, 2, 31, 32, 33)),

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from discern.export.certificate import Accuracy, Certificate, Comparison, Latency, compare, find_faults
+from discern.exporting.certificate import Accuracy, Certificate, Comparison, Latency, compare, find_faults
 
 SAME = Comparison(200, 1.0, 1e-6, 1e-7, ())
 
