@@ -62,6 +62,19 @@ class ImageHeader(NamedTuple):
     height_pixels: int
 
 
+class Inspection(NamedTuple):
+    """What one look at a file gives: what it says of itself, and its picture.
+
+    `orientation` is EXIF's, 1 to 8, where 1 is upright; a photo that a phone stores with a second one for depth does
+    not count as animated. `image` is upright RGB by the rules of `DECODE_RULES`.
+    """
+
+    header: ImageHeader
+    orientation: int
+    is_animated: bool
+    image: Image.Image
+
+
 def decode_image(
     source: ImageSource, *, max_pixels: int = MAX_PIXELS, name: str | None = None, covering: Covering | None = None
 ) -> Image.Image:
@@ -80,11 +93,7 @@ def decode_image(
         BadImageError: It cannot be decoded; half a picture is never returned.
         DataError: Pillow was told to accept truncated files.
     """
-    if ImageFile.LOAD_TRUNCATED_IMAGES:
-        raise DataError(
-            "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set, so half pictures would pass for whole ones. "
-            "Set it to False, and leave damaged files to the check of the data."
-        )
+    _check_strict()
     shown = name or _name_of(source)
     if isinstance(source, np.ndarray):
         return _to_rgb(_from_array(source, max_pixels, shown), shown)
@@ -96,6 +105,36 @@ def decode_image(
         else:
             image = _load_reduced(image, covering)
         return _to_rgb(_upright(image), shown)
+
+
+def inspect_image(content: bytes, *, name: str, covering: Covering, max_pixels: int = MAX_PIXELS) -> Inspection:
+    """Decode the bytes of a file as `decode_image` does, and tell what the file says of itself as well.
+
+    A JPEG is read to its end also where it is decoded at a fraction of its size, so that a truncated one is found.
+
+    Raises:
+        BadImageError: It cannot be decoded; half a picture is never returned.
+        DataError: Pillow was told to accept truncated files.
+    """
+    _check_strict()
+    with _refusing(name):
+        image = _open_quietly(io.BytesIO(content))
+        _check_size(image, max_pixels, name)
+        header = ImageHeader(image.format or "", image.mode, image.width, image.height)
+        orientation = _orientation(image)
+        is_animated = image.format != "MPO" and bool(getattr(image, "is_animated", False))
+        upright = _upright(_load_reduced(image, covering))
+        return Inspection(header, orientation, is_animated, _to_rgb(upright, name))
+
+
+def read_file(path: str) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        BadImageError: It is not there, or cannot be read.
+    """
+    with _refusing(path):
+        return Path(path).read_bytes()
 
 
 def read_header(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> ImageHeader:
@@ -126,6 +165,14 @@ def _formats() -> tuple[str, ...]:
 
         pillow_heif.register_heif_opener()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _check_strict() -> None:
+    if ImageFile.LOAD_TRUNCATED_IMAGES:
+        raise DataError(
+            "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set, so half pictures would pass for whole ones. "
+            "Set it to False, and leave damaged files to the check of the data."
+        )
 
 
 def _open_quietly(file: BinaryIO) -> Image.Image:

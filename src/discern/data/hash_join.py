@@ -1,0 +1,78 @@
+"""Finds hashes that differ in few bits, among millions and without comparing each with each."""
+
+import numpy as np
+import numpy.typing as npt
+
+from discern.data.perceptual_hash import Hashes
+
+Pairs = npt.NDArray[np.int64]
+"""Places (P, 2) in two arrays."""
+
+_BANDS = 8
+_BAND_BITS = np.uint64(8)
+_CELLS_AT_ONCE = 2**21
+
+
+def find_close_hashes(first: Hashes, second: Hashes, *, most_bits: int, most_partners: int) -> Pairs:
+    """Return pairs of places in two arrays whose hashes differ in at most `most_bits` of 64 bits.
+
+    Two hashes are compared when one of their eight bytes is equal: pairs with up to 7 bits of difference are all
+    found, and most of those with a few more. Of each entry of `first`, and each value of a byte, only the
+    `most_partners` closest are kept, so that the number of pairs grows with that of the hashes and not with its square.
+
+    Source: Norouzi et al., "Fast search in Hamming space with multi-index hashing", 2012, without their search of
+    neighbouring bytes.
+    """
+    found = [np.zeros((0, 2), np.int64)]
+    for band in range(_BANDS):
+        shift = np.uint64(band) * _BAND_BITS
+        first_buckets, second_buckets = (_sort_into_buckets(hashes, shift) for hashes in (first, second))
+        for ours, theirs in zip(first_buckets, second_buckets, strict=True):
+            if len(ours) and len(theirs):
+                found += _compare(first, second, ours, theirs, most_bits, most_partners)
+    pairs = np.concatenate(found)
+    keys = np.unique(pairs[:, 0] * max(1, len(second)) + pairs[:, 1])
+    return np.stack(np.divmod(keys, max(1, len(second))), axis=1)
+
+
+def count_different_bits(first: Hashes, second: Hashes) -> npt.NDArray[np.uint8]:
+    """Return in how many bits hashes differ."""
+    return np.asarray(np.bitwise_count(first ^ second))
+
+
+def _sort_into_buckets(hashes: Hashes, shift: np.uint64) -> list[npt.NDArray[np.int64]]:
+    """Return the places of the hashes with each value, 0 to 255, of one byte."""
+    values = ((hashes >> shift) & np.uint64(255)).astype(np.uint8)
+    order = np.argsort(values, kind="stable")
+    ends = np.cumsum(np.bincount(values, minlength=256))
+    return np.split(order, ends[:-1])
+
+
+def _compare(
+    first: Hashes,
+    second: Hashes,
+    ours: npt.NDArray[np.int64],
+    theirs: npt.NDArray[np.int64],
+    most_bits: int,
+    most_partners: int,
+) -> list[Pairs]:
+    pairs = []
+    rows_at_once = max(1, _CELLS_AT_ONCE // len(theirs))
+    for start in range(0, len(ours), rows_at_once):
+        part = ours[start : start + rows_at_once]
+        bits = count_different_bits(first[part][:, None], second[theirs][None, :])
+        if len(theirs) > most_partners and _holds_crowd(bits, most_bits, most_partners):
+            columns = np.argpartition(bits, most_partners, axis=1)[:, :most_partners]
+            rows = np.repeat(np.arange(len(part)), most_partners)
+            columns = columns.reshape(-1)
+            is_close = bits[rows, columns] <= most_bits
+            rows, columns = rows[is_close], columns[is_close]
+        else:
+            rows, columns = np.divmod(np.flatnonzero(bits <= most_bits), len(theirs))
+        if len(rows):
+            pairs.append(np.stack([part[rows], theirs[columns]], axis=1))
+    return pairs
+
+
+def _holds_crowd(bits: npt.NDArray[np.uint8], most_bits: int, most_partners: int) -> bool:
+    return bool((np.count_nonzero(bits <= most_bits, axis=1) > most_partners).any())
