@@ -59,11 +59,20 @@ class DataSettings(Section):
         (0.7, 0.15, 0.15), description="fractions for train, validation and test where the data are not split yet"
     )
     split_file: UserPath | None = Field(None, description="a split.csv of an earlier run, to use again")
+    group_duplicates: bool = Field(True, description="pictures of the same photo stay on one side of the split")
+    fixes: Annotated[tuple[UserPath, ...], BeforeValidator(_make_tuple)] = Field(
+        (), description="fixes.csv of an audit or a review: pictures left out, labelled anew, grouped"
+    )
+    audit: Literal["quick", "full", "off"] = Field(
+        "quick", description="what is looked for in the pictures before training; full: label errors too"
+    )
     image_size: Annotated[int, Field(ge=8, le=4096)] | Literal["auto"] = Field(
         "auto", description="side of the square that the network sees, in pixels"
     )
     fit: Literal["crop", "pad", "squash"] = Field("squash", description="how a picture is made square")
-    verify: Literal["header", "full"] = Field("header", description="what is decoded of every file before training")
+    verify: Literal["header", "full"] = Field(
+        "header", description="what is decoded of every file before training, where it is not audited"
+    )
     on_bad: Literal["error", "skip"] = Field("error", description="stop at files that cannot be used, or drop them")
     max_pixels: Count = Field(100_000_000, description="a picture with more pixels is refused unread")
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field("auto", description="loader processes")

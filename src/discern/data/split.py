@@ -106,22 +106,29 @@ def _parse_splits(cells: "pd.Series[str]") -> "pd.Series[str]":
 def _divide(table: ImageTable, rows: npt.NDArray[np.int64], fractions: Fractions, seed: int) -> ImageTable:
     """Assign these rows anew, the others stay."""
     part = table.frame.iloc[rows].sort_values("id")
-    places = assign_groups(part, fractions, seed) if part["group"].notna().any() else _by_class(part, fractions, seed)
+    places = np.full(len(part), -1, dtype=np.int64)
+    is_grouped = part["group"].notna().to_numpy() & part["group"].duplicated(keep=False).to_numpy()
+    if is_grouped.any():
+        places[is_grouped] = assign_groups(part, fractions, seed)[is_grouped]
+    _fill_by_class(places, part, fractions, seed)
     splits = table.frame["split"].astype("object")
     splits.loc[part.index] = np.array(SPLITS, dtype=object)[places]
     return replace(table, frame=table.frame.assign(split=splits.astype("str")))
 
 
-def _by_class(frame: pd.DataFrame, fractions: Fractions, seed: int) -> npt.NDArray[np.int64]:
-    """Return the place in SPLITS of each row of a frame that is sorted by id."""
-    places = np.zeros(len(frame), dtype=np.int64)
+def _fill_by_class(places: npt.NDArray[np.int64], frame: pd.DataFrame, fractions: Fractions, seed: int) -> None:
+    """Place the rows that are at -1, of a frame that is sorted by id, so that each class comes to its numbers."""
     for label, rows in frame.groupby("label").indices.items():
         rng = np.random.default_rng((seed, zlib.crc32(str(label).encode())))
-        num_validation, num_test = _count_held_out(len(rows), fractions)
-        shuffled = rng.permutation(rows)
-        places[shuffled[:num_validation]] = 1
-        places[shuffled[num_validation : num_validation + num_test]] = 2
-    return places
+        held_out = _count_held_out(len(rows), fractions)
+        lone = rng.permutation(rows[places[rows] < 0])
+        placed = np.bincount(places[rows][places[rows] >= 0], minlength=len(SPLITS))
+        free = len(lone) - (placed[0] == 0)
+        num_validation = min(max(0, held_out[0] - placed[1]), max(0, free))
+        num_test = min(max(0, held_out[1] - placed[2]), max(0, free - num_validation))
+        places[lone] = 0
+        places[lone[:num_validation]] = 1
+        places[lone[num_validation : num_validation + num_test]] = 2
 
 
 def _count_held_out(count: int, fractions: Fractions) -> tuple[int, int]:
