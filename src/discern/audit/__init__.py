@@ -1,0 +1,1 @@
+"""What is wrong with labelled pictures, before it costs a training run."""

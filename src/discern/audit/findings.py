@@ -1,0 +1,139 @@
+"""What an audit finds, in the form of audit.json and of fixes.csv."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from discern.data.fixes import FIX_COLUMNS
+from discern.data.table import ImageTable
+
+FORMAT = "discern-audit"
+FORMAT_VERSION = 1
+
+Severity = Literal["error", "warning", "note"]
+Action = Literal["drop", "relabel", "group", "none"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture, or several that belong together.
+
+    `action` is proposed for the pictures `action_ids`, which are some of `ids`; a score is greater where it is more
+    serious.
+    """
+
+    ids: tuple[str, ...]
+    paths: tuple[str, ...]
+    labels: tuple[str, ...]
+    splits: tuple[str, ...]
+    detail: str
+    score: float | None = None
+    action: Action = "none"
+    action_ids: tuple[str, ...] = ()
+    suggested_label: str | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """All pictures with one kind of problem, the most serious first; the explanation says what to do."""
+
+    kind: str
+    severity: Severity
+    title: str
+    explanation: str
+    items: tuple[Item, ...]
+
+    @property
+    def count(self) -> int:
+        """How many pictures, or clusters of pictures."""
+        return len(self.items)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what audit.json holds."""
+        return {**asdict(self), "count": self.count}
+
+
+class Balance(TypedDict):
+    """How many pictures the classes have, and how well a classifier can be judged by them."""
+
+    fewest_class: str
+    fewest_count: int
+    largest_class: str
+    largest_count: int
+    expected_interval_width: dict[str, float]
+    explanation: str
+
+
+class ItemBuilder:
+    """Builds items from the rows of a table."""
+
+    def __init__(self, table: ImageTable) -> None:
+        frame = table.frame
+        self._columns = [frame[name].fillna("").to_numpy(dtype=object) for name in ("id", "path", "label", "split")]
+
+    def build(
+        self,
+        rows: Sequence[int] | npt.NDArray[np.integer],
+        detail: str,
+        *,
+        score: float | None = None,
+        action: Action = "none",
+        action_rows: Sequence[int] | npt.NDArray[np.integer] | None = None,
+        suggested_label: str | None = None,
+    ) -> Item:
+        """Build the item of some rows; what is proposed is for all of them, unless `action_rows` are given."""
+        ids, paths, labels, splits = (tuple(map(str, column[np.asarray(rows)])) for column in self._columns)
+        chosen = rows if action_rows is None else action_rows
+        action_ids = tuple(map(str, self._columns[0][np.asarray(chosen, dtype=np.int64)])) if action != "none" else ()
+        return Item(ids, paths, labels, splits, detail, score, action, action_ids, suggested_label)
+
+
+def build_finding(kind: str, severity: Severity, title: str, explanation: str, items: Iterable[Item]) -> list[Finding]:
+    """Return a finding with its items in order, or nothing where there are no items."""
+    ordered = sorted(items, key=lambda item: (-(item.score or 0.0), item.ids))
+    return [Finding(kind, severity, title, explanation, tuple(ordered))] if ordered else []
+
+
+def order_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings with errors first; among equals their order stays."""
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+class _Row(NamedTuple):
+    path: str
+    problem: str
+    action: str
+    value: str
+    score: float | None
+    reason: str
+
+
+def build_fixes(findings: Iterable[Finding]) -> pd.DataFrame:
+    """Return proposed fixes as `apply_fixes` takes them, one row a picture and decision, worst first.
+
+    A picture that several findings would drop or label anew has one such row, that of the first; it may be grouped
+    besides. Pictures are named by their ids.
+    """
+    rows: list[_Row] = []
+    decided: set[str] = set()
+    for finding in findings:
+        for item in finding.items:
+            for name in item.action_ids:
+                if item.action != "group" and name in decided:
+                    continue
+                if item.action != "group":
+                    decided.add(name)
+                rows.append(_Row(name, finding.kind, item.action, _value_of(item), item.score, item.detail))
+    kept = [row for row in rows if row.action != "group" or row.path not in decided]
+    return pd.DataFrame(kept, columns=list(FIX_COLUMNS))
+
+
+def _value_of(item: Item) -> str:
+    if item.action == "group":
+        return f"copies of {item.ids[0]}"
+    return item.suggested_label or "" if item.action == "relabel" else ""

@@ -1,0 +1,108 @@
+"""Labels that are probably wrong: what a classifier that has not seen a picture says of it, against its label."""
+
+import logging
+import warnings
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold
+
+from discern.audit.findings import Finding, ItemBuilder, build_finding
+from discern.data.table import ImageTable
+from discern.errors import ConfigError
+
+logger = logging.getLogger("discern")
+
+Numbers = npt.NDArray[np.floating[Any]]
+
+_FOLDS = 5
+_STRENGTH = 1e-2
+_FEWEST_PICTURES = 5
+_EXPLANATION = (
+    "A classifier on the features of a pretrained network, trained without these pictures, says otherwise with "
+    "confidence. Look at them, the surest first: some are only unusual. Take the rows of those that are right out of "
+    "fixes.csv before you apply it."
+)
+
+
+class LabelIssue(NamedTuple):
+    """A picture whose label is probably wrong; the score, 0..1, is how sure that is."""
+
+    row: int
+    score: float
+    label_probability: float
+    suggested: int
+    suggested_probability: float
+
+
+def has_cleanlab() -> bool:
+    """Tell whether the package that finds label errors is there."""
+    return find_spec("cleanlab") is not None
+
+
+def predict_out_of_fold(features: Numbers, targets: npt.NDArray[np.int64], clusters: npt.NDArray[np.int64]) -> Numbers:
+    """Return probabilities (N, K) for features (N, F) from classifiers that were fitted without the picture.
+
+    Pictures of one cluster (N,), -1 for none, are left out together, so that a copy does not vouch for a wrong label.
+    """
+    groups = np.where(clusters >= 0, clusters, clusters.max(initial=-1) + 1 + np.arange(len(clusters)))
+    num_classes = int(targets.max()) + 1
+    probabilities = np.zeros((len(targets), num_classes))
+    folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # probabilities of nearly the best fit are as good
+        warnings.filterwarnings("ignore", message="The least populated class")  # those are not reported
+        for fitted, asked in folds.split(features, targets, groups):
+            mean, scale = features[fitted].mean(axis=0), features[fitted].std(axis=0) + 1e-6
+            model = LogisticRegression(C=_STRENGTH, max_iter=200).fit(
+                (features[fitted] - mean) / scale, targets[fitted]
+            )
+            probabilities[asked[:, None], model.classes_] = model.predict_proba((features[asked] - mean) / scale)
+    return probabilities
+
+
+def find_label_issues(targets: npt.NDArray[np.int64], probabilities: Numbers) -> list[LabelIssue]:
+    """Return the pictures whose label is probably wrong, the surest first.
+
+    Classes with fewer than 5 pictures are left out.
+
+    Raises:
+        ConfigError: The package cleanlab is missing.
+
+    Source: Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset labels", 2021.
+    """
+    if not has_cleanlab():
+        raise ConfigError("label errors are found by the package cleanlab: pip install 'discern[labels]'")
+    from cleanlab.filter import find_label_issues as find_issues  # type: ignore[import-untyped, unused-ignore]
+
+    is_wrong = find_issues(targets, probabilities, filter_by="confident_learning", n_jobs=1)
+    counts = np.bincount(targets)
+    issues = []
+    for row in np.flatnonzero(is_wrong & (counts[targets] >= _FEWEST_PICTURES)):
+        suggested = int(probabilities[row].argmax())
+        own, other = float(probabilities[row, targets[row]]), float(probabilities[row, suggested])
+        if suggested != targets[row]:
+            issues.append(LabelIssue(int(row), (1 + other - own) / 2, own, suggested, other))
+    return sorted(issues, key=lambda issue: -issue.score)
+
+
+def build_label_findings(table: ImageTable, issues: Sequence[LabelIssue]) -> list[Finding]:
+    """Return the finding of label errors for the rows of a table."""
+    build = ItemBuilder(table).build
+    items = [
+        build(
+            [issue.row],
+            f"rather {table.class_names[issue.suggested]} ({issue.suggested_probability:.0%}) than "
+            f"{table.class_names[table.targets()[issue.row]]} ({issue.label_probability:.0%})",
+            score=issue.score,
+            action="relabel",
+            suggested_label=table.class_names[issue.suggested],
+        )
+        for issue in issues
+    ]
+    return build_finding("label_errors", "warning", "labels that are probably wrong", _EXPLANATION, items)
