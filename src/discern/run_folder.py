@@ -9,7 +9,7 @@ from pathlib import Path
 from discern.errors import RunFolderError
 
 RUN_FORMAT = "discern-run"
-RUN_FILES = ("config.toml", "split.csv", "bad_files.csv", "history.csv", "log.txt")
+RUN_FILES = ("config.toml", "split.csv", "bad_files.csv", "leaks.csv", "audit.json", "history.csv", "log.txt")
 RUN_FOLDERS = ("bundle", "state", "evaluation", "plots", "explanations", "tensorboard", "export")
 
 
@@ -38,6 +38,16 @@ class RunFolder:
     def bad_files(self) -> Path:
         """Pictures that cannot be used, if there were any."""
         return self.root / "bad_files.csv"
+
+    @property
+    def leaks(self) -> Path:
+        """Held-out pictures that are in another split as well, if there are any."""
+        return self.root / "leaks.csv"
+
+    @property
+    def audit(self) -> Path:
+        """What was found in the pictures before training, unless that was switched off."""
+        return self.root / "audit.json"
 
     @property
     def history(self) -> Path:

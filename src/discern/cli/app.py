@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from discern.cli.audit import audit
 from discern.cli.cache import cache_app
 from discern.cli.compare import compare
 from discern.cli.demo import demo
@@ -36,6 +37,7 @@ app.command()(diff)
 app.command()(compare)
 app.command()(tune)
 app.command()(export)
+app.command()(audit)
 app.command()(demo)
 app.add_typer(cache_app, name="cache")
 app.add_typer(recipes_app, name="recipes")

@@ -1,5 +1,6 @@
 """discern train: labelled pictures in, a trained and evaluated classifier out."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,10 @@ def train(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; runs/NAME by default.")] = None,
     recipe: Annotated[str | None, typer.Option(help="A recipe's name, or a TOML file. [default: auto]")] = None,
+    apply: Annotated[
+        list[Path] | None,
+        typer.Option(help="A fixes.csv of an audit or a review to obey; may be given several times."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run in --out.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that --out holds.")] = False,
 ) -> None:
@@ -27,6 +32,9 @@ def train(
     if data is not None and "=" in data and not Path(data).exists():
         overrides = [data, *(overrides or [])]
         data = None
+    if apply:
+        paths = json.dumps([str(path) for path in apply])
+        overrides = [*(overrides or []), f"data.fixes={paths}"]
     if resume and overwrite:
         raise ConfigError("--resume goes on with a run and --overwrite replaces it; give one of them")
     if resume and out is None:

@@ -64,6 +64,15 @@ def resolve_choices(settings: Settings, table: ImageTable, runtime: Runtime) -> 
     return settings.model_copy(update={"model": model, "data": data, "training": training}), reasons
 
 
+def choose_image_size(settings: Settings, table: ImageTable) -> int:
+    """Return the side, in pixels, of the square that the network is to see of a table's pictures."""
+    if settings.data.image_size != "auto":
+        return settings.data.image_size
+    shorter_side = measure_shorter_side(table, settings.data.max_pixels)
+    model, _ = _resolve_stem(settings.model, shorter_side)
+    return _resolve_size(model, shorter_side)[0]
+
+
 def measure_shorter_side(table: ImageTable, max_pixels: int) -> int:
     """Return the median shorter side, in pixels, of up to 200 pictures spread over the table."""
     rows = np.unique(np.linspace(0, len(table) - 1, num=min(_LOOKED_AT, len(table)), dtype=np.int64))

@@ -18,6 +18,7 @@ from discern.training.history import build_history
 from discern.training.plan import RatePoint, simulate_schedule
 from discern.workflows.evaluation_files import SplitAnswers, save_figure, write_evaluation
 from discern.workflows.knowledge import add_knowledge, summarise_abstention
+from discern.workflows.leak_scores import write_scores_without_leaks
 from discern.workflows.preparation import Prepared
 
 logger = logging.getLogger("discern")
@@ -35,6 +36,7 @@ def complete_run(
     if processes.is_main:
         bundle.facts["abstention"] = summarise_abstention(bundle, answers)
         bundle.facts["scores"] = dict(write_evaluation(answers, folder.evaluation, folder.plots))
+        write_scores_without_leaks(answers, folder.leaks, folder.evaluation / "metrics_without_leaks.json")
         save_bundle(bundle, folder.bundle)
         _draw_training(prepared, folder, data, result)
         shutil.rmtree(folder.state, ignore_errors=True)

@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from discern.audit.build import Audit
 from discern.config.load import read_settings, save_settings
 from discern.config.settings import Settings
 from discern.data.augment import check_policy
@@ -28,9 +31,10 @@ from discern.run_folder import RUN_FORMAT, RunFolder
 from discern.runtime import Runtime, describe_environment, resolve_runtime
 from discern.training.batches import TrainingData
 from discern.training.plan import check_plan
+from discern.workflows.audit import audit_before_training
 from discern.workflows.caching import build_cache
 from discern.workflows.choices import measure_shorter_side, resolve_choices
-from discern.workflows.pictures import load_labelled, split_pictures
+from discern.workflows.pictures import find_pictures_twice, load_fingerprinted, split_pictures, tell_leaks
 
 logger = logging.getLogger("discern")
 
@@ -46,6 +50,8 @@ class Prepared:
     table: ImageTable
     runtime: Runtime
     environment: dict[str, Any]
+    audit: Audit | None = None
+    leaks: pd.DataFrame | None = None
 
 
 def prepare(source: Source, settings: Settings, folder: RunFolder) -> Prepared:
@@ -55,16 +61,21 @@ def prepare(source: Source, settings: Settings, folder: RunFolder) -> Prepared:
         check_policy(stage.augment)  # a policy that does not exist is an error now, and not after a stage
     runtime = _resolve_runtime(settings)
     bad_files = folder.bad_files if runtime.processes.is_main else None
-    pictures = load_labelled(source, settings.data, bad_files)
-    table = split_pictures(pictures.table, settings.data, settings.run.seed, pictures.dropped)
+    cache = build_cache(settings.cache.folder, settings.cache.limit_gigabytes)
+    pictures = load_fingerprinted(source, settings.data, bad_files, cache)
+    duplicates = find_pictures_twice(pictures.fingerprints)
+    audit = audit_before_training(pictures, duplicates, settings, runtime)
+    table = split_pictures(pictures.table, settings.data, settings.run.seed, pictures.dropped, duplicates)
+    leaks = tell_leaks(table, duplicates)
     settings, reasons = resolve_choices(settings, table, runtime)
     environment = {"format": RUN_FORMAT, **describe_environment(runtime)}
     environment["data"] = {
         "source": str(Path(source).resolve()) if isinstance(source, str | Path) else None,
         "fingerprint": table.fingerprint(),
+        "fixes": [file.to_dict() for file in pictures.fixes],
     }
     environment["choices"] = reasons
-    return Prepared(settings, table, runtime, environment)
+    return Prepared(settings, table, runtime, environment, audit, leaks)
 
 
 def begin_run(prepared: Prepared, folder: RunFolder) -> None:
@@ -77,6 +88,10 @@ def begin_run(prepared: Prepared, folder: RunFolder) -> None:
     folder.root.mkdir(parents=True, exist_ok=True)
     write_json(folder.environment, prepared.environment)
     save_split(prepared.table, folder.split)
+    if prepared.audit is not None:
+        write_json(folder.audit, prepared.audit.content)
+    if prepared.leaks is not None:
+        write_atomically(folder.leaks, prepared.leaks.to_csv(index=False))
     save_settings(prepared.settings, folder.config)
 
 
@@ -92,7 +107,14 @@ def prepare_again(source: Source | None, wanted: Settings, folder: RunFolder) ->
         raise RunFolderError(f"the run in {folder.root} was begun with data in memory; give the same data again")
     runtime = _resolve_runtime(wanted)
     bad_files = folder.bad_files if runtime.processes.is_main else None
-    pictures = load_labelled(source, wanted.data, bad_files)
+    cache = build_cache(wanted.cache.folder, wanted.cache.limit_gigabytes)
+    pictures = load_fingerprinted(source, wanted.data, bad_files, cache)
+    fixes = [file.to_dict() for file in pictures.fixes]
+    if [file["sha256"] for file in fixes] != [file["sha256"] for file in environment["data"].get("fixes", [])]:
+        raise RunFolderError(
+            f"the files of fixes are not what they were when the run in {folder.root} was begun; start a new run with "
+            "another --out"
+        )
     table = apply_split(pictures.table, folder.split, dropped=pictures.dropped)
     if table.fingerprint() != environment["data"]["fingerprint"]:
         raise RunFolderError(

@@ -1,0 +1,101 @@
+"""All findings about the pictures of a table, put together."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Literal
+
+import pandas as pd
+
+from discern.audit.balance import compute_balance, count_classes, count_splits, find_imbalance
+from discern.audit.duplicate_findings import find_duplicate_findings
+from discern.audit.findings import (
+    FORMAT,
+    FORMAT_VERSION,
+    Finding,
+    Item,
+    build_finding,
+    build_fixes,
+    order_findings,
+)
+from discern.audit.picture_findings import find_odd_pictures, find_unreadable
+from discern.data.duplicates import Duplicates
+from discern.data.fingerprints import Fingerprints
+from discern.data.table import ImageTable
+
+Form = Literal["quick", "full"]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found, worst first, and `content`, which is audit.json."""
+
+    findings: tuple[Finding, ...]
+    content: dict[str, Any]
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether something must be mended before scores mean anything."""
+        return any(finding.severity == "error" for finding in self.findings)
+
+    def build_fixes(self) -> pd.DataFrame:
+        """Return what is proposed, as fixes.csv has it."""
+        return build_fixes(self.findings)
+
+
+def build_audit(
+    table: ImageTable,
+    fingerprints: Fingerprints,
+    duplicates: Duplicates,
+    *,
+    fractions: tuple[float, float, float],
+    form: Form,
+    more: Iterable[Finding] = (),
+) -> Audit:
+    """Put together all findings about a table, with its splits as the user gave them.
+
+    `fractions` are those for (train, validation, test) where there are none; `more` are findings made elsewhere.
+    """
+    found = [
+        *find_unreadable(table, fingerprints.problems),
+        *find_duplicate_findings(table, duplicates),
+        *more,
+        *find_odd_pictures(table, fingerprints),
+        *find_imbalance(count_classes(table)),
+    ]
+    findings = order_findings(found)
+    content = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "discern_version": version("discern"),
+        "source": table.source,
+        "form": form,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "count": len(table),
+        "class_names": list(table.class_names),
+        "class_counts": count_classes(table),
+        "splits": count_splits(table),
+        "balance": compute_balance(table, fractions) if table.class_names else None,
+        "findings": [finding.to_dict() for finding in findings],
+    }
+    return Audit(tuple(findings), content)
+
+
+def describe_findings(findings: Sequence[Finding], *, shown: int = 3) -> list[str]:
+    """Return lines for people: each finding with its first items."""
+    lines = []
+    for finding in findings:
+        lines.append(f"{finding.severity}: {finding.count} x {finding.title}")
+        lines += [f"    {', '.join(item.ids[:4] or item.labels)}: {item.detail}" for item in finding.items[:shown]]
+        if finding.count > shown:
+            lines.append(f"    ... and {finding.count - shown} more")
+    return lines
+
+
+def find_unlisted(files: Sequence[str], place: str) -> list[Finding]:
+    """Return the finding for pictures in a folder that no row of a table names."""
+    items = [Item((name,), (name,), (), (), f"in {place}, in no row") for name in files]
+    return build_finding(
+        "unlisted_files", "note", "pictures that no row names", "They are not used. Add rows for them.", items
+    )

@@ -1,0 +1,34 @@
+"""discern audit: what is wrong with labelled pictures, before it costs a training run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from discern.files import find_free_folder
+
+ERRORS_FOUND = 1
+
+
+def audit(
+    data: Annotated[
+        str, typer.Argument(help="Folder of class folders (or of train, val and test), CSV, or .npz file.")
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...", help="Settings, such as model.backbone=, model.weights=, data.fixes=."
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder to write; runs/NAME-audit by default.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave out what needs a pretrained network.")] = False,
+) -> None:
+    """Find bad files, copies, leaks and wrong labels; exits with 1 when something must be mended."""
+    from discern.workflows.audit import audit as audit_data
+    from discern.workflows.reporting import reporting
+
+    folder = out or find_free_folder(Path("runs"), f"{Path(data).resolve().stem}-audit")
+    with reporting(verbose=True):
+        found = audit_data(data, out=folder, overrides=overrides or [], form="quick" if quick else "full")
+    if found.has_errors:
+        raise typer.Exit(ERRORS_FOUND)
