@@ -11,6 +11,7 @@ Numbers = npt.NDArray[np.float32]
 
 _PAIRS_AT_ONCE = 1024
 _ROUNDS = 2
+_HOPEFUL_DETAIL = 0.4
 _LEAST_GAIN = 0.4
 _FURTHEST_PIXELS = 1.5
 
@@ -20,7 +21,7 @@ class Match(NamedTuple):
 
     `explained` is the share of one picture's variance that the other explains after brightness, contrast and a small
     shift and stretch are adjusted; `detail` is the correlation of what remains of both when everything coarse is taken
-    away; `colour` is the mean difference of coarse colours, 0..255, after brightness and contrast.
+    away; `colour` is the mean difference of coarse colours, 0..255, after brightness and contrast. All are 0 for pairs that are far from agreeing.
     """
 
     explained: Numbers
@@ -47,6 +48,25 @@ def _match_part(
     grey: npt.NDArray[np.uint8], colour: npt.NDArray[np.uint8], pairs: npt.NDArray[np.int64], view: View
 ) -> Match:
     whole, other = (grey[pairs[:, side]].astype(np.float32) for side in (0, 1))
+    hopeful = np.flatnonzero(_is_hopeful(other, whole, view))
+    match = Match(*(np.zeros(len(pairs), np.float32) for _ in Match._fields))
+    if len(hopeful):
+        found = _match_aligned(whole[hopeful], other[hopeful], colour, pairs[hopeful], view)
+        for all_values, values in zip(match, found, strict=True):
+            all_values[hopeful] = values
+    return match
+
+
+def _is_hopeful(other: Numbers, whole: Numbers, view: View) -> npt.NDArray[np.bool_]:
+    """Tell which pairs (P,) are worth aligning; copies cropped by a tenth reach 0.69 in detail as they are."""
+    rows, columns = (places[None] for places in find_places(view, whole.shape[1]))
+    picture = _fit(_resample(other, rows, columns), whole).picture
+    return np.asarray(_correlate_detail(picture, whole) >= _HOPEFUL_DETAIL)
+
+
+def _match_aligned(
+    whole: Numbers, other: Numbers, colour: npt.NDArray[np.uint8], pairs: npt.NDArray[np.int64], view: View
+) -> Match:
     fit = _align(other, whole, view)
     centred = whole - whole.mean(axis=(1, 2), keepdims=True)
     residual = ((whole - fit.picture) ** 2).sum(axis=(1, 2))
