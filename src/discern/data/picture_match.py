@@ -21,7 +21,8 @@ class Match(NamedTuple):
 
     `explained` is the share of one picture's variance that the other explains after brightness, contrast and a small
     shift and stretch are adjusted; `detail` is the correlation of what remains of both when everything coarse is taken
-    away; `colour` is the mean difference of coarse colours, 0..255, after brightness and contrast. All are 0 for pairs that are far from agreeing.
+    away; `colour` is the mean difference of coarse colours, 0..255, after brightness and contrast. For pairs far from
+    agreeing all are 0.
     """
 
     explained: Numbers
