@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import make_blobs
 
-from discern.audit.label_errors import find_label_issues, predict_out_of_fold
+from discern.auditing.label_errors import find_label_issues, predict_out_of_fold
 from discern.evaluation.intervals import wilson_interval
 from discern.workflows.audit import audit
 from discern.workflows.train import train

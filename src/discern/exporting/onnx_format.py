@@ -70,7 +70,7 @@ class OnnxFile:
 
     def __init__(self, path: Path, threads: int) -> None:
         with importing("onnxruntime"):
-            import onnxruntime  # type: ignore[import-untyped]
+            import onnxruntime
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3

@@ -29,7 +29,7 @@ def quantize_onnx(source: Path, target: Path, pictures: Iterable[npt.NDArray[np.
     """
     with importing("onnx", "onnxruntime"):
         import onnx
-        from onnxruntime.quantization import QuantFormat, QuantType, quantize_static  # type: ignore[import-untyped]
+        from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     nodes = onnx.load(source).graph.node
     network = [node for node in nodes if node.name.startswith(f"{NETWORK_SCOPE}/")]
     first = [node.name for node in network if node.op_type == "Conv"][:1]

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from discern.audit.build import Audit, Form, build_audit, describe_findings, find_unlisted
-from discern.audit.findings import Finding
-from discern.audit.label_errors import build_label_findings, find_label_issues, has_cleanlab, predict_out_of_fold
+from discern.auditing.build import Audit, Form, build_audit, describe_findings, find_unlisted
+from discern.auditing.findings import Finding
+from discern.auditing.label_errors import build_label_findings, find_label_issues, has_cleanlab, predict_out_of_fold
 from discern.config.load import load_settings
 from discern.config.settings import Settings
 from discern.data.duplicates import Duplicates, find_duplicates

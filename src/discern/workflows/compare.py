@@ -13,7 +13,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from discern.config.load import load_settings
-from discern.data.split import save_split
 from discern.errors import ConfigError, DataError, RunFolderError
 from discern.evaluation.intervals import Interval
 from discern.evaluation.predictions_file import load_answers
@@ -23,7 +22,7 @@ from discern.plots.ladder import plot_ladder
 from discern.run_folder import RunFolder
 from discern.workflows.child_run import ChildRun, run_child
 from discern.workflows.evaluation_files import save_figure, write_table
-from discern.workflows.pictures import load_labelled, split_pictures
+from discern.workflows.pictures import fix_split
 from discern.workflows.variants import Variant, build_variants
 
 logger = logging.getLogger("discern")
@@ -116,12 +115,8 @@ def _claim(out: Path, source: str | Path, variants: Sequence[Variant]) -> None:
 
 def _fix_split(source: str | Path, variant: Variant, out: Path) -> Path:
     """Split the pictures once for all runs."""
-    path = out / _SPLIT
-    settings = load_settings(variant.recipe, variant.overrides)
-    pictures = load_labelled(source, settings.data, out / "bad_files.csv")
-    if not path.is_file():
-        save_split(split_pictures(pictures.table, settings.data, settings.run.seed, pictures.dropped), path)
-    return path
+    fix_split(source, load_settings(variant.recipe, variant.overrides), out / _SPLIT)
+    return out / _SPLIT
 
 
 def _train_all(

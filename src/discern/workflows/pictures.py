@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from discern.config.settings import DataSettings
+from discern.config.settings import DataSettings, Settings
 from discern.data.array_cache import ArrayCache
 from discern.data.columns import ColumnSettings
 from discern.data.duplicates import Duplicates, find_duplicates
@@ -17,9 +17,10 @@ from discern.data.groups import join_groups
 from discern.data.leaks import find_leaks
 from discern.data.preflight import check_images, drop_images, save_bad_files
 from discern.data.sources import Source, load_table
-from discern.data.split import apply_split, split_table
+from discern.data.split import apply_split, save_split, split_table
 from discern.data.table import SPLITS, ImageTable
 from discern.errors import BadImagesError, ImageProblem
+from discern.workflows.caching import build_cache
 
 logger = logging.getLogger("discern")
 
@@ -123,6 +124,22 @@ def split_pictures(
     counts = ", ".join(f"{len(table.select(split))} {split}" for split in SPLITS)
     logger.info("%d pictures of %d classes: %s", len(table), len(table.class_names), counts)
     logger.info("classes: %s", ", ".join(f"{index} = {name}" for index, name in enumerate(table.class_names)))
+    return table
+
+
+def fix_split(source: Source, settings: Settings, path: Path) -> ImageTable:
+    """Split pictures once for several runs and write the split to a file, if it is not there yet; return the table.
+
+    Raises:
+        DataError: The pictures cannot be used or split.
+    """
+    cache = build_cache(settings.cache.folder, settings.cache.limit_gigabytes)
+    pictures = load_fingerprinted(source, settings.data, path.with_name("bad_files.csv"), cache)
+    if path.is_file():
+        return apply_split(pictures.table, path, dropped=pictures.dropped)
+    duplicates = find_pictures_twice(pictures.fingerprints)
+    table = split_pictures(pictures.table, settings.data, settings.run.seed, pictures.dropped, duplicates)
+    save_split(table, path)
     return table
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from discern.audit.build import Audit
+from discern.auditing.build import Audit
 from discern.config.load import read_settings, save_settings
 from discern.config.settings import Settings
 from discern.data.augment import check_policy

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from discern.config.load import load_settings, save_settings
-from discern.data.split import save_split
 from discern.errors import DataError, RunFolderError
 from discern.files import write_json
 from discern.plots.tuning import plot_importance, plot_trials
@@ -20,7 +19,7 @@ from discern.tuning.space import Space, build_default_space, build_override, che
 from discern.tuning.study import measure_importance, open_study, tabulate_trials
 from discern.workflows.child_run import run_child
 from discern.workflows.evaluation_files import save_figure, write_table
-from discern.workflows.pictures import load_labelled, split_pictures
+from discern.workflows.pictures import fix_split
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -107,12 +106,8 @@ def _begin(source: str, out: Path, recipe: str, overrides: Sequence[str], space_
     check_space(space, recipe, overrides)
     search = Search(source, recipe, tuple(overrides), space, settings.training.monitor, out)
     _claim(search)
-    if not search.split.is_file():
-        pictures = load_labelled(source, settings.data, out / "bad_files.csv")
-        table = split_pictures(pictures.table, settings.data, settings.run.seed, pictures.dropped)
-        if not len(table.select("validation")):
-            raise DataError(f"{source}: trials are judged on a validation split, and there is none")
-        save_split(table, search.split)
+    if not len(fix_split(source, settings, search.split).select("validation")):
+        raise DataError(f"{source}: trials are judged on a validation split, and there is none")
     return search
 
 

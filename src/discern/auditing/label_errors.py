@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
-from discern.audit.findings import Finding, ItemBuilder, build_finding
+from discern.auditing.findings import Finding, ItemBuilder, build_finding
 from discern.data.table import ImageTable
 from discern.errors import ConfigError
 
@@ -81,7 +81,7 @@ def find_label_issues(targets: npt.NDArray[np.int64], probabilities: Numbers) ->
     """
     if not has_cleanlab():
         raise ConfigError("label errors are found by the package cleanlab: pip install 'discern[labels]'")
-    from cleanlab.filter import find_label_issues as find_issues  # type: ignore[import-untyped, unused-ignore]
+    from cleanlab.filter import find_label_issues as find_issues
 
     is_wrong = find_issues(targets, probabilities, filter_by="confident_learning", n_jobs=1)
     counts = np.bincount(targets)

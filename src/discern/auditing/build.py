@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from discern.audit.balance import compute_balance, count_classes, count_splits, find_imbalance
-from discern.audit.duplicate_findings import find_duplicate_findings
-from discern.audit.findings import (
+from discern.auditing.balance import compute_balance, count_classes, count_splits, find_imbalance
+from discern.auditing.duplicate_findings import find_duplicate_findings
+from discern.auditing.findings import (
     FORMAT,
     FORMAT_VERSION,
     Finding,
@@ -19,7 +19,7 @@ from discern.audit.findings import (
     build_fixes,
     order_findings,
 )
-from discern.audit.picture_findings import find_odd_pictures, find_unreadable
+from discern.auditing.picture_findings import find_odd_pictures, find_unreadable
 from discern.data.duplicates import Duplicates
 from discern.data.fingerprints import Fingerprints
 from discern.data.table import ImageTable

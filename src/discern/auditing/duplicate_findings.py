@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from discern.audit.findings import Finding, Item, ItemBuilder, build_finding
+from discern.auditing.findings import Finding, Item, ItemBuilder, build_finding
 from discern.data.duplicates import Duplicates, number_clusters
 from discern.data.table import SPLITS, ImageTable, natural_sort
 

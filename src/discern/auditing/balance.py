@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from discern.audit.findings import Balance, Finding, Item, build_finding
+from discern.auditing.findings import Balance, Finding, Item, build_finding
 from discern.data.table import SPLITS, ImageTable
 from discern.evaluation.intervals import wilson_interval
 

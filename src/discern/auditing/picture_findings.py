@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from discern.audit.findings import Action, Finding, Item, ItemBuilder, Severity, build_finding
+from discern.auditing.findings import Action, Finding, Item, ItemBuilder, Severity, build_finding
 from discern.data.duplicates import LEAST_CONTRAST
 from discern.data.fingerprints import Fingerprints, Records
 from discern.data.table import ImageTable
