@@ -9,8 +9,17 @@ from pathlib import Path
 from discern.errors import RunFolderError
 
 RUN_FORMAT = "discern-run"
-RUN_FILES = ("config.toml", "split.csv", "bad_files.csv", "leaks.csv", "audit.json", "history.csv", "log.txt")
-RUN_FOLDERS = ("bundle", "state", "evaluation", "plots", "explanations", "tensorboard", "export")
+RUN_FILES = (
+    "config.toml",
+    "split.csv",
+    "bad_files.csv",
+    "leaks.csv",
+    "audit.json",
+    "history.csv",
+    "log.txt",
+    "report.html",
+)
+RUN_FOLDERS = ("bundle", "state", "evaluation", "plots", "explanations", "thumbnails", "tensorboard", "export")
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,16 @@ class RunFolder:
     def explanations(self) -> Path:
         """Which pixels decided, where asked for."""
         return self.root / "explanations"
+
+    @property
+    def report(self) -> Path:
+        """The page that tells people what came of it."""
+        return self.root / "report.html"
+
+    @property
+    def thumbnails(self) -> Path:
+        """The pictures that the report shows, small, so that it can be made again when the photos are gone."""
+        return self.root / "thumbnails"
 
     @property
     def tensorboard(self) -> Path:

@@ -17,6 +17,7 @@ from discern.cli.explain import explain
 from discern.cli.export import export
 from discern.cli.predict import predict
 from discern.cli.recipes import recipes_app
+from discern.cli.report import report
 from discern.cli.train import train
 from discern.cli.tune import tune
 from discern.cli.weights import weights_app
@@ -38,6 +39,7 @@ app.command()(compare)
 app.command()(tune)
 app.command()(export)
 app.command()(audit)
+app.command()(report)
 app.command()(demo)
 app.add_typer(cache_app, name="cache")
 app.add_typer(recipes_app, name="recipes")

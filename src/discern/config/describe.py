@@ -1,4 +1,4 @@
-"""Every setting, its default and its meaning, as lines for people."""
+"""Settings for people: every one with its default and its meaning, and those of a run by their dotted names."""
 
 from collections.abc import Iterator
 
@@ -25,3 +25,17 @@ def _describe_fields(model: type[BaseModel], skip: tuple[str, ...] = ()) -> Iter
         if name not in skip:
             default = "" if field.default is PydanticUndefined or field.default is None else f" = {field.default}"
             yield f"  {name}{default}" + (f"    {field.description}" if field.description else "")
+
+
+def flatten_settings(value: object, prefix: str = "") -> dict[str, object]:
+    """Return every plain value by its dotted name; the stages of a plan are numbered."""
+    if isinstance(value, dict):
+        items = [(str(key), inner) for key, inner in value.items()]
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        items = [(str(number), inner) for number, inner in enumerate(value)]
+    else:
+        return {prefix: value}
+    flat: dict[str, object] = {}
+    for name, inner in items:
+        flat |= flatten_settings(inner, f"{prefix}.{name}" if prefix else name)
+    return flat

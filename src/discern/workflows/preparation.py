@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from discern.auditing.build import Audit
+from discern.config.describe import flatten_settings
 from discern.config.load import read_settings, save_settings
 from discern.config.settings import Settings
 from discern.data.augment import check_policy
@@ -153,7 +154,7 @@ def _read_environment(folder: RunFolder) -> dict[str, Any]:
 
 
 def _check_same_settings(wanted: Settings, begun: Settings, folder: RunFolder) -> None:
-    old, new = _flatten(begun.to_dict()), _flatten(wanted.to_dict())
+    old, new = flatten_settings(begun.to_dict()), flatten_settings(wanted.to_dict())
     names = sorted(name for name in old | new if old.get(name) != new.get(name) and not _may_change(name))
     if names:
         changes = "; ".join(f"{name} was {old.get(name)} and is now {new.get(name)}" for name in names)
@@ -272,17 +273,3 @@ def _resolve_runtime(settings: Settings) -> Runtime:
     )
     logger.info("%s, seed %d", runtime.describe(), run.seed)
     return runtime
-
-
-def _flatten(value: object, prefix: str = "") -> dict[str, object]:
-    """Return every plain value by its dotted name; the stages of a plan are numbered."""
-    if isinstance(value, dict):
-        items = [(str(key), inner) for key, inner in value.items()]
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
-        items = [(str(number), inner) for number, inner in enumerate(value)]
-    else:
-        return {prefix: value}
-    flat: dict[str, object] = {}
-    for name, inner in items:
-        flat |= _flatten(inner, f"{prefix}.{name}" if prefix else name)
-    return flat

@@ -1,0 +1,18 @@
+"""discern report: the page of a run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+) -> None:
+    """Make the page of a run again: RUN/report.html, one file with everything in it."""
+    from discern.workflows.report import report as report_run
+    from discern.workflows.reporting import reporting
+
+    with reporting(verbose=True):
+        page = report_run(run)
+    typer.echo(f"written: {page}")

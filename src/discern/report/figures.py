@@ -1,0 +1,159 @@
+"""The charts of a run, and the few numbers that go with them."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from math import isfinite
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from discern.evaluation.calibration import compute_reliability
+from discern.evaluation.coverage import compute_coverage
+from discern.report.charts import Chart, Margins, build_axis
+from discern.report.run_facts import ReportedAnswers, RunFacts
+from discern.report.verdict import BestEpoch, find_best_epoch
+from discern.report.wording import decimal, percent, shorten
+
+_MOST_POINTS = 400
+_FEW_EPOCHS = 30
+_COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.5)
+
+
+class CoverageRow(NamedTuple):
+    """What happens if only the surest pictures are answered."""
+
+    coverage: float
+    threshold: float
+    error: float
+    error_high: float
+
+
+def draw_curves(facts: RunFacts) -> list[Markup]:
+    """Draw loss and accuracy over the epochs; nothing where there is no history."""
+    history, best = facts.history, find_best_epoch(facts)
+    if history is None or best is None:
+        return []
+    return [_draw_measure(history, measure, best) for measure in ("loss", "accuracy")]
+
+
+def draw_reliability(answers: ReportedAnswers) -> Markup:
+    """Draw how often answers of a confidence are right, with where the pictures are underneath."""
+    confidences, is_right = answers.confidences, answers.is_right
+    # The top confidence against all else: two columns whose larger one is the answer.
+    probabilities = np.column_stack([confidences, np.zeros_like(confidences)])
+    bins = compute_reliability(np.where(is_right, 0, 1).astype(np.int64), probabilities)
+    bins = bins[bins["count"] > 0]
+    chart = Chart(
+        "reliability",
+        "Confidence against accuracy",
+        "Dots on the diagonal mean what they say; below it the classifier is too sure. "
+        + "; ".join(
+            f"confidence {percent(row.confidence, 0)}: {percent(row.accuracy, 0)} of {row.count:.0f} right"
+            for row in bins.itertuples()
+        ),
+        build_axis("confidence, %", 0, 1, percent=True),
+        build_axis("right, %", 0, 1, percent=True),
+        height=340,
+    )
+    most = bins["count"].max()
+    for row in bins.itertuples():
+        chart.add_bar(row.low + 0.006, row.high - 0.006, 0, 0.22 * row.count / most, "histogram")
+    chart.add_line([(0, 0), (1, 1)], "reference")
+    chart.add_text(0.5, 0.5, "as often right as it says", "muted", anchor="end", up=10)
+    for row in bins.itertuples():
+        chart.add_line([(row.confidence, row.accuracy_low), (row.confidence, row.accuracy_high)], "whisker")
+    chart.add_marks(list(zip(bins["confidence"], bins["accuracy"], strict=True)), "main")
+    return chart.to_markup()
+
+
+def draw_coverage(curve: pd.DataFrame) -> Markup:
+    """Draw the error over the share of pictures that are answered, the surest first."""
+    rows = curve.iloc[np.unique(np.linspace(0, len(curve) - 1, min(_MOST_POINTS, len(curve))).astype(int))]
+    highest = float(rows["error"].max())
+    top = min(1.0, max(0.02, 1.25 * highest, 1.1 * float(rows["error_high"].iloc[-1])))
+    chart = Chart(
+        "coverage",
+        "Error against the share of pictures answered",
+        "; ".join(
+            f"answering {percent(row.coverage, 0)}: {percent(row.error)} wrong" for row in choose_coverages(curve)
+        ),
+        build_axis("pictures answered, the surest first, %", 0, 1, percent=True),
+        build_axis("wrong answers, %", 0, top, percent=True),
+        height=340,
+    )
+    line = [(float(row.coverage), float(row.error)) for row in rows.itertuples()]
+    upper = [(float(row.coverage), min(top, float(row.error_high))) for row in rows.itertuples()]
+    chart.add_area(upper, line, "main")
+    chart.add_line(line, "main")
+    chart.add_text(line[-1][0], line[-1][1], f"all: {percent(line[-1][1])}", anchor="end", up=-18)
+    return chart.to_markup()
+
+
+def compute_coverages(answers: ReportedAnswers) -> pd.DataFrame:
+    """Return the risk-coverage curve of the reported answers."""
+    return compute_coverage(answers.confidences, answers.is_right)
+
+
+def choose_coverages(curve: pd.DataFrame) -> list[CoverageRow]:
+    """Return the rows for round shares of pictures: the lowest threshold that answers at most as many."""
+    rows = []
+    for wanted in _COVERAGES:
+        within = curve[curve["coverage"] <= wanted + 1e-9]
+        if len(within):
+            row = within.iloc[-1]
+            rows.append(
+                CoverageRow(*(float(row[name]) for name in ("coverage", "threshold", "error", "error_high")))
+            )
+    return list(dict.fromkeys(rows))
+
+
+def _draw_measure(history: pd.DataFrame, measure: str, best: BestEpoch) -> Markup:
+    is_accuracy = measure == "accuracy"
+    epochs = history["epoch"].astype(float).tolist()
+    values = {split: history[f"{split}_{measure}"].astype(float).tolist() for split in ("train", "validation")}
+    finite = [value for line in values.values() for value in line if isfinite(value)] or [0.0, 1.0]
+    low = 0.0 if is_accuracy or min(finite) < 0.5 * max(finite) else 0.9 * min(finite)
+    high = 1.0 if is_accuracy else max(max(finite) * 1.08, 1e-3)
+    chart = Chart(
+        f"curves-{measure}",
+        f"{measure.capitalize()} over the epochs",
+        _describe_lines(epochs, values, is_accuracy=is_accuracy),
+        build_axis("epoch", 0.5, len(epochs) + 0.5, whole=True),
+        build_axis("accuracy, %" if is_accuracy else "loss", low, high, percent=is_accuracy),
+        margins=Margins(top=34, right=16),
+    )
+    _draw_stages(chart, [str(name) for name in history["stage"]], high)
+    for split, look in (("train", "train"), ("validation", "validation")):
+        points = list(zip(epochs, values[split], strict=True))
+        chart.add_line(points, look)
+        if len(points) <= _FEW_EPOCHS:
+            chart.add_marks(points, look, square=split == "validation")
+    chosen_by = "validation" if isfinite(values["validation"][best.epoch - 1]) else "train"
+    value = values[chosen_by][best.epoch - 1]
+    if isfinite(value):
+        chart.add_ring(best.epoch, value, chosen_by)
+    return chart.to_markup()
+
+
+def _draw_stages(chart: Chart, stages: Sequence[str], high: float) -> None:
+    """Shade every second stage and write the names above the plot."""
+    start, bands = 0.5, [(name, len(list(group))) for name, group in groupby(stages)]
+    for place, (name, length) in enumerate(bands):
+        if place % 2 == 0 and len(bands) > 1:
+            chart.add_bar(start, start + length, chart.y.low, high, "stage")
+        room = (chart.place_x(start + length) - chart.place_x(start)) / 6.6
+        if len(bands) > 1 and room >= 3:
+            chart.add_text(start + length / 2, high, shorten(name, int(room)), "muted", anchor="middle", up=8)
+        start += length
+
+
+def _describe_lines(epochs: Sequence[float], values: dict[str, list[float]], *, is_accuracy: bool) -> str:
+    show = percent if is_accuracy else decimal
+    parts = [
+        f"{split}: from {show(line[0])} in the first to {show(line[-1])} in the last of {len(epochs)} epochs"
+        for split, line in values.items()
+        if isfinite(line[0]) and isfinite(line[-1])
+    ]
+    return "; ".join(parts)

@@ -1,0 +1,123 @@
+"""Which pictures the page shows: mistakes, the pairs that are most confused, and what surprised most."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discern.evaluation.metrics import compute_losses
+from discern.report.run_facts import ReportedAnswers, RunFacts
+from discern.report.saved import SavedPair
+
+MOST_MISTAKES = 24
+MOST_LOSSES = 12
+MOST_PAIRS = 10
+
+
+class PictureImages(NamedTuple):
+    """A picture and where the classifier looked, for its answer and for the true class: JPEG files, 256 px at most."""
+
+    picture: bytes
+    of_predicted: bytes | None = None
+    of_true: bytes | None = None
+
+
+Images = Mapping[str, PictureImages]
+"""What could be read, by the picture's id."""
+
+
+class Shown(NamedTuple):
+    """One answer whose picture is shown; `row` is its place among the reported answers."""
+
+    row: int
+    id: str
+    true: str
+    predicted: str
+    confidence: float
+    true_probability: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class ShownPair:
+    """Two confused classes, with a picture or two that were taken for the other."""
+
+    pair: SavedPair
+    pictures: tuple[Shown, ...]
+
+
+@dataclass(frozen=True)
+class ShownPictures:
+    """All that is shown: `mistakes` are the most confident ones first, `losses` the least expected true classes."""
+
+    mistakes: tuple[Shown, ...] = ()
+    losses: tuple[Shown, ...] = ()
+    pairs: tuple[ShownPair, ...] = ()
+    num_mistakes: int = 0
+
+    def list_all(self) -> list[Shown]:
+        """Return every shown picture once, the mistakes first."""
+        of_pairs = (shown for pair in self.pairs for shown in pair.pictures)
+        return list({shown.row: shown for shown in (*self.mistakes, *of_pairs, *self.losses)}.values())
+
+
+def choose_pictures(facts: RunFacts) -> ShownPictures:
+    """Choose from the reported answers; nothing where there are none."""
+    answers = facts.answers
+    if answers is None:
+        return ShownPictures()
+    targets = answers.targets
+    losses = np.full(len(targets), np.nan)
+    known = np.flatnonzero(targets >= 0)
+    losses[known] = compute_losses(targets[known], answers.probabilities[known])
+    wrong = np.flatnonzero(~answers.is_right)
+    by_confidence = wrong[np.argsort(-answers.confidences[wrong], kind="stable")]
+    by_loss = known[np.argsort(-losses[known], kind="stable")]
+    build = _Builder(answers, targets, losses)
+    pairs = facts.reported.confused_pairs if facts.reported is not None else ()
+    return ShownPictures(
+        mistakes=build.rows(by_confidence[:MOST_MISTAKES]),
+        losses=build.rows(by_loss[:MOST_LOSSES]),
+        pairs=tuple(_show_pairs(pairs[:MOST_PAIRS], answers, by_confidence, build)),
+        num_mistakes=len(wrong),
+    )
+
+
+class _Builder:
+    def __init__(self, answers: ReportedAnswers, targets: NDArray[np.int64], losses: NDArray[np.float64]) -> None:
+        self._answers = answers
+        self._targets = targets
+        self._losses = losses
+
+    def rows(self, rows: NDArray[np.int64]) -> tuple[Shown, ...]:
+        return tuple(self._build(int(row)) for row in rows)
+
+    def _build(self, row: int) -> Shown:
+        record, target = self._answers.frame.iloc[row], int(self._targets[row])
+        probabilities = self._answers.probabilities[row]
+        return Shown(
+            row=row,
+            id=str(record["id"]),
+            true=str(record["true"]),
+            predicted=str(record["predicted"]),
+            confidence=float(probabilities.max()),
+            true_probability=float(probabilities[target]) if target >= 0 else 0.0,
+            loss=float(self._losses[row]),
+        )
+
+
+def _show_pairs(
+    pairs: Sequence[SavedPair], answers: ReportedAnswers, mistakes: NDArray[np.int64], build: _Builder
+) -> Iterator[ShownPair]:
+    """Give each pair its most confident mistake in each direction, or two of the one direction that there is."""
+    true, predicted = answers.frame["true"].to_numpy(), answers.frame["predicted"].to_numpy()
+    for pair in pairs:
+        ways = [
+            mistakes[(true[mistakes] == one) & (predicted[mistakes] == other)]
+            for one, other in ((pair.first, pair.second), (pair.second, pair.first))
+        ]
+        one_each = [way[:1] for way in ways if len(way)]
+        chosen = np.concatenate(one_each) if len(one_each) == 2 else np.concatenate(ways)[:2]
+        yield ShownPair(pair, build.rows(chosen))

@@ -1,0 +1,156 @@
+"""The model card: what the classifier is for, what it was made from, and where it must not be trusted.
+
+Source: Mitchell et al., "Model cards for model reporting", 2019; we keep the parts that follow from recorded facts.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from discern.report.run_facts import RunFacts
+from discern.report.verdict import find_chance, quote
+from discern.report.wording import count_of, grouped, join_words, percent, percent_range, shorten
+
+_LISTED = 12
+_UNEQUAL = 3.0
+
+
+class CardEntry(NamedTuple):
+    """One heading of the card and its paragraphs."""
+
+    heading: str
+    paragraphs: tuple[str, ...]
+
+
+def build_card(facts: RunFacts) -> list[CardEntry]:
+    """Return the entries that have something to say."""
+    parts = {
+        "Model": _describe_model,
+        "Intended use": _describe_use,
+        "Training data": _describe_data,
+        "Performance": _describe_performance,
+        "Limits": _describe_limits,
+        "Licence of the pretrained weights": _describe_licence,
+    }
+    entries = [CardEntry(heading, tuple(describe(facts))) for heading, describe in parts.items()]
+    return [entry for entry in entries if entry.paragraphs]
+
+
+def _describe_model(facts: RunFacts) -> Iterator[str]:
+    bundle = facts.bundle
+    if bundle is None:
+        yield f"Not known: {facts.missing.get('bundle', 'there is no bundle')}."
+        return
+    backbone, head = bundle.architecture.get("backbone", "?"), bundle.architecture.get("head", "?")
+    size, fit = bundle.preprocess.get("image_size", "?"), bundle.preprocess.get("fit", "?")
+    ways = {"crop": "its central square", "pad": "all of it, padded to a square", "squash": "all of it, made square"}
+    yield (
+        f"{backbone} with a {head} head over {count_of(len(bundle.class_names), 'class', 'classes')}. It sees a picture at "
+        f"{size} by {size} pixels: {ways.get(str(fit), fit)}. Trained with discern {bundle.discern_version}."
+    )
+    if bundle.calibration.count:
+        yield (
+            f"Confidences are calibrated on {count_of(bundle.calibration.count, 'validation picture')} "
+            f"(temperature {bundle.calibration.temperature:.2f})."
+        )
+
+
+def _describe_use(facts: RunFacts) -> Iterator[str]:
+    names = facts.class_names
+    if not names:
+        return
+    listed = ", ".join(shorten(name, 40) for name in names[:_LISTED])
+    more = f" and {grouped(len(names) - _LISTED)} more" if len(names) > _LISTED else ""
+    yield f"Tells {count_of(len(names), 'kind')} of pictures apart: {listed}{more}."
+    yield "It is meant for pictures like those it was trained on: the same subjects, cameras, framing and quality."
+
+
+def _describe_data(facts: RunFacts) -> Iterator[str]:
+    counts = facts.split_counts
+    if counts is None:
+        yield f"Not known: {facts.missing.get('split_counts', 'there is no split.csv')}."
+    else:
+        source = facts.environment.data.get("source")
+        parts = [f"{grouped(int(counts[split].sum()))} for {split}" for split in counts]
+        place = f" from {source}" if source else ""
+        yield f"{count_of(int(counts.to_numpy().sum()), 'labelled picture')}{place}: {join_words(parts)}."
+    if facts.bad_files:
+        yield f"{count_of(facts.bad_files, 'file')} could not be used and {'was' if facts.bad_files == 1 else 'were'} left out."
+    if facts.audit is not None:
+        found = [finding for finding in facts.audit.findings if finding.count]
+        yield f"The data were audited: {count_of(len(found), 'kind of finding', 'kinds of findings')}." if found else (
+            "The data were audited: nothing was found."
+        )
+
+
+def _describe_performance(facts: RunFacts) -> Iterator[str]:
+    metrics = facts.reported
+    if metrics is None:
+        yield "It was not evaluated."
+        return
+    accuracy, chance = metrics.accuracy, find_chance(facts)
+    against = "" if chance is None else f" Always answering {quote(chance.class_name)} is right for {percent(chance.share)}."
+    flatters = " The model was chosen by these pictures, so the number flatters it." if facts.split == "validation" else ""
+    yield (
+        f"Accuracy {percent(accuracy.value)} (95 % interval {percent_range(accuracy.low, accuracy.high)}) on "
+        f"{count_of(metrics.count, 'picture')} of the split {facts.split}.{against}{flatters}"
+    )
+
+
+def _describe_limits(facts: RunFacts) -> Iterator[str]:
+    yield from _limit_unknown(facts)
+    yield from _limit_weak(facts)
+    yield from _limit_unequal(facts)
+    yield (
+        "The scores hold for pictures drawn like the ones evaluated. Other cameras, places, seasons or ways of collecting "
+        "pictures can make it worse, and nothing here shows by how much. Evaluate it on labelled pictures from where it "
+        "will be used: discern evaluate RUN PICTURES."
+    )
+
+
+def _limit_unknown(facts: RunFacts) -> Iterator[str]:
+    if facts.bundle is not None and facts.bundle.abstention:
+        yield (
+            "It can say that it does not know, by thresholds chosen on the validation pictures. What resembles none of "
+            "its classes is still sometimes named with confidence."
+        )
+        return
+    yield (
+        "It always answers with one of its classes. A picture that shows none of them gets a name all the same, perhaps "
+        "with a high confidence."
+    )
+
+
+def _limit_weak(facts: RunFacts) -> Iterator[str]:
+    table = facts.per_class
+    if table is None or not {"class_name", "recall", "count"} <= set(table.columns):
+        return
+    weakest = table[table["recall"].notna()].sort_values("recall", kind="stable").head(3)
+    if len(weakest) and weakest["recall"].iloc[0] < 1:
+        named = [
+            f"{quote(str(row.class_name))} ({percent(row.recall, 0)} of {row.count:.0f})" for row in weakest.itertuples()
+        ]
+        yield f"Recognised least: {join_words(named)}."
+
+
+def _limit_unequal(facts: RunFacts) -> Iterator[str]:
+    counts = facts.split_counts
+    if counts is None or "train" not in counts or counts["train"].min() == 0:
+        return
+    trained = counts["train"]
+    if trained.max() / trained.min() >= _UNEQUAL:
+        yield (
+            f"The classes are unequal: {quote(str(trained.idxmax()))} has {count_of(int(trained.max()), 'training picture')}, "
+            f"{quote(str(trained.idxmin()))} has {grouped(int(trained.min()))}. Rare classes tend to be overlooked."
+        )
+
+
+def _describe_licence(facts: RunFacts) -> Iterator[str]:
+    weights = facts.environment.weights
+    if weights is None:
+        if facts.settings is not None and facts.settings.model.weights == "none":
+            yield "None were used: the network started from random weights."
+        else:
+            yield "Not recorded."
+        return
+    yield f"{weights.note or 'Not recorded'} ({weights.source})."
+    yield "The licence of the training pictures is not recorded here; it may bind what is made from them."

@@ -1,0 +1,207 @@
+"""What a run folder says, read as far as it is there: each part that is missing says why."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from discern.config.load import read_settings
+from discern.config.settings import Settings
+from discern.data.table import SPLITS, natural_sort
+from discern.errors import DiscernError
+from discern.evaluation.predictions_file import SavedAnswers, load_answers, load_probabilities
+from discern.report.saved import Saved, SavedAudit, SavedBundle, SavedEnvironment, SavedMetrics
+from discern.run_folder import RunFolder
+
+MetricsBySplit = dict[str, SavedMetrics]
+
+_Content = TypeVar("_Content")
+_Model = TypeVar("_Model", bound=Saved)
+
+_BY_SPLIT = TypeAdapter(MetricsBySplit)
+
+
+@dataclass(frozen=True, eq=False)
+class ReportedAnswers:
+    """The answers of the reported split: a row a picture, with probabilities (N, K) in the order of class_names."""
+
+    frame: pd.DataFrame
+    probabilities: NDArray[np.float64]
+    class_names: tuple[str, ...]
+
+    @property
+    def targets(self) -> NDArray[np.int64]:
+        """Class indices (N,), -1 for a class that the classifier does not know."""
+        return np.asarray(pd.Index(self.class_names).get_indexer(pd.Index(self.frame["true"])), dtype=np.int64)
+
+    @property
+    def is_right(self) -> NDArray[np.bool_]:
+        """Whether each answer (N,) is the true class."""
+        return np.asarray(self.frame["true"] == self.frame["predicted"], dtype=np.bool_)
+
+    @property
+    def confidences(self) -> NDArray[np.float64]:
+        """The probability (N,) of each answer."""
+        return np.asarray(self.probabilities.max(axis=1))
+
+
+@dataclass(frozen=True, eq=False)
+class RunFacts:
+    """A run, as far as its folder tells: parts that are None have their reason in `missing`, by the part's name.
+
+    `split` is the one that is reported: test, else validation. `split_counts` has a row a class and a column a split.
+    """
+
+    name: str
+    root: Path
+    is_complete: bool
+    split: str | None
+    metrics: MetricsBySplit
+    without_leaks: MetricsBySplit
+    answers: ReportedAnswers | None
+    per_class: pd.DataFrame | None
+    confusion: pd.DataFrame | None
+    history: pd.DataFrame | None
+    split_counts: pd.DataFrame | None
+    bundle: SavedBundle | None
+    environment: SavedEnvironment
+    settings: Settings | None
+    audit: SavedAudit | None
+    bad_files: int
+    missing: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def reported(self) -> SavedMetrics | None:
+        """The metrics of the reported split."""
+        return None if self.split is None else self.metrics[self.split]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes, in the order of the classifier where it is known."""
+        if self.bundle is not None:
+            return self.bundle.class_names
+        if self.answers is not None:
+            return self.answers.class_names
+        return () if self.split_counts is None else tuple(map(str, self.split_counts.index))
+
+
+def load_run_facts(folder: RunFolder) -> RunFacts:
+    """Read all that a run folder has; nothing that is missing or damaged stops it."""
+    reader = _Reader(folder.root)
+    metrics = reader.read("metrics", folder.evaluation / "metrics.json", _read_metrics) or {}
+    split = next((name for name in ("test", "validation", *metrics) if name in metrics), None)
+    leaks = folder.evaluation / "metrics_without_leaks.json"
+    bad_files = folder.bad_files
+    return RunFacts(
+        name=folder.root.resolve().name,
+        root=folder.root,
+        is_complete=folder.is_complete(),
+        split=split,
+        metrics=metrics,
+        without_leaks=(reader.read("without_leaks", leaks, _read_metrics) or {}) if leaks.is_file() else {},
+        answers=reader.read("answers", folder.evaluation / "predictions.csv", lambda path: _read_answers(path, split)),
+        per_class=reader.read("per_class", folder.evaluation / "per_class.csv", _read_per_class),
+        confusion=reader.read("confusion", folder.evaluation / "confusion.csv", _read_confusion),
+        history=reader.read("history", folder.history, _read_history),
+        split_counts=reader.read("split_counts", folder.split, _count_splits),
+        bundle=reader.read("bundle", folder.bundle / "bundle.json", _reading(SavedBundle)),
+        environment=reader.read("environment", folder.environment, _reading(SavedEnvironment)) or SavedEnvironment(),
+        settings=reader.read("settings", folder.config, read_settings),
+        audit=reader.read("audit", folder.audit, _reading(SavedAudit)),
+        bad_files=(reader.read("bad_files", bad_files, _count_rows) or 0) if bad_files.is_file() else 0,
+        missing=reader.missing,
+    )
+
+
+class _Reader:
+    """Reads one file after the other and remembers why one could not be read."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.missing: dict[str, str] = {}
+
+    def read(self, part: str, path: Path, load: Callable[[Path], _Content]) -> _Content | None:
+        name = path.relative_to(self._root).as_posix()
+        if not path.is_file():
+            self.missing[part] = f"{name} is not in the run folder"
+            return None
+        try:
+            return load(path)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            self.missing[part] = f"{name} cannot be used ({place}: {first['msg']})"
+        except (DiscernError, OSError, ValueError, KeyError) as error:
+            reason = str(error).replace(str(path), name).splitlines()
+            self.missing[part] = f"{name} cannot be used ({reason[0] if reason else type(error).__name__})"
+        return None
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _reading(model: type[_Model]) -> Callable[[Path], _Model]:
+    return lambda path: model.model_validate(_read_json(path))
+
+
+def _read_metrics(path: Path) -> MetricsBySplit:
+    return _BY_SPLIT.validate_python(_read_json(path))
+
+
+def _read_answers(path: Path, split: str | None) -> ReportedAnswers:
+    """Read the rows of the reported split, or all where the file has no splits."""
+    saved = load_answers(path)
+    probabilities = load_probabilities(path, saved)
+    rows = np.arange(len(saved.frame))
+    if split in saved.list_splits():
+        rows = np.flatnonzero(saved.frame["split"] == split)
+    return _take(saved, probabilities, rows)
+
+
+def _take(saved: SavedAnswers, probabilities: NDArray[np.float64], rows: NDArray[np.int64]) -> ReportedAnswers:
+    frame = saved.frame.iloc[rows].reset_index(drop=True)
+    return ReportedAnswers(frame, probabilities[rows], saved.class_names)
+
+
+def _read_per_class(path: Path) -> pd.DataFrame:
+    """Read a row a class; a class may be called `NA` or `007`."""
+    cells = pd.read_csv(path, dtype="str", keep_default_na=False)
+    numbers = {name: pd.to_numeric(cells[name], errors="coerce") for name in cells.columns if name != "class_name"}
+    return pd.DataFrame({"class_name": cells["class_name"], **numbers})
+
+
+def _read_confusion(path: Path) -> pd.DataFrame:
+    """Read counts by true class (index) and predicted class (columns)."""
+    cells = pd.read_csv(path, dtype="str", keep_default_na=False)
+    counts = cells.iloc[:, 1:].astype(np.int64)
+    counts.index = pd.Index(cells.iloc[:, 0])
+    if list(counts.index) != list(counts.columns):
+        raise ValueError("its rows and columns are not the same classes")
+    return counts
+
+
+def _read_history(path: Path) -> pd.DataFrame:
+    history = pd.read_csv(path, dtype={"stage": "str"}, keep_default_na=False, na_values={"validation_loss": [""]})
+    numbers = ["epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
+    history[numbers] = history[numbers].apply(pd.to_numeric, errors="coerce")
+    if history.empty:
+        raise ValueError("no epoch is complete")
+    return history
+
+
+def _count_splits(path: Path) -> pd.DataFrame:
+    rows = pd.read_csv(path, usecols=["label", "split"], dtype="str", keep_default_na=False)
+    counts = rows.value_counts().unstack(fill_value=0)
+    used = [name for name in SPLITS if name in counts]
+    return counts.reindex(index=natural_sort(counts.index), columns=used)
+
+
+def _count_rows(path: Path) -> int:
+    return len(pd.read_csv(path, dtype="str"))

@@ -1,0 +1,145 @@
+"""The classes one by one: their scores, and which is taken for which."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from discern.report.charts import draw_small_interval
+from discern.report.run_facts import RunFacts
+from discern.report.wording import grouped, percent, percent_range
+
+WHOLE_MATRIX = 30
+"""Up to so many classes the whole confusion matrix is shown."""
+
+_PART = 18
+_SHADES = 8
+
+
+class ClassRow(NamedTuple):
+    """One class of the table; fractions are None where they are fractions of nothing."""
+
+    name: str
+    count: int
+    trained: int | None
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    recall_range: str
+    bar: Markup
+    taken_for: str
+
+
+class Cell(NamedTuple):
+    """One cell of the confusion matrix: its text, what it means in words, and how dark it is (0..8)."""
+
+    text: str
+    meaning: str
+    shade: int
+    is_right: bool
+
+
+@dataclass(frozen=True)
+class ConfusionView:
+    """A square part of the confusion matrix as shares of the true classes; `num_classes` is the size of the whole."""
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    num_classes: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all classes are in it."""
+        return len(self.names) == self.num_classes
+
+
+def build_class_rows(facts: RunFacts) -> list[ClassRow]:
+    """Return the classes, those that are recognised least first."""
+    table = facts.per_class
+    if table is None or not {"class_name", "count", "recall"} <= set(table.columns):
+        return []
+    taken_for = {} if facts.confusion is None else _find_taken_for(facts.confusion)
+    trained = facts.split_counts["train"] if facts.split_counts is not None and "train" in facts.split_counts else {}
+    rows = [_build_row(record, trained, taken_for) for record in table.to_dict("records")]
+    return sorted(rows, key=lambda row: (row.recall is None, row.recall or 0.0))
+
+
+def build_confusion(facts: RunFacts) -> ConfusionView | None:
+    """Return the matrix, or of more than 30 classes the part with most mistakes."""
+    if facts.confusion is None:
+        return None
+    counts, names = facts.confusion.to_numpy(), np.array(facts.confusion.index, dtype=object)
+    chosen = np.arange(len(names)) if len(names) <= WHOLE_MATRIX else _find_most_confused(counts)
+    totals = counts.sum(axis=1)
+    rows = tuple(
+        tuple(_build_cell(int(counts[true, answer]), int(totals[true]), names[true], names[answer]) for answer in chosen)
+        for true in chosen
+    )
+    return ConfusionView(tuple(map(str, names[chosen])), rows, len(names))
+
+
+def _build_row(record: dict[str, object], trained: "pd.Series[int] | dict[str, int]", taken_for: dict[str, str]) -> ClassRow:
+    name = str(record["class_name"])
+    recall, low, high = (_number(record.get(key)) for key in ("recall", "recall_low", "recall_high"))
+    has_range = recall is not None and low is not None and high is not None
+    return ClassRow(
+        name=name,
+        count=int(_number(record["count"]) or 0),
+        trained=int(trained[name]) if name in trained else None,
+        precision=_number(record.get("precision")),
+        recall=recall,
+        f1=_number(record.get("f1")),
+        recall_range=percent_range(low, high, 0) if has_range else "",
+        bar=draw_small_interval(recall, low, high) if has_range else Markup(),
+        taken_for=taken_for.get(name, ""),
+    )
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and np.isfinite(value) else None
+
+
+def _find_taken_for(confusion: pd.DataFrame) -> dict[str, str]:
+    """Name for each class the one it is most often taken for."""
+    counts, names = confusion.to_numpy().copy(), list(confusion.index)
+    np.fill_diagonal(counts, 0)
+    most = counts.argmax(axis=1)
+    return {
+        name: f"{names[place]} ({grouped(int(counts[row, place]))})"
+        for row, (name, place) in enumerate(zip(names, most, strict=True))
+        if counts[row, place] > 0
+    }
+
+
+def _find_most_confused(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Take the classes of the most confused pairs, one pair after the other, in the order of the classes."""
+    mistakes = np.triu(counts + counts.T, k=1)
+    firsts, seconds = np.nonzero(mistakes)
+    chosen: list[int] = []
+    for pair in np.argsort(-mistakes[firsts, seconds], kind="stable"):
+        new = [int(place) for place in (firsts[pair], seconds[pair]) if place not in chosen]
+        if len(chosen) + len(new) > _PART:
+            break
+        chosen += new
+    return np.sort(np.array(chosen or range(min(_PART, len(counts))), dtype=np.int64))
+
+
+def _build_cell(count: int, total: int, true: str, answer: str) -> Cell:
+    share = count / total if total else 0.0
+    verb = "was" if count == 1 else "were"
+    meaning = f"{grouped(count)} of {grouped(total)} {true} {verb} named {answer} ({percent(share)})"
+    return Cell(
+        text=_share_text(count, share),
+        meaning=meaning,
+        shade=0 if count == 0 else max(1, round(_SHADES * share)),
+        is_right=true == answer,
+    )
+
+
+def _share_text(count: int, share: float) -> str:
+    if count == 0:
+        return ""
+    return "<1" if share < 0.005 else f"{100 * share:.0f}"

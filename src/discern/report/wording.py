@@ -1,0 +1,51 @@
+"""Numbers and counts as people read them."""
+
+import math
+from collections.abc import Sequence
+
+THIN_SPACE = "\u202f"
+"""A narrow space at which no line breaks."""
+
+DASH = "–"
+
+
+def percent(fraction: float | None, digits: int = 1) -> str:
+    """Return a fraction in percent, a dash where there is none."""
+    if fraction is None or not math.isfinite(fraction):
+        return DASH
+    return f"{100 * fraction:.{digits}f}{THIN_SPACE}%"
+
+
+def percent_range(low: float, high: float, digits: int = 1) -> str:
+    """Return the ends of an interval of fractions."""
+    return f"{percent(low, digits)} to {percent(high, digits)}"
+
+
+def decimal(value: float | None, digits: int = 3) -> str:
+    """Return a number, a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    return f"{value:.{digits}f}"
+
+
+def grouped(count: int) -> str:
+    """Return a count with its thousands apart."""
+    return f"{count:,}".replace(",", THIN_SPACE)
+
+
+def count_of(count: int, one: str, many: str | None = None) -> str:
+    """Return a count with its noun."""
+    return f"{grouped(count)} {one if count == 1 else many or one + 's'}"
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Return an enumeration: a, b and c."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def shorten(text: str, most: int = 60) -> str:
+    """Cut the middle of a text that is too long, since names of similar things often differ at the end."""
+    if len(text) <= most:
+        return text
+    tail = (most - 1) // 2
+    return f"{text[: most - 1 - tail]}…{text[len(text) - tail :]}"
