@@ -193,6 +193,13 @@ def draw_small_interval(value: float, low: float, high: float) -> Markup:
     return Markup(ElementTree.tostring(svg, encoding="unicode"))  # noqa: S704 - the XML writer has escaped it
 
 
+def draw_share(share: float) -> Markup:
+    """Draw a bar as long as a share of the room that a table gives it; the table says the number as well."""
+    svg = Element("svg", {"class": "share", "aria-hidden": "true", "width": "100%", "height": "10"})
+    _add(svg, "rect", x="0", y="1", width=f"{100 * share:.2f}%", height="8", rx="2", **{"class": "band"})
+    return Markup(ElementTree.tostring(svg, encoding="unicode"))  # noqa: S704 - the XML writer has escaped it
+
+
 def _add(parent: Element, tag: str, text: str | None = None, **attributes: str) -> Element:
     child = ElementTree.SubElement(parent, tag, attributes)
     child.text = text

@@ -61,7 +61,6 @@ def draw_reliability(answers: ReportedAnswers) -> Markup:
     for row in bins.itertuples():
         chart.add_bar(row.low + 0.006, row.high - 0.006, 0, 0.22 * row.count / most, "histogram")
     chart.add_line([(0, 0), (1, 1)], "reference")
-    chart.add_text(0.5, 0.5, "as often right as it says", "muted", anchor="end", up=10)
     for row in bins.itertuples():
         chart.add_line([(row.confidence, row.accuracy_low), (row.confidence, row.accuracy_high)], "whisker")
     chart.add_marks(list(zip(bins["confidence"], bins["accuracy"], strict=True)), "main")

@@ -12,6 +12,7 @@ from discern.report.wording import count_of, grouped, join_words, percent, perce
 
 _LISTED = 12
 _UNEQUAL = 3.0
+_PURPOSES = {"train": "training", "validation": "validation", "test": "test"}
 
 
 class CardEntry(NamedTuple):
@@ -70,7 +71,7 @@ def _describe_data(facts: RunFacts) -> Iterator[str]:
         yield f"Not known: {facts.missing.get('split_counts', 'there is no split.csv')}."
     else:
         source = facts.environment.data.get("source")
-        parts = [f"{grouped(int(counts[split].sum()))} for {split}" for split in counts]
+        parts = [f"{grouped(int(counts[split].sum()))} for {_PURPOSES[split]}" for split in counts]
         place = f" from {source}" if source else ""
         yield f"{count_of(int(counts.to_numpy().sum()), 'labelled picture')}{place}: {join_words(parts)}."
     if facts.bad_files:
@@ -88,11 +89,11 @@ def _describe_performance(facts: RunFacts) -> Iterator[str]:
         yield "It was not evaluated."
         return
     accuracy, chance = metrics.accuracy, find_chance(facts)
-    against = "" if chance is None else f" Always answering {quote(chance.class_name)} is right for {percent(chance.share)}."
+    against = "" if chance is None else f" Always answering {chance.wording} is right for {percent(chance.share)}."
     flatters = " The model was chosen by these pictures, so the number flatters it." if facts.split == "validation" else ""
     yield (
         f"Accuracy {percent(accuracy.value)} (95 % interval {percent_range(accuracy.low, accuracy.high)}) on "
-        f"{count_of(metrics.count, 'picture')} of the split {facts.split}.{against}{flatters}"
+        f"{count_of(metrics.count, f'{facts.split} picture')}.{against}{flatters}"
     )
 
 

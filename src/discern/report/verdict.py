@@ -36,6 +36,14 @@ class Chance(NamedTuple):
 
     class_name: str
     share: float
+    is_shared: bool = False
+
+    @property
+    def wording(self) -> str:
+        """What is answered, as it follows “always answering”."""
+        if self.is_shared:
+            return "one and the same class"
+        return f"{quote(self.class_name)}, the largest class,"
 
 
 class BestEpoch(NamedTuple):
@@ -96,8 +104,8 @@ def find_chance(facts: RunFacts) -> Chance | None:
         counts = facts.answers.frame["true"].value_counts()
     else:
         return None
-    total = counts.sum()
-    return Chance(str(counts.idxmax()), float(counts.max() / total)) if total > 0 else None
+    total, most = counts.sum(), counts.max()
+    return Chance(str(counts.idxmax()), float(most / total), bool((counts == most).all())) if total > 0 else None
 
 
 def find_best_epoch(facts: RunFacts) -> BestEpoch | None:
@@ -131,8 +139,8 @@ def _describe(facts: RunFacts, metrics: SavedMetrics, chance: Chance | None) -> 
         "(95 % interval)."
     )
     if chance is not None:
-        always = f"Always answering {quote(chance.class_name)}, the largest class, would be right for "
-        yield f"{always}{percent(chance.share)}; {_compare_to_chance(accuracy, chance)}."
+        always = f"Always answering {chance.wording} would be right for {percent(chance.share)}"
+        yield f"{always}; {_compare_to_chance(accuracy, chance)}."
     yield from _describe_fit(facts)
 
 
@@ -250,9 +258,9 @@ def _warn_of_scores(facts: RunFacts) -> Iterator[Notice]:
             "error",
             "No better than chance",
             f"The interval of the accuracy reaches down to {percent(metrics.accuracy.low)}; always answering "
-            f"{quote(chance.class_name)} is right for {percent(chance.share)}.",
+            f"{chance.wording} is right for {percent(chance.share)}.",
         )
-    if metrics.ece is not None and metrics.ece.value > _BAD_CALIBRATION:
+    if metrics.ece is not None and metrics.ece.value > _BAD_CALIBRATION and metrics.ece.low > _BAD_CALIBRATION / 2:
         yield Notice(
             "warning",
             "Confidences do not mean what they say",
