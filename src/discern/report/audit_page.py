@@ -76,7 +76,9 @@ def build_audit_page(audit: Mapping[str, Any], load_thumbnail: LoadThumbnail) ->
             "created": _format_time(saved.created),
             "findings": list(_show_findings(found, load_thumbnail)),
             "clean": [finding for finding in saved.findings if finding not in found],
-            "classes": [(name, count, draw_share(count / max(1, largest))) for name, count in saved.class_counts.items()],
+            "classes": [
+                (name, count, draw_share(count / max(1, largest))) for name, count in saved.class_counts.items()
+            ],
             "summary": _summarise(saved, found),
         },
     )
@@ -128,5 +130,3 @@ def _format_time(created: str) -> str:
         return f"{datetime.fromisoformat(created):%Y-%m-%d %H:%M}"
     except ValueError:
         return created
-
-

@@ -174,7 +174,16 @@ def draw_interval(value: float, low: float, high: float, *, mark: float | None, 
         _add(svg, "line", x1=f"{tick}%", x2=f"{tick}%", y1="44", y2="49", **{"class": "axis"})
         _add(svg, "text", f"{tick}\u202f%", x=f"{tick}%", y="65", **{"class": "tick", "text-anchor": anchor})
     width = max(high - low, 0.004)
-    _add(svg, "rect", x=f"{100 * low:.2f}%", y="26", width=f"{100 * width:.2f}%", height="18", rx="4", **{"class": "band"})
+    _add(
+        svg,
+        "rect",
+        x=f"{100 * low:.2f}%",
+        y="26",
+        width=f"{100 * width:.2f}%",
+        height="18",
+        rx="4",
+        **{"class": "band"},
+    )
     if mark is not None:
         _add(svg, "line", x1=f"{100 * mark:.2f}%", x2=f"{100 * mark:.2f}%", y1="20", y2="46", **{"class": "chance"})
         anchor = "start" if mark < 0.15 else "end" if mark > 0.85 else "middle"
@@ -188,7 +197,15 @@ def draw_small_interval(value: float, low: float, high: float) -> Markup:
     marks = {"class": "small-interval", "viewBox": "0 0 100 12", "aria-hidden": "true", "width": "80", "height": "10"}
     svg = Element("svg", {**marks, "preserveAspectRatio": "none"})
     _add(svg, "rect", x="0", y="5", width="100", height="2", **{"class": "track"})
-    _add(svg, "rect", x=f"{100 * low:.1f}", y="3", width=f"{max(1.0, 100 * (high - low)):.1f}", height="6", **{"class": "band"})
+    _add(
+        svg,
+        "rect",
+        x=f"{100 * low:.1f}",
+        y="3",
+        width=f"{max(1.0, 100 * (high - low)):.1f}",
+        height="6",
+        **{"class": "band"},
+    )
     _add(svg, "rect", x=f"{100 * value - 1:.1f}", y="0", width="2.4", height="12", **{"class": "dot"})
     return Markup(ElementTree.tostring(svg, encoding="unicode"))  # noqa: S704 - the XML writer has escaped it
 

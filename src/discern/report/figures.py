@@ -21,6 +21,18 @@ _FEW_EPOCHS = 30
 _COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.5)
 
 
+class _Bin(NamedTuple):
+    """One bin of confidences that has pictures."""
+
+    low: float
+    high: float
+    pictures: float
+    confidence: float
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+
+
 class CoverageRow(NamedTuple):
     """What happens if only the surest pictures are answered."""
 
@@ -43,27 +55,29 @@ def draw_reliability(answers: ReportedAnswers) -> Markup:
     confidences, is_right = answers.confidences, answers.is_right
     # The top confidence against all else: two columns whose larger one is the answer.
     probabilities = np.column_stack([confidences, np.zeros_like(confidences)])
-    bins = compute_reliability(np.where(is_right, 0, 1).astype(np.int64), probabilities)
-    bins = bins[bins["count"] > 0]
+    table = compute_reliability(np.where(is_right, 0, 1).astype(np.int64), probabilities)
+    table = table.rename(columns={"count": "pictures"})
+    filled = table.loc[table["pictures"] > 0, list(_Bin._fields)]
+    bins = [_Bin(*row) for row in filled.to_numpy(dtype=np.float64).tolist()]
     chart = Chart(
         "reliability",
         "Confidence against accuracy",
         "Dots on the diagonal mean what they say; below it the classifier is too sure. "
         + "; ".join(
-            f"confidence {percent(row.confidence, 0)}: {percent(row.accuracy, 0)} of {row.count:.0f} right"
-            for row in bins.itertuples()
+            f"confidence {percent(one.confidence, 0)}: {percent(one.accuracy, 0)} of {one.pictures:.0f} right"
+            for one in bins
         ),
         build_axis("confidence, %", 0, 1, percent=True),
         build_axis("right, %", 0, 1, percent=True),
         height=340,
     )
-    most = bins["count"].max()
-    for row in bins.itertuples():
-        chart.add_bar(row.low + 0.006, row.high - 0.006, 0, 0.22 * row.count / most, "histogram")
+    most = max(one.pictures for one in bins)
+    for one in bins:
+        chart.add_bar(one.low + 0.006, one.high - 0.006, 0, 0.22 * one.pictures / most, "histogram")
     chart.add_line([(0, 0), (1, 1)], "reference")
-    for row in bins.itertuples():
-        chart.add_line([(row.confidence, row.accuracy_low), (row.confidence, row.accuracy_high)], "whisker")
-    chart.add_marks(list(zip(bins["confidence"], bins["accuracy"], strict=True)), "main")
+    for one in bins:
+        chart.add_line([(one.confidence, one.accuracy_low), (one.confidence, one.accuracy_high)], "whisker")
+    chart.add_marks([(one.confidence, one.accuracy) for one in bins], "main")
     return chart.to_markup()
 
 
@@ -82,8 +96,9 @@ def draw_coverage(curve: pd.DataFrame) -> Markup:
         build_axis("wrong answers, %", 0, top, percent=True),
         height=340,
     )
-    line = [(float(row.coverage), float(row.error)) for row in rows.itertuples()]
-    upper = [(float(row.coverage), min(top, float(row.error_high))) for row in rows.itertuples()]
+    points = rows[["coverage", "error", "error_high"]].to_numpy(dtype=np.float64).tolist()
+    line = [(coverage, error) for coverage, error, _ in points]
+    upper = [(coverage, min(top, error_high)) for coverage, _, error_high in points]
     chart.add_area(upper, line, "main")
     chart.add_line(line, "main")
     chart.add_text(line[-1][0], line[-1][1], f"all: {percent(line[-1][1])}", anchor="end", up=-18)
@@ -102,9 +117,7 @@ def choose_coverages(curve: pd.DataFrame) -> list[CoverageRow]:
         within = curve[curve["coverage"] <= wanted + 1e-9]
         if len(within):
             row = within.iloc[-1]
-            rows.append(
-                CoverageRow(*(float(row[name]) for name in ("coverage", "threshold", "error", "error_high")))
-            )
+            rows.append(CoverageRow(*(float(row[name]) for name in ("coverage", "threshold", "error", "error_high"))))
     return list(dict.fromkeys(rows))
 
 

@@ -44,9 +44,10 @@ def _describe_model(facts: RunFacts) -> Iterator[str]:
     backbone, head = bundle.architecture.get("backbone", "?"), bundle.architecture.get("head", "?")
     size, fit = bundle.preprocess.get("image_size", "?"), bundle.preprocess.get("fit", "?")
     ways = {"crop": "its central square", "pad": "all of it, padded to a square", "squash": "all of it, made square"}
+    classes = count_of(len(bundle.class_names), "class", "classes")
     yield (
-        f"{backbone} with a {head} head over {count_of(len(bundle.class_names), 'class', 'classes')}. It sees a picture at "
-        f"{size} by {size} pixels: {ways.get(str(fit), fit)}. Trained with discern {bundle.discern_version}."
+        f"{backbone} with a {head} head over {classes}. It sees a picture "
+        f"at {size} by {size} pixels: {ways.get(str(fit), fit)}. Trained with discern {bundle.discern_version}."
     )
     if bundle.calibration.count:
         yield (
@@ -71,15 +72,18 @@ def _describe_data(facts: RunFacts) -> Iterator[str]:
         yield f"Not known: {facts.missing.get('split_counts', 'there is no split.csv')}."
     else:
         source = facts.environment.data.get("source")
-        parts = [f"{grouped(int(counts[split].sum()))} for {_PURPOSES[split]}" for split in counts]
+        parts = [f"{grouped(int(counts[split].sum()))} for {_PURPOSES[str(split)]}" for split in counts]
         place = f" from {source}" if source else ""
         yield f"{count_of(int(counts.to_numpy().sum()), 'labelled picture')}{place}: {join_words(parts)}."
     if facts.bad_files:
-        yield f"{count_of(facts.bad_files, 'file')} could not be used and {'was' if facts.bad_files == 1 else 'were'} left out."
+        verb = "was" if facts.bad_files == 1 else "were"
+        yield f"{count_of(facts.bad_files, 'file')} could not be used and {verb} left out."
     if facts.audit is not None:
         found = [finding for finding in facts.audit.findings if finding.count]
-        yield f"The data were audited: {count_of(len(found), 'kind of finding', 'kinds of findings')}." if found else (
-            "The data were audited: nothing was found."
+        yield (
+            f"The data were audited: {count_of(len(found), 'kind of finding', 'kinds of findings')}."
+            if found
+            else ("The data were audited: nothing was found.")
         )
 
 
@@ -90,7 +94,9 @@ def _describe_performance(facts: RunFacts) -> Iterator[str]:
         return
     accuracy, chance = metrics.accuracy, find_chance(facts)
     against = "" if chance is None else f" Always answering {chance.wording} is right for {percent(chance.share)}."
-    flatters = " The model was chosen by these pictures, so the number flatters it." if facts.split == "validation" else ""
+    flatters = (
+        " The model was chosen by these pictures, so the number flatters it." if facts.split == "validation" else ""
+    )
     yield (
         f"Accuracy {percent(accuracy.value)} (95 % interval {percent_range(accuracy.low, accuracy.high)}) on "
         f"{count_of(metrics.count, f'{facts.split} picture')}.{against}{flatters}"
@@ -102,34 +108,29 @@ def _describe_limits(facts: RunFacts) -> Iterator[str]:
     yield from _limit_weak(facts)
     yield from _limit_unequal(facts)
     yield (
-        "The scores hold for pictures drawn like the ones evaluated. Other cameras, places, seasons or ways of collecting "
-        "pictures can make it worse, and nothing here shows by how much. Evaluate it on labelled pictures from where it "
-        "will be used: discern evaluate RUN PICTURES."
+        "The scores hold for pictures drawn like the ones evaluated. Other cameras, places, seasons or ways of "
+        "collecting pictures can make it worse, and nothing here shows by how much. Evaluate it on labelled pictures "
+        "from where it will be used: discern evaluate RUN PICTURES."
     )
 
 
 def _limit_unknown(facts: RunFacts) -> Iterator[str]:
-    if facts.bundle is not None and facts.bundle.abstention:
-        yield (
-            "It can say that it does not know, by thresholds chosen on the validation pictures. What resembles none of "
-            "its classes is still sometimes named with confidence."
-        )
-        return
     yield (
-        "It always answers with one of its classes. A picture that shows none of them gets a name all the same, perhaps "
-        "with a high confidence."
+        "It answers with one of its classes, whatever it is shown: a picture of something else gets a name all the "
+        "same, perhaps with a high confidence."
     )
+    if facts.bundle is not None and any(facts.bundle.abstention.values()):
+        yield (
+            "With discern predict --max-error it says “unknown” rather than err too often. The thresholds come from "
+            "the validation pictures and hold for pictures like these."
+        )
 
 
 def _limit_weak(facts: RunFacts) -> Iterator[str]:
-    table = facts.per_class
-    if table is None or not {"class_name", "recall", "count"} <= set(table.columns):
-        return
-    weakest = table[table["recall"].notna()].sort_values("recall", kind="stable").head(3)
-    if len(weakest) and weakest["recall"].iloc[0] < 1:
-        named = [
-            f"{quote(str(row.class_name))} ({percent(row.recall, 0)} of {row.count:.0f})" for row in weakest.itertuples()
-        ]
+    known = [(scores.recall, scores) for scores in facts.per_class or () if scores.recall is not None]
+    weakest = sorted(known, key=lambda pair: pair[0])[:3]
+    if weakest and weakest[0][0] < 1:
+        named = [f"{quote(scores.name)} ({percent(recall, 0)} of {scores.pictures})" for recall, scores in weakest]
         yield f"Recognised least: {join_words(named)}."
 
 
@@ -140,8 +141,9 @@ def _limit_unequal(facts: RunFacts) -> Iterator[str]:
     trained = counts["train"]
     if trained.max() / trained.min() >= _UNEQUAL:
         yield (
-            f"The classes are unequal: {quote(str(trained.idxmax()))} has {count_of(int(trained.max()), 'training picture')}, "
-            f"{quote(str(trained.idxmin()))} has {grouped(int(trained.min()))}. Rare classes tend to be overlooked."
+            f"The classes are unequal: {quote(str(trained.idxmax()))} has "
+            f"{count_of(int(trained.max()), 'training picture')}, {quote(str(trained.idxmin()))} has "
+            f"{grouped(int(trained.min()))}. Rare classes tend to be overlooked."
         )
 
 

@@ -44,7 +44,9 @@ def build_settings(facts: RunFacts) -> SettingsView | None:
         if not name.startswith("recipe.")
     ]
     changed = tuple(row for row in rows if row.of_recipe is not None)
-    return SettingsView(recipe.name, recipe.purpose, compared_with, changed, tuple(row for row in rows if row not in changed))
+    return SettingsView(
+        recipe.name, recipe.purpose, compared_with, changed, tuple(row for row in rows if row not in changed)
+    )
 
 
 def list_choices(facts: RunFacts) -> list[tuple[str, str]]:
@@ -67,7 +69,10 @@ def list_environment(facts: RunFacts) -> list[tuple[str, str]]:
         ("precision", runtime.get("precision")),
         ("threads", runtime.get("threads")),
         ("processes", runtime.get("processes")),
-        ("deterministic", {True: "yes", False: "no"}.get(bool(runtime["determinism"])) if "determinism" in runtime else None),
+        (
+            "deterministic",
+            {True: "yes", False: "no"}.get(bool(runtime["determinism"])) if "determinism" in runtime else None,
+        ),
         ("processor", environment.processor),
         ("platform", environment.platform),
         ("python", environment.python),
@@ -104,5 +109,3 @@ def _show(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(_show, value)) or "none"
     return str(value)
-
-

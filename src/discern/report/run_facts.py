@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -51,6 +51,18 @@ class ReportedAnswers:
         return np.asarray(self.probabilities.max(axis=1))
 
 
+class ClassScores(NamedTuple):
+    """One class of per_class.csv; a fraction of nothing, or what an older version did not write, is None."""
+
+    name: str
+    pictures: int
+    precision: float | None
+    recall: float | None
+    recall_low: float | None
+    recall_high: float | None
+    f1: float | None
+
+
 @dataclass(frozen=True, eq=False)
 class RunFacts:
     """A run, as far as its folder tells: parts that are None have their reason in `missing`, by the part's name.
@@ -65,7 +77,7 @@ class RunFacts:
     metrics: MetricsBySplit
     without_leaks: MetricsBySplit
     answers: ReportedAnswers | None
-    per_class: pd.DataFrame | None
+    per_class: tuple[ClassScores, ...] | None
     confusion: pd.DataFrame | None
     history: pd.DataFrame | None
     split_counts: pd.DataFrame | None
@@ -170,11 +182,21 @@ def _take(saved: SavedAnswers, probabilities: NDArray[np.float64], rows: NDArray
     return ReportedAnswers(frame, probabilities[rows], saved.class_names)
 
 
-def _read_per_class(path: Path) -> pd.DataFrame:
+def _read_per_class(path: Path) -> tuple[ClassScores, ...]:
     """Read a row a class; a class may be called `NA` or `007`."""
     cells = pd.read_csv(path, dtype="str", keep_default_na=False)
-    numbers = {name: pd.to_numeric(cells[name], errors="coerce") for name in cells.columns if name != "class_name"}
-    return pd.DataFrame({"class_name": cells["class_name"], **numbers})
+    lacking = [name for name in ("class_name", "count", "recall") if name not in cells]
+    if lacking:
+        raise ValueError(f"it has no column {', '.join(lacking)}")
+    scores = ("precision", "recall", "recall_low", "recall_high", "f1")
+    columns = [_read_numbers(cells, name) for name in scores]
+    return tuple(map(ClassScores, cells["class_name"], cells["count"].astype(int), *columns))
+
+
+def _read_numbers(cells: pd.DataFrame, column: str) -> list[float | None]:
+    if column not in cells:
+        return [None] * len(cells)
+    return [None if np.isnan(value) else value for value in pd.to_numeric(cells[column], errors="coerce").astype(float)]
 
 
 def _read_confusion(path: Path) -> pd.DataFrame:

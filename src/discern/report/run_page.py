@@ -1,25 +1,25 @@
 """The page of a run: what came of it, what it gets wrong, and how it was made."""
 
-from discern.report.figures import (
-    choose_coverages,
-    compute_coverages,
-    draw_coverage,
-    draw_curves,
-    draw_reliability,
-)
 from discern.report.charts import draw_interval
+from discern.report.figures import choose_coverages, compute_coverages, draw_coverage, draw_curves, draw_reliability
 from discern.report.mistakes import Images, ShownPictures
 from discern.report.model_card import build_card
+from discern.report.notices import build_notices
 from discern.report.pages import render_page
 from discern.report.provenance import build_command, build_settings, find_started_as, list_choices, list_environment
 from discern.report.run_facts import RunFacts
 from discern.report.tables import build_class_rows, build_confusion
-from discern.report.verdict import Verdict, build_notices, build_verdict, find_best_epoch
+from discern.report.verdict import Verdict, build_verdict, find_best_epoch
 from discern.report.wording import percent, percent_range
 
 _SCORES = (
     ("accuracy", "Accuracy", True, "share of pictures named correctly"),
-    ("balanced_accuracy", "Balanced accuracy", True, "the mean of the classes' recalls, so that each class counts alike"),
+    (
+        "balanced_accuracy",
+        "Balanced accuracy",
+        True,
+        "the mean of the classes' recalls, so that each class counts alike",
+    ),
     ("macro_f1", "Macro F1", False, "the mean of the classes' F1, 0 to 1"),
     ("roc_auc", "ROC AUC", False, "how well the second class is ranked before the first, 0.5 by chance"),
     ("loss", "Loss", False, "negative log-likelihood of the true class, in nats; less is better"),
@@ -45,7 +45,9 @@ def build_run_page(facts: RunFacts, shown: ShownPictures, images: Images) -> str
             "missing": facts.missing,
             "verdict": verdict,
             "headline": None if verdict is None else _draw_headline(verdict),
-            "scores": [row for row in _SCORES if any(getattr(one, row[0]) is not None for one in facts.metrics.values())],
+            "scores": [
+                row for row in _SCORES if any(getattr(one, row[0]) is not None for one in facts.metrics.values())
+            ],
             "notices": build_notices(facts),
             "best": find_best_epoch(facts),
             "curves": draw_curves(facts),

@@ -56,6 +56,22 @@ class SavedCalibration(Saved):
     ece_after: float | None = None
 
 
+class SavedOutcome(Saved):
+    """What a threshold did on a split: the share of pictures answered, and that of wrong answers among them."""
+
+    count: int
+    coverage: float
+    error: SavedInterval | None = None
+
+
+class SavedThreshold(Saved):
+    """A confidence from which on the classifier answers, chosen on validation pictures."""
+
+    threshold: float
+    validation: SavedOutcome | None = None
+    test: SavedOutcome | None = None
+
+
 class SavedBundle(Saved):
     """The description of a bundle, bundle.json."""
 
@@ -64,7 +80,7 @@ class SavedBundle(Saved):
     architecture: dict[str, object] = {}
     preprocess: dict[str, object] = {}
     calibration: SavedCalibration = SavedCalibration()
-    abstention: dict[str, object] = {}
+    abstention: dict[float, SavedThreshold | None] = {}
 
 
 class SavedWeights(Saved):

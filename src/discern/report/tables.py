@@ -9,7 +9,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from discern.report.charts import draw_small_interval
-from discern.report.run_facts import RunFacts
+from discern.report.run_facts import ClassScores, RunFacts
 from discern.report.wording import grouped, percent, percent_range
 
 WHOLE_MATRIX = 30
@@ -23,7 +23,7 @@ class ClassRow(NamedTuple):
     """One class of the table; fractions are None where they are fractions of nothing."""
 
     name: str
-    count: int
+    pictures: int
     trained: int | None
     precision: float | None
     recall: float | None
@@ -58,12 +58,11 @@ class ConfusionView:
 
 def build_class_rows(facts: RunFacts) -> list[ClassRow]:
     """Return the classes, those that are recognised least first."""
-    table = facts.per_class
-    if table is None or not {"class_name", "count", "recall"} <= set(table.columns):
-        return []
     taken_for = {} if facts.confusion is None else _find_taken_for(facts.confusion)
-    trained = facts.split_counts["train"] if facts.split_counts is not None and "train" in facts.split_counts else {}
-    rows = [_build_row(record, trained, taken_for) for record in table.to_dict("records")]
+    trained: dict[str, int] = {}
+    if facts.split_counts is not None and "train" in facts.split_counts:
+        trained = {str(name): int(count) for name, count in facts.split_counts["train"].items()}
+    rows = [_build_row(scores, trained, taken_for) for scores in facts.per_class or ()]
     return sorted(rows, key=lambda row: (row.recall is None, row.recall or 0.0))
 
 
@@ -75,31 +74,30 @@ def build_confusion(facts: RunFacts) -> ConfusionView | None:
     chosen = np.arange(len(names)) if len(names) <= WHOLE_MATRIX else _find_most_confused(counts)
     totals = counts.sum(axis=1)
     rows = tuple(
-        tuple(_build_cell(int(counts[true, answer]), int(totals[true]), names[true], names[answer]) for answer in chosen)
+        tuple(
+            _build_cell(int(counts[true, answer]), int(totals[true]), names[true], names[answer]) for answer in chosen
+        )
         for true in chosen
     )
     return ConfusionView(tuple(map(str, names[chosen])), rows, len(names))
 
 
-def _build_row(record: dict[str, object], trained: "pd.Series[int] | dict[str, int]", taken_for: dict[str, str]) -> ClassRow:
-    name = str(record["class_name"])
-    recall, low, high = (_number(record.get(key)) for key in ("recall", "recall_low", "recall_high"))
-    has_range = recall is not None and low is not None and high is not None
+def _build_row(scores: ClassScores, trained: dict[str, int], taken_for: dict[str, str]) -> ClassRow:
+    recall_range, bar = "", Markup()
+    if scores.recall is not None and scores.recall_low is not None and scores.recall_high is not None:
+        recall_range = percent_range(scores.recall_low, scores.recall_high, 0)
+        bar = draw_small_interval(scores.recall, scores.recall_low, scores.recall_high)
     return ClassRow(
-        name=name,
-        count=int(_number(record["count"]) or 0),
-        trained=int(trained[name]) if name in trained else None,
-        precision=_number(record.get("precision")),
-        recall=recall,
-        f1=_number(record.get("f1")),
-        recall_range=percent_range(low, high, 0) if has_range else "",
-        bar=draw_small_interval(recall, low, high) if has_range else Markup(),
-        taken_for=taken_for.get(name, ""),
+        name=scores.name,
+        pictures=scores.pictures,
+        trained=trained.get(scores.name),
+        precision=scores.precision,
+        recall=scores.recall,
+        f1=scores.f1,
+        recall_range=recall_range,
+        bar=bar,
+        taken_for=taken_for.get(scores.name, ""),
     )
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and np.isfinite(value) else None
 
 
 def _find_taken_for(confusion: pd.DataFrame) -> dict[str, str]:

@@ -1,9 +1,9 @@
-"""What came of a run, in plain words: the number, what it is worth, what is wrong, and what limits it."""
+"""What came of a run, in plain words: the number, what it is worth, and what limits it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -11,24 +11,10 @@ from discern.report.run_facts import RunFacts
 from discern.report.saved import SavedInterval, SavedMetrics
 from discern.report.wording import count_of, grouped, join_words, percent, percent_range, shorten
 
-Severity = Literal["error", "warning", "note"]
-
-_FEW_TRAINED = 10
-_FEW_TESTED = 5
 _WIDE_INTERVAL = 0.1
 _CLEAR_GAP = 0.05
 _WIDE_GAP = 0.15
 _LEARNT = 0.9
-_BAD_CALIBRATION = 0.1
-_NAMED = 5
-
-
-class Notice(NamedTuple):
-    """Something that a reader must know before anything else."""
-
-    severity: Severity
-    title: str
-    text: str
 
 
 class Chance(NamedTuple):
@@ -89,17 +75,10 @@ def build_verdict(facts: RunFacts) -> Verdict | None:
     )
 
 
-def build_notices(facts: RunFacts) -> list[Notice]:
-    """Return what is wrong, the worst first."""
-    notices = [*_warn_of_run(facts), *_warn_of_scores(facts), *_warn_of_data(facts)]
-    order = ["error", "warning", "note"]
-    return sorted(notices, key=lambda notice: order.index(notice.severity))
-
-
 def find_chance(facts: RunFacts) -> Chance | None:
     """Return the largest class of the reported split and its share."""
-    if facts.per_class is not None and "count" in facts.per_class:
-        counts = facts.per_class.set_index("class_name")["count"]
+    if facts.per_class is not None:
+        counts = pd.Series({scores.name: scores.pictures for scores in facts.per_class}, dtype="int64")
     elif facts.answers is not None:
         counts = facts.answers.frame["true"].value_counts()
     else:
@@ -113,14 +92,15 @@ def find_best_epoch(facts: RunFacts) -> BestEpoch | None:
     history = facts.history
     if history is None:
         return None
-    validated = history[history["validation_loss"].notna() & history["validation_accuracy"].notna()]
-    if validated.empty:
-        row = history.iloc[-1]
-    elif facts.settings is not None and facts.settings.training.monitor == "validation_loss":
-        row = validated.loc[validated["validation_loss"].idxmin()]
-    else:
-        best = validated[validated["validation_accuracy"] == validated["validation_accuracy"].max()]
-        row = best.loc[best["validation_loss"].idxmin()]
+    epochs = history.reset_index(drop=True)
+    validated = epochs[epochs["validation_loss"].notna() & epochs["validation_accuracy"].notna()]
+    by_loss = facts.settings is not None and facts.settings.training.monitor == "validation_loss"
+    if not by_loss:
+        validated = validated[validated["validation_accuracy"] == validated["validation_accuracy"].max()]
+    place = len(epochs) - 1
+    if len(validated):
+        place = int(validated.index.to_numpy()[validated["validation_loss"].to_numpy().argmin()])
+    row = epochs.iloc[place]
     return BestEpoch(int(row["epoch"]), len(history), row)
 
 
@@ -156,12 +136,13 @@ def _describe_fit(facts: RunFacts) -> Iterator[str]:
     best = find_best_epoch(facts)
     if best is None or not isfinite(best.gap):
         return
+    known, validated = best.row["train_accuracy"], best.row["validation_accuracy"]
     shown = (
-        f"at the epoch that was kept it names {percent(best.row['train_accuracy'])} of the training pictures "
-        f"and {percent(best.row['validation_accuracy'])} of the validation pictures"
+        f"at the epoch that was kept it names {percent(known)} of the training pictures and "
+        f"{percent(validated)} of the validation pictures"
     )
     if _mixes_pictures(facts):
-        yield f"Training pictures were mixed with each other, so that their accuracy says nothing of overfitting: {shown}."
+        yield f"Training pictures were mixed, so that their accuracy says nothing of overfitting: {shown}."
     elif best.gap >= _WIDE_GAP:
         yield f"It overfits: {shown}."
     elif best.gap >= _CLEAR_GAP:
@@ -179,8 +160,8 @@ def _find_limits(facts: RunFacts, metrics: SavedMetrics) -> Iterator[str]:
     width = metrics.accuracy.high - metrics.accuracy.low
     if width >= _WIDE_INTERVAL:
         yield (
-            f"What can be said is limited by the number of pictures: the interval is {100 * width:.0f} points wide, and "
-            f"four times as many {facts.split if facts.split != 'all' else 'such'} pictures would halve it."
+            f"Few pictures limit what can be said: the interval is {100 * width:.0f} points wide, and four times as "
+            f"many {facts.split if facts.split != 'all' else 'such'} pictures would halve it."
         )
 
 
@@ -188,13 +169,13 @@ def _limit_by_fit(facts: RunFacts, best: BestEpoch) -> Iterator[str]:
     known = float(best.row["train_accuracy"])
     if best.gap >= _WIDE_GAP:
         yield (
-            f"It knows its training pictures and carries little of that over to others{_name_typical_count(facts)}: more "
-            "pictures, stronger augmentation or fewer trained layers help most."
+            f"It knows its training pictures and carries little of that over to others{_name_typical_count(facts)}: "
+            "more pictures, stronger augmentation or fewer trained layers help most."
         )
     elif known < _LEARNT and best.gap < _CLEAR_GAP:
         yield (
-            f"Even of its training pictures it names only {percent(known)}: training more layers, longer, or at a larger "
-            "image size helps more than further pictures of the same kind."
+            f"Even of its training pictures it names only {percent(known)}: training more layers, longer, or at a "
+            "larger image size helps more than further pictures of the same kind."
         )
     if best.epoch == best.epochs and best.epochs > 1 and best.gap < _WIDE_GAP:
         yield "The last epoch was the best one: more epochs may help."
@@ -217,95 +198,22 @@ def _limit_by_pairs(metrics: SavedMetrics) -> Iterator[str]:
     for place, pair in enumerate(metrics.confused_pairs[:3], start=1):
         total += pair.count
         if 2 * total >= mistakes:
-            names = join_words([f"{quote(one.first)} and {quote(one.second)}" for one in metrics.confused_pairs[:place]])
+            names = join_words(
+                [f"{quote(one.first)} and {quote(one.second)}" for one in metrics.confused_pairs[:place]]
+            )
             yield f"{grouped(total)} of its {grouped(mistakes)} mistakes are between {names}."
             return
 
 
 def _limit_by_classes(facts: RunFacts) -> Iterator[str]:
-    table = facts.per_class
-    if table is None or not {"recall", "count"} <= set(table.columns) or len(table) < 3:
+    classes = facts.per_class or ()
+    known = sorted((scores.recall, place) for place, scores in enumerate(classes) if scores.recall is not None)
+    weak = [classes[place] for recall, place in known if recall < 0.5]
+    if len(classes) < 3 or not 0 < len(weak) < len(classes):
         return
-    weak = table[table["recall"] < 0.5].sort_values("recall", kind="stable")
-    if 0 < len(weak) < len(table):
-        named = [f"{quote(row.class_name)} ({percent(row.recall, 0)})" for row in weak.head(3).itertuples()]
-        less = f"{grouped(len(weak))} of {grouped(len(table))} classes are" if len(weak) > 1 else "One class is"
-        more = "the weakest are " if len(weak) > 3 else ""
-        yield f"{less} recognised less than half of the time: {more}{join_words(named)}."
-
-
-def _warn_of_run(facts: RunFacts) -> Iterator[Notice]:
-    if not facts.is_complete:
-        yield Notice("error", "This run is not complete", "What follows is what there is so far.")
-    if facts.split is None:
-        why = facts.missing.get("metrics", "metrics.json has no split")
-        yield Notice("error", "Nothing was evaluated", f"How good the classifier is, nobody knows: {why}.")
-    elif facts.split == "validation":
-        yield Notice(
-            "warning",
-            "There is no test split",
-            "The numbers are those of the validation pictures, by which the best epoch was chosen: they flatter it. "
-            "Keep some pictures aside that nothing is decided by, and run discern evaluate on them.",
-        )
-
-
-def _warn_of_scores(facts: RunFacts) -> Iterator[Notice]:
-    metrics, chance = facts.reported, find_chance(facts)
-    if metrics is None:
-        return
-    if chance is not None and metrics.accuracy.low <= chance.share:
-        yield Notice(
-            "error",
-            "No better than chance",
-            f"The interval of the accuracy reaches down to {percent(metrics.accuracy.low)}; always answering "
-            f"{chance.wording} is right for {percent(chance.share)}.",
-        )
-    if metrics.ece is not None and metrics.ece.value > _BAD_CALIBRATION and metrics.ece.low > _BAD_CALIBRATION / 2:
-        yield Notice(
-            "warning",
-            "Confidences do not mean what they say",
-            f"They are off by {100 * metrics.ece.value:.0f} points on average.",
-        )
-    if metrics.classes_absent:
-        absent = _list_names(metrics.classes_absent)
-        yield Notice("warning", "Classes without a picture to be judged by", f"Nothing is known about {absent}.")
-
-
-def _warn_of_data(facts: RunFacts) -> Iterator[Notice]:
-    clean = facts.without_leaks.get(facts.split or "")
-    if clean is not None and facts.reported is not None:
-        left_out = facts.reported.count - clean.count
-        yield Notice(
-            "error",
-            "The same pictures on both sides of the split",
-            f"{count_of(left_out, 'evaluated picture')} {'has' if left_out == 1 else 'have'} a copy among those trained "
-            f"on. Without them the accuracy is {percent(clean.accuracy.value)} instead of "
-            f"{percent(facts.reported.accuracy.value)}.",
-        )
-    for finding in facts.audit.findings if facts.audit is not None else ():
-        if finding.severity == "error" and finding.count and not (clean is not None and "leak" in finding.kind):
-            yield Notice("error", f"Data: {finding.title}", f"{finding.explanation} Found {grouped(finding.count)} times.")
-    yield from _warn_of_few(facts)
-
-
-def _warn_of_few(facts: RunFacts) -> Iterator[Notice]:
-    counts = facts.split_counts
-    if counts is None:
-        return
-    for split, least, purpose in (("train", _FEW_TRAINED, "to learn from"), (facts.split, _FEW_TESTED, "to be judged by")):
-        few = counts.index[counts[split] < least] if split in counts else counts.index[:0]
-        if len(few):
-            yield Notice(
-                "warning",
-                f"Few pictures {purpose}",
-                f"{_list_names(few)} {'has' if len(few) == 1 else 'have'} fewer than {least} {split} pictures.",
-            )
-
-
-def _list_names(names: "tuple[str, ...] | pd.Index[str]") -> str:
-    shown = [quote(str(name)) for name in names[:_NAMED]]
-    more = len(names) - len(shown)
-    return join_words([*shown, f"{grouped(more)} more classes"] if more > 1 else [quote(str(n)) for n in names[: _NAMED + 1]])
+    named = join_words([f"{quote(scores.name)} ({percent(scores.recall, 0)})" for scores in weak[:3]])
+    less = f"{grouped(len(weak))} of {grouped(len(classes))} classes are" if len(weak) > 1 else "One class is"
+    yield f"{less} recognised less than half of the time: {'the weakest are ' if len(weak) > 3 else ''}{named}."
 
 
 def _mixes_pictures(facts: RunFacts) -> bool:

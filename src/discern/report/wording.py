@@ -6,7 +6,7 @@ from collections.abc import Sequence
 THIN_SPACE = "\u202f"
 """A narrow space at which no line breaks."""
 
-DASH = "–"
+DASH = "\u2013"
 
 
 def percent(fraction: float | None, digits: int = 1) -> str:

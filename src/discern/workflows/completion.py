@@ -1,7 +1,9 @@
-"""What happens once after the last epoch: the test split, the bundle, the plots."""
+"""What happens once after the last epoch: the test split, the bundle, the plots, the report."""
 
 import logging
+import shlex
 import shutil
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -20,6 +22,7 @@ from discern.workflows.evaluation_files import SplitAnswers, save_figure, write_
 from discern.workflows.knowledge import add_knowledge, summarise_abstention
 from discern.workflows.leak_scores import write_scores_without_leaks
 from discern.workflows.preparation import Prepared
+from discern.workflows.report import write_report
 
 logger = logging.getLogger("discern")
 
@@ -27,7 +30,7 @@ logger = logging.getLogger("discern")
 def complete_run(
     prepared: Prepared, folder: RunFolder, classifier: Classifier, data: TrainingData, result: FitResult
 ) -> None:
-    """Evaluate the best model, the test split once, save the bundle, draw the plots, and remove the state."""
+    """Evaluate the best model, the test split once, save the bundle, draw plots and report, and remove the state."""
     logger.info("best epoch: %d of %d", result.best.epoch, len(result.rows))
     training, runtime = prepared.settings.training, prepared.runtime
     bundle = add_knowledge(_build_bundle(prepared, classifier, data), training, data, result, runtime)
@@ -40,6 +43,7 @@ def complete_run(
         save_bundle(bundle, folder.bundle)
         _draw_training(prepared, folder, data, result)
         shutil.rmtree(folder.state, ignore_errors=True)
+        _write_page(folder, answers)
         logger.info("the run is complete: %s", folder.root)
     # Nobody leaves before the files are there.
     processes.gather(None)
@@ -79,6 +83,24 @@ def _answer(prepared: Prepared, bundle: Bundle, data: TrainingData, result: FitR
     elif not len(test):
         logger.warning("there is no test split: the model was chosen by its validation scores, which flatter it")
     return answers
+
+
+def _write_page(folder: RunFolder, answers: Mapping[str, SplitAnswers]) -> None:
+    """Write the page of the run, which is complete without it."""
+    reported = list(answers.values())[-1] if answers else None
+    try:
+        if reported is None:
+            write_report(folder)
+        else:
+            write_report(folder, reported.table, max_pixels=reported.max_pixels)
+    except Exception as error:  # noqa: BLE001 - whatever it is, a trained run is worth more than its page
+        logger.warning(
+            "%s could not be made (%s: %s); discern report %s tries again",
+            folder.report,
+            type(error).__name__,
+            error,
+            shlex.quote(str(folder.root)),
+        )
 
 
 def _draw_training(prepared: Prepared, folder: RunFolder, data: TrainingData, result: FitResult) -> None:
