@@ -172,7 +172,7 @@ def _limit_by_fit(facts: RunFacts, best: BestEpoch) -> Iterator[str]:
             f"It knows its training pictures and carries little of that over to others{_name_typical_count(facts)}: "
             "more pictures, stronger augmentation or fewer trained layers help most."
         )
-    elif known < _LEARNT and best.gap < _CLEAR_GAP:
+    elif known < _LEARNT:
         yield (
             f"Even of its training pictures it names only {percent(known)}: training more layers, longer, or at a "
             "larger image size helps more than further pictures of the same kind."
@@ -198,10 +198,8 @@ def _limit_by_pairs(metrics: SavedMetrics) -> Iterator[str]:
     for place, pair in enumerate(metrics.confused_pairs[:3], start=1):
         total += pair.count
         if 2 * total >= mistakes:
-            names = join_words(
-                [f"{quote(one.first)} and {quote(one.second)}" for one in metrics.confused_pairs[:place]]
-            )
-            yield f"{grouped(total)} of its {grouped(mistakes)} mistakes are between {names}."
+            pairs = "; ".join(f"{quote(one.first)} and {quote(one.second)}" for one in metrics.confused_pairs[:place])
+            yield f"{grouped(total)} of its {grouped(mistakes)} mistakes are between few classes: {pairs}."
             return
 
 

@@ -10,10 +10,15 @@ DASH = "\u2013"
 
 
 def percent(fraction: float | None, digits: int = 1) -> str:
-    """Return a fraction in percent, a dash where there is none."""
+    """Return a fraction in percent, a dash where there is none; no rounding makes it 0 or 100 %."""
     if fraction is None or not math.isfinite(fraction):
         return DASH
-    return f"{100 * fraction:.{digits}f}{THIN_SPACE}%"
+    shown, smallest = round(100 * fraction, digits), 10.0**-digits
+    if shown == 0 and fraction > 0:
+        return f"<{smallest:.{digits}f}{THIN_SPACE}%"
+    if shown == 100 and fraction < 1:
+        return f">{100 - smallest:.{digits}f}{THIN_SPACE}%"
+    return f"{shown:.{digits}f}{THIN_SPACE}%"
 
 
 def percent_range(low: float, high: float, digits: int = 1) -> str:
