@@ -12,6 +12,8 @@ from discern.report.run_facts import ReportedAnswers, RunFacts
 from discern.report.saved import SavedPair
 
 MOST_MISTAKES = 24
+MOST_EXPLAINED = 12
+"""So many of the mistakes come with maps, which take time to compute."""
 MOST_LOSSES = 12
 MOST_PAIRS = 10
 
@@ -56,6 +58,11 @@ class ShownPictures:
     losses: tuple[Shown, ...] = ()
     pairs: tuple[ShownPair, ...] = ()
     num_mistakes: int = 0
+
+    @property
+    def explained(self) -> tuple[Shown, ...]:
+        """The mistakes that are shown with maps of the evidence."""
+        return self.mistakes[:MOST_EXPLAINED]
 
     def list_all(self) -> list[Shown]:
         """Return every shown picture once, the mistakes first."""

@@ -14,6 +14,7 @@ from discern.inference import Predictor, compute_probabilities
 from discern.models.classifier import Classifier
 from discern.plots.curves import plot_curves, plot_schedule
 from discern.run_folder import RunFolder
+from discern.runtime import Runtime
 from discern.training.batches import TrainingData
 from discern.training.fit import FitResult
 from discern.training.history import build_history
@@ -43,7 +44,7 @@ def complete_run(
         save_bundle(bundle, folder.bundle)
         _draw_training(prepared, folder, data, result)
         shutil.rmtree(folder.state, ignore_errors=True)
-        _write_page(folder, answers)
+        _write_page(folder, answers, bundle, runtime)
         logger.info("the run is complete: %s", folder.root)
     # Nobody leaves before the files are there.
     processes.gather(None)
@@ -85,14 +86,11 @@ def _answer(prepared: Prepared, bundle: Bundle, data: TrainingData, result: FitR
     return answers
 
 
-def _write_page(folder: RunFolder, answers: Mapping[str, SplitAnswers]) -> None:
+def _write_page(folder: RunFolder, answers: Mapping[str, SplitAnswers], bundle: Bundle, runtime: Runtime) -> None:
     """Write the page of the run, which is complete without it."""
-    reported = list(answers.values())[-1] if answers else None
+    table = list(answers.values())[-1].table if answers else None
     try:
-        if reported is None:
-            write_report(folder)
-        else:
-            write_report(folder, reported.table, max_pixels=reported.max_pixels)
+        write_report(folder, table, Predictor(bundle, runtime), max_pixels=bundle.max_pixels)
     except Exception as error:  # noqa: BLE001 - whatever it is, a trained run is worth more than its page
         logger.warning(
             "%s could not be made (%s: %s); discern report %s tries again",

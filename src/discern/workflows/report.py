@@ -1,27 +1,21 @@
-"""The page of a run: pictures gathered, written beside the rest, and made again from what was kept."""
+"""The page of a run: written at the end of training, and again at any time from what the run folder holds."""
 
-import hashlib
-import io
 import logging
-from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
-from PIL import Image
 
 from discern.data.decode import MAX_PIXELS
 from discern.data.table import ImageTable, build_table
 from discern.errors import RunFolderError
 from discern.files import write_atomically
-from discern.report.mistakes import PictureImages, Shown, choose_pictures
-from discern.report.run_facts import RunFacts, load_run_facts
+from discern.inference import Predictor
+from discern.report.mistakes import Images, choose_pictures
+from discern.report.run_facts import load_run_facts
 from discern.report.run_page import build_run_page
 from discern.run_folder import RunFolder
-from discern.workflows.thumbnails import load_thumbnails
+from discern.workflows.loading import load
+from discern.workflows.report_pictures import gather_pictures
 
 logger = logging.getLogger("discern")
-
-_JPEG_QUALITY = 80
 
 
 def report(run: str | Path) -> Path:
@@ -36,45 +30,27 @@ def report(run: str | Path) -> Path:
     return write_report(folder)
 
 
-def write_report(folder: RunFolder, table: ImageTable | None = None, *, max_pixels: int = MAX_PIXELS) -> Path:
-    """Write report.html and keep small copies of the pictures that it shows.
+def write_report(
+    folder: RunFolder,
+    table: ImageTable | None = None,
+    predictor: Predictor | None = None,
+    *,
+    max_pixels: int = MAX_PIXELS,
+) -> Path:
+    """Write report.html, and keep small copies of the pictures that it shows.
 
     Args:
         folder: A run, complete or not.
-        table: The pictures of the reported split, where they are at hand; otherwise the paths in predictions.csv count.
+        table: The pictures of the reported split; those of predictions.csv by default.
+        predictor: The trained classifier, which is loaded by default if it is needed.
         max_pixels: A picture with more is not shown.
     """
     facts = load_run_facts(folder)
     shown = choose_pictures(facts)
-    images = _gather_images(folder, facts, shown.list_all(), table, max_pixels)
+    images: Images = {}
+    if facts.answers is not None:
+        frame = facts.answers.frame
+        pictures = table or build_table({"id": frame["id"], "path": frame["path"]}, source="predictions.csv")
+        images = gather_pictures(folder, shown, pictures, max_pixels, lambda: predictor or load(folder.root))
     write_atomically(folder.report, build_run_page(facts, shown, images))
     return folder.report
-
-
-def _gather_images(
-    folder: RunFolder, facts: RunFacts, shown: Sequence[Shown], table: ImageTable | None, max_pixels: int
-) -> dict[str, PictureImages]:
-    """Return the copies that were kept, and read and keep the others."""
-    if facts.answers is None:
-        return {}
-    if table is None:
-        frame = facts.answers.frame
-        table = build_table({"id": frame["id"], "path": frame["path"]}, source="predictions.csv")
-    kept = {one.id: path for one in shown if (path := _find_place(folder, one.id)).is_file()}
-    rows = {one.row: one.id for one in shown if one.id not in kept}
-    thumbnails = load_thumbnails(table, rows, most=len(rows), shown_in=folder.report.name, max_pixels=max_pixels)
-    folder.thumbnails.mkdir(exist_ok=True)
-    for row, pixels in thumbnails.items():
-        kept[rows[row]] = _find_place(folder, rows[row])
-        write_atomically(kept[rows[row]], _encode(pixels))
-    return {name: PictureImages(path.read_bytes()) for name, path in kept.items()}
-
-
-def _find_place(folder: RunFolder, picture_id: str) -> Path:
-    return folder.thumbnails / f"{hashlib.sha256(picture_id.encode()).hexdigest()[:20]}.jpg"
-
-
-def _encode(pixels: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="JPEG", quality=_JPEG_QUALITY, optimize=True)
-    return buffer.getvalue()
