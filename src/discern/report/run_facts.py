@@ -204,7 +204,7 @@ def _read_confusion(path: Path) -> pd.DataFrame:
     cells = pd.read_csv(path, dtype="str", keep_default_na=False)
     counts = cells.iloc[:, 1:].astype(np.int64)
     counts.index = pd.Index(cells.iloc[:, 0])
-    if list(counts.index) != list(counts.columns):
+    if counts.empty or list(counts.index) != list(counts.columns):
         raise ValueError("its rows and columns are not the same classes")
     return counts
 

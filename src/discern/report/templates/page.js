@@ -38,13 +38,16 @@ function compare(one, other, sign) {
 }
 
 // Everything is open on paper.
-let opened = [];
+const opened = new Set();
 window.addEventListener("beforeprint", () => {
-  opened = [...document.querySelectorAll("details:not([open])")];
-  for (const part of opened) part.open = true;
+  for (const part of document.querySelectorAll("details:not([open])")) {
+    opened.add(part);
+    part.open = true;
+  }
 });
 window.addEventListener("afterprint", () => {
   for (const part of opened) part.open = false;
+  opened.clear();
 });
 
 // The table of contents shows where the reader is.

@@ -1,0 +1,237 @@
+"""The page of a run: its numbers, its pictures, what it says of what is missing, and that names stay text."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from discern.errors import RunFolderError
+from discern.report import wording
+from discern.run_folder import RunFolder
+from discern.workflows.report import report
+from html_checks import Page, check_page
+from saved_runs import HOSTILE_NAMES, make_run
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    return wording.percent(fraction, digits).replace(wording.THIN_SPACE, " ")
+
+
+def percent_range(low: float, high: float, digits: int = 1) -> str:
+    return f"{percent(low, digits)} to {percent(high, digits)}"
+
+
+def read_page(run: Path) -> Page:
+    return check_page(report(run).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory) -> Path:
+    return make_run(tmp_path_factory.mktemp("runs") / "small", ["ant", "bee", "cow"])
+
+
+@pytest.fixture
+def run(small_run: Path, tmp_path: Path) -> Path:
+    """A copy that a test may change; its pictures stay where they are."""
+    return shutil.copytree(small_run, tmp_path / "run")
+
+
+def change_json(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_training_leaves_the_page_of_its_run(trained_run):
+    page = check_page((trained_run / "report.html").read_text(encoding="utf-8"))
+    metrics = json.loads((trained_run / "evaluation" / "metrics.json").read_text())["test"]
+    accuracy = metrics["accuracy"]
+    assert f"{percent(accuracy['value'])} of 6 test pictures" in page.text
+    assert percent_range(accuracy["low"], accuracy["high"]) in page.text
+    assert "trained" in page.text
+    assert "blue, green, red" in page.text
+    assert page.find("img")
+    assert list((trained_run / "thumbnails").glob("*.jpg"))
+
+
+@pytest.mark.parametrize("num_classes", [2, 3, 100])
+def test_numbers_are_those_of_the_run_folder(num_classes, tmp_path):
+    run = make_run(tmp_path / "run", [f"class {number}" for number in range(num_classes)], per_class=4)
+    page = read_page(run)
+    metrics = json.loads((run / "evaluation" / "metrics.json").read_text())
+    for split in ("validation", "test"):
+        for name in ("accuracy", "balanced_accuracy", "ece"):
+            score = metrics[split][name]
+            assert f"{percent(score['value'])} {percent_range(score['low'], score['high'])}" in page.text
+        assert f"{metrics[split]['loss']['value']:.3f}" in page.text
+    table = pd.read_csv(run / "evaluation" / "per_class.csv")
+    for row in table.itertuples():
+        assert f"{percent(row.recall)} {percent_range(row.recall_low, row.recall_high, 0)}" in page.text
+    wrong = round((1 - metrics["test"]["accuracy"]["value"]) * metrics["test"]["count"])
+    assert re.search(rf"(of|All) {wrong} mistakes?, the most confident first", page.text)
+
+
+def test_a_hundred_classes_show_the_confused_part_of_the_matrix(tmp_path):
+    page = read_page(make_run(tmp_path / "run", [f"class {number}" for number in range(100)], per_class=3))
+    assert "of 100 classes that are confused most" in page.text
+    assert len(page.find("td")) < 3000
+
+
+def test_names_of_classes_stay_text(tmp_path):
+    page = read_page(make_run(tmp_path / "<b>run", HOSTILE_NAMES))
+    assert "<script>alert(1)</script>" in page.text
+    assert "{{ 7 * 7 }} {% raw %}" in page.text
+    assert "49" not in page.text.split("{{ 7 * 7 }}")[1][:10]
+    assert "<b>run" in page.text
+    assert not [
+        attributes for attributes in page.find("img", "svg") if "onerror" in attributes or "onload" in attributes
+    ]
+    assert not page.find("b")
+
+
+def test_only_the_own_style_and_script_are_let_in(run):
+    html = report(run).read_text(encoding="utf-8")
+    policy = next(a["content"] for a in Page(html).find("meta") if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+    assert "unsafe" not in policy
+
+
+def test_the_page_can_be_made_again_when_the_pictures_are_gone(small_run, tmp_path):
+    run = make_run(tmp_path / "run", ["ant", "bee", "cow"], seed=1)
+    before = len(read_page(run).find("img"))
+    shutil.rmtree(run / "photos")
+    assert before > 10
+    assert len(read_page(run).find("img")) == before
+    shutil.rmtree(run / "thumbnails")
+    page = read_page(run)
+    assert not page.find("img")
+    assert "There are no pictures to show: they cannot be read any more" in page.text
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ("evaluation/metrics.json", "There are no scores: evaluation/metrics.json is not in the run folder."),
+        ("evaluation/predictions.csv", "The mistakes are not known: evaluation/predictions.csv is not in"),
+        ("evaluation/per_class.csv", "The classes' scores are not known: evaluation/per_class.csv is not in"),
+        ("evaluation/confusion.csv", "It is not known which class is taken for which: evaluation/confusion.csv"),
+        ("history.csv", "There are no curves: history.csv is not in the run folder."),
+        ("split.csv", "The classes by split are not known: split.csv is not in the run folder."),
+        ("config.toml", "The settings are not known: config.toml is not in the run folder."),
+        ("bundle/bundle.json", "This run is not complete"),
+        ("audit.json", "No audit is known: audit.json is not in the run folder."),
+    ],
+)
+def test_what_is_missing_is_said_in_a_line(run, lost, said):
+    (run / lost).unlink(missing_ok=True)
+    assert said in read_page(run).text
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "evaluation/metrics.json",
+        "evaluation/predictions.csv",
+        "evaluation/per_class.csv",
+        "evaluation/confusion.csv",
+        "history.csv",
+        "split.csv",
+        "config.toml",
+        "bundle/bundle.json",
+        "bad_files.csv",
+        "audit.json",
+        "evaluation/metrics_without_leaks.json",
+    ],
+)
+@pytest.mark.parametrize("content", ["", "{}", "[1, 2", '{"test": 3}', "\0\0\n1,2,3"])
+def test_damaged_files_stop_nothing(run, damaged, content):
+    (run / damaged).write_text(content)
+    assert "Verdict" in read_page(run).text
+
+
+def test_a_run_without_anything_but_its_mark_has_a_page(run):
+    for path in list(run.iterdir()):
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != "environment.json":
+            path.unlink()
+    page = read_page(run)
+    assert "Nothing was evaluated" in page.text
+    assert "This run is not complete" in page.text
+
+
+def test_old_metrics_without_newer_scores_are_read(run):
+    path = run / "evaluation" / "metrics.json"
+    old = {
+        split: {name: values[name] for name in ("count", "accuracy", "loss")}
+        for split, values in json.loads(path.read_text()).items()
+    }
+    path.write_text(json.dumps(old))
+    page = read_page(run)
+    assert "Brier" not in page.text
+    assert percent(old["test"]["accuracy"]["value"]) in page.text
+
+
+def test_a_run_without_a_test_split_says_that_its_numbers_flatter(run):
+    path = run / "evaluation" / "metrics.json"
+    path.write_text(json.dumps({"validation": json.loads(path.read_text())["validation"]}))
+    page = read_page(run)
+    assert "There is no test split" in page.text
+    assert "they flatter it" in page.text
+    assert "18 validation pictures named correctly" in page.text
+
+
+def test_chance_level_is_the_first_thing_said(tmp_path):
+    page = read_page(make_run(tmp_path / "run", ["ant", "bee"], accuracy=0.5, per_class=10))
+    assert "Problem No better than chance" in page.text
+    assert page.text.index("No better than chance") < page.text.index("20 test pictures named correctly")
+
+
+def test_leaks_are_told_with_the_accuracy_without_them(run):
+    metrics = json.loads((run / "evaluation" / "metrics.json").read_text())
+    clean = metrics["test"] | {"count": 15, "accuracy": {"value": 0.4321, "low": 0.2, "high": 0.7}}
+    (run / "evaluation" / "metrics_without_leaks.json").write_text(json.dumps({"test": clean}))
+    page = read_page(run)
+    assert "Problem The same pictures on both sides of the split" in page.text
+    assert "3 evaluated pictures have a copy among those trained on. Without them the accuracy is 43.2" in page.text
+    assert "With and without leaks" in page.text
+
+
+def test_an_audit_is_told_in_short(run):
+    finding = {
+        "kind": "label_errors",
+        "severity": "error",
+        "title": "Labels <look> wrong",
+        "explanation": "Because.",
+        "count": 7,
+    }
+    audit = {"format": "discern-audit", "count": 90, "form": "quick", "findings": [finding, {**finding, "count": 0}]}
+    (run / "audit.json").write_text(json.dumps(audit))
+    page = read_page(run)
+    assert "Labels <look> wrong (7): Because." in page.text
+    assert "Problem Data: Labels <look> wrong Because. Found 7 times." in page.text
+
+
+def test_it_says_how_it_was_made(run):
+    page = read_page(run)
+    root = RunFolder(run).root
+    assert f"discern train /data/photos --recipe {root}/config.toml data.split_file={root}/split.csv" in page.text
+    assert "It was started as: discern train photos seed=3" in page.text
+    assert "Settings that differ from the recipe transfer (2)" in page.text
+    assert "training.stages.0.epochs 8 15" in page.text
+    assert "training.batch_size 8, for 90 training pictures" in page.text
+    assert "device cpu, no GPU found" in page.text
+    assert "None were used: the network started from random weights." in page.text
+
+
+def test_calibration_and_abstention_are_told(run):
+    page = read_page(run)
+    assert "with temperature 1.50: there the calibration error fell from 12.3" in page.text
+    assert re.search(r"10\s% 81\.2\s% \u2013 \u2013 62\.5\s% 5\.0\s% 1\.0\s% to 20\.0\s%", page.text)
+    assert "too few pictures, or too many mistakes among the surest, to promise that" in page.text
+
+
+def test_what_is_no_run_is_refused(tmp_path):
+    with pytest.raises(RunFolderError, match="holds no run of discern; give the folder that discern train wrote"):
+        report(tmp_path)

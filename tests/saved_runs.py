@@ -1,0 +1,120 @@
+"""Run folders as training leaves them, without a training."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from discern.config.load import load_settings, save_settings
+from discern.evaluation.metrics import compute_metrics
+from discern.evaluation.tables import build_predictions, compute_confusion, compute_per_class
+from discern.run_folder import RUN_FORMAT, RunFolder
+from pictures import draw_photo
+
+HOSTILE_NAMES = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(2)>',
+    "it's & 'quoted' \"twice\"",
+    "long" * 60,
+    "‮right to left‬ עברית العربية",
+    "🛩️ emoji",
+    "{{ 7 * 7 }} {% raw %}",
+    "]]></style></svg><svg onload=alert(3)>",
+)
+
+
+def make_run(
+    root: Path, class_names: Sequence[str], *, per_class: int = 6, accuracy: float = 0.7, seed: int = 0
+) -> Path:
+    """Write the folder of a run whose classifier is right as often as `accuracy` says, in the mean."""
+    folder, rng = RunFolder(root), np.random.default_rng(seed)
+    folder.evaluation.mkdir(parents=True)
+    folder.bundle.mkdir()
+    frames, metrics = [], {}
+    for split in ("validation", "test"):
+        targets, probabilities = _answer(len(class_names), per_class, accuracy, rng)
+        ids = [f"{split}/{number}-{class_names[target]}.png" for number, target in enumerate(targets)]
+        rows = build_predictions(ids, [""] * len(ids), targets, probabilities, class_names)
+        rows.insert(2, "split", split)
+        frames.append(rows)
+        metrics[split] = compute_metrics(targets, probabilities, class_names)
+    predictions = pd.concat(frames, ignore_index=True)
+    predictions["path"] = _draw_pictures(root / "photos", len(predictions))
+    predictions.to_csv(folder.evaluation / "predictions.csv", index=False, float_format="%.6g")
+    compute_per_class(targets, probabilities, class_names).to_csv(folder.evaluation / "per_class.csv", index=False)
+    confusion = compute_confusion(targets, probabilities.argmax(axis=1), class_names)
+    confusion.to_csv(folder.evaluation / "confusion.csv", index_label="true \\ predicted")
+    _write_json(folder.evaluation / "metrics.json", metrics)
+    _write_rest(folder, class_names, per_class)
+    return root
+
+
+def _answer(num_classes: int, per_class: int, accuracy: float, rng: np.random.Generator) -> tuple:
+    targets = np.repeat(np.arange(num_classes), per_class)
+    logits = rng.normal(size=(len(targets), num_classes))
+    liked = np.where(rng.random(len(targets)) < accuracy, targets, (targets + 1) % num_classes)
+    logits[np.arange(len(targets)), liked] += 6
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return targets, probabilities
+
+
+def _draw_pictures(folder: Path, count: int) -> list[str]:
+    folder.mkdir()
+    for number in range(12):
+        draw_photo((200, 20 * number, 40), number).save(folder / f"{number}.png")
+    return [str(folder / f"{number % 12}.png") for number in range(count)]
+
+
+def _write_rest(folder: RunFolder, class_names: Sequence[str], per_class: int) -> None:
+    counts = {"train": 4 * per_class, "validation": per_class, "test": per_class}
+    rows = [
+        {"id": f"{split}/{name}/{number}", "path": "", "label": name, "split": split}
+        for split, count in counts.items()
+        for name in class_names
+        for number in range(count)
+    ]
+    pd.DataFrame(rows).to_csv(folder.split, index=False)
+    epochs = np.arange(1, 9)
+    history = {
+        "stage": ["head"] * 3 + ["all"] * 5,
+        "epoch": epochs,
+        "train_loss": 2 / epochs,
+        "train_accuracy": 1 - 0.5 / epochs,
+        "validation_loss": 1.5 / epochs**0.5,
+        "validation_accuracy": [0.4, 0.5, 0.55, 0.6, 0.7, 0.65, 0.68, 0.69],
+        "learning_rate": 1e-3,
+        "seconds": 1.0,
+        "images_per_second": 100.0,
+    }
+    pd.DataFrame(history).to_csv(folder.history, index=False)
+    save_settings(load_settings("transfer", ["epochs=8", "model.weights=none"]), folder.config)
+    bundle = {
+        "class_names": list(class_names),
+        "discern_version": "0.0.9",
+        "architecture": {"backbone": "resnet18", "head": "linear"},
+        "preprocess": {"image_size": 64, "fit": "pad"},
+        "calibration": {"temperature": 1.5, "count": 99, "ece_before": 0.123, "ece_after": 0.045},
+        "abstention": {
+            "0.01": None,
+            "0.1": {
+                "threshold": 0.8125,
+                "test": {"count": 3, "coverage": 0.625, "error": {"value": 0.05, "low": 0.01, "high": 0.2}},
+            },
+        },
+    }
+    _write_json(folder.bundle / "bundle.json", bundle)
+    environment = {
+        "format": RUN_FORMAT,
+        "command": ["/usr/bin/discern", "train", "photos", "seed=3"],
+        "packages": {"torch": "2.9.0"},
+        "runtime": {"device": "cpu", "reasons": {"device": "no GPU found", "threads": "as set"}},
+        "data": {"source": "/data/photos", "fingerprint": "abc123"},
+        "choices": {"training.batch_size": "8, for 90 training pictures"},
+    }
+    _write_json(folder.environment, environment)
+
+
+def _write_json(path: Path, content: dict) -> None:
+    path.write_text(json.dumps(content), encoding="utf-8")
