@@ -194,8 +194,24 @@ def test_leaks_are_told_with_the_accuracy_without_them(run):
     (run / "evaluation" / "metrics_without_leaks.json").write_text(json.dumps({"test": clean}))
     page = read_page(run)
     assert "Problem The same pictures on both sides of the split" in page.text
-    assert "3 evaluated pictures have a copy among those trained on. Without them the accuracy is 43.2" in page.text
+    assert "3 test pictures of 18 stand in an earlier split as well. Without them the accuracy is 43.2" in page.text
     assert "With and without leaks" in page.text
+
+
+def test_a_split_that_leaked_as_a_whole_says_nothing(run):
+    (run / "evaluation" / "metrics_without_leaks.json").write_text("{}")
+    assert "Every test picture is in an earlier split too: its scores say nothing." in read_page(run).text
+
+
+def test_a_split_without_leaks_is_not_warned_of(run):
+    shutil.copy(run / "evaluation" / "metrics.json", run / "evaluation" / "metrics_without_leaks.json")
+    assert "on both sides" not in read_page(run).text
+
+
+def test_fixes_that_were_applied_are_named(run):
+    fixes = [{"path": "/data/fixes.csv", "sha256": "0", "rows": {"drop": 2, "relabel": 5}}]
+    change_json(run / "environment.json", data={"source": "/data/photos", "fixes": fixes})
+    assert "Fixes applied from /data/fixes.csv : drop 2, relabel 5." in read_page(run).text
 
 
 def test_an_audit_is_told_in_short(run):

@@ -71,13 +71,16 @@ def _describe_data(facts: RunFacts) -> Iterator[str]:
     if counts is None:
         yield f"Not known: {facts.missing.get('split_counts', 'there is no split.csv')}."
     else:
-        source = facts.environment.data.get("source")
+        source = facts.environment.data.source
         parts = [f"{grouped(int(counts[split].sum()))} for {_PURPOSES[str(split)]}" for split in counts]
         place = f" from {source}" if source else ""
         yield f"{count_of(int(counts.to_numpy().sum()), 'labelled picture')}{place}: {join_words(parts)}."
     if facts.bad_files:
         verb = "was" if facts.bad_files == 1 else "were"
         yield f"{count_of(facts.bad_files, 'file')} could not be used and {verb} left out."
+    for file in facts.environment.data.fixes:
+        rows = join_words([f"{action} {grouped(count)}" for action, count in file.rows.items()])
+        yield f"Fixes were applied from {file.path}: {rows or 'none'}."
     if facts.audit is not None:
         found = [finding for finding in facts.audit.findings if finding.count]
         yield (

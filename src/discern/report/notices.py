@@ -68,22 +68,31 @@ def _warn_of_scores(facts: RunFacts) -> Iterator[Notice]:
 
 
 def _warn_of_data(facts: RunFacts) -> Iterator[Notice]:
-    clean = facts.without_leaks.get(facts.split or "")
-    if clean is not None and facts.reported is not None:
-        left_out = facts.reported.count - clean.count
+    yield from _warn_of_leaks(facts)
+    for finding in facts.audit.findings if facts.audit is not None else ():
+        if finding.severity == "error" and finding.count:
+            found = f"{finding.explanation} Found {count_of(finding.count, 'time')}."
+            yield Notice("error", f"Data: {finding.title}", found)
+    yield from _warn_of_few(facts)
+
+
+def _warn_of_leaks(facts: RunFacts) -> Iterator[Notice]:
+    if facts.without_leaks is None or facts.reported is None or facts.split is None:
+        return
+    clean = facts.without_leaks.get(facts.split)
+    title = "The same pictures on both sides of the split"
+    if clean is None:
+        yield Notice(
+            "error", title, f"Every {facts.split} picture is in an earlier split as well: its scores say nothing."
+        )
+    elif clean.count < facts.reported.count:
+        left_out = count_of(facts.reported.count - clean.count, f"{facts.split} picture")
         yield Notice(
             "error",
-            "The same pictures on both sides of the split",
-            f"{count_of(left_out, 'evaluated picture')} {'has' if left_out == 1 else 'have'} a copy among those "
-            f"trained on. Without them the accuracy is {percent(clean.accuracy.value)} instead of "
-            f"{percent(facts.reported.accuracy.value)}.",
+            title,
+            f"{left_out} of {grouped(facts.reported.count)} stand in an earlier split as well. Without them the accuracy "
+            f"is {percent(clean.accuracy.value)} instead of {percent(facts.reported.accuracy.value)}.",
         )
-    for finding in facts.audit.findings if facts.audit is not None else ():
-        if finding.severity == "error" and finding.count and not (clean is not None and "leak" in finding.kind):
-            yield Notice(
-                "error", f"Data: {finding.title}", f"{finding.explanation} Found {grouped(finding.count)} times."
-            )
-    yield from _warn_of_few(facts)
 
 
 def _warn_of_few(facts: RunFacts) -> Iterator[Notice]:

@@ -77,7 +77,7 @@ def list_environment(facts: RunFacts) -> list[tuple[str, str]]:
         ("platform", environment.platform),
         ("python", environment.python),
         *environment.packages.items(),
-        ("data fingerprint", environment.data.get("fingerprint")),
+        ("data fingerprint", environment.data.fingerprint),
         ("weights", environment.weights.source if environment.weights else None),
         ("weights SHA-256", environment.weights.sha256 if environment.weights else None),
     ]
@@ -86,10 +86,10 @@ def list_environment(facts: RunFacts) -> list[tuple[str, str]]:
 
 def build_command(facts: RunFacts) -> str | None:
     """Return the command that trains on the same pictures in the same splits with the same settings."""
-    source = facts.environment.data.get("source")
+    source = facts.environment.data.source
     if not source or facts.settings is None:
         return None
-    words = ["discern", "train", str(source), "--recipe", str(facts.root / "config.toml")]
+    words = ["discern", "train", source, "--recipe", str(facts.root / "config.toml")]
     return shlex.join([*words, f"data.split_file={facts.root / 'split.csv'}", "--out", f"{facts.root}-again"])
 
 

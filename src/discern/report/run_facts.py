@@ -68,6 +68,8 @@ class RunFacts:
     """A run, as far as its folder tells: parts that are None have their reason in `missing`, by the part's name.
 
     `split` is the one that is reported: test, else validation. `split_counts` has a row a class and a column a split.
+    `without_leaks` are the metrics without pictures that another split has as well, None where there are none such; a
+    split of which nothing is left is not in it.
     """
 
     name: str
@@ -75,7 +77,7 @@ class RunFacts:
     is_complete: bool
     split: str | None
     metrics: MetricsBySplit
-    without_leaks: MetricsBySplit
+    without_leaks: MetricsBySplit | None
     answers: ReportedAnswers | None
     per_class: tuple[ClassScores, ...] | None
     confusion: pd.DataFrame | None
@@ -116,7 +118,7 @@ def load_run_facts(folder: RunFolder) -> RunFacts:
         is_complete=folder.is_complete(),
         split=split,
         metrics=metrics,
-        without_leaks=(reader.read("without_leaks", leaks, _read_metrics) or {}) if leaks.is_file() else {},
+        without_leaks=reader.read("without_leaks", leaks, _read_metrics) if leaks.is_file() else None,
         answers=reader.read("answers", folder.evaluation / "predictions.csv", lambda path: _read_answers(path, split)),
         per_class=reader.read("per_class", folder.evaluation / "per_class.csv", _read_per_class),
         confusion=reader.read("confusion", folder.evaluation / "confusion.csv", _read_confusion),

@@ -91,6 +91,21 @@ class SavedWeights(Saved):
     note: str = ""
 
 
+class SavedFixes(Saved):
+    """A file of fixes that was applied to the data, and how many rows of it did what."""
+
+    path: str
+    rows: dict[str, int] = {}
+
+
+class SavedData(Saved):
+    """Which pictures a run was made from."""
+
+    source: str | None = None
+    fingerprint: str = ""
+    fixes: tuple[SavedFixes, ...] = ()
+
+
 class SavedEnvironment(Saved):
     """Machine, versions, data and automatic choices, environment.json."""
 
@@ -100,7 +115,7 @@ class SavedEnvironment(Saved):
     command: tuple[str, ...] = ()
     packages: dict[str, str] = {}
     runtime: dict[str, object] = {}
-    data: dict[str, object] = {}
+    data: SavedData = SavedData()
     choices: dict[str, str] = {}
     weights: SavedWeights | None = None
 

@@ -11,6 +11,7 @@ from discern.report.run_facts import RunFacts
 from discern.report.saved import SavedInterval, SavedMetrics
 from discern.report.wording import count_of, grouped, join_words, percent, percent_range, shorten
 
+_ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 _WIDE_INTERVAL = 0.1
 _CLEAR_GAP = 0.05
 _WIDE_GAP = 0.15
@@ -105,8 +106,9 @@ def find_best_epoch(facts: RunFacts) -> BestEpoch | None:
 
 
 def quote(name: str) -> str:
-    """Return a class name as it stands in a sentence."""
-    return f"“{shorten(name, 40)}”"
+    """Return a class name as it stands in a sentence; one that is written from right to left turns nothing else."""
+    shown = shorten(name, 40)
+    return f"“{shown}”" if shown.isascii() else f"“{_ISOLATE}{shown}{_END_ISOLATE}”"
 
 
 def _describe(facts: RunFacts, metrics: SavedMetrics, chance: Chance | None) -> Iterator[str]:
