@@ -82,16 +82,15 @@ def _warn_of_leaks(facts: RunFacts) -> Iterator[Notice]:
     clean = facts.without_leaks.get(facts.split)
     title = "The same pictures on both sides of the split"
     if clean is None:
-        yield Notice(
-            "error", title, f"Every {facts.split} picture is in an earlier split as well: its scores say nothing."
-        )
+        nothing = f"Every {facts.split} picture is in an earlier split too: its scores say nothing."
+        yield Notice("error", title, nothing)
     elif clean.count < facts.reported.count:
         left_out = count_of(facts.reported.count - clean.count, f"{facts.split} picture")
         yield Notice(
             "error",
             title,
-            f"{left_out} of {grouped(facts.reported.count)} stand in an earlier split as well. Without them the accuracy "
-            f"is {percent(clean.accuracy.value)} instead of {percent(facts.reported.accuracy.value)}.",
+            f"{left_out} of {grouped(facts.reported.count)} stand in an earlier split as well. Without them the "
+            f"accuracy is {percent(clean.accuracy.value)} instead of {percent(facts.reported.accuracy.value)}.",
         )
 
 

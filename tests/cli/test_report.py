@@ -1,0 +1,36 @@
+import shutil
+
+from discern.workflows import report as report_module
+from discern.workflows.train import train
+from pictures import QUICK
+
+
+def test_the_page_of_a_run_is_made_again(run_cli, trained_run, tmp_path):
+    run = shutil.copytree(trained_run, tmp_path / "run")
+    (run / "report.html").unlink()
+    shutil.rmtree(run / "thumbnails")
+    code, text, _ = run_cli("report", run)
+    assert code == 0
+    assert f"written: {run / 'report.html'}" in text
+    assert "<main" in (run / "report.html").read_text(encoding="utf-8")
+    assert list((run / "thumbnails").glob("*.jpg"))
+
+
+def test_what_is_no_run_is_refused_in_words(run_cli, tmp_path):
+    code, _, err = run_cli("report", tmp_path)
+    assert code == 2
+    assert err == f"discern: {tmp_path} holds no run of discern; give the folder that discern train wrote\n"
+
+
+def test_a_page_that_fails_costs_no_run(photos, tmp_path, monkeypatch, caplog):
+    def fail(*_):
+        raise KeyError("a mistake in the page")
+
+    monkeypatch.setattr(report_module, "build_run_page", fail)
+    run = train(photos, out=tmp_path / "run", recipe="table", overrides=QUICK)
+    assert run.folder.is_complete()
+    assert not run.folder.report.exists()
+    assert (
+        f"report.html could not be made (KeyError: 'a mistake in the page'); discern report {run.folder.root}"
+        in caplog.text
+    )
