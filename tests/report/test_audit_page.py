@@ -60,7 +60,7 @@ def make_finding(kind: str, *items: dict, severity: str = "warning", **changes: 
     finding = {
         "kind": kind,
         "severity": severity,
-        "title": kind.replace("_", " ").capitalize(),
+        "title": kind.replace("_", " "),
         "explanation": f"Why {kind} matter.",
         "count": len(items),
         "items": list(items),
@@ -78,6 +78,7 @@ def test_findings_stand_in_the_order_of_their_weight():
         for severity in ("note", "error", "warning")
     ]
     page = build_page(make_audit(*findings))
+    assert "Error kind (1)" in page.text
     assert "1 234 pictures of 2 classes were looked at: 1 problem, 1 caution, 1 note." in page.text
     places = [page.text.index(f"Why {severity}_kind matter.") for severity in ("error", "warning", "note")]
     assert places == sorted(places)
@@ -143,7 +144,7 @@ def test_the_page_stays_small_whatever_is_found():
 def test_nothing_found_is_said():
     page = build_page(make_audit(make_finding("tiny_pictures")))
     assert "Nothing was found in 1 234 pictures of 2 classes." in page.text
-    assert "Looked for and not found: Tiny pictures." in page.text
+    assert "Looked for and not found: tiny pictures." in page.text
 
 
 def test_names_stay_text():

@@ -101,7 +101,6 @@ def draw_coverage(curve: pd.DataFrame) -> Markup:
     upper = [(coverage, min(top, error_high)) for coverage, _, error_high in points]
     chart.add_area(upper, line, "main")
     chart.add_line(line, "main")
-    chart.add_text(line[-1][0], line[-1][1], f"all: {percent(line[-1][1])}", anchor="end", up=-18)
     return chart.to_markup()
 
 

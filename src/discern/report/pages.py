@@ -54,6 +54,7 @@ def _build_environment() -> Environment:
         "grouped": wording.grouped,
         "count_of": wording.count_of,
         "shorten": wording.shorten,
+        "begin_large": wording.begin_large,
         "data_uri": encode_image,
     }
     environment.globals["percent_range"] = wording.percent_range

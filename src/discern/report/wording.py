@@ -54,3 +54,8 @@ def shorten(text: str, most: int = 60) -> str:
         return text
     tail = (most - 1) // 2
     return f"{text[: most - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def begin_large(text: str) -> str:
+    """Return a text that begins a line, with a large first letter."""
+    return text[:1].upper() + text[1:]
