@@ -89,8 +89,9 @@ def build_command(facts: RunFacts) -> str | None:
     source = facts.environment.data.source
     if not source or facts.settings is None:
         return None
-    words = ["discern", "train", source, "--recipe", str(facts.root / "config.toml")]
-    return shlex.join([*words, f"data.split_file={facts.root / 'split.csv'}", "--out", f"{facts.root}-again"])
+    root = facts.root.resolve()
+    words = ["discern", "train", source, "--recipe", str(root / "config.toml")]
+    return shlex.join([*words, f"data.split_file={root / 'split.csv'}", "--out", f"{root}-again"])
 
 
 def find_started_as(facts: RunFacts) -> str | None:

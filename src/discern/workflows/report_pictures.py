@@ -1,7 +1,6 @@
 """The pictures of a report: read while they can be read, explained, and kept small beside it."""
 
 import hashlib
-import io
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 
 from discern.data.dataset import ImageDataset
 from discern.data.table import ImageTable
@@ -21,11 +19,9 @@ from discern.files import write_atomically
 from discern.inference import Predictor
 from discern.report.mistakes import Images, PictureImages, Shown, ShownPictures
 from discern.run_folder import RunFolder
-from discern.workflows.thumbnails import load_thumbnails
+from discern.workflows.thumbnails import encode_thumbnail, load_thumbnails
 
 logger = logging.getLogger("discern")
-
-_JPEG_QUALITY = 80
 
 LoadPredictor = Callable[[], Predictor]
 
@@ -51,7 +47,7 @@ def gather_pictures(
     if new:
         folder.thumbnails.mkdir(exist_ok=True)
     for one in new:
-        write_atomically(_find_copy(folder, one.id), _encode(thumbnails[one.row]))
+        write_atomically(_find_copy(folder, one.id), encode_thumbnail(thumbnails[one.row]))
     to_explain = [one for one in new if one in shown.explained]
     if to_explain:
         _keep_maps(folder, to_explain, thumbnails, table, load_predictor)
@@ -81,7 +77,7 @@ def _keep_maps(
         picture, preprocess = thumbnails[one.row], predictor.bundle.preprocess
         placed = place_on_picture(values, (picture.shape[1], picture.shape[0]), preprocess)
         drawn = fade_unseen(overlay_map(picture, placed), preprocess)
-        write_atomically(_find_copy(folder, one.id, part), _encode(drawn))
+        write_atomically(_find_copy(folder, one.id, part), encode_thumbnail(drawn))
 
 
 def _read_copies(folder: RunFolder, picture_id: str) -> PictureImages:
@@ -95,9 +91,3 @@ def _find_copy(folder: RunFolder, picture_id: str, part: str = "") -> Path:
     """Return where the copy of a picture lies, or that of its map for a class."""
     name = hashlib.sha256(picture_id.encode()).hexdigest()[:20]
     return folder.thumbnails / (f"{name}-{part}.jpg" if part else f"{name}.jpg")
-
-
-def _encode(pixels: npt.NDArray[np.uint8]) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="JPEG", quality=_JPEG_QUALITY, optimize=True)
-    return buffer.getvalue()

@@ -1,10 +1,12 @@
 """Small pictures to show people, of those that can still be read."""
 
+import io
 import logging
 from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from discern.data.dataset import decode_row
 from discern.data.decode import MAX_PIXELS
@@ -15,6 +17,8 @@ logger = logging.getLogger("discern")
 
 THUMBNAIL_PIXELS = 256
 """No side of a small picture is longer."""
+
+_JPEG_QUALITY = 80
 
 
 def load_thumbnails(
@@ -56,3 +60,10 @@ def load_thumbnail(
     image = decode_row(table, row, max_pixels=max_pixels)
     image.thumbnail((side_pixels, side_pixels))
     return np.asarray(image)
+
+
+def encode_thumbnail(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """Return a picture (H, W, 3) as a JPEG file for a page, without anything that the photo's own file told."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="JPEG", quality=_JPEG_QUALITY, optimize=True)
+    return buffer.getvalue()
