@@ -26,6 +26,7 @@ from discern.models.weights import discern_home, load_pretrained
 from discern.models.weights_catalog import PUBLISHED_NAMES, find_weights
 from discern.runtime import Runtime, resolve_runtime
 from discern.training.frozen_features import compute_frozen_features
+from discern.workflows.audit_page import write_audit_page
 from discern.workflows.caching import build_cache
 from discern.workflows.choices import choose_image_size
 from discern.workflows.pictures import CheckedPictures, load_fixed
@@ -36,7 +37,7 @@ _MEMORY_BYTES = 2**30
 
 
 def audit(source: Source, *, out: Path, overrides: Sequence[str] = (), form: Form = "full") -> Audit:
-    """Write audit.json and fixes.csv to the folder `out`, and say what was found, worst first.
+    """Write audit.json, audit.html and fixes.csv to the folder `out`, and say what was found, worst first.
 
     Raises:
         DataError: The source is not understood.
@@ -56,6 +57,7 @@ def audit(source: Source, *, out: Path, overrides: Sequence[str] = (), form: For
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "audit.json", found.content)
     write_atomically(out / "fixes.csv", found.build_fixes().to_csv(index=False, float_format="%.4f"))
+    write_audit_page(found.content, table, out / "audit.html", max_pixels=settings.data.max_pixels)
     _tell(found, out)
     return found
 
