@@ -8,7 +8,7 @@ from discern.data.decode import MAX_PIXELS
 from discern.data.table import ImageTable
 from discern.errors import BadImageError
 from discern.files import write_atomically
-from discern.report.audit_page import build_audit_page
+from discern.reports.audit_page import build_audit_page
 from discern.workflows.thumbnails import encode_thumbnail, load_thumbnail
 
 

@@ -8,9 +8,9 @@ from discern.data.table import ImageTable, build_table
 from discern.errors import RunFolderError
 from discern.files import write_atomically
 from discern.inference import Predictor
-from discern.report.mistakes import Images, choose_pictures
-from discern.report.run_facts import load_run_facts
-from discern.report.run_page import build_run_page
+from discern.reports.mistakes import Images, choose_pictures
+from discern.reports.run_facts import load_run_facts
+from discern.reports.run_page import build_run_page
 from discern.run_folder import RunFolder
 from discern.workflows.loading import load
 from discern.workflows.report_pictures import gather_pictures

@@ -17,7 +17,7 @@ from discern.explanation.overlay import overlay_map
 from discern.explanation.placing import fade_unseen, place_on_picture
 from discern.files import write_atomically
 from discern.inference import Predictor
-from discern.report.mistakes import Images, PictureImages, Shown, ShownPictures
+from discern.reports.mistakes import Images, PictureImages, Shown, ShownPictures
 from discern.run_folder import RunFolder
 from discern.workflows.thumbnails import encode_thumbnail, load_thumbnails
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from discern.report.run_facts import RunFacts
-from discern.report.saved import SavedInterval, SavedMetrics
-from discern.report.wording import count_of, grouped, join_words, percent, percent_range, shorten
+from discern.reports.run_facts import RunFacts
+from discern.reports.saved import SavedInterval, SavedMetrics
+from discern.reports.wording import count_of, grouped, join_words, percent, percent_range, shorten
 
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 _WIDE_INTERVAL = 0.1

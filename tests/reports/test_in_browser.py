@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from discern.report.audit_page import build_audit_page
+from discern.reports.audit_page import build_audit_page
 from discern.workflows.report import report
 from saved_runs import HOSTILE_NAMES, make_run
 

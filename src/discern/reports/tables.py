@@ -8,9 +8,9 @@ import pandas as pd
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from discern.report.charts import draw_small_interval
-from discern.report.run_facts import ClassScores, RunFacts
-from discern.report.wording import grouped, percent, percent_range
+from discern.reports.charts import draw_small_interval
+from discern.reports.run_facts import ClassScores, RunFacts
+from discern.reports.wording import grouped, percent, percent_range
 
 WHOLE_MATRIX = 30
 """Up to so many classes the whole confusion matrix is shown."""

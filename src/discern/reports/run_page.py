@@ -1,16 +1,16 @@
 """The page of a run: what came of it, what it gets wrong, and how it was made."""
 
-from discern.report.charts import draw_interval
-from discern.report.figures import choose_coverages, compute_coverages, draw_coverage, draw_curves, draw_reliability
-from discern.report.mistakes import Images, ShownPictures
-from discern.report.model_card import build_card
-from discern.report.notices import build_notices
-from discern.report.pages import render_page
-from discern.report.provenance import build_command, build_settings, find_started_as, list_choices, list_environment
-from discern.report.run_facts import RunFacts
-from discern.report.tables import build_class_rows, build_confusion
-from discern.report.verdict import Verdict, build_verdict, find_best_epoch
-from discern.report.wording import percent, percent_range
+from discern.reports.charts import draw_interval
+from discern.reports.figures import choose_coverages, compute_coverages, draw_coverage, draw_curves, draw_reliability
+from discern.reports.mistakes import Images, ShownPictures
+from discern.reports.model_card import build_card
+from discern.reports.notices import build_notices
+from discern.reports.pages import render_page
+from discern.reports.provenance import build_command, build_settings, find_started_as, list_choices, list_environment
+from discern.reports.run_facts import RunFacts
+from discern.reports.tables import build_class_rows, build_confusion
+from discern.reports.verdict import Verdict, build_verdict, find_best_epoch
+from discern.reports.wording import percent, percent_range
 
 _SCORES = (
     ("accuracy", "Accuracy", True, "share of pictures named correctly"),

@@ -8,7 +8,7 @@ from discern.config.describe import flatten_settings
 from discern.config.load import load_settings
 from discern.config.settings import Settings
 from discern.recipes import list_recipe_names
-from discern.report.run_facts import RunFacts
+from discern.reports.run_facts import RunFacts
 
 
 class SettingRow(NamedTuple):

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discern.evaluation.metrics import compute_losses
-from discern.report.run_facts import ReportedAnswers, RunFacts
-from discern.report.saved import SavedPair
+from discern.reports.run_facts import ReportedAnswers, RunFacts
+from discern.reports.saved import SavedPair
 
 MOST_MISTAKES = 24
 MOST_EXPLAINED = 12

@@ -16,7 +16,7 @@ from discern.config.settings import Settings
 from discern.data.table import SPLITS, natural_sort
 from discern.errors import DiscernError
 from discern.evaluation.predictions_file import SavedAnswers, load_answers, load_probabilities
-from discern.report.saved import Saved, SavedAudit, SavedBundle, SavedEnvironment, SavedMetrics
+from discern.reports.saved import Saved, SavedAudit, SavedBundle, SavedEnvironment, SavedMetrics
 from discern.run_folder import RunFolder
 
 MetricsBySplit = dict[str, SavedMetrics]

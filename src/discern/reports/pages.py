@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from discern.report import wording
+from discern.reports import wording
 
 _TEMPLATES = "templates"
 
@@ -42,7 +42,7 @@ def encode_image(jpeg: bytes) -> str:
 @cache
 def _build_environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("discern.report", _TEMPLATES),
+        loader=PackageLoader("discern.reports", _TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -63,7 +63,7 @@ def _build_environment() -> Environment:
 
 @cache
 def _read_text(name: str) -> str:
-    return files("discern.report").joinpath(_TEMPLATES, name).read_text(encoding="utf-8")
+    return files("discern.reports").joinpath(_TEMPLATES, name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

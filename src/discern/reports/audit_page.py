@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from discern.errors import DataError
-from discern.report.charts import draw_share
-from discern.report.pages import render_page
-from discern.report.saved import AuditFinding, AuditItem, SavedAudit
-from discern.report.wording import count_of, shorten
+from discern.reports.charts import draw_share
+from discern.reports.pages import render_page
+from discern.reports.saved import AuditFinding, AuditItem, SavedAudit
+from discern.reports.wording import count_of, shorten
 
 LoadThumbnail = Callable[[str], bytes | None]
 """Returns a JPEG file of a picture by its path, or by its id where it has none; None if it cannot be read."""

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from discern.report.run_facts import RunFacts
-from discern.report.verdict import find_chance, quote
-from discern.report.wording import count_of, grouped, join_words, percent
+from discern.reports.run_facts import RunFacts
+from discern.reports.verdict import find_chance, quote
+from discern.reports.wording import count_of, grouped, join_words, percent
 
 Severity = Literal["error", "warning", "note"]
 

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from discern.errors import DataError
-from discern.report.audit_page import MOST_ITEMS, build_audit_page
+from discern.reports.audit_page import MOST_ITEMS, build_audit_page
 from html_checks import Page, check_page
 from pictures import draw_photo
 from saved_runs import HOSTILE_NAMES

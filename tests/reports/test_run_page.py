@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from discern.errors import RunFolderError
-from discern.report import wording
+from discern.reports import wording
 from discern.run_folder import RunFolder
 from discern.workflows.report import report
 from html_checks import Page, check_page

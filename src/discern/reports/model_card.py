@@ -6,9 +6,9 @@ Source: Mitchell et al., "Model cards for model reporting", 2019; we keep the pa
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from discern.report.run_facts import RunFacts
-from discern.report.verdict import find_chance, quote
-from discern.report.wording import count_of, grouped, join_words, percent, percent_range, shorten
+from discern.reports.run_facts import RunFacts
+from discern.reports.verdict import find_chance, quote
+from discern.reports.wording import count_of, grouped, join_words, percent, percent_range, shorten
 
 _LISTED = 12
 _UNEQUAL = 3.0

@@ -11,10 +11,10 @@ from markupsafe import Markup
 
 from discern.evaluation.calibration import compute_reliability
 from discern.evaluation.coverage import compute_coverage
-from discern.report.charts import Chart, Margins, build_axis
-from discern.report.run_facts import ReportedAnswers, RunFacts
-from discern.report.verdict import BestEpoch, find_best_epoch
-from discern.report.wording import decimal, percent, shorten
+from discern.reports.charts import Chart, Margins, build_axis
+from discern.reports.run_facts import ReportedAnswers, RunFacts
+from discern.reports.verdict import BestEpoch, find_best_epoch
+from discern.reports.wording import decimal, percent, shorten
 
 _MOST_POINTS = 400
 _FEW_EPOCHS = 30
