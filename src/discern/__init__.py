@@ -6,24 +6,52 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from discern.errors import DiscernError
     from discern.estimator import ImageClassifier
+    from discern.workflows.audit import audit
+    from discern.workflows.compare import compare
+    from discern.workflows.diff import diff
     from discern.workflows.evaluate import evaluate
     from discern.workflows.explain import explain
+    from discern.workflows.export import export
     from discern.workflows.loading import load
     from discern.workflows.predict import predict
+    from discern.workflows.report import report
     from discern.workflows.train import Run, resume, train
+    from discern.workflows.tune import tune
 
-__all__ = ["DiscernError", "ImageClassifier", "Run", "evaluate", "explain", "load", "predict", "resume", "train"]
+__all__ = [
+    "DiscernError",
+    "ImageClassifier",
+    "Run",
+    "audit",
+    "compare",
+    "diff",
+    "evaluate",
+    "explain",
+    "export",
+    "load",
+    "predict",
+    "report",
+    "resume",
+    "train",
+    "tune",
+]
 
 _HOMES = {
     "DiscernError": "discern.errors",
     "ImageClassifier": "discern.estimator",
     "Run": "discern.workflows.train",
+    "audit": "discern.workflows.audit",
+    "compare": "discern.workflows.compare",
+    "diff": "discern.workflows.diff",
     "evaluate": "discern.workflows.evaluate",
     "explain": "discern.workflows.explain",
+    "export": "discern.workflows.export",
     "load": "discern.workflows.loading",
     "predict": "discern.workflows.predict",
+    "report": "discern.workflows.report",
     "resume": "discern.workflows.train",
     "train": "discern.workflows.train",
+    "tune": "discern.workflows.tune",
 }
 
 
