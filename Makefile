@@ -10,7 +10,7 @@ demo: $(INSTALLED)
 	$(BIN)/discern demo --overwrite
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -68,9 +68,11 @@ def _warn_of_scores(facts: RunFacts) -> Iterator[Notice]:
 
 
 def _warn_of_data(facts: RunFacts) -> Iterator[Notice]:
-    yield from _warn_of_leaks(facts)
+    leaks = list(_warn_of_leaks(facts))
+    yield from leaks
     for finding in facts.audit.findings if facts.audit is not None else ():
-        if finding.severity == "error" and finding.count:
+        # What leaks cost says more than that there are some.
+        if finding.severity == "error" and finding.count and not (leaks and finding.kind == "leaks"):
             found = f"{finding.explanation} Found {count_of(finding.count, 'time')}."
             yield Notice("error", f"Data: {finding.title}", found)
     yield from _warn_of_few(facts)
