@@ -145,6 +145,9 @@ class Chain(Backbone):
     def forward_map(self, images: Tensor) -> Tensor:
         return images
 
+    def pool_map(self, feature_map: Tensor) -> Tensor:
+        return feature_map
+
     def stages(self) -> dict[str, tuple[str, ...]]:
         return {"stem": ("network.first",), "layer1": ("network.second",), "layer2": ("network.third",)}
 
