@@ -15,11 +15,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from discern.config.settings import ModelSettings
-from discern.models.backbone import Backbone
+from discern.models.backbone import TIMM_PREFIX, Backbone
 from discern.models.build import build_classifier
 
 _FIRST_LOOK_PIXELS = 256
 _CELLS_PROBED = 10
+_STRIDE, _SMALL_STEM_STRIDE = 32, 8
 
 
 class Cells(NamedTuple):
@@ -41,11 +42,21 @@ def enlarge_map(values: Tensor, side_pixels: int, cells: Cells | None) -> Tensor
     return enlarged[:, 0]
 
 
-@lru_cache(maxsize=16)
 def locate_cells(architecture: ModelSettings) -> Cells | None:
-    """Return where the cells of a convolutional backbone lie; None where they tile the picture.
+    """Return where the cells of a backbone lie: known for our own networks, measured for others.
 
-    It is measured, once for each architecture, on a network of random weights that has no preference for any direction:
+    None where they tile the picture.
+    """
+    if architecture.backbone.startswith(TIMM_PREFIX):
+        return measure_cells(architecture)
+    return Cells(0.5, _SMALL_STEM_STRIDE if architecture.stem == "small" else _STRIDE)
+
+
+@lru_cache(maxsize=16)
+def measure_cells(architecture: ModelSettings) -> Cells | None:
+    """Measure where the cells of a convolutional backbone lie; None where they tile the picture.
+
+    It is done once for each architecture, on a network of random weights that has no preference for any direction:
     the picture has one colour, each kernel is the same at all its places, and maxima are averages. The gradient of a
     cell in the middle of the map is then symmetric around the place that the cell looks at.
     """
