@@ -18,7 +18,7 @@ class Memory:
     `features` (M, F) are of length 1; `frame` has their id, path and label, a row a picture.
     """
 
-    features: npt.NDArray[np.float16]
+    features: npt.NDArray[np.floating]
     frame: pd.DataFrame
 
     def find_nearest(
@@ -28,7 +28,7 @@ class Memory:
 
         The most similar come first; k is `count`, or M if that is less.
         """
-        remembered = self.features.astype(np.float32)
+        remembered = self.features.astype(np.float32, copy=False)
         wanted = normalise(features)
         kept = min(count, len(remembered))
         similarities, rows = [], []

@@ -18,6 +18,7 @@ from discern.cli.export import export
 from discern.cli.predict import predict
 from discern.cli.recipes import recipes_app
 from discern.cli.report import report
+from discern.cli.serve import serve
 from discern.cli.train import train
 from discern.cli.tune import tune
 from discern.cli.weights import weights_app
@@ -40,6 +41,7 @@ app.command()(tune)
 app.command()(export)
 app.command()(audit)
 app.command()(report)
+app.command()(serve)
 app.command()(demo)
 app.add_typer(cache_app, name="cache")
 app.add_typer(recipes_app, name="recipes")

@@ -1,0 +1,153 @@
+"""The application that answers over HTTP."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from discern.serving.answering import Answering
+from discern.serving.gallery_routes import build_gallery_routes
+from discern.serving.guard import Access, Guard
+from discern.serving.limits import Limits
+from discern.serving.metrics import Metrics
+from discern.serving.models import Models
+from discern.serving.operation_routes import build_operation_routes, reload_models
+from discern.serving.pages import PageFile, load_pages
+from discern.serving.prediction_routes import build_prediction_routes
+from discern.serving.refusals import NOT_FOUND, UNUSABLE, Refusal
+from discern.serving.served_model import Folders, LoadPredictor
+from discern.serving.server import Server
+
+logger = logging.getLogger("discern")
+
+ROUTES = (
+    "predict",
+    "model",
+    "health",
+    "ready",
+    "metrics",
+    "reload",
+    "mistakes",
+    "remembered",
+    "openapi.json",
+    "static",
+)
+
+
+def create_app(
+    folders: Folders,
+    load_predictor: LoadPredictor,
+    *,
+    access: Access | None = None,
+    limits: Limits | None = None,
+    decode_threads: int = 2,
+    shows_pictures: bool = True,
+    tell_others: Callable[[], None] | None = None,
+) -> FastAPI:
+    """Build the server of some classifiers, which are loaded when it starts.
+
+    Args:
+        folders: Run folders or bundles, by the names that they are served under; the first is the default.
+        load_predictor: Loads one of them; called again at every reload.
+        access: Who may ask; everybody by default.
+        limits: How much.
+        decode_threads: So many pictures are decoded at a time.
+        shows_pictures: Whether training pictures and mistakes are shown.
+        tell_others: Has the other processes of this server load anew; without it, SIGHUP does so in this one.
+    """
+    limits, access, pages = limits or Limits(), access or Access(), load_pages()
+    metrics = Metrics()
+    open_paths = {"/", "/health", "/ready", *(f"/static/{name}" for name in pages)}
+    access = Access(access.hosts, access.token, open_paths)
+
+    pool = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
+    models = Models(folders, load_predictor, limits, metrics)
+    server = Server(models, Answering(pool, models.thread, limits), pool, limits, access, metrics, tell_others)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await models.load()
+        with _reloading_on_hangup(server):
+            yield
+        await models.close()
+        pool.shutdown()
+
+    app = FastAPI(title="discern", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.include_router(_build_page_routes(pages))
+    app.include_router(build_prediction_routes(server))
+    app.include_router(build_operation_routes(server))
+    if shows_pictures:
+        app.include_router(build_gallery_routes(server))
+    add_guard(app, access=access, limits=limits, metrics=metrics)
+    return app
+
+
+def add_guard(
+    app: FastAPI, *, access: Access, limits: Limits, metrics: Metrics, routes: tuple[str, ...] = ROUTES
+) -> None:
+    """Put the guard before all routes, and have every error told in the same form."""
+    app.add_middleware(Guard, access=access, limits=limits, metrics=metrics, routes=routes)
+    app.add_exception_handler(Refusal, lambda _, error: _tell(error))
+    app.add_exception_handler(HTTPException, lambda _, error: _tell(error))
+    app.add_exception_handler(RequestValidationError, lambda _, error: _tell(error))
+
+
+def _tell(error: Exception) -> Response:
+    if isinstance(error, Refusal):
+        return error.to_response()
+    if isinstance(error, RequestValidationError):
+        problems = "; ".join(f"{found['loc'][-1]}: {found['msg']}" for found in error.errors())
+        return Refusal(UNUSABLE, problems).to_response()
+    assert isinstance(error, HTTPException)
+    return Refusal(error.status_code, error.detail, error.headers).to_response()
+
+
+def _build_page_routes(pages: dict[str, PageFile]) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/")
+    async def page(request: Request) -> Response:
+        return pages["index.html"].respond(request)
+
+    @router.get("/static/{name}")
+    async def file(name: str, request: Request) -> Response:
+        if name not in pages:
+            raise Refusal(NOT_FOUND, "there is no such file")
+        return pages[name].respond(request)
+
+    return router
+
+
+@contextlib.contextmanager
+def _reloading_on_hangup(server: Server) -> Iterator[None]:
+    """Load anew when the process gets SIGHUP; one process of several leaves that to the one that started it."""
+    alone = server.tell_others is None and threading.current_thread() is threading.main_thread()
+    if not alone or not hasattr(signal, "SIGHUP"):
+        yield
+        return
+    loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[None]]()
+
+    def reload() -> None:
+        task = asyncio.create_task(_reload_quietly(server))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+
+
+async def _reload_quietly(server: Server) -> None:
+    try:
+        logger.info("loaded anew: %s", ", ".join(await reload_models(server)))
+    except Refusal as refusal:
+        logger.error("%s", refusal.reason)

@@ -1,0 +1,212 @@
+"""What stands before every request: who may ask, how much may come, and how the answer is to be treated."""
+
+import asyncio
+import hmac
+import logging
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from discern.serving.limits import Limits
+from discern.serving.metrics import Metrics
+from discern.serving.refusals import (
+    CLIENT_LEFT,
+    FAILED,
+    FORBIDDEN,
+    MISDIRECTED,
+    TOO_LARGE,
+    TOO_SLOW,
+    UNAUTHORISED,
+    Refusal,
+    refuse_overload,
+)
+
+logger = logging.getLogger("discern")
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(), microphone=(), camera=()",
+}
+_CHANGING = ("POST", "PUT", "PATCH", "DELETE")
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may ask.
+
+    `hosts` are the names that the server may be called by, or None for any; a page of another site that has its name
+    lead here (DNS rebinding) is so found out. Without `token` everybody who gets through to the port may ask; with one,
+    all but `open_paths` takes it.
+    """
+
+    hosts: Collection[str] | None = None
+    token: str | None = None
+    open_paths: Collection[str] = ()
+
+    def check(self, scope: Scope, headers: Headers) -> None:
+        """Raise when this request is none of ours to answer.
+
+        Raises:
+            Refusal: It is called by a wrong name, comes from another site, or lacks the token.
+        """
+        if self.hosts is not None and _read_host(headers.get("host", "")) not in self.hosts:
+            raise Refusal(MISDIRECTED, "this server is not called by that name; start it with --allow-host NAME")
+        if scope["method"] in _CHANGING and not _is_of_this_site(headers):
+            raise Refusal(FORBIDDEN, "the request comes from a page of another site")
+        if self.token is not None and scope["path"] not in self.open_paths and not self.holds_token(headers):
+            challenge = {"WWW-Authenticate": "Bearer"}
+            raise Refusal(UNAUTHORISED, "the token is missing or wrong: Authorization: Bearer TOKEN", challenge)
+
+    def holds_token(self, headers: Headers) -> bool:
+        """Return whether there is a token, and the request has it; takes as long whatever it has."""
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        wanted = self.token or ""
+        is_same = hmac.compare_digest(given.strip().encode(), wanted.encode())
+        return is_same and kind.lower() == "bearer" and bool(wanted)
+
+
+class Guard:
+    """ASGI middleware: checks access and size before, and puts the headers on every answer, errors included."""
+
+    def __init__(
+        self, app: ASGIApp, *, access: Access, limits: Limits, metrics: Metrics, routes: Collection[str]
+    ) -> None:
+        self._app = app
+        self._access = access
+        self._limits = limits
+        self._metrics = metrics
+        self._routes = routes
+        self._bytes_held = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        reply = _Reply(send)
+        body = _Body(receive, self)
+        try:
+            await self._answer(scope, body, reply)
+        finally:
+            self._bytes_held -= body.size
+            route = _name_route(scope["path"], self._routes)
+            self._metrics.requests.labels(route, str(reply.status or CLIENT_LEFT)).inc()
+            self._metrics.seconds.labels(route).observe(time.perf_counter() - started)
+
+    async def _answer(self, scope: Scope, body: "_Body", reply: "_Reply") -> None:
+        try:
+            headers = Headers(scope=scope)
+            self._access.check(scope, headers)
+            body.check_announced(headers)
+            async with asyncio.timeout(self._limits.request_seconds):
+                await self._app(scope, body, reply)
+            return
+        except Refusal as found:
+            refusal = found
+        except TimeoutError:
+            refusal = Refusal(TOO_SLOW, f"it took longer than {self._limits.request_seconds:g} s")
+        except Exception:  # a fault of ours, told in full to whoever runs the server, and to nobody else
+            logger.exception("%s %s failed", scope["method"], scope["path"])
+            refusal = Refusal(FAILED, "the server failed; its log says why")
+        if reply.status is None:
+            await refusal.to_response()(scope, body, reply)
+
+    def hold(self, count: int) -> None:
+        """Count bytes that were taken in.
+
+        Raises:
+            Refusal: All requests together hold too many.
+        """
+        if self._bytes_held + count > self._limits.most_bytes_held:
+            raise refuse_overload("too much is being uploaded already")
+        self._bytes_held += count
+
+    @property
+    def most_bytes(self) -> int:
+        """How large a body may be."""
+        return self._limits.most_bytes
+
+
+class _Body:
+    """The body of a request, counted as it comes."""
+
+    def __init__(self, receive: Receive, guard: Guard) -> None:
+        self._receive = receive
+        self._guard = guard
+        self.size = 0
+
+    def check_announced(self, headers: Headers) -> None:
+        announced = headers.get("content-length", "0")
+        if announced.isdecimal() and int(announced) > self._guard.most_bytes:
+            raise self._refuse()
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        count = len(message.get("body", b""))
+        if self.size + count > self._guard.most_bytes:
+            raise self._refuse()
+        self._guard.hold(count)
+        self.size += count
+        return message
+
+    def _refuse(self) -> Refusal:
+        return Refusal(TOO_LARGE, f"the body is larger than the limit of {self._guard.most_bytes:,} bytes")
+
+
+class _Reply:
+    """The way back: puts the headers on, and remembers the status."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers[name] = value
+            headers.setdefault("Cache-Control", "no-store")
+        await self._send(message)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether an address or name is that of this machine alone."""
+    return host in LOOPBACK_NAMES or host.startswith("127.")
+
+
+def _read_host(value: str) -> str:
+    """Return the name in a Host header, without its port, in lower case; "" where it makes no sense."""
+    try:
+        return urlsplit(f"//{value}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_of_this_site(headers: Headers) -> bool:
+    """Return whether a request comes from our own page, or from no page at all."""
+    if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        return False
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == headers.get("host")
+
+
+def _name_route(path: str, routes: Collection[str]) -> str:
+    """Return the first part of a path if it is one of ours, so that nobody can make up names to be counted."""
+    first = path.strip("/").partition("/")[0]
+    return first if first in routes else "page" if not first else "other"

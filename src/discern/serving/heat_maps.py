@@ -1,0 +1,31 @@
+"""A map of evidence over its picture, as a page can show it; the small pictures of pages in general."""
+
+import base64
+import io
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from discern.data.preprocess import Preprocess
+from discern.explanation.overlay import overlay_map
+from discern.explanation.placing import fade_unseen, place_on_picture
+
+SHOWN_PIXELS = 480
+"""No side of a heat map is longer."""
+
+_JPEG_QUALITY = 85
+
+
+def draw_heat_map(shown: Image.Image, values: npt.NDArray[np.float32], preprocess: Preprocess) -> str:
+    """Return the picture with the map (S, S) of its square over it, as a data: URL."""
+    placed = place_on_picture(values, shown.size, preprocess)
+    drawn = fade_unseen(overlay_map(np.asarray(shown), placed), preprocess)
+    return f"data:image/jpeg;base64,{base64.b64encode(encode_jpeg(Image.fromarray(drawn))).decode()}"
+
+
+def encode_jpeg(image: Image.Image) -> bytes:
+    """Return an RGB picture as a file."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="JPEG", quality=_JPEG_QUALITY)
+    return buffer.getvalue()

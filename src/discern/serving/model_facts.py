@@ -1,0 +1,60 @@
+"""What a client may know of a model; nothing of where things lie on the server."""
+
+from typing import Any
+
+from discern.data.decode import DECODE_RULES
+from discern.errors import DiscernError
+from discern.evaluation.coverage import WANTED_ERRORS
+from discern.explanation.maps import METHODS
+from discern.serving.limits import Limits
+from discern.serving.served_model import ServedModel
+
+
+def describe_model(model: ServedModel, limits: Limits) -> dict[str, Any]:
+    """Return names, scores, preprocessing, calibration, thresholds and origin, for JSON."""
+    bundle, runtime = model.predictor.bundle, model.predictor.runtime
+    architecture = bundle.architecture.model_dump(mode="json")
+    facts = bundle.facts
+    return {
+        "name": model.name,
+        "class_names": list(bundle.class_names),
+        "architecture": {name: architecture[name] for name in ("backbone", "head")},
+        "preprocess": bundle.preprocess.to_dict(),
+        "decode": {**DECODE_RULES, "max_pixels": min(bundle.max_pixels, limits.most_pixels)},
+        "calibration": bundle.calibration.model_dump(),
+        "scores": facts.get("scores", {}),
+        "counts": facts.get("counts", {}),
+        "thresholds": _list_thresholds(model),
+        "remembered_pictures": 0 if model.memory is None else len(model.memory.frame),
+        "explanations": list(METHODS),
+        "weights": _describe_weights(facts),
+        "discern_version": facts.get("discern_version"),
+        "device": str(runtime.device),
+        "precision": runtime.precision,
+        "limits": {
+            "pictures": limits.most_pictures,
+            "bytes": limits.most_bytes,
+            "picture_bytes": limits.most_picture_bytes,
+            "explained": limits.most_explained,
+        },
+    }
+
+
+def _list_thresholds(model: ServedModel) -> list[dict[str, Any]]:
+    """Return the confidence that an answer takes for usual shares of wrong answers, and what it rests on."""
+    thresholds = []
+    for wanted in WANTED_ERRORS:
+        try:
+            point = model.build_policy(wanted).point
+        except DiscernError as error:
+            thresholds.append({"max_error": wanted, "reason": str(error)})
+            continue
+        if point is not None:
+            thresholds.append({"max_error": wanted, **point._asdict(), "promise": point.describe()})
+    return thresholds
+
+
+def _describe_weights(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return where the pretrained weights came from, without a place on this machine."""
+    recorded = facts.get("environment", {}).get("weights") or {}
+    return {name: value for name, value in recorded.items() if isinstance(value, str) and not value.startswith("/")}

@@ -1,0 +1,79 @@
+"""The classifiers that are being served, and how they are exchanged while requests come in."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from discern.serving.limits import Limits
+from discern.serving.metrics import Metrics
+from discern.serving.refusals import NOT_FOUND, OVERLOADED, Refusal
+from discern.serving.served_model import Engine, Folders, LoadPredictor, ServedModel, load_engine, open_model
+from discern.serving.uploads import shorten
+
+
+class Models:
+    """Classifiers by name; the first is the one that answers where none is named.
+
+    Networks are computed in a single thread, so that one batch has all cores.
+    """
+
+    def __init__(self, folders: Folders, load_predictor: LoadPredictor, limits: Limits, metrics: Metrics) -> None:
+        self.folders = dict(folders)
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix="network")
+        self._load_predictor = load_predictor
+        self._limits = limits
+        self._metrics = metrics
+        self._open: dict[str, ServedModel] = {}
+        self._one_reload = asyncio.Lock()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all are loaded."""
+        return len(self._open) == len(self.folders)
+
+    @property
+    def waiting(self) -> int:
+        """How many pictures were taken in and are not answered yet."""
+        return sum(model.batcher.admitted for model in self._open.values())
+
+    def list_all(self) -> list[ServedModel]:
+        """Return all, the default first."""
+        return list(self._open.values())
+
+    def find(self, name: str | None) -> ServedModel:
+        """Return the classifier of this name, or the default one.
+
+        Raises:
+            Refusal: There is none, or none yet.
+        """
+        if not self.is_ready:
+            raise Refusal(OVERLOADED, "the classifier is still being loaded", {"Retry-After": "1"})
+        wanted = next(iter(self._open)) if name is None else name
+        if wanted not in self._open:
+            raise Refusal(NOT_FOUND, f"there is no model {shorten(wanted)!r}; there are {', '.join(self._open)}")
+        return self._open[wanted]
+
+    async def load(self) -> list[ServedModel]:
+        """Load all from disk beside those in use, and only then put them in their place.
+
+        Requests that have begun are answered by the old ones.
+
+        Raises:
+            BundleError: One cannot be loaded; then all stay as they were.
+        """
+        async with self._one_reload:
+            engines = [await asyncio.to_thread(self._load, name) for name in self.folders]
+            new = {
+                name: open_model(name, engine, self.thread, self._limits, self._metrics.batch_sizes.observe)
+                for name, engine in zip(self.folders, engines, strict=True)
+            }
+            old, self._open = self._open, new
+            await asyncio.gather(*(model.batcher.close() for model in old.values()))
+        return self.list_all()
+
+    async def close(self) -> None:
+        """Answer what was taken in, and end."""
+        await asyncio.gather(*(model.batcher.close() for model in self._open.values()))
+        self.thread.shutdown()
+
+    def _load(self, name: str) -> Engine:
+        return load_engine(self.folders[name], self._load_predictor)

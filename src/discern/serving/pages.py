@@ -1,0 +1,40 @@
+"""The files of the pages, read once; a client can name these and nothing else."""
+
+import hashlib
+from importlib.resources import files
+from typing import NamedTuple
+
+from fastapi import Request, Response
+
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+
+class PageFile(NamedTuple):
+    """A file as it is sent, and its mark."""
+
+    content: bytes
+    media_type: str
+    mark: str
+
+    def respond(self, request: Request) -> Response:
+        """Return it, or that it has not changed."""
+        headers = {"ETag": self.mark, "Cache-Control": "no-cache"}
+        if request.headers.get("if-none-match") == self.mark:
+            return Response(status_code=304, headers=headers)
+        return Response(self.content, media_type=self.media_type, headers=headers)
+
+
+def load_pages() -> dict[str, PageFile]:
+    """Return all files of the pages by name."""
+    pages = {}
+    for file in files("discern.serving").joinpath("static").iterdir():
+        suffix = file.name[file.name.rfind(".") :]
+        if suffix in _TYPES:
+            content = file.read_bytes()
+            pages[file.name] = PageFile(content, _TYPES[suffix], f'"{hashlib.sha256(content).hexdigest()[:20]}"')
+    return pages

@@ -1,0 +1,76 @@
+"""The pictures of a request, as bytes."""
+
+import asyncio
+import re
+from typing import NamedTuple
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException
+
+from discern.serving.limits import Limits
+from discern.serving.refusals import BAD_REQUEST, TOO_LARGE, UNSUPPORTED, Refusal
+
+_LONGEST_NAME = 120
+_MULTIPART = "multipart/form-data"
+
+
+class Upload(NamedTuple):
+    """A picture as it came; its name is only ever shown, never looked for."""
+
+    name: str
+    content: bytes
+
+
+async def read_uploads(request: Request, limits: Limits) -> list[Upload]:
+    """Return the files of a form, or the body itself where it is the one picture.
+
+    Raises:
+        Refusal: There is none, or there are too many, or the form cannot be read.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == _MULTIPART:
+        return await _read_form(request, limits)
+    if kind and not kind.startswith("image/") and kind != "application/octet-stream":
+        raise Refusal(
+            UNSUPPORTED, f"a body of type {shorten(kind)}; expected {_MULTIPART} with files, or one picture as image/*"
+        )
+    content = await request.body()
+    if not content:
+        raise Refusal(BAD_REQUEST, "the body is empty; expected a picture")
+    return [Upload("picture", content)]
+
+
+async def _read_form(request: Request, limits: Limits) -> list[Upload]:
+    try:
+        form = await request.form(max_files=limits.most_pictures, max_fields=16, max_part_size=4096)
+    except MultiPartException as error:
+        status = TOO_LARGE if error.message.startswith("Too many") else BAD_REQUEST
+        raise Refusal(status, f"the form cannot be read: {error.message}") from None
+    except Exception as error:
+        # python-multipart tells of some faults by errors of its own.
+        if type(error).__module__.partition(".")[0] in ("python_multipart", "multipart", "starlette", "fastapi"):
+            raise Refusal(BAD_REQUEST, f"the form cannot be read: {shorten(str(error))}") from None
+        raise
+    try:
+        files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+        if not files:
+            raise Refusal(BAD_REQUEST, "the form has no files; expected one or more under the name files")
+        return [Upload(clean_name(file.filename), await asyncio.to_thread(file.file.read)) for file in files]
+    finally:
+        await form.close()
+
+
+def clean_name(name: str | None) -> str:
+    """Return the last part of a file's name as it may be shown: without control characters, and not too long."""
+    last = re.split(r"[/\\]", name or "")[-1]
+    printable = "".join(character for character in last if character.isprintable())
+    return shorten(printable.strip() or "picture")
+
+
+def shorten(text: str) -> str:
+    """Return a text that came from a client, with its middle left out where it is long."""
+    if len(text) <= _LONGEST_NAME:
+        return text
+    half = _LONGEST_NAME // 2
+    return f"{text[:half]}…{text[-half:]}"
