@@ -1,0 +1,81 @@
+// What is asked of the server; the token, where one is needed, is kept for this tab alone.
+
+const TOKEN = "discern-token";
+
+export class Refused extends Error {
+  constructor(status, reason) {
+    super(reason);
+    this.status = status;
+  }
+}
+
+export function useToken(token) {
+  sessionStorage.setItem(TOKEN, token);
+}
+
+async function ask(path, options = {}) {
+  const token = sessionStorage.getItem(TOKEN);
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers: { ...options.headers, ...headers } });
+  } catch {
+    throw new Refused(0, "The server does not answer.");
+  }
+  return response;
+}
+
+async function readProblem(response) {
+  try {
+    return (await response.json()).error?.reason ?? response.statusText;
+  } catch {
+    return response.statusText || `status ${response.status}`;
+  }
+}
+
+export async function getJson(path) {
+  const response = await ask(path);
+  if (!response.ok) throw new Refused(response.status, await readProblem(response));
+  return response.json();
+}
+
+export async function postJson(path, content) {
+  const response = await ask(path, {
+    method: "POST",
+    body: JSON.stringify(content),
+    headers: { "Content-Type": "application/json" },
+  });
+  if (!response.ok) throw new Refused(response.status, await readProblem(response));
+  return response.json();
+}
+
+// Pictures are fetched with the token, which an <img> could not send.
+export async function getPicture(path) {
+  const response = await ask(path);
+  if (!response.ok) throw new Refused(response.status, await readProblem(response));
+  return URL.createObjectURL(await response.blob());
+}
+
+export function query(parameters) {
+  const given = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== "");
+  return given.length ? `?${new URLSearchParams(given)}` : "";
+}
+
+const pause = (seconds) => new Promise((resume) => setTimeout(resume, 1000 * seconds));
+
+// Returns an answer for each file, in their order; a busy server is asked again.
+export async function predict(files, parameters) {
+  for (let attempt = 1; ; attempt += 1) {
+    const form = new FormData();
+    for (const file of files) form.append("files", file, file.name || "picture");
+    const response = await ask(`/predict${query(parameters)}`, { method: "POST", body: form });
+    if (response.status === 503 && attempt < 10) {
+      await pause(Number(response.headers.get("Retry-After")) || 1);
+      continue;
+    }
+    const content = await response.json().catch(() => ({}));
+    if (content.pictures) return content;
+    const reason = content.error?.reason ?? response.statusText;
+    throw new Refused(response.status, reason);
+  }
+}

@@ -1,0 +1,157 @@
+// Pictures from the user to cards with answers.
+
+import { predict } from "./api.js";
+import { buildCsv } from "./csv.js";
+import { ResultCard } from "./result_card.js";
+import { countOf, make, percent } from "./words.js";
+
+const AT_ONCE = 8;
+
+const by = (id) => document.getElementById(id);
+
+export class Classify {
+  constructor() {
+    this.cards = [];
+    this.facts = {};
+    this.round = 0;
+    this.chain = Promise.resolve();
+    for (const id of ["choose", "photograph"]) {
+      by(id).addEventListener("change", ({ target }) => {
+        this.add([...target.files]);
+        target.value = "";
+      });
+    }
+    by("csv").addEventListener("click", () => this.downloadCsv());
+    by("clear").addEventListener("click", () => this.clear());
+    by("max-error").addEventListener("change", () => this.askAgain());
+    this.listenForDrops();
+    document.addEventListener("paste", ({ clipboardData }) => this.add([...(clipboardData?.files ?? [])]));
+  }
+
+  settings() {
+    return { model: this.facts.name, max_error: by("max-error").value, top_k: 5 };
+  }
+
+  listenForDrops() {
+    const place = by("drop");
+    const mark = (on) => place.classList.toggle("over", on);
+    document.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      mark(true);
+    });
+    document.addEventListener("dragleave", (event) => event.relatedTarget === null && mark(false));
+    document.addEventListener("drop", (event) => {
+      event.preventDefault();
+      mark(false);
+      this.add([...event.dataTransfer.files]);
+    });
+  }
+
+  useModel(facts) {
+    this.facts = facts;
+    const options = facts.thresholds.map(({ max_error: share, reason }) =>
+      make("option", {
+        value: share,
+        disabled: Boolean(reason),
+        textContent: `at most ${percent(share)}${reason ? " (cannot be promised)" : ""}`,
+      }),
+    );
+    by("max-error").replaceChildren(make("option", { value: "", textContent: "any: always answer" }), ...options);
+    this.askAgain();
+  }
+
+  add(files) {
+    if (!files.length) return;
+    const cards = files.map((file) => new ResultCard(file, () => this.settings()));
+    this.cards.push(...cards);
+    by("results").append(...cards.map((card) => card.element));
+    this.arrange();
+    this.ask(cards);
+  }
+
+  askAgain() {
+    const wanted = by("max-error").value;
+    const threshold = this.facts.thresholds.find(({ max_error: share }) => String(share) === wanted);
+    by("promise").textContent = threshold?.promise ? `${capitalise(threshold.promise)}.` : "";
+    this.round += 1;
+    for (const card of this.cards) card.wait();
+    if (this.cards.length) this.ask(this.cards);
+  }
+
+  // One request after the other, so that the first answers are there before the last pictures are sent.
+  ask(cards) {
+    const { round } = this;
+    this.chain = this.chain.then(async () => {
+      for (let start = 0; start < cards.length && round === this.round; start += AT_ONCE) {
+        await this.askSome(cards.slice(start, start + AT_ONCE), round);
+      }
+      if (round === this.round) this.tell(cards);
+    });
+  }
+
+  async askSome(cards, round) {
+    by("live").textContent = `Looking at ${countOf(this.cards.length, "picture")}`;
+    try {
+      const { pictures } = await predict(
+        cards.map((card) => card.file),
+        this.settings(),
+      );
+      if (round === this.round) cards.forEach((card, place) => card.show(pictures[place], this.facts));
+    } catch (error) {
+      // What came back is the fault of all together, such as their size: each is tried by itself.
+      if (cards.length > 1 && error.status === 413) {
+        for (const card of cards) await this.askSome([card], round);
+      } else if (round === this.round) {
+        for (const card of cards) card.fail(error.message);
+      }
+    }
+    this.arrange();
+  }
+
+  tell(cards) {
+    const [card] = cards;
+    by("live").textContent = cards.length === 1 ? describe(card) : this.summarise();
+  }
+
+  summarise() {
+    const answered = this.cards.filter(({ answer }) => answer && !answer.error && !answer.reason).length;
+    const unknown = this.cards.filter(({ answer }) => answer?.reason).length;
+    const failed = this.cards.filter(({ answer }) => answer?.error).length;
+    const parts = [countOf(this.cards.length, "picture")];
+    if (answered) parts.push(`${answered} answered`);
+    if (unknown) parts.push(`${unknown} unknown`);
+    if (failed) parts.push(`${failed} not readable`);
+    return parts.join(" · ");
+  }
+
+  arrange() {
+    by("bar").hidden = !this.cards.length;
+    by("summary").textContent = this.summarise();
+    by("results").classList.toggle("single", this.cards.length === 1);
+    by("drop").classList.toggle("small-now", this.cards.length > 0);
+  }
+
+  clear() {
+    this.round += 1;
+    for (const card of this.cards) URL.revokeObjectURL(card.preview);
+    this.cards = [];
+    by("results").replaceChildren();
+    this.arrange();
+    by("live").textContent = "Cleared";
+    by("choose").focus();
+  }
+
+  downloadCsv() {
+    const source = URL.createObjectURL(new Blob([buildCsv(this.cards)], { type: "text/csv" }));
+    make("a", { href: source, download: "answers.csv" }).click();
+    setTimeout(() => URL.revokeObjectURL(source), 1000);
+  }
+}
+
+function describe({ answer }) {
+  if (!answer || answer.error) return `Not answered: ${answer?.error?.reason ?? ""}`;
+  if (answer.reason) return `Unknown: ${answer.reason}; the best guess is ${answer.guess}`;
+  return `${answer.label}, ${percent(answer.confidence)} sure`;
+}
+
+const capitalise = (text) => text.charAt(0).toUpperCase() + text.slice(1);

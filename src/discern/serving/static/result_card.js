@@ -1,0 +1,178 @@
+// The card of one picture: what it is, how sure that is, and on demand why.
+
+import { getPicture, predict, query } from "./api.js";
+import { make, percent } from "./words.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const SHOWN_CLASSES = 5;
+const NEIGHBOURS = 5;
+
+export class ResultCard {
+  constructor(file, settings) {
+    this.file = file;
+    this.settings = settings;
+    this.answer = null;
+    this.element = document.getElementById("result").content.firstElementChild.cloneNode(true);
+    this.preview = URL.createObjectURL(file);
+    const shown = this.find(".shown");
+    shown.src = this.preview;
+    shown.addEventListener("error", () => this.replaceShown(), { once: true });
+    this.find(".name").textContent = file.name || "pasted picture";
+    this.find(".heat").addEventListener("click", () => this.toggleHeat());
+    this.find(".alike").addEventListener("click", () => this.toggleAlike());
+    this.wait();
+  }
+
+  // A browser shows fewer kinds of pictures than the server reads.
+  replaceShown() {
+    const shown = this.find(".shown");
+    shown.hidden = true;
+    shown.after(make("span", { className: "gone" }, "no preview"));
+  }
+
+  find(selector) {
+    return this.element.querySelector(selector);
+  }
+
+  wait() {
+    this.answer = null;
+    this.heat = null;
+    this.element.className = "card working";
+    this.find(".label").textContent = "Looking…";
+    this.find(".why").textContent = "";
+    this.find(".note").textContent = "";
+    this.find(".bars").replaceChildren();
+    this.find(".actions").hidden = true;
+    this.find(".neighbours").hidden = true;
+    this.find(".neighbours").replaceChildren();
+    this.find(".alike").setAttribute("aria-expanded", "false");
+    this.showHeat(false);
+  }
+
+  show(answer, facts) {
+    this.answer = answer;
+    this.element.className = "card";
+    if (answer.error) {
+      this.fail(answer.error.reason);
+      return;
+    }
+    const isUnknown = Boolean(answer.reason);
+    this.element.classList.toggle("unknown", isUnknown);
+    this.find(".label").textContent = answer.label;
+    this.find(".why").textContent = isUnknown ? explainUnknown(answer) : "";
+    this.find(".shown").alt = isUnknown ? "Unknown" : `Taken for ${answer.label}`;
+    this.find(".bars").replaceChildren(...answer.top.slice(0, SHOWN_CLASSES).map(drawBar));
+    this.find(".actions").hidden = false;
+    this.find(".alike").hidden = !facts.remembered_pictures;
+  }
+
+  fail(reason) {
+    this.answer = this.answer ?? { error: { reason } };
+    this.element.className = "card failed";
+    this.find(".label").textContent = "Not answered";
+    this.find(".why").textContent = reason;
+    this.find(".shown").alt = "Not answered";
+    this.find(".bars").replaceChildren();
+    this.find(".actions").hidden = true;
+  }
+
+  async toggleHeat() {
+    const button = this.find(".heat");
+    if (button.getAttribute("aria-pressed") === "true") {
+      this.showHeat(false);
+      return;
+    }
+    if (!this.heat) {
+      const asked = await this.askMore(button, { explain: "grad-cam" });
+      this.heat = asked?.heat_map ?? null;
+    }
+    if (this.heat) this.showHeat(true);
+  }
+
+  showHeat(on) {
+    this.find(".heat").setAttribute("aria-pressed", String(on));
+    this.find(".shown").src = on ? this.heat.image : this.preview;
+    if (on) {
+      this.find(".shown").hidden = false;
+      this.find("figure .gone")?.remove();
+      this.find(".shown").alt = `Where the evidence for ${this.heat.label} lies`;
+      this.note(`Bright: evidence for ${this.heat.label}. What was cropped away is pale.`);
+    } else {
+      this.note("");
+    }
+  }
+
+  async toggleAlike() {
+    const button = this.find(".alike");
+    const list = this.find(".neighbours");
+    if (!list.childElementCount) {
+      const asked = await this.askMore(button, { nearest: NEIGHBOURS });
+      if (!asked) return;
+      list.replaceChildren(...asked.nearest.map((one) => this.drawNeighbour(one)));
+    }
+    list.hidden = !list.hidden;
+    button.setAttribute("aria-expanded", String(!list.hidden));
+    this.note(list.hidden ? "" : "The training pictures that are most like it.");
+  }
+
+  async askMore(button, wanted) {
+    button.disabled = true;
+    try {
+      const { pictures } = await predict([this.file], { ...this.settings(), ...wanted });
+      return pictures[0];
+    } catch (error) {
+      this.note(error.message);
+      return null;
+    } finally {
+      button.disabled = false;
+      button.focus();
+    }
+  }
+
+  drawNeighbour(one) {
+    const item = make("li", { title: one.id });
+    const { model } = this.settings();
+    getPicture(`/remembered/${one.index}${query({ model })}`).then(
+      (source) => item.prepend(make("img", { src: source, alt: one.id })),
+      () => item.prepend(make("span", { className: "gone" }, one.id)),
+    );
+    item.append(make("span", {}, `${one.label}, ${percent(Math.max(0, one.similarity))} alike`));
+    return item;
+  }
+
+  note(text) {
+    this.find(".note").textContent = text;
+  }
+}
+
+function explainUnknown(answer) {
+  const why =
+    answer.reason === "not sure enough"
+      ? `Only ${percent(answer.confidence)} sure, which is too little for the error you allow.`
+      : `It is ${answer.reason}.`;
+  return `${why} The best guess is ${answer.guess}.`;
+}
+
+function drawBar({ label, confidence }) {
+  const track = document.createElementNS(SVG, "svg");
+  track.setAttribute("class", "track");
+  track.setAttribute("viewBox", "0 0 100 4");
+  track.setAttribute("preserveAspectRatio", "none");
+  track.setAttribute("aria-hidden", "true");
+  track.append(drawRectangle("ground", 100), drawRectangle("part", 100 * confidence));
+  return make(
+    "li",
+    {},
+    make("span", {}, label),
+    make("span", { className: "of" }, percent(confidence)),
+    track,
+  );
+}
+
+function drawRectangle(name, width) {
+  const rectangle = document.createElementNS(SVG, "rect");
+  rectangle.setAttribute("class", name);
+  rectangle.setAttribute("width", String(width));
+  rectangle.setAttribute("height", "4");
+  return rectangle;
+}

@@ -1,0 +1,18 @@
+// Numbers and counts in words.
+
+export function percent(share) {
+  const value = 100 * share;
+  if (value >= 99.95 && share < 1) return "> 99.9%";
+  if (value < 0.1 && share > 0) return "< 0.1%";
+  return `${(value > 99 && value < 100) || (value > 0 && value < 1) ? value.toFixed(1) : value.toFixed(0)}%`;
+}
+
+export function countOf(count, one, many = `${one}s`) {
+  return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+}
+
+export function make(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
