@@ -18,6 +18,7 @@ from discern.cli.export import export
 from discern.cli.predict import predict
 from discern.cli.recipes import recipes_app
 from discern.cli.report import report
+from discern.cli.review import review
 from discern.cli.serve import serve
 from discern.cli.train import train
 from discern.cli.tune import tune
@@ -42,6 +43,7 @@ app.command()(export)
 app.command()(audit)
 app.command()(report)
 app.command()(serve)
+app.command()(review)
 app.command()(demo)
 app.add_typer(cache_app, name="cache")
 app.add_typer(recipes_app, name="recipes")

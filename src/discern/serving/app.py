@@ -8,20 +8,19 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
+from fastapi import FastAPI
 
 from discern.serving.answering import Answering
 from discern.serving.gallery_routes import build_gallery_routes
-from discern.serving.guard import Access, Guard
+from discern.serving.guard import Access
+from discern.serving.guarding import add_guard
 from discern.serving.limits import Limits
 from discern.serving.metrics import Metrics
 from discern.serving.models import Models
 from discern.serving.operation_routes import build_operation_routes, reload_models
-from discern.serving.pages import PageFile, load_pages
+from discern.serving.pages import build_page_routes, load_pages
 from discern.serving.prediction_routes import build_prediction_routes
-from discern.serving.refusals import NOT_FOUND, UNUSABLE, Refusal
+from discern.serving.refusals import Refusal
 from discern.serving.served_model import Folders, LoadPredictor
 from discern.serving.server import Server
 
@@ -80,49 +79,13 @@ def create_app(
         pool.shutdown()
 
     app = FastAPI(title="discern", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.include_router(_build_page_routes(pages))
+    app.include_router(build_page_routes(pages, "index.html"))
     app.include_router(build_prediction_routes(server))
     app.include_router(build_operation_routes(server))
     if shows_pictures:
         app.include_router(build_gallery_routes(server))
-    add_guard(app, access=access, limits=limits, metrics=metrics)
+    add_guard(app, access=access, limits=limits, metrics=metrics, routes=ROUTES)
     return app
-
-
-def add_guard(
-    app: FastAPI, *, access: Access, limits: Limits, metrics: Metrics, routes: tuple[str, ...] = ROUTES
-) -> None:
-    """Put the guard before all routes, and have every error told in the same form."""
-    app.add_middleware(Guard, access=access, limits=limits, metrics=metrics, routes=routes)
-    app.add_exception_handler(Refusal, lambda _, error: _tell(error))
-    app.add_exception_handler(HTTPException, lambda _, error: _tell(error))
-    app.add_exception_handler(RequestValidationError, lambda _, error: _tell(error))
-
-
-def _tell(error: Exception) -> Response:
-    if isinstance(error, Refusal):
-        return error.to_response()
-    if isinstance(error, RequestValidationError):
-        problems = "; ".join(f"{found['loc'][-1]}: {found['msg']}" for found in error.errors())
-        return Refusal(UNUSABLE, problems).to_response()
-    assert isinstance(error, HTTPException)
-    return Refusal(error.status_code, error.detail, error.headers).to_response()
-
-
-def _build_page_routes(pages: dict[str, PageFile]) -> APIRouter:
-    router = APIRouter(include_in_schema=False)
-
-    @router.get("/")
-    async def page(request: Request) -> Response:
-        return pages["index.html"].respond(request)
-
-    @router.get("/static/{name}")
-    async def file(name: str, request: Request) -> Response:
-        if name not in pages:
-            raise Refusal(NOT_FOUND, "there is no such file")
-        return pages[name].respond(request)
-
-    return router
 
 
 @contextlib.contextmanager

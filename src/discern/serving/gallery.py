@@ -76,16 +76,16 @@ def find_run(folder: Path) -> Path:
     return RunFolder(folder.parent if folder.name == "bundle" else folder).root
 
 
-@lru_cache(maxsize=512)
-def shrink_file(path: str) -> bytes:
-    """Return a small copy of a picture as a JPEG.
+@lru_cache(maxsize=256)
+def shrink_file(path: str, side_pixels: int = _SIDE_PIXELS) -> bytes:
+    """Return a small copy of a picture as a JPEG, no side above `side_pixels`.
 
     Raises:
         Refusal: It cannot be read any more.
     """
     try:
-        image = decode_image(path, covering=lambda _width, _height: (_SIDE_PIXELS, _SIDE_PIXELS))
+        image = decode_image(path, covering=lambda _width, _height: (side_pixels, side_pixels))
     except BadImageError:
         raise Refusal(NOT_FOUND, "the file of this picture cannot be read any more") from None
-    image.thumbnail((_SIDE_PIXELS, _SIDE_PIXELS))
+    image.thumbnail((side_pixels, side_pixels))
     return encode_jpeg(image)

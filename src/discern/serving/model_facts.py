@@ -57,4 +57,8 @@ def _list_thresholds(model: ServedModel) -> list[dict[str, Any]]:
 def _describe_weights(facts: dict[str, Any]) -> dict[str, Any]:
     """Return where the pretrained weights came from, without a place on this machine."""
     recorded = facts.get("environment", {}).get("weights") or {}
-    return {name: value for name, value in recorded.items() if isinstance(value, str) and value and not value.startswith("/")}
+    return {
+        name: value
+        for name, value in recorded.items()
+        if isinstance(value, str) and value and not value.startswith("/")
+    }

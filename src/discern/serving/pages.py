@@ -4,7 +4,9 @@ import hashlib
 from importlib.resources import files
 from typing import NamedTuple
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
+
+from discern.serving.refusals import NOT_FOUND, Refusal
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -38,3 +40,20 @@ def load_pages() -> dict[str, PageFile]:
             content = file.read_bytes()
             pages[file.name] = PageFile(content, _TYPES[suffix], f'"{hashlib.sha256(content).hexdigest()[:20]}"')
     return pages
+
+
+def build_page_routes(pages: dict[str, PageFile], start: str) -> APIRouter:
+    """Return the routes / and /static; the page named `start` is the first."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/")
+    async def page(request: Request) -> Response:
+        return pages[start].respond(request)
+
+    @router.get("/static/{name}")
+    async def file(name: str, request: Request) -> Response:
+        if name not in pages:
+            raise Refusal(NOT_FOUND, "there is no such file")
+        return pages[name].respond(request)
+
+    return router

@@ -1,6 +1,5 @@
 """A trained classifier over HTTP, until it is told to stop."""
 
-import importlib.util
 import json
 import logging
 import os
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from discern.bundle import load_bundle
 from discern.errors import ConfigError
 from discern.inference import Predictor
+from discern.workflows.listening import build_access, check_packages, describe_uvicorn, take_address
 from discern.workflows.loading import load
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ logger = logging.getLogger("discern")
 
 TOKEN_VARIABLE = "DISCERN_TOKEN"  # noqa: S105 - the name of a variable, and no secret
 _OPTIONS_VARIABLE = "_DISCERN_SERVE"
-_NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
-_MOST_CONNECTIONS = 1000
 _STARTUP_SECONDS = 300
 
 
@@ -77,17 +75,6 @@ def serve(runs: Sequence[str], options: ServeOptions | None = None) -> None:
         _run(options, listener)
 
 
-def check_packages() -> None:
-    """Raise when what a server needs is not installed.
-
-    Raises:
-        ConfigError: A package is missing.
-    """
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ConfigError(f"serving needs {', '.join(missing)}; install them with: pip install 'discern[serve]'")
-
-
 def name_runs(runs: Sequence[str]) -> dict[str, str]:
     """Return the folders by the names that they are served under.
 
@@ -104,22 +91,6 @@ def name_runs(runs: Sequence[str]) -> dict[str, str]:
             raise ConfigError(f"two of the runs are called {name!r}; give them names: one={named[name]} other={folder}")
         named[name] = folder
     return named
-
-
-def take_address(host: str, port: int) -> socket.socket:
-    """Return a socket that listens at an address.
-
-    Raises:
-        ConfigError: It cannot be had.
-    """
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.create_server((host, port), family=family)
-    except OSError as error:
-        reason = error.strerror or error
-        raise ConfigError(f"{host}:{port} cannot be served on: {reason}; choose another --host or --port") from None
-    listener.set_inheritable(True)
-    return listener
 
 
 def build_app(options: ServeOptions) -> "FastAPI":
@@ -145,16 +116,6 @@ def build_app(options: ServeOptions) -> "FastAPI":
     )
 
 
-def build_access(host: str, allowed_hosts: Sequence[str], token: str | None) -> Any:
-    """Return who may ask: on a loopback address only under its names, elsewhere under those that are given, or any."""
-    from discern.serving.guard import LOOPBACK_NAMES, Access, is_loopback
-
-    names = {name.lower() for name in allowed_hosts}
-    if is_loopback(host) or names:
-        names |= LOOPBACK_NAMES | {host.lower()}
-    return Access(names or None, token)
-
-
 def build_app_of_worker() -> "FastAPI":
     """Build the application in a process that was started for it; its options are in the environment."""
     return build_app(ServeOptions.from_json(os.environ[_OPTIONS_VARIABLE]))
@@ -164,18 +125,8 @@ def _run(options: ServeOptions, listener: socket.socket) -> None:
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
-    from discern.serving.limits import Limits
-
-    common: dict[str, Any] = {
-        "log_config": None,
-        "access_log": False,
-        "proxy_headers": False,
-        "server_header": False,
-        "limit_concurrency": _MOST_CONNECTIONS,
-        "timeout_graceful_shutdown": int(Limits().request_seconds) + 1,
-    }
     if options.workers == 1:
-        uvicorn.Server(uvicorn.Config(build_app(options), **common)).run([listener])
+        uvicorn.Server(uvicorn.Config(build_app(options), **describe_uvicorn())).run([listener])
         return
     with tempfile.TemporaryDirectory() as counted:
         # Both reach the processes that are started, and neither stands in the list of processes.
@@ -186,7 +137,7 @@ def _run(options: ServeOptions, listener: socket.socket) -> None:
             factory=True,
             workers=options.workers,
             timeout_worker_healthcheck=_STARTUP_SECONDS,
-            **common,
+            **describe_uvicorn(),
         )
         Multiprocess(config, [listener]).run()
 

@@ -2,6 +2,12 @@
 
 const TOKEN = "discern-token";
 
+// A link may bring the token behind #, which is never sent; it does not stay in the address.
+if (location.hash.startsWith("#token=")) {
+  sessionStorage.setItem(TOKEN, decodeURIComponent(location.hash.slice("#token=".length)));
+  history.replaceState(null, "", location.pathname);
+}
+
 export class Refused extends Error {
   constructor(status, reason) {
     super(reason);

@@ -1,0 +1,21 @@
+"""discern review: decide about suspected pictures, one key each."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def review(
+    run: Annotated[Path, typer.Argument(help="Run folder; decisions go to its overrides.csv.")],
+    audit: Annotated[
+        Path | None, typer.Option(help="Folder that discern audit wrote; RUN/audit by default, or else RUN's mistakes.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8001,
+) -> None:
+    """Decide about suspected pictures on a local page: keep, relabel or drop. Nothing of yours is changed."""
+    from discern.workflows.reporting import reporting
+    from discern.workflows.review import review as review_run
+
+    with reporting(verbose=True):
+        review_run(run, audit=audit, port=port)

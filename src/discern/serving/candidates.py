@@ -1,0 +1,143 @@
+"""Pictures worth a second look: what an audit suspects, or else where the classifier is most surely at odds."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field, ValidationError
+
+from discern.errors import DataError
+from discern.evaluation.predictions_file import load_answers
+
+_MOST_LOSSES = 500
+_SEVERITIES = {"error": 0, "warning": 1, "note": 2}
+
+
+class Related(BaseModel):
+    """A picture shown beside the one in question."""
+
+    id: str
+    label: str
+    split: str
+    path: Annotated[str, Field(exclude=True)]
+
+
+class Candidate(BaseModel):
+    """A picture to decide about; `suggested` is another label that may be right, `related` are its copies."""
+
+    id: str
+    label: str
+    split: str
+    path: Annotated[str, Field(exclude=True)]
+    title: str
+    explanation: str
+    details: list[str]
+    suggested: str | None = None
+    related: list[Related] = []
+    decision: dict[str, str] | None = None
+
+    @property
+    def key(self) -> str:
+        """What a decision names the picture by."""
+        return self.path or self.id
+
+
+class _Item(BaseModel):
+    ids: list[str]
+    paths: list[str]
+    labels: list[str]
+    splits: list[str]
+    detail: str
+    score: float | None = None
+    action: str = "none"
+    suggested_label: str | None = None
+
+
+class _Finding(BaseModel):
+    kind: str
+    severity: str = "note"
+    title: str
+    explanation: str = ""
+    items: list[_Item] = []
+
+
+class _Audit(BaseModel):
+    findings: list[_Finding]
+
+
+def load_candidates(run: Path, audit: Path | None) -> list[Candidate]:
+    """Return what to decide about, the most serious first: of an audit, or of the run's predictions.
+
+    Args:
+        run: A run folder.
+        audit: A folder with audit.json, or the file; that of the run by default, if there is one.
+
+    Raises:
+        DataError: There is neither, or it cannot be read.
+    """
+    place = run / "audit" if audit is None else audit
+    file = place / "audit.json" if place.is_dir() else place
+    if audit is not None or file.is_file():
+        return _load_audit(file)
+    return _load_losses(run / "evaluation" / "predictions.csv")
+
+
+def _load_audit(path: Path) -> list[Candidate]:
+    try:
+        audit = _Audit.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}; give --audit the folder that discern audit wrote") from None
+    except (ValueError, ValidationError) as error:
+        raise DataError(f"{path}: not readable as an audit: {str(error).splitlines()[0]}") from None
+    findings = sorted(audit.findings, key=lambda finding: _SEVERITIES.get(finding.severity, len(_SEVERITIES)))
+    by_key: dict[str, Candidate] = {}
+    for finding in findings:
+        for candidate in _list_candidates(finding):
+            known = by_key.setdefault(candidate.key, candidate)
+            if known is not candidate:
+                known.details += candidate.details
+                known.suggested = known.suggested or candidate.suggested
+                known.related += candidate.related
+    return list(by_key.values())
+
+
+def _list_candidates(finding: _Finding) -> Iterator[Candidate]:
+    """Yield the pictures of a finding; of copies all but the first are in question."""
+    for item in finding.items:
+        pictures = [
+            Related(id=name, path=path, label=label, split=split)
+            for name, path, label, split in zip(item.ids, item.paths, item.labels, item.splits, strict=False)
+        ]
+        for place, picture in enumerate(pictures):
+            if place == 0 and len(pictures) > 1:
+                continue
+            yield Candidate(
+                **picture.model_dump(),
+                path=picture.path,
+                title=finding.title,
+                explanation=finding.explanation,
+                details=[item.detail],
+                suggested=item.suggested_label,
+                related=[other for other in pictures if other is not picture],
+            )
+
+
+def _load_losses(path: Path) -> list[Candidate]:
+    if not path.is_file():
+        raise DataError(f"{path.parent.parent} has neither an audit nor predictions; give the audit by --audit FOLDER")
+    frame = load_answers(path).frame
+    wrong = frame[frame["true"] != frame["predicted"]].sort_values("confidence", ascending=False, kind="stable")
+    return [
+        Candidate(
+            id=row.id,
+            label=row.true,
+            split=row.split,
+            path=row.path,
+            title="The classifier disagrees",
+            explanation="Its label may be wrong, or the classifier; the surest disagreements come first.",
+            details=[f"taken for {row.predicted}, {row.confidence:.0%} sure"],
+            suggested=row.predicted,
+        )
+        for row in wrong.head(_MOST_LOSSES).itertuples(index=False)
+    ]

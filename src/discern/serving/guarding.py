@@ -1,0 +1,28 @@
+"""Puts the guard before an application, and has every error told in the same form."""
+
+from fastapi import FastAPI, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from discern.serving.guard import Access, Guard
+from discern.serving.limits import Limits
+from discern.serving.metrics import Metrics
+from discern.serving.refusals import UNUSABLE, Refusal
+
+
+def add_guard(app: FastAPI, *, access: Access, limits: Limits, metrics: Metrics, routes: tuple[str, ...]) -> None:
+    """Put the guard before all routes, and have every error told in the same form."""
+    app.add_middleware(Guard, access=access, limits=limits, metrics=metrics, routes=routes)
+    app.add_exception_handler(Refusal, lambda _, error: _tell(error))
+    app.add_exception_handler(HTTPException, lambda _, error: _tell(error))
+    app.add_exception_handler(RequestValidationError, lambda _, error: _tell(error))
+
+
+def _tell(error: Exception) -> Response:
+    if isinstance(error, Refusal):
+        return error.to_response()
+    if isinstance(error, RequestValidationError):
+        problems = "; ".join(f"{found['loc'][-1]}: {found['msg']}" for found in error.errors())
+        return Refusal(UNUSABLE, problems).to_response()
+    assert isinstance(error, HTTPException)
+    return Refusal(error.status_code, error.detail, error.headers).to_response()

@@ -1,0 +1,92 @@
+"""The application of a review: one picture after the other, and what is decided about each."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from fastapi import APIRouter, FastAPI, Response
+from pydantic import BaseModel
+
+from discern.serving.candidates import Candidate
+from discern.serving.decisions import Decision, Decisions
+from discern.serving.gallery import shrink_file
+from discern.serving.guard import Access
+from discern.serving.guarding import add_guard
+from discern.serving.limits import Limits
+from discern.serving.metrics import Metrics
+from discern.serving.pages import build_page_routes, load_pages
+from discern.serving.refusals import NOT_FOUND, UNUSABLE, Refusal
+
+_SIDE_PIXELS = 900
+
+
+class Verdict(BaseModel):
+    """A decision as the page sends it; `label` is the new one of a relabel."""
+
+    action: Literal["keep", "relabel", "drop"]
+    label: str = ""
+
+
+def create_review_app(
+    name: str, candidates: Sequence[Candidate], class_names: Sequence[str], decisions: Decisions, access: Access
+) -> FastAPI:
+    """Build the application that asks about candidates, in order, and keeps the decisions.
+
+    Candidates are named by their places in the list alone; those of them that are decided already say so.
+    """
+    pages = load_pages()
+    access = Access(access.hosts, access.token, {"/", *(f"/static/{page}" for page in pages)})
+    app = FastAPI(title="discern review", docs_url=None, redoc_url=None)
+    app.include_router(build_page_routes(pages, "review.html"))
+    app.include_router(_build_review_routes(name, candidates, class_names, decisions))
+    add_guard(app, access=access, limits=Limits(), metrics=Metrics(), routes=("review", "undo", "static"))
+    return app
+
+
+def _build_review_routes(
+    name: str, candidates: Sequence[Candidate], class_names: Sequence[str], decisions: Decisions
+) -> APIRouter:
+    router = APIRouter()
+
+    def find(index: int) -> Candidate:
+        if not 0 <= index < len(candidates):
+            raise Refusal(NOT_FOUND, f"there is no picture {index}; there are {len(candidates)}")
+        return candidates[index]
+
+    # Files are read and written here, so that these are threads of their own and no coroutines.
+    @router.get("/review")
+    def list_candidates() -> dict[str, Any]:
+        held = decisions.find()
+        shown = [_mark(candidate, held.get(candidate.key)) for candidate in candidates]
+        return {"name": name, "class_names": list(class_names), "file": decisions.path.name, "candidates": shown}
+
+    @router.get("/review/{index}/{place}", response_class=Response)
+    def picture(index: int, place: int) -> Response:
+        candidate = find(index)
+        paths = [candidate.path, *(other.path for other in candidate.related)]
+        if not 0 <= place < len(paths):
+            raise Refusal(NOT_FOUND, f"there is no picture {place} beside {index}")
+        headers = {"Cache-Control": "private, max-age=300"}
+        return Response(shrink_file(paths[place], _SIDE_PIXELS), media_type="image/jpeg", headers=headers)
+
+    @router.post("/review/{index}")
+    def decide(index: int, verdict: Verdict) -> dict[str, Any]:
+        candidate = find(index)
+        if verdict.action == "relabel" and verdict.label not in class_names:
+            raise Refusal(UNUSABLE, f"there is no class {verdict.label[:100]!r}")
+        new = verdict.label if verdict.action == "relabel" else ""
+        return decisions.add(candidate.key, verdict.action, old=candidate.label, new=new)._asdict()
+
+    @router.post("/undo")
+    def undo() -> dict[str, Any]:
+        undone = decisions.undo()
+        if undone is None:
+            raise Refusal(NOT_FOUND, "nothing is decided, so there is nothing to undo")
+        places = [place for place, one in enumerate(candidates) if one.key == undone.path]
+        return {"index": places[0] if places else None, "path": undone.path}
+
+    return router
+
+
+def _mark(candidate: Candidate, decision: Decision | None) -> Candidate:
+    """Return a candidate with what is decided about it."""
+    return candidate if decision is None else candidate.model_copy(update={"decision": decision._asdict()})
