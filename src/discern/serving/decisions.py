@@ -13,7 +13,7 @@ from discern.errors import DataError
 from discern.files import write_atomically
 
 COLUMNS = ("path", "action", "old", "new", "time")
-ACTIONS = ("keep", "relabel", "drop")
+_EXPECTED = f"expected {', '.join(COLUMNS)}. Mend it, or move it away to begin anew."
 
 
 class Decision(NamedTuple):
@@ -76,10 +76,11 @@ def _read(path: Path) -> list[Decision]:
         header, *rows = list(csv.reader(io.StringIO(text, newline=""))) or [list(COLUMNS)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: not readable as a CSV of decisions: {error}; move it away to begin anew") from None
+    if tuple(header) != COLUMNS:
+        raise DataError(f"{path}: its columns are {', '.join(header)}; {_EXPECTED}")
     odd = [number for number, row in enumerate(rows, start=1) if len(row) != len(COLUMNS)]
-    if tuple(header) != COLUMNS or odd:
-        where = f"rows {', '.join(map(str, odd))} have other columns" if odd else f"its columns are {', '.join(header)}"
-        raise DataError(f"{path}: {where}; expected {', '.join(COLUMNS)}. Mend it, or move it away to begin anew.")
+    if odd:
+        raise DataError(f"{path}: rows {', '.join(map(str, odd))} have other columns; {_EXPECTED}")
     return [Decision(*row) for row in rows]
 
 

@@ -5,8 +5,9 @@ import re
 from typing import NamedTuple
 
 from fastapi import Request
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
+from starlette.exceptions import HTTPException
 
 from discern.serving.limits import Limits
 from discern.serving.refusals import BAD_REQUEST, TOO_LARGE, UNSUPPORTED, Refusal
@@ -44,14 +45,11 @@ async def read_uploads(request: Request, limits: Limits) -> list[Upload]:
 async def _read_form(request: Request, limits: Limits) -> list[Upload]:
     try:
         form = await request.form(max_files=limits.most_pictures, max_fields=16, max_part_size=4096)
-    except MultiPartException as error:
-        status = TOO_LARGE if error.message.startswith("Too many") else BAD_REQUEST
-        raise Refusal(status, f"the form cannot be read: {error.message}") from None
-    except Exception as error:
-        # python-multipart tells of some faults by errors of its own.
-        if type(error).__module__.partition(".")[0] in ("python_multipart", "multipart", "starlette", "fastapi"):
-            raise Refusal(BAD_REQUEST, f"the form cannot be read: {shorten(str(error))}") from None
-        raise
+    except HTTPException as error:
+        status = TOO_LARGE if error.detail.startswith("Too many") else BAD_REQUEST
+        raise Refusal(status, f"the form cannot be read: {shorten(error.detail)}") from None
+    except FormParserError as error:
+        raise Refusal(BAD_REQUEST, f"the form cannot be read: {shorten(str(error))}") from None
     try:
         files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
         if not files:

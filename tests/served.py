@@ -1,0 +1,42 @@
+"""Servers of a run, for tests: within the process, and on a port of this machine."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+from fastapi.testclient import TestClient
+
+from discern.inference import Predictor
+from discern.serving.app import create_app
+from discern.workflows.listening import describe_uvicorn, take_address
+from discern.workflows.loading import load
+
+
+def load_on_cpu(folder: Path) -> Predictor:
+    return load(folder, device="cpu")
+
+
+@contextmanager
+def open_client(run: Path, **options) -> Iterator[TestClient]:
+    app = create_app({"colours": run}, load_on_cpu, **options)
+    with TestClient(app, base_url="http://localhost") as client:
+        yield client
+
+
+@contextmanager
+def serving(app) -> Iterator[str]:
+    """Serve an application on a free port of this machine, and yield its address."""
+    with take_address("127.0.0.1", 0) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, **describe_uvicorn()))
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        while thread.is_alive() and not server.started:
+            time.sleep(0.01)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()

@@ -1,0 +1,46 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from browser import open_browser
+from discern.inference import Predictor
+from discern.serving.app import create_app
+from discern.workflows.loading import load
+from pictures import QUICK
+from served import load_on_cpu, open_client, serving
+
+
+@pytest.fixture(scope="session")
+def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run in full precision, so that answers do not depend on what they are computed with."""
+    from discern.workflows.train import train
+
+    out = tmp_path_factory.mktemp("served") / "colours"
+    settings = [*QUICK, "training.stages.*.epochs=8", "learning_rate=2e-3", "run.precision=fp32"]
+    train(photos, out=out, recipe="table", overrides=settings, verbose=False)
+    return out
+
+
+@pytest.fixture(scope="session")
+def predictor(run: Path) -> Predictor:
+    return load(run, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def client(run: Path) -> Iterator[TestClient]:
+    with open_client(run) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def address(run: Path) -> Iterator[str]:
+    with serving(create_app({"colours": run}, load_on_cpu)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    with open_browser() as opened:
+        yield opened
