@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from discern.serving.limits import Limits
 from discern.serving.metrics import Metrics
 from discern.serving.refusals import NOT_FOUND, OVERLOADED, Refusal
-from discern.serving.served_model import Engine, Folders, LoadPredictor, ServedModel, load_engine, open_model
+from discern.serving.served_model import Engine, Folders, LoadPredictor, ServedModel, open_model
 from discern.serving.uploads import shorten
 
 
@@ -61,7 +61,7 @@ class Models:
             BundleError: One cannot be loaded; then all stay as they were.
         """
         async with self._one_reload:
-            engines = [await asyncio.to_thread(self._load, name) for name in self.folders]
+            engines = [await self._load(name) for name in self.folders]
             new = {
                 name: open_model(name, engine, self.thread, self._limits, self._metrics.batch_sizes.observe)
                 for name, engine in zip(self.folders, engines, strict=True)
@@ -75,5 +75,7 @@ class Models:
         await asyncio.gather(*(model.batcher.close() for model in self._open.values()))
         self.thread.shutdown()
 
-    def _load(self, name: str) -> Engine:
-        return load_engine(self.folders[name], self._load_predictor)
+    async def _load(self, name: str) -> Engine:
+        """Read a classifier beside the network's thread, and make it ready in it, where nothing else computes."""
+        predictor = await asyncio.to_thread(self._load_predictor, self.folders[name])
+        return await asyncio.get_running_loop().run_in_executor(self.thread, Engine, predictor)

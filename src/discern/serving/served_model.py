@@ -29,7 +29,11 @@ class Output(NamedTuple):
 
 
 class Engine:
-    """The forward pass of a classifier, prepared once, for pictures that are decoded already."""
+    """The forward pass of a classifier, prepared once, for pictures that are decoded already.
+
+    It computes once at the end, so that the first picture does not wait for what is made at first use. While one is
+    made no network may compute in another thread: folding traces the network, which torch does by changing all of them.
+    """
 
     def __init__(self, predictor: Predictor) -> None:
         bundle, runtime = predictor.bundle, predictor.runtime
@@ -37,6 +41,8 @@ class Engine:
         network = FeaturesAndLogits(bundle.classifier).eval()
         self._forward = ForwardPass(network, prepare_images(bundle.preprocess, runtime), runtime)
         self._num_features = bundle.classifier.backbone.num_features
+        side = bundle.preprocess.image_size
+        self.compute([torch.zeros(3, side, side, dtype=torch.uint8)])
 
     def compute(self, images: Sequence[Tensor]) -> list[Output]:
         """Return the outputs of uint8 images (3, S, S), in their order."""
@@ -45,11 +51,6 @@ class Engine:
         features, logits = outputs.tensor_split([self._num_features], dim=1)
         probabilities = compute_probabilities(logits, self.predictor.bundle.calibration)
         return [Output(*row) for row in zip(probabilities, features.numpy(), strict=True)]
-
-    def warm_up(self) -> None:
-        """Compute once, so that the first picture does not wait for what is made at first use."""
-        side = self.predictor.bundle.preprocess.image_size
-        self.compute([torch.zeros(3, side, side, dtype=torch.uint8)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,17 +79,6 @@ class ServedModel:
 @functools.lru_cache(maxsize=64)
 def _build_policy(model: ServedModel, max_error: float | None) -> AnswerPolicy:
     return build_policy(AnswerForm(max_error=max_error), model.predictor.bundle)
-
-
-def load_engine(folder: Path, load_predictor: LoadPredictor) -> Engine:
-    """Load a classifier from disk and make it ready; takes seconds.
-
-    Raises:
-        BundleError: There is none, or it is damaged.
-    """
-    engine = Engine(load_predictor(folder))
-    engine.warm_up()
-    return engine
 
 
 def open_model(
