@@ -5,7 +5,7 @@ import importlib.util
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torchvision.models import resnet50
 
 from benchmarks.compare import Way, compare
+from benchmarks.serving import compare_servers
 from discern.demo.dataset import draw_dataset
 from discern.demo.fleet import DEMO_TYPES
 from discern.workflows.train import train
@@ -108,6 +109,15 @@ class Bench:
             self.repeats,
         )
 
+    def serving(self) -> None:
+        """Requests a second and waiting times, of our server and of a plain handler, at 1, 8 and 32 clients."""
+        pictures = sorted(self.data.rglob("*.jpg"))[:64]
+        compare_servers("serving ResNet-50", train_briefly(self.work / "serving"), pictures, self.repeats)
+        if self.mobilenet is not None:
+            given = ["model.backbone=timm:mobilenetv2_100", f"model.weights={self.mobilenet}"]
+            small = train_briefly(self.work / "serving-small", given)
+            compare_servers("serving MobileNetV2", small, pictures, self.repeats)
+
     def cold(self) -> None:
         """The help, and one picture's answer, from a cold start."""
         run, picture = train_briefly(self.work / "cold"), next(self.data.rglob("*.jpg"))
@@ -124,10 +134,10 @@ def draw_data(folder: Path, counts: dict[str, int] | None = None) -> Path:
     return folder
 
 
-def train_briefly(folder: Path) -> Path:
-    """Make a run with a ResNet-50 at 224 px that has learned nothing."""
+def train_briefly(folder: Path, given: Sequence[str] = ("model.weights=none",)) -> Path:
+    """Make a run with a ResNet-50, or what is given, at 224 px that has learned next to nothing."""
     photos = draw_data(folder / "photos", {"train": 2, "val": 2})
-    overrides = ["model.weights=none", "data.image_size=224", "epochs=1"]
+    overrides = [*given, "data.image_size=224", "epochs=1"]
     train(photos, out=folder / "run", recipe="table", overrides=overrides, verbose=False)
     return folder / "run"
 
@@ -155,6 +165,7 @@ def main() -> None:
         "predict": Bench.predict,
         "decode": Bench.decode,
         "accuracy": Bench.accuracy,
+        "serving": Bench.serving,
         "cold": Bench.cold,
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
