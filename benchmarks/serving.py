@@ -14,8 +14,9 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
 
-CLIENTS = (1, 8, 32)
-REQUESTS = 160
+REQUESTS = {1: 40, 8: 96, 32: 160}
+"""By the number of clients that ask at a time."""
+
 _WARM_UP = 16
 _BOUNDARY = "benchmark"
 
@@ -28,7 +29,7 @@ class Load(NamedTuple):
     p99_seconds: float
 
 
-def compare_servers(job: str, run: Path, pictures: Sequence[Path], repeats: int, requests: int = REQUESTS) -> None:
+def compare_servers(job: str, run: Path, pictures: Sequence[Path], repeats: int) -> None:
     """Print a line for each number of clients; both servers are up all the time, and asked in turn."""
     bodies = [build_form(path.read_bytes()) for path in pictures]
     ours = [sys.executable, "-m", "discern", "serve", str(run)]
@@ -36,7 +37,7 @@ def compare_servers(job: str, run: Path, pictures: Sequence[Path], repeats: int,
     with serving(ours) as (our_port, _), serving(plain) as (plain_port, _):
         for port in (our_port, plain_port):
             put_load_on(port, bodies, 8, _WARM_UP)
-        for clients in CLIENTS:
+        for clients, requests in REQUESTS.items():
             found: dict[int, list[Load]] = {our_port: [], plain_port: []}
             for _, port in itertools.product(range(repeats), (plain_port, our_port)):
                 found[port].append(put_load_on(port, bodies, clients, requests))
