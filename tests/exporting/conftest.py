@@ -14,6 +14,14 @@ def exported_onnx(trained_run, tmp_path_factory):
     return export(trained_run, out=tmp_path_factory.mktemp("exported") / "colours.onnx")
 
 
+@pytest.fixture(scope="session")
+def exported_openvino(trained_run, tmp_path_factory):
+    """The trained run as an OpenVINO file with its weights and certificate beside it; tests must not change them."""
+    from discern.workflows.export import export
+
+    return export(trained_run, export_format="openvino", out=tmp_path_factory.mktemp("exported") / "colours.xml")
+
+
 @pytest.fixture
 def make_bundle(trained_run, tmp_path):
     """Write a bundle like the trained run's, with some parts replaced, and return its folder."""
@@ -24,6 +32,20 @@ def make_bundle(trained_run, tmp_path):
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def predict_alike():
+    """Return the probabilities of discern itself, in fp32, for images (N, H, W, 3)."""
+    from discern.data.inputs import load_inputs
+    from discern.inference import Predictor
+    from discern.runtime import resolve_runtime
+
+    def predict(bundle, images):
+        predictor = Predictor(bundle, resolve_runtime(device="cpu", precision="fp32", threads=1))
+        return predictor.predict_probabilities(load_inputs(images))
+
+    return predict
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,9 @@ SAME = Comparison(200, 1.0, 1e-6, 1e-7, ())
 def certificate():
     latency = Latency(40, 40, 1, 7, 8, 0.002, 0.001, 0.016, 0.008)
     accuracy = Accuracy("validation", 150, 0.96, 0.96)
-    return Certificate("onnx", "fp32", 1_500_000, "ab", {"validation": 200}, SAME, SAME, None, accuracy, latency)
+    return Certificate(
+        "onnx", "fp32", "onnxruntime 1", 1_500_000, "ab", {}, {"validation": 200}, SAME, SAME, None, accuracy, latency
+    )
 
 
 def differing(count, of=200, difference=0.1):
@@ -68,4 +70,5 @@ def test_a_certificate_is_told_in_lines(certificate):
     assert "same pixels: 200 of 200 labels agree, probabilities differ by at most 1e-06" in text
     assert "discern's own bf16 beside its fp32: 199 of 200 labels agree" in text
     assert "accuracy on 150 validation pictures: 96.0 % (discern: 96.0 %)" in text
+    assert "measured with onnxruntime 1" in text
     assert "one picture of 40 x 40 in 1 ms (discern: 2 ms), 8 at once in 8 ms (discern: 16 ms)" in text

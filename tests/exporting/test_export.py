@@ -176,8 +176,13 @@ def test_a_missing_package_is_named_with_what_to_install(trained_run, tmp_path, 
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [
-        ({"export_format": "onyx"}, ExportError, "there is no export format 'onyx'; there are onnx, torch"),
-        ({"export_format": "openvino"}, ExportError, "OpenVINO reads ONNX files .*its answers are not certified"),
+        ({"export_format": "onyx"}, ExportError, "there is no export format 'onyx'; there are onnx, torch, openvino"),
+        (
+            {"export_format": "litert"},
+            ExportError,
+            "litert is not written by discern: there are onnx, torch, openvino;",
+        ),
+        ({"export_format": "openvino", "precision": "int8"}, ExportError, "openvino has no precision 'int8'"),
         ({"precision": "int4"}, ExportError, "has no precision 'int4'; it has fp32, fp16, int8"),
         ({"export_format": "torch", "precision": "int8"}, ExportError, "torch has no precision 'int8'"),
         ({"export_format": "torch", "out": "x.onnx"}, ConfigError, "ends in .pt2"),

@@ -6,14 +6,11 @@ import pytest
 import torch
 
 from discern.bundle import Calibration, load_bundle
-from discern.data.inputs import load_inputs
 from discern.errors import ExportError
 from discern.exporting.description import describe_export
 from discern.exporting.graph import ExportGraph
 from discern.exporting.onnx_format import OnnxFile, build_onnx, save_onnx
 from discern.exporting.torch_format import TorchFile, save_torch
-from discern.inference import Predictor
-from discern.runtime import resolve_runtime
 
 
 @pytest.fixture
@@ -23,27 +20,22 @@ def pictures():
     return [rng.integers(0, 256, (*shape, 3), dtype=np.uint8) for shape in ((3, 40, 40), (1, 97, 33), (2, 20, 75))]
 
 
-def predict(bundle, images):
-    predictor = Predictor(bundle, resolve_runtime(device="cpu", precision="fp32", threads=1))
-    return predictor.predict_probabilities(load_inputs(images))
-
-
-def test_one_file_answers_any_number_of_pictures_of_any_size(exported_onnx, trained_run, pictures):
+def test_one_file_answers_any_number_of_pictures_of_any_size(exported_onnx, trained_run, pictures, predict_alike):
     exported, bundle = OnnxFile(exported_onnx, 1), load_bundle(trained_run)
     for images in pictures:
-        np.testing.assert_allclose(exported.predict(images), predict(bundle, images), atol=1e-5)
+        np.testing.assert_allclose(exported.predict(images), predict_alike(bundle, images), atol=1e-5)
 
 
-def test_scales_and_biases_of_classes_are_in_the_graph(make_bundle, pictures, tmp_path):
+def test_scales_and_biases_of_classes_are_in_the_graph(make_bundle, pictures, tmp_path, predict_alike):
     calibration = Calibration(temperature=0.7, scales=(0.5, 1.5, 1.0), biases=(1.0, -0.5, 0.25))
     bundle = load_bundle(make_bundle(calibration=calibration))
     save_onnx(build_onnx(ExportGraph(bundle), {}), tmp_path / "file.onnx")
     exported = OnnxFile(tmp_path / "file.onnx", 1)
     for images in pictures:
-        np.testing.assert_allclose(exported.predict(images), predict(bundle, images), atol=1e-5)
+        np.testing.assert_allclose(exported.predict(images), predict_alike(bundle, images), atol=1e-5)
 
 
-def test_a_network_of_timm_is_exported_alike(pictures, trained_run, tmp_path):
+def test_a_network_of_timm_is_exported_alike(pictures, trained_run, tmp_path, predict_alike):
     import dataclasses
 
     from discern.config.settings import ModelSettings
@@ -58,7 +50,7 @@ def test_a_network_of_timm_is_exported_alike(pictures, trained_run, tmp_path):
     save_onnx(build_onnx(ExportGraph(bundle), {}), tmp_path / "file.onnx")
     exported = OnnxFile(tmp_path / "file.onnx", 1)
     for images in pictures:
-        np.testing.assert_allclose(exported.predict(images), predict(bundle, images), atol=1e-5)
+        np.testing.assert_allclose(exported.predict(images), predict_alike(bundle, images), atol=1e-5)
 
 
 def test_a_file_says_of_itself_what_its_user_must_know(exported_onnx, trained_run):
@@ -89,12 +81,12 @@ def test_an_onnx_file_names_its_axes(exported_onnx):
     onnx.checker.check_model(model)
 
 
-def test_a_pt2_file_answers_alike_and_keeps_nothing_pickled(trained_run, pictures, tmp_path):
+def test_a_pt2_file_answers_alike_and_keeps_nothing_pickled(trained_run, pictures, tmp_path, predict_alike):
     bundle, path = load_bundle(trained_run), tmp_path / "file.pt2"
     save_torch(ExportGraph(bundle), describe_export(bundle, "fp32", "abc"), path)
     exported = TorchFile(path, 1)
     for images in pictures:
-        np.testing.assert_allclose(exported.predict(images), predict(bundle, images), atol=1e-5)
+        np.testing.assert_allclose(exported.predict(images), predict_alike(bundle, images), atol=1e-5)
     assert exported.metadata["weights_sha256"] == "abc"
     with zipfile.ZipFile(path) as archive:
         config = json.loads(archive.read(next(n for n in archive.namelist() if "weights_config" in n)))["config"]

@@ -1,9 +1,10 @@
-"""The graph's resizing against Pillow's own, pixel by pixel, as onnxruntime computes it."""
+"""The graph's resizing against Pillow's own, pixel by pixel, as onnxruntime and OpenVINO compute it."""
 
 import itertools
 
 import numpy as np
 import onnxruntime
+import openvino
 import pytest
 import torch
 from PIL import Image
@@ -36,30 +37,34 @@ class Fitting(FittingGraph):
 
 @pytest.fixture(scope="module", params=["crop", "pad", "squash"])
 def fitting(request):
-    """A preprocessing, and a session that computes its graph."""
+    """A preprocessing, and what two runtimes make of its graph; OpenVINO knows no float64."""
     preprocess = Preprocess(32, request.param, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     axes = {axis: torch.export.Dim(name) for axis, name in enumerate(("pictures", "height", "width"))}
     example = torch.zeros(2, 300, 260, 3, dtype=torch.uint8)
     program = torch.export.export(Fitting(preprocess), (example,), dynamic_shapes={"images": axes})
     translated = torch.onnx.export(program, input_names=["images"], opset_version=20, verbose=False)
-    session = onnxruntime.InferenceSession(translated.model_proto.SerializeToString())
-    return preprocess, session
+    content = translated.model_proto.SerializeToString()
+    session = onnxruntime.InferenceSession(content)
+    compiled = openvino.compile_model(openvino.Core().read_model(content), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return preprocess, {
+        "onnxruntime": lambda images: session.run(None, {"images": images})[0],
+        "openvino": lambda images: compiled({"images": images})[0],
+    }
 
 
 def test_every_level_is_pillows_whatever_the_size(fitting):
-    preprocess, session = fitting
+    preprocess, runtimes = fitting
     rng = np.random.default_rng(0)
     for height, width in SIZES:
         noise = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
         extremes = (rng.integers(0, 2, (height, width, 3)) * 255).astype(np.uint8)
-        (fitted,) = session.run(None, {"images": np.stack([noise, extremes])})
-        for pixels, levels in zip((noise, extremes), fitted, strict=True):
-            expected = preprocess.fit_image(Image.fromarray(pixels)).numpy()
-            np.testing.assert_array_equal(levels, expected, err_msg=f"{height} x {width}")
+        images = np.stack([noise, extremes])
+        expected = np.stack([preprocess.fit_image(Image.fromarray(pixels)).numpy() for pixels in images])
+        for name, fit in runtimes.items():
+            np.testing.assert_array_equal(fit(images), expected, err_msg=f"{name}, {height} x {width}")
 
 
 def test_plain_colours_stay_what_they_are(fitting):
-    _, session = fitting
-    for level in (0, 1, 254, 255):
-        (fitted,) = session.run(None, {"images": np.full((1, 77, 77, 3), level, dtype=np.uint8)})
-        assert (fitted == level).all()
+    _, runtimes = fitting
+    for level, fit in itertools.product((0, 1, 254, 255), runtimes.values()):
+        assert (fit(np.full((1, 77, 77, 3), level, dtype=np.uint8)) == level).all()

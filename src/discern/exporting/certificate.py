@@ -83,13 +83,16 @@ class Certificate:
     `same_pixels` compares answers to the same decoded pixels: what the file is responsible for. `from_files` compares
     what a consumer that decodes whole pictures gets with what `discern predict` gets, which decodes large JPEGs at a
     smaller size. Both take our side in fp32. `own_precision` compares our own answers in the precision of the run with
-    those in fp32, where they differ.
+    those in fp32, where they differ. `runtime` is what opened the file. `companions` are the SHA-256 of files beside
+    it that belong to it, by the ends of their names; `size_bytes` counts them in.
     """
 
     export_format: str
     precision: str
+    runtime: str
     size_bytes: int
     sha256: str
+    companions: dict[str, str]
     pictures: dict[str, int]
     same_pixels: Comparison
     from_files: Comparison
@@ -117,7 +120,7 @@ class Certificate:
                 f"  accuracy on {self.accuracy.count} {self.accuracy.split} pictures: "
                 f"{100 * self.accuracy.exported:.1f} % (discern: {100 * self.accuracy.ours:.1f} %)"
             )
-        return [*lines, f"  {self.latency.describe()}"]
+        return [*lines, f"  {self.latency.describe()}", f"  measured with {self.runtime}"]
 
 
 def compare(ids: list[str], ours: npt.NDArray[np.floating], theirs: npt.NDArray[np.floating]) -> Comparison:

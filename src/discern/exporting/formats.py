@@ -30,13 +30,21 @@ class ExportOrder:
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """One format; `write` makes the file, `load` opens it with a number of threads."""
+    """One format; `write` makes the file, `load` opens it with a number of threads.
+
+    `companions` are the ends of the names of files that `write` puts beside it.
+    """
 
     name: str
     suffix: str
     precisions: tuple[Precision, ...]
     write: Callable[[ExportOrder, Path], None]
     load: Callable[[Path, int], ExportedFile]
+    companions: tuple[str, ...] = ()
+
+    def list_files(self, path: Path) -> tuple[Path, ...]:
+        """Return a file of this format and those that belong to it."""
+        return path, *(path.with_suffix(suffix) for suffix in self.companions)
 
 
 def _write_onnx(order: ExportOrder, path: Path) -> None:
@@ -72,11 +80,25 @@ def _load_torch(path: Path, threads: int) -> ExportedFile:
     return TorchFile(path, threads)
 
 
+def _write_openvino(order: ExportOrder, path: Path) -> None:
+    from discern.exporting.onnx_format import build_onnx
+    from discern.exporting.openvino_format import save_openvino
+
+    save_openvino(build_onnx(ExportGraph(order.bundle, half=order.precision == "fp16"), order.metadata), path)
+
+
+def _load_openvino(path: Path, threads: int) -> ExportedFile:
+    from discern.exporting.openvino_format import OpenVinoFile
+
+    return OpenVinoFile(path, threads)
+
+
 FORMATS = {
     found.name: found
     for found in (
         ExportFormat("onnx", ".onnx", get_args(Precision), _write_onnx, _load_onnx),
         ExportFormat("torch", ".pt2", ("fp32", "fp16"), _write_torch, _load_torch),
+        ExportFormat("openvino", ".xml", ("fp32", "fp16"), _write_openvino, _load_openvino, (".bin",)),
     )
 }
 
@@ -85,12 +107,12 @@ def find_format(name: str) -> ExportFormat:
     """Return a format by its name.
 
     Raises:
-        ExportError: There is none of this name; of OpenVINO it says what to do.
+        ExportError: There is none of this name.
     """
-    if name == "openvino":
+    if name in ("litert", "tflite"):
         raise ExportError(
-            "openvino is no format of its own: OpenVINO reads ONNX files (--format onnx, then pip install openvino and "
-            "openvino.Core().read_model(FILE)); its answers are not certified and were seen to differ, so compare them"
+            f"{name} is not written by discern: there are {', '.join(FORMATS)}; for LiteRT, "
+            "once TensorFlow Lite, docs/export.md names the converter litert-torch, whose files are not certified"
         )
     if name not in FORMATS:
         raise ExportError(f"there is no export format {name!r}; there are {', '.join(FORMATS)}")

@@ -8,7 +8,7 @@ from torch import Tensor, fx, nn
 from discern.bundle import Bundle
 from discern.data.preprocess import Preprocess
 from discern.errors import ExportError
-from discern.exporting.resampling import Axis, compute_weights, find_shown, is_shortened_first, resample
+from discern.exporting.resampling import Axis, compute_weights, find_shown, is_shortened_first, resample_square
 from discern.models.folding import fold_batchnorm
 
 INPUT = "images"
@@ -31,9 +31,8 @@ class FittingGraph(nn.Module):
         side = self.preprocess.image_size
         columns, rows = self._lay_out(images.shape[2], images.shape[1])
         levels = images.permute(0, 3, 1, 2).to(torch.float32)
-        across, down = compute_weights(columns, side), compute_weights(rows, side)
-        resampled: Tensor = torch.cond(
-            is_shortened_first(rows, columns), _resample_rows_first, _resample_columns_first, (levels, *across, *down)
+        resampled = resample_square(
+            levels, compute_weights(rows, side), compute_weights(columns, side), is_shortened_first(rows, columns)
         )
         if self.preprocess.fit != "pad":
             return resampled
@@ -103,17 +102,3 @@ def trace_export(graph: ExportGraph) -> torch.export.ExportedProgram:
             # Where the source code lay is nobody's business.
             node.meta.pop("stack_trace", None)
     return program
-
-
-def _resample_columns_first(
-    levels: Tensor, across_high: Tensor, across_low: Tensor, down_high: Tensor, down_low: Tensor
-) -> Tensor:
-    narrowed = resample(levels, (across_high, across_low))
-    return resample(narrowed.transpose(2, 3), (down_high, down_low)).transpose(2, 3).contiguous()
-
-
-def _resample_rows_first(
-    levels: Tensor, across_high: Tensor, across_low: Tensor, down_high: Tensor, down_low: Tensor
-) -> Tensor:
-    shortened = resample(levels.transpose(2, 3), (down_high, down_low)).transpose(2, 3)
-    return resample(shortened, (across_high, across_low)).contiguous()

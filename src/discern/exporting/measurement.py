@@ -29,6 +29,7 @@ class ExportedFile(Protocol):
     """A file opened by the runtime of its format."""
 
     metadata: dict[str, str]
+    runtime: str
 
     def predict(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Return probabilities (N, K) of images (N, H, W, 3)."""
@@ -47,7 +48,7 @@ class OwnAnswers:
 
 def measure(
     exported: ExportedFile,
-    path: Path,
+    files: tuple[Path, ...],
     export_format: str,
     pictures: ImageTable,
     predictor: Predictor,
@@ -56,8 +57,8 @@ def measure(
     """Let an exported file answer real pictures and put its answers beside ours.
 
     Args:
-        exported: The file at `path`, opened.
-        path: For size and checksum.
+        exported: The first of `files`, opened.
+        files: The exported file and what lies beside it, for size and checksums.
         export_format: Its name.
         pictures: Of the bundle's classes.
         predictor: The classifier in fp32 on the CPU.
@@ -69,8 +70,10 @@ def measure(
     return Certificate(
         export_format=export_format,
         precision=exported.metadata["precision"],
-        size_bytes=path.stat().st_size,
-        sha256=compute_sha256(path),
+        runtime=exported.runtime,
+        size_bytes=sum(file.stat().st_size for file in files),
+        sha256=compute_sha256(files[0]),
+        companions={file.suffix: compute_sha256(file) for file in files[1:]},
         pictures=dict(Counter(_splits(pictures))),
         same_pixels=compare(ids, ours, theirs),
         from_files=compare(ids, own.from_files, theirs),

@@ -79,6 +79,7 @@ class OnnxFile:
         except Exception as error:
             raise ExportError(f"{path} cannot be read as ONNX: {str(error).splitlines()[0]}") from error
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        self.runtime = f"onnxruntime {onnxruntime.__version__}"
 
     def predict(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Return probabilities (N, K) of images (N, H, W, 3)."""

@@ -44,6 +44,7 @@ class TorchFile:
         except Exception as error:
             raise ExportError(f"{path} cannot be read as a .pt2 file of torch: {error}") from error
         self.metadata: dict[str, str] = json.loads(extra[_METADATA_FILE] or "{}")
+        self.runtime = f"torch {torch.__version__}"
 
     @torch.inference_mode()
     def predict(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

@@ -2,8 +2,10 @@
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -43,7 +45,7 @@ def export(
 
     Args:
         run: A run folder, or a bundle with `data`.
-        export_format: "onnx" or "torch".
+        export_format: "onnx", "torch" or "openvino", which writes a .bin file of the same name, too.
         precision: "fp32", "fp16" or "int8", as far as the format has it.
         out: The file to write; RUN/export/NAME by default.
         max_drop: The accuracy, in 0..1, that may be lost on the validation pictures.
@@ -62,9 +64,9 @@ def export(
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = describe_export(subject.bundle, precision, subject.weights_sha256)
     order = ExportOrder(subject.bundle, checked, metadata, subject.training_pixels())
-    with replacing(path) as temporary:
-        chosen.write(order, temporary)
-        certificate = subject.certify(temporary, chosen)
+    with _staging(chosen.list_files(path)) as staged:
+        chosen.write(order, staged)
+        certificate = subject.certify(staged, chosen)
         _judge(certificate, max_drop, f"{path} was not written")
     _write(certificate, path)
     return path
@@ -83,7 +85,7 @@ def verify_export(
     if not file.is_file():
         raise ExportError(f"{file}: no such file; --verify needs one that discern export wrote")
     chosen = find_format_of(file)
-    _check_unchanged(file)
+    _check_unchanged(chosen.list_files(file))
     subject = _Subject(Path(run), data)
     certificate = subject.certify(file, chosen)
     _judge(certificate, max_drop, f"{file} must not be used")
@@ -124,7 +126,7 @@ class _Subject:
         own = OwnAnswers(
             predictor.predict_probabilities(pictures), self._answer_in_own_precision(pictures, own_runtime)
         )
-        return measure(exported, path, chosen.name, pictures, predictor, own)
+        return measure(exported, chosen.list_files(path), chosen.name, pictures, predictor, own)
 
     def _answer_in_own_precision(
         self, pictures: ImageTable, runtime: Runtime
@@ -142,20 +144,40 @@ def _judge(certificate: Certificate, max_drop: float, consequence: str) -> None:
         raise ExportError(f"{consequence}, since it does not answer as the classifier does: {'; '.join(faults)}")
 
 
-def _check_unchanged(file: Path) -> None:
-    """Raise when a file is not the one that the certificate beside it was issued for."""
+@contextmanager
+def _staging(files: tuple[Path, ...]) -> Iterator[Path]:
+    """Yield a path to write the first file to, and the others beside it; they take their places together, or none does.
+
+    The first, which names the others, comes last.
+    """
+    with ExitStack() as stack:
+        places = [stack.enter_context(replacing(file)) for file in files]
+        name = files[0].name
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix=f".{name}.", dir=files[0].parent)))
+        yield folder / name
+        for file, place in zip(files, places, strict=True):
+            (folder / file.name).replace(place)
+
+
+def _check_unchanged(files: tuple[Path, ...]) -> None:
+    """Raise when files are not those that the certificate beside them was issued for."""
+    file = files[0]
+    missing = [companion.name for companion in files if not companion.is_file()]
+    if missing:
+        raise ExportError(f"{file} needs {', '.join(missing)} beside it, which is not there; export it anew")
     beside = certificate_path(file)
     if not beside.is_file():
         return
     try:
-        issued: Mapping[str, object] = json.loads(beside.read_text(encoding="utf-8"))
-        expected = issued["sha256"]
+        issued = json.loads(beside.read_text(encoding="utf-8"))
+        expected = [str(issued["sha256"]), *dict(issued["companions"]).values()]
     except (ValueError, KeyError, TypeError):
         raise ExportError(f"{beside} is damaged; remove it to have the file measured anew") from None
-    if compute_sha256(file) != expected:
+    changed = [str(each) for each, sha256 in zip(files, expected, strict=False) if compute_sha256(each) != sha256]
+    if changed:
         raise ExportError(
-            f"{file} was changed after its certificate was issued; export it anew, or remove {beside.name} to have it "
-            "measured as it is"
+            f"{' and '.join(changed)} was changed after its certificate was issued; export it anew, or remove "
+            f"{beside.name} to have it measured as it is"
         )
 
 
