@@ -1,9 +1,21 @@
 import dataclasses
 from pathlib import Path
 
+import onnx
 import pytest
 
 from discern.bundle import load_bundle, save_bundle
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_timings():
+    """No test judges times, and a CPU without float16 takes twenty times as long for it."""
+    from discern.exporting import measurement
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measurement, "REPEATS", 1)
+        patch.setattr(measurement, "BATCH_SIZE", 2)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -14,12 +26,20 @@ def exported_onnx(trained_run, tmp_path_factory):
     return export(trained_run, out=tmp_path_factory.mktemp("exported") / "colours.onnx")
 
 
+@pytest.fixture
+def translated(exported_onnx, monkeypatch):
+    """Spare the translation of the trained run in fp32 to ONNX, which takes seconds and is always the same."""
+    monkeypatch.setattr("discern.exporting.onnx_format.build_onnx", _load(exported_onnx))
+
+
 @pytest.fixture(scope="session")
-def exported_openvino(trained_run, tmp_path_factory):
+def exported_openvino(trained_run, exported_onnx, tmp_path_factory):
     """The trained run as an OpenVINO file with its weights and certificate beside it; tests must not change them."""
     from discern.workflows.export import export
 
-    return export(trained_run, export_format="openvino", out=tmp_path_factory.mktemp("exported") / "colours.xml")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("discern.exporting.onnx_format.build_onnx", _load(exported_onnx))
+        return export(trained_run, export_format="openvino", out=tmp_path_factory.mktemp("exported") / "colours.xml")
 
 
 @pytest.fixture
@@ -51,3 +71,14 @@ def predict_alike():
 @pytest.fixture(scope="session")
 def example() -> Path:
     return Path(__file__).resolve().parents[2] / "examples" / "onnx_predict.py"
+
+
+def _load(path: Path):
+    """Return what stands in for `build_onnx`: the network of a file, with the metadata that is asked for."""
+
+    def load(graph, metadata):
+        model = onnx.load(path)
+        onnx.helper.set_model_props(model, dict(metadata))
+        return model
+
+    return load

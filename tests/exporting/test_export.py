@@ -49,7 +49,7 @@ def test_the_certificate_holds_what_was_measured(exported_onnx):
     assert content["latency"]["exported_batch_seconds"] > 0
 
 
-def test_what_answers_differently_leaves_no_file(trained_run, tmp_path, monkeypatch):
+def test_what_answers_differently_leaves_no_file(trained_run, translated, tmp_path, monkeypatch):
     answer = OnnxFile.predict
     monkeypatch.setattr(OnnxFile, "predict", lambda self, images: np.roll(answer(self, images), 1, axis=1))
     with pytest.raises(ExportError, match=r"only 0.0 % of the labels agree on the same pixels") as caught:
@@ -58,7 +58,7 @@ def test_what_answers_differently_leaves_no_file(trained_run, tmp_path, monkeypa
     assert files_in(tmp_path) == []
 
 
-def test_a_refused_file_leaves_the_old_one(trained_run, copied, monkeypatch):
+def test_a_refused_file_leaves_the_old_one(trained_run, translated, copied, monkeypatch):
     before = {name: (copied.parent / name).read_bytes() for name in files_in(copied.parent)}
     monkeypatch.setattr(OnnxFile, "predict", lambda self, images: np.full((len(images), 3), 1 / 3, np.float32))
     with pytest.raises(ExportError, match="was not written"):
@@ -66,7 +66,7 @@ def test_a_refused_file_leaves_the_old_one(trained_run, copied, monkeypatch):
     assert {name: (copied.parent / name).read_bytes() for name in files_in(copied.parent)} == before
 
 
-def test_eight_bits_are_judged_by_accuracy(trained_run, tmp_path, monkeypatch):
+def test_eight_bits_are_judged_by_accuracy(trained_run, translated, tmp_path, monkeypatch):
     path = export(trained_run, precision="int8", out=tmp_path / "file.onnx")
     nodes = [node.op_type for node in onnx.load(path).graph.node]
     assert "QuantizeLinear" in nodes
@@ -88,14 +88,16 @@ def test_eight_bits_are_judged_by_accuracy(trained_run, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("export_format", ["onnx", "torch"])
 def test_half_precision_takes_half_the_space(trained_run, exported_onnx, tmp_path, export_format):
+    few = draw_photos(tmp_path / "few", per_class=2, first_seed=900)
     path = export(
         trained_run,
         export_format=export_format,
         precision="fp16",
         out=tmp_path / f"file{'.onnx' if export_format == 'onnx' else '.pt2'}",
+        data=few,
     )
     assert path.stat().st_size < 0.65 * exported_onnx.stat().st_size
-    certificate = verify_export(trained_run, path)
+    certificate = verify_export(trained_run, path, data=few)
     assert (certificate.export_format, certificate.precision) == (export_format, "fp16")
     assert certificate.same_pixels.label_agreement == 1
     assert 0 < certificate.same_pixels.largest_probability_difference < 0.01
@@ -166,7 +168,9 @@ def test_pictures_that_are_gone_are_told_and_others_can_be_given(trained_run, co
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
-def test_a_missing_package_is_named_with_what_to_install(trained_run, tmp_path, monkeypatch, package):
+def test_a_missing_package_is_named_with_what_to_install(trained_run, tmp_path, request, monkeypatch, package):
+    if package == "onnxruntime":
+        request.getfixturevalue("translated")
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ExportError, match=rf"needs the package {package}.*pip install 'discern\[export\]'"):
         export(trained_run, out=tmp_path / "file.onnx")

@@ -41,7 +41,9 @@ def test_both_files_are_in_the_certificate(exported_openvino):
 
 def test_every_call_answers_alike_whatever_came_before(exported_openvino, trained_run, predict_alike):
     rng = np.random.default_rng(0)
-    compiled = openvino.compile_model(exported_openvino, "CPU")
+    model = openvino.Core().read_model(exported_openvino)
+    compile_with = json.loads(model.get_rt_info(["discern", "compile_with"]).astype(str))
+    compiled = openvino.compile_model(model, "CPU", compile_with)
     for shape in ((3, 40, 40), (1, 97, 33), (2, 20, 75), (2, 33, 97), (1, 40, 40)):
         images = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
         answer = compiled({"images": images})["probabilities"]
@@ -61,7 +63,7 @@ def test_half_precision_takes_half_the_space(trained_run, exported_openvino, tmp
     assert json.loads(certificate_path(path).read_text())["precision"] == "fp16"
 
 
-def test_what_answers_differently_leaves_no_file(trained_run, tmp_path, monkeypatch):
+def test_what_answers_differently_leaves_no_file(trained_run, translated, tmp_path, monkeypatch):
     answer = OpenVinoFile.predict
     monkeypatch.setattr(OpenVinoFile, "predict", lambda self, images: np.roll(answer(self, images), 1, axis=1))
     with pytest.raises(ExportError, match=r"only 0.0 % of the labels agree on the same pixels"):

@@ -19,8 +19,8 @@ from discern.files import compute_sha256
 from discern.inference import ForwardPass, Predictor, compute_probabilities, prepare_images
 
 _AT_ONCE = 64
-_BATCH_SIZE = 8
-_REPEATS = 5
+BATCH_SIZE = 8
+REPEATS = 5
 
 Probabilities = npt.NDArray[np.floating]
 
@@ -122,7 +122,7 @@ def _measure_latency(exported: ExportedFile, pictures: ImageTable, predictor: Pr
     bundle, runtime = predictor.bundle, predictor.runtime
     image = decode_row(pictures, 0, max_pixels=bundle.max_pixels)
     pixels = np.asarray(image)[None]
-    batch = np.repeat(pixels, _BATCH_SIZE, axis=0)
+    batch = np.repeat(pixels, BATCH_SIZE, axis=0)
     forward = ForwardPass(bundle.classifier, prepare_images(bundle.preprocess, runtime), runtime)
 
     @torch.inference_mode()
@@ -134,11 +134,11 @@ def _measure_latency(exported: ExportedFile, pictures: ImageTable, predictor: Pr
         width_pixels=image.width,
         height_pixels=image.height,
         threads=runtime.threads,
-        repeats=_REPEATS,
-        batch_size=_BATCH_SIZE,
+        repeats=REPEATS,
+        batch_size=BATCH_SIZE,
         ours_seconds=_time(lambda: answer(1)),
         exported_seconds=_time(lambda: exported.predict(pixels)),
-        ours_batch_seconds=_time(lambda: answer(_BATCH_SIZE)),
+        ours_batch_seconds=_time(lambda: answer(BATCH_SIZE)),
         exported_batch_seconds=_time(lambda: exported.predict(batch)),
     )
 
@@ -146,7 +146,7 @@ def _measure_latency(exported: ExportedFile, pictures: ImageTable, predictor: Pr
 def _time(action: Callable[[], object]) -> float:
     """Return the median of the seconds that an action takes; the first time, which prepares things, does not count."""
     seconds = []
-    for _ in range(_REPEATS + 1):
+    for _ in range(REPEATS + 1):
         start = time.perf_counter()
         action()
         seconds.append(time.perf_counter() - start)

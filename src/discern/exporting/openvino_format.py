@@ -1,5 +1,6 @@
 """OpenVINO: an .xml file with the graph and a .bin file beside it with its weights."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,14 +16,16 @@ if TYPE_CHECKING:
 
 ROOM = "discern"
 """Under which name our metadata lies in the file."""
+PRECISION = {"INFERENCE_PRECISION_HINT": "f32"}
+"""By default OpenVINO takes bfloat16 where the processor has it, even for resizing, which needs numbers of 24 bits."""
 _COMMAND = "pip install 'discern[openvino]'"
 
 
 def save_openvino(model: "onnx.ModelProto", path: Path) -> None:
     """Convert an ONNX model with its metadata, and write it as `path` (.xml) and the .bin file beside it.
 
-    The file asks to be computed in float32: by default OpenVINO takes bfloat16 where the processor has it, for resizing
-    as well, which needs whole numbers of up to 24 bits.
+    It must be compiled with `PRECISION`, as its metadata says under "compile_with": a hint in the file itself is not
+    obeyed by the CPU plugin of OpenVINO 2026.4.
 
     Raises:
         ExportError: A package is missing.
@@ -33,19 +36,21 @@ def save_openvino(model: "onnx.ModelProto", path: Path) -> None:
     converted = openvino.Core().read_model(model.SerializeToString())
     for name, value in metadata.items():
         converted.set_rt_info(value, [ROOM, name])
-    converted.set_rt_info("f32", ["runtime_options", "INFERENCE_PRECISION_HINT"])
+    converted.set_rt_info(json.dumps(PRECISION), [ROOM, "compile_with"])
     openvino.save_model(converted, path, compress_to_fp16=False)
 
 
 class OpenVinoFile:
-    """An exported file under OpenVINO, on the CPU, as a consumer gets it who sets nothing but the threads."""
+    """An exported file under OpenVINO, on the CPU, in float32."""
 
     def __init__(self, path: Path, threads: int) -> None:
         with importing("openvino", command=_COMMAND):
             import openvino
         try:
             model = openvino.Core().read_model(path, path.with_suffix(".bin"))
-            self._compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": threads})
+            self._compiled = openvino.Core().compile_model(
+                model, "CPU", {**PRECISION, "INFERENCE_NUM_THREADS": threads}
+            )
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise ExportError(f"{path} and the .bin file beside it cannot be read by OpenVINO: {reason}") from error
