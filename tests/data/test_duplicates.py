@@ -7,7 +7,8 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from discern.data.array_cache import ArrayCache
-from discern.data.duplicates import Duplicates, find_duplicates, list_members, number_clusters
+from discern.data.clusters import list_members, number_clusters
+from discern.data.duplicates import Duplicates, find_duplicates
 from discern.data.fingerprints import Fingerprints, compute_fingerprints
 from discern.data.hash_join import find_close_hashes
 from discern.data.sources import load_table
@@ -157,6 +158,36 @@ def test_thousands_of_equal_pictures_are_one_cluster() -> None:
     found = find_duplicates(compute_fingerprints(table))
     assert len(found.pairs) == 2999
     assert [len(rows) for rows in found.list_clusters()] == [3000]
+
+
+def test_a_crowd_of_one_photo_is_one_cluster_and_strangers_stay_outside() -> None:
+    rng = np.random.default_rng(0)
+    photo = np.asarray(scene(0).resize((64, 64)), dtype=np.float32)
+    crowd = np.clip(photo * rng.uniform(0.8, 1.1, (400, 1, 1, 1)) + rng.normal(0, 3, (400, 64, 64, 3)), 0, 255)
+    others = np.stack([np.asarray(scene(seed).resize((64, 64))) for seed in range(1, 21)])
+    images = np.concatenate([crowd.astype(np.uint8), others])
+    found = find_duplicates(compute_fingerprints(load_table((images, ["a", "b"] * 210))))
+    assert [rows.tolist() for rows in found.list_clusters()] == [list(range(400))]
+    assert len(found.pairs) < 40 * 400
+
+
+def test_a_copy_in_a_crowd_of_other_pictures_is_found() -> None:
+    rng = np.random.default_rng(0)
+    photos = np.stack([np.asarray(scene(seed).resize((64, 64)), dtype=np.float32) for seed in range(4)])
+    blends = np.einsum("nk,khwc->nhwc", rng.dirichlet(np.full(4, 0.5), 600), photos)
+    blends[600 - 20 :] = blends[:20] + rng.normal(0, 3, (20, 64, 64, 3))
+    images = np.clip(blends, 0, 255).astype(np.uint8)
+    found = find_duplicates(compute_fingerprints(load_table((images, ["a", "b"] * 300))))
+    assert (found.clusters[:20] == found.clusters[580:]).all()
+    assert (found.clusters[:20] >= 0).all()
+
+
+def test_more_hashes_than_a_bucket_holds_still_find_their_equals() -> None:
+    rng = np.random.default_rng(0)
+    crowd = rng.integers(0, 2**56, 5000, dtype=np.uint64)  # all share their highest byte
+    near = crowd ^ np.uint64(1)
+    found = find_close_hashes(crowd, near, most_bits=3, most_partners=4)
+    assert {tuple(pair) for pair in found.tolist()} >= {(place, place) for place in range(5000)}
 
 
 def test_clusters_are_numbered_by_their_first_rows() -> None:

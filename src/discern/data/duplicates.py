@@ -5,29 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from discern.data.clusters import list_members, number_clusters
 from discern.data.fingerprints import Fingerprints, Records
-from discern.data.hash_join import find_close_hashes
-from discern.data.perceptual_hash import VIEWS, WHOLE, View, compute_hashes
-from discern.data.picture_match import match_pictures
+from discern.data.perceptual_hash import VIEWS, View
+from discern.data.similar_pairs import find_similar
 
 LEAST_CONTRAST = 4.0
 """Below it, in levels of 255, a picture is of one colour, and looks like every other such picture."""
 
 LEAST_SIDE_PIXELS = 32
 """A smaller picture, such as of a digit, holds too little to tell the same from the similar."""
-
-LEAST_DETAIL = 0.92
-"""Of 200 photos each of three sets, saved anew, resized, brightened, mirrored or cropped by up to 8 %, 99 in 100 reach
-it; of different photos the most alike, cut-out airliners in one livery, reach 0.89."""
-
-LEAST_EXPLAINED = 0.88
-MOST_COLOUR = 25.0
-
-_MOST_BITS = 12
-_MOST_PARTNERS = 32
 
 Rows = npt.NDArray[np.int64]
 
@@ -59,7 +47,7 @@ def find_duplicates(
     Candidates have perceptual hashes of few different bits, or are given in addition as pairs (P, 2) of rows, which are
     compared in all `candidate_views`. They count when a picture of 32 x 32 pixels of one, slightly moved, explains that
     of the other, fine detail and coarse colours as well. Pictures without contrast and tiny ones are only
-    compared by content.
+    compared by content. Where very many pictures are alike, only so many pairs are found as connect them.
     """
     records = fingerprints.records
     usable = np.flatnonzero(fingerprints.is_usable)
@@ -78,27 +66,6 @@ def find_duplicates(
         (np.arange(len(pairs)) < len(exact))[order],
         number_clusters(pairs, len(records)),
     )
-
-
-def number_clusters(pairs: Rows, count: int) -> Rows:
-    """Return the number of the cluster of each of `count` rows, from 0 on by their first rows; -1 for lone ones."""
-    edges = (np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1]))
-    graph = coo_array(edges, shape=(count, count))  # type: ignore[no-untyped-call]
-    _, components = connected_components(graph, directed=False)
-    is_lone = np.bincount(components, minlength=1)[components] < 2 if count else np.zeros(0, np.bool_)
-    clusters = np.full(count, -1, np.int64)
-    _, first, inverse = np.unique(components[~is_lone], return_index=True, return_inverse=True)
-    clusters[~is_lone] = np.argsort(np.argsort(first))[inverse]
-    return clusters
-
-
-def list_members(clusters: Rows) -> list[Rows]:
-    """Return the rows of each cluster number from 0 on, ascending."""
-    rows = np.flatnonzero(clusters >= 0)
-    order = rows[np.argsort(clusters[rows], kind="stable")]
-    if not len(order):
-        return []
-    return np.split(order, np.flatnonzero(np.diff(clusters[order])) + 1)
 
 
 def _has_content(records: Records) -> npt.NDArray[np.bool_]:
@@ -123,28 +90,9 @@ def _pair_similar(
     records: Records, rows: Rows, candidates: Rows | None, candidate_views: Sequence[View]
 ) -> tuple[Rows, npt.NDArray[np.float32]]:
     """Return confirmed pairs of rows and how similar they are, each pair once."""
-    grey, colour = records["grey"][rows], records["colour"][rows]
-    hashes = compute_hashes(grey, WHOLE)
     given = _find_places(candidates, rows, len(records))
-    keys, similarities = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
-    for view in dict.fromkeys((*VIEWS, *(candidate_views if len(given) else ()))):
-        pairs = given if view in candidate_views else given[:0]
-        if view in VIEWS:
-            seen = hashes if view == WHOLE else compute_hashes(grey, view)
-            close = find_close_hashes(hashes, seen, most_bits=_MOST_BITS, most_partners=_MOST_PARTNERS)
-            pairs = np.concatenate([pairs, close])
-        # Seen whole, it does not matter which of two pictures is the first.
-        pairs = pairs[pairs[:, 0] < pairs[:, 1]] if view == WHOLE else pairs[pairs[:, 0] != pairs[:, 1]]
-        match = match_pictures(grey, colour, pairs, view)
-        is_same = (match.detail >= LEAST_DETAIL) & (match.explained >= LEAST_EXPLAINED) & (match.colour <= MOST_COLOUR)
-        pairs = np.sort(pairs[is_same], axis=1)
-        keys.append(pairs[:, 0] * len(rows) + pairs[:, 1])
-        similarities.append(match.detail[is_same])
-    all_keys, all_similarities = np.concatenate(keys), np.concatenate(similarities)
-    order = np.lexsort((-all_similarities, all_keys))
-    unique, first = np.unique(all_keys[order], return_index=True)
-    places = np.stack(np.divmod(unique, max(1, len(rows))), axis=1)
-    return rows[places], np.minimum(all_similarities[order][first], 1)
+    places, similarity = find_similar(records["grey"][rows], records["colour"][rows], given, candidate_views)
+    return rows[places], similarity
 
 
 def _find_places(candidates: Rows | None, rows: Rows, count: int) -> Rows:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from discern.data.duplicates import list_members, number_clusters
+from discern.data.clusters import list_members, number_clusters
 from discern.data.table import ImageTable, natural_sort
 
 Rows = npt.NDArray[np.int64]

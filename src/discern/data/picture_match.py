@@ -9,7 +9,9 @@ from discern.data.perceptual_hash import Places, View, build_resampling, find_pl
 
 Numbers = npt.NDArray[np.float32]
 
-_PAIRS_AT_ONCE = 1024
+_PAIRS_AT_ONCE = 256
+_COLOURS_AT_ONCE = 2**17
+_MOST_COLOUR = 25.0
 _ROUNDS = 2
 _HOPEFUL_DETAIL = 0.4
 _LEAST_GAIN = 0.4
@@ -21,41 +23,37 @@ class Match(NamedTuple):
 
     `explained` is the share of one picture's variance that the other explains after brightness, contrast and a small
     shift and stretch are adjusted; `detail` is the correlation of what remains of both when everything coarse is taken
-    away; `colour` is the mean difference of coarse colours, 0..255, after brightness and contrast. For pairs far from
-    agreeing all are 0.
+    away. For pairs far from agreeing both are 0.
     """
 
     explained: Numbers
     detail: Numbers
-    colour: Numbers
 
 
-def match_pictures(
-    grey: npt.NDArray[np.uint8], colour: npt.NDArray[np.uint8], pairs: npt.NDArray[np.int64], view: View
-) -> Match:
+def match_pictures(grey: npt.NDArray[np.uint8], pairs: npt.NDArray[np.int64], view: View) -> Match:
     """Compare the whole of each pair's first picture with a view of its second.
 
-    Grey pictures are (N, S, S), colours (N, C, C, 3) and pairs (P, 2).
+    Grey pictures are (N, S, S) and pairs (P, 2).
     """
-    parts = [
-        _match_part(grey, colour, pairs[start : start + _PAIRS_AT_ONCE], view)
-        for start in range(0, len(pairs), _PAIRS_AT_ONCE)
-    ]
-    empty = np.zeros(0, np.float32)
-    return Match(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else Match(*[empty] * 3)
-
-
-def _match_part(
-    grey: npt.NDArray[np.uint8], colour: npt.NDArray[np.uint8], pairs: npt.NDArray[np.int64], view: View
-) -> Match:
-    whole, other = (grey[pairs[:, side]].astype(np.float32) for side in (0, 1))
-    hopeful = np.flatnonzero(_is_hopeful(other, whole, view))
     match = Match(*(np.zeros(len(pairs), np.float32) for _ in Match._fields))
-    if len(hopeful):
-        found = _match_aligned(whole[hopeful], other[hopeful], colour, pairs[hopeful], view)
-        for all_values, values in zip(match, found, strict=True):
-            all_values[hopeful] = values
+    for start in range(0, len(pairs), _PAIRS_AT_ONCE):
+        part = pairs[start : start + _PAIRS_AT_ONCE]
+        whole, other = (grey[part[:, side]].astype(np.float32) for side in (0, 1))
+        hopeful = np.flatnonzero(_is_hopeful(other, whole, view))
+        if len(hopeful):
+            found = _match_aligned(whole[hopeful], other[hopeful], view)
+            for values, some in zip(match, found, strict=True):
+                values[start + hopeful] = some
     return match
+
+
+def has_same_colours(colour: npt.NDArray[np.uint8], pairs: npt.NDArray[np.int64], view: View) -> npt.NDArray[np.bool_]:
+    """Tell which pairs (P, 2) have nearly the same coarse colours (N, C, C, 3), after brightness and contrast."""
+    parts = [
+        _compare_colours(colour, pairs[start : start + _COLOURS_AT_ONCE], view.is_mirrored) <= _MOST_COLOUR
+        for start in range(0, len(pairs), _COLOURS_AT_ONCE)
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0, np.bool_)
 
 
 def _is_hopeful(other: Numbers, whole: Numbers, view: View) -> npt.NDArray[np.bool_]:
@@ -65,9 +63,7 @@ def _is_hopeful(other: Numbers, whole: Numbers, view: View) -> npt.NDArray[np.bo
     return np.asarray(_correlate_detail(picture, whole) >= _HOPEFUL_DETAIL)
 
 
-def _match_aligned(
-    whole: Numbers, other: Numbers, colour: npt.NDArray[np.uint8], pairs: npt.NDArray[np.int64], view: View
-) -> Match:
+def _match_aligned(whole: Numbers, other: Numbers, view: View) -> Match:
     fit = _align(other, whole, view)
     centred = whole - whole.mean(axis=(1, 2), keepdims=True)
     residual = ((whole - fit.picture) ** 2).sum(axis=(1, 2))
@@ -75,7 +71,7 @@ def _match_aligned(
     # A negative of a picture, or one whose contrast is far from the other's, is another picture.
     is_possible = (fit.gain > _LEAST_GAIN) & (fit.gain < 1 / _LEAST_GAIN)
     explained = np.where(is_possible, explained, 0).astype(np.float32)
-    return Match(explained, _correlate_detail(fit.picture, whole), _compare_colours(colour, pairs, view.is_mirrored))
+    return Match(explained, _correlate_detail(fit.picture, whole))
 
 
 class _Fit(NamedTuple):
@@ -113,13 +109,18 @@ def _resample(pictures: Numbers, rows: npt.NDArray[np.float64], columns: npt.NDA
 def _fit(seen: Numbers, whole: Numbers) -> _Fit:
     """Explain pictures by others and by how these change when they are moved a little: linear least squares."""
     size = seen.shape[1]
-    down, right = np.gradient(seen, axis=(1, 2))
     line = np.linspace(-1, 1, size, dtype=np.float32)
-    parts = np.stack([seen, np.ones_like(seen), down, right, line[:, None] * down, line * right], axis=1)
-    parts = parts.reshape(len(seen), len(parts[0]), -1)
-    products = parts @ parts.transpose(0, 2, 1) + np.eye(parts.shape[1], dtype=np.float32)
-    weights = np.linalg.solve(products, parts @ whole.reshape(len(whole), -1, 1))
-    picture = (parts.transpose(0, 2, 1) @ weights).reshape(whole.shape)
+    parts = np.empty((len(seen), 6, size, size), np.float32)
+    parts[:, 0], parts[:, 1] = seen, 1
+    slope = _build_slope(size)
+    np.matmul(slope, seen, out=parts[:, 2])
+    np.matmul(seen, slope.T, out=parts[:, 3])
+    np.multiply(line[:, None], parts[:, 2], out=parts[:, 4])
+    np.multiply(line, parts[:, 3], out=parts[:, 5])
+    lines = parts.reshape(len(seen), 6, -1)
+    products = lines @ lines.transpose(0, 2, 1) + np.eye(6, dtype=np.float32)
+    weights = np.linalg.solve(products, lines @ whole.reshape(len(whole), -1, 1))
+    picture = (lines.transpose(0, 2, 1) @ weights).reshape(whole.shape)
     gain = weights[:, 0, 0]
     per_gain = weights[:, 2:, 0] / np.where(np.abs(gain) < _LEAST_GAIN, _LEAST_GAIN, gain)[:, None]
     shift_y, shift_x, stretch_y, stretch_x = np.clip(per_gain, -_FURTHEST_PIXELS, _FURTHEST_PIXELS).T[:, :, None]
@@ -134,9 +135,14 @@ def _correlate_detail(fitted: Numbers, whole: Numbers) -> Numbers:
 
 def _take_detail(pictures: Numbers) -> Numbers:
     """Return pictures less their mean over 5 x 5 pixels, where all of those are inside."""
-    sums = np.cumsum(np.cumsum(np.pad(pictures.astype(np.float64), ((0, 0), (1, 0), (1, 0))), axis=1), axis=2)
-    means = (sums[:, 5:, 5:] - sums[:, :-5, 5:] - sums[:, 5:, :-5] + sums[:, :-5, :-5]) / 25
-    return np.asarray(pictures[:, 2:-2, 2:-2] - means, dtype=np.float32)
+    size = pictures.shape[-1]
+    mean = sum(np.eye(size - 4, size, offset, dtype=np.float32) for offset in range(5)) / np.float32(5)
+    return np.asarray(pictures[:, 2:-2, 2:-2] - mean @ pictures @ mean.T)
+
+
+def _build_slope(size: int) -> Numbers:
+    """Return the matrix that takes the slope of a line of values, as `np.gradient` does."""
+    return np.asarray(np.gradient(np.eye(size, dtype=np.float32), axis=0))
 
 
 def _compare_colours(colour: npt.NDArray[np.uint8], pairs: npt.NDArray[np.int64], is_mirrored: bool) -> Numbers:
