@@ -126,7 +126,7 @@ def test_copies_stay_on_one_side_in_a_run_unless_switched_off(photos, tmp_path):
     assert len(pd.read_csv(apart.folder.leaks)) > 3
 
 
-def test_fixes_are_recorded_and_resuming_needs_the_same(photos, tmp_path):
+def test_fixes_are_recorded(photos, tmp_path):
     fixes = tmp_path / "fixes.csv"
     fixes.write_text("path,action,value\nred/0.png,drop,\nred/1.png,relabel,blue\n")
     run = train(photos, out=tmp_path / "run", recipe="table", overrides=[*QUICK, f"data.fixes={fixes}"])

@@ -19,7 +19,9 @@ _LEAKS = (
 )
 _CONFLICTS = (
     "At most one of the labels is right, and a classifier is punished for either. Equal files are proposed to be "
-    "dropped, all of them; where pictures only look the same, decide by eye. To keep one, remove its row in fixes.csv."
+    "dropped, all of them; to keep one, remove its row in fixes.csv. Pictures that only look the same are proposed to "
+    "be grouped, so that they stay on one side of a split; which label is right a person must decide: add a row with "
+    "relabel and the label, or drop."
 )
 _EXACT = "The same file is there several times: it counts more than once in training and in scores. One is enough."
 _NEAR = (
@@ -83,8 +85,8 @@ class _Clusters:
                     rows,
                     f"labelled {' and '.join(labels)}; {self._describe(rows)}",
                     score=self._score(rows),
-                    action="drop" if equal else "none",
-                    action_rows=equal,
+                    action="drop" if equal else "group",
+                    action_rows=equal or rows,
                 )
 
     def list_exact_copies(self) -> Iterator[Item]:

@@ -19,8 +19,12 @@ _SMALL_SIDE_PIXELS = 64
 _SMALL_SHARE = 1 / 3
 _LARGE_PIXELS = 40_000_000
 _LONG_ASPECT = 4.0
-_BLURRED_SHARE = 0.25
+_BLURRED_SHARE = 0.3
 _BLURRED_SHARPNESS = 0.15
+"""Of 200 photos each of flowers5, aircraft_civil and hymenoptera, none is below both as it is. Blurred by 2 pixels
+(Gaussian, at 128 for the shorter side) 6, 200 and 195 are, and by 4 pixels 49, 200 and 200; the photos of flowers5 are
+so soft as they are that blur hardly shows."""
+
 _DARK_LEVEL = 50.0
 _UPRIGHT = 1
 
