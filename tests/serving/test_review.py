@@ -31,8 +31,7 @@ def audited(photos, tmp_path):
         {"kind": "copies", "severity": "warning", "title": "Copies", "explanation": "Keep one.", "items": [copies]},
         {"kind": "labels", "severity": "error", "title": "Labels", "explanation": "Look again.", "items": [labels]},
     ]
-    (tmp_path / "audit").mkdir()
-    (tmp_path / "audit" / "audit.json").write_text(json.dumps({"format": "discern-audit", "findings": findings}))
+    (tmp_path / "audit.json").write_text(json.dumps({"format": "discern-audit", "findings": findings}))
     return tmp_path
 
 
@@ -129,6 +128,15 @@ def test_without_an_audit_the_surest_mistakes_come_first(tmp_path):
     (tmp_path / "evaluation" / "predictions.csv").write_text(text)
     found = load_candidates(tmp_path, None)
     assert [(one.id, one.label, one.suggested) for one in found] == [("c", "blue", "red"), ("a", "red", "blue")]
+
+
+def test_mistakes_follow_what_the_audit_suspects(audited, photos):
+    (audited / "evaluation").mkdir()
+    rows = [f"red/{number}.png,{photos}/red/{number}.png,test,red,blue,0.{number}" for number in (3, 5)]
+    text = "\n".join(["id,path,split,true,predicted,confidence", *rows])
+    (audited / "evaluation" / "predictions.csv").write_text(text)
+    found = load_candidates(audited, None)
+    assert [one.id for one in found] == ["red/3.png", "green/2.png", "red/5.png"]
 
 
 def test_without_either_it_says_what_to_do(tmp_path):

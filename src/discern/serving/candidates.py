@@ -67,7 +67,7 @@ class _Audit(BaseModel):
 
 
 def load_candidates(run: Path, audit: Path | None) -> list[Candidate]:
-    """Return what to decide about, the most serious first: of an audit, or of the run's predictions.
+    """Return what to decide about, the most serious first: what an audit suspects, then the run's mistakes.
 
     Args:
         run: A run folder.
@@ -76,11 +76,16 @@ def load_candidates(run: Path, audit: Path | None) -> list[Candidate]:
     Raises:
         DataError: There is neither, or it cannot be read.
     """
-    place = run / "audit" if audit is None else audit
+    place = run if audit is None else audit
     file = place / "audit.json" if place.is_dir() else place
-    if audit is not None or file.is_file():
-        return _load_audit(file)
-    return _load_losses(run / "evaluation" / "predictions.csv")
+    suspected = _load_audit(file) if audit is not None or file.is_file() else []
+    predictions = run / "evaluation" / "predictions.csv"
+    if not predictions.is_file():
+        if audit is None and not file.is_file():
+            raise DataError(f"{run} has neither an audit nor predictions; give the audit by --audit FOLDER")
+        return suspected
+    known = {candidate.key for candidate in suspected}
+    return suspected + [candidate for candidate in _load_losses(predictions) if candidate.key not in known]
 
 
 def _load_audit(path: Path) -> list[Candidate]:
@@ -103,8 +108,10 @@ def _load_audit(path: Path) -> list[Candidate]:
 
 
 def _list_candidates(finding: _Finding) -> Iterator[Candidate]:
-    """Yield the pictures of a finding; of copies all but the first are in question."""
+    """Yield the pictures of a finding that ask for a decision; of copies all but the first are in question."""
     for item in finding.items:
+        if finding.severity == "note" and item.action == "none":
+            continue
         pictures = [
             Related(id=name, path=path, label=label, split=split)
             for name, path, label, split in zip(item.ids, item.paths, item.labels, item.splits, strict=False)
@@ -124,8 +131,6 @@ def _list_candidates(finding: _Finding) -> Iterator[Candidate]:
 
 
 def _load_losses(path: Path) -> list[Candidate]:
-    if not path.is_file():
-        raise DataError(f"{path.parent.parent} has neither an audit nor predictions; give the audit by --audit FOLDER")
     frame = load_answers(path).frame
     wrong = frame[frame["true"] != frame["predicted"]].sort_values("confidence", ascending=False, kind="stable")
     return [
