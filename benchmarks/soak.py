@@ -54,7 +54,8 @@ def build_hostile(picture: bytes) -> dict[int, bytes]:
     """Return forms with files that are to be refused, by the status that they are to get."""
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
     checksum = struct.pack(">I", zlib.crc32(b"IHDR" + header))
-    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(header)) + b"IHDR" + header + checksum
+    end = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(header)) + b"IHDR" + header + checksum + end
     files = {400: b"", 415: b"no picture " * 1000, 422: picture[: len(picture) // 2], 413: bomb}
     return {status: build_form(content) for status, content in files.items()}
 

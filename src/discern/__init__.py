@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from discern.workflows.loading import load
     from discern.workflows.predict import predict
     from discern.workflows.report import report
+    from discern.workflows.review import review
+    from discern.workflows.serve import serve
     from discern.workflows.train import Run, resume, train
     from discern.workflows.tune import tune
 
@@ -32,6 +34,8 @@ __all__ = [
     "predict",
     "report",
     "resume",
+    "review",
+    "serve",
     "train",
     "tune",
 ]
@@ -50,6 +54,8 @@ _HOMES = {
     "predict": "discern.workflows.predict",
     "report": "discern.workflows.report",
     "resume": "discern.workflows.train",
+    "review": "discern.workflows.review",
+    "serve": "discern.workflows.serve",
     "train": "discern.workflows.train",
     "tune": "discern.workflows.tune",
 }

@@ -6,6 +6,8 @@ import json
 import pytest
 from fastapi.testclient import TestClient
 
+from discern.data.fixes import apply_fixes, load_fixes
+from discern.data.folder import load_folder
 from discern.errors import DataError
 from discern.serving.candidates import load_candidates
 from discern.serving.decisions import Decisions
@@ -130,15 +132,6 @@ def test_without_an_audit_the_surest_mistakes_come_first(tmp_path):
     assert [(one.id, one.label, one.suggested) for one in found] == [("c", "blue", "red"), ("a", "red", "blue")]
 
 
-def test_mistakes_follow_what_the_audit_suspects(audited, photos):
-    (audited / "evaluation").mkdir()
-    rows = [f"red/{number}.png,{photos}/red/{number}.png,test,red,blue,0.{number}" for number in (3, 5)]
-    text = "\n".join(["id,path,split,true,predicted,confidence", *rows])
-    (audited / "evaluation" / "predictions.csv").write_text(text)
-    found = load_candidates(audited, None)
-    assert [one.id for one in found] == ["red/3.png", "green/2.png", "red/5.png"]
-
-
 def test_without_either_it_says_what_to_do(tmp_path):
     with pytest.raises(DataError, match="neither an audit nor predictions; give the audit by --audit"):
         load_candidates(tmp_path, None)
@@ -154,3 +147,29 @@ def test_a_file_of_another_form_is_left_alone(tmp_path):
     path.write_text("path,action,old,new,time\na,keep,b,,now\nc,ke")
     with pytest.raises(DataError, match="rows 2 have other columns"):
         Decisions(path)
+
+
+def test_the_next_training_obeys_the_last_decision_of_a_picture(photos, tmp_path):
+    table = load_folder(photos)
+    decisions = Decisions(tmp_path / "overrides.csv")
+    dropped, relabelled, kept = (str(photos / name) for name in ("blue/0.png", "green/1.png", "red/2.png"))
+    decisions.add(dropped, "keep", old="blue")
+    decisions.add(dropped, "drop", old="blue")
+    decisions.add(relabelled, "relabel", old="green", new="red")
+    decisions.add(kept, "drop", old="red")
+    decisions.add(kept, "keep", old="red")
+    fixed = apply_fixes(table, [load_fixes(decisions.path)])
+    assert fixed.dropped == ("blue/0.png",)
+    labels = dict(zip(fixed.table.frame["path"], fixed.table.frame["label"], strict=True))
+    assert (len(labels), labels[relabelled], labels[kept]) == (35, "red", "red")
+
+
+def test_what_the_audit_says_comes_before_the_mistakes_and_a_picture_once(audited, photos):
+    (audited / "evaluation").mkdir()
+    rows = [f"{name},{photos / name},test,red,green,0.9" for name in ("red/3.png", "red/7.png")]
+    text = "\n".join(["id,path,split,true,predicted,confidence", *rows])
+    (audited / "evaluation" / "predictions.csv").write_text(text)
+    found = load_candidates(audited, None)
+    assert [one.id for one in found] == ["red/3.png", "green/2.png", "red/7.png"]
+    assert found[0].details == ["looks blue", "the same pixels", "taken for green, 90% sure"]
+    assert [one.id for one in load_candidates(audited, audited)] == ["red/3.png", "green/2.png"]

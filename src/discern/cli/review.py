@@ -9,7 +9,7 @@ import typer
 def review(
     run: Annotated[Path, typer.Argument(help="Run folder; decisions go to its overrides.csv.")],
     audit: Annotated[
-        Path | None, typer.Option(help="Folder that discern audit wrote; RUN's own audit by default.")
+        Path | None, typer.Option(help="Folder that discern audit wrote; by default RUN's own audit, and its mistakes.")
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8001,
 ) -> None:

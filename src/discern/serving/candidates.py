@@ -1,7 +1,7 @@
 """Pictures worth a second look: what an audit suspects, or else where the classifier is most surely at odds."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -67,25 +67,24 @@ class _Audit(BaseModel):
 
 
 def load_candidates(run: Path, audit: Path | None) -> list[Candidate]:
-    """Return what to decide about, the most serious first: what an audit suspects, then the run's mistakes.
+    """Return what to decide about, each picture once, the most serious first.
 
     Args:
         run: A run folder.
-        audit: A folder with audit.json, or the file; that of the run by default, if there is one.
+        audit: A folder with audit.json, or the file. By default what the run's own audit found, and then what its
+            evaluation got wrong.
 
     Raises:
         DataError: There is neither, or it cannot be read.
     """
-    place = run if audit is None else audit
-    file = place / "audit.json" if place.is_dir() else place
-    suspected = _load_audit(file) if audit is not None or file.is_file() else []
+    if audit is not None:
+        return _merge(_load_audit(audit / "audit.json" if audit.is_dir() else audit))
+    files = [file for file in (run / "audit.json", run / "audit" / "audit.json") if file.is_file()]
     predictions = run / "evaluation" / "predictions.csv"
-    if not predictions.is_file():
-        if audit is None and not file.is_file():
-            raise DataError(f"{run} has neither an audit nor predictions; give the audit by --audit FOLDER")
-        return suspected
-    known = {candidate.key for candidate in suspected}
-    return suspected + [candidate for candidate in _load_losses(predictions) if candidate.key not in known]
+    if not files and not predictions.is_file():
+        raise DataError(f"{run} has neither an audit nor predictions; give the audit by --audit FOLDER")
+    found = [candidate for file in files for candidate in _load_audit(file)]
+    return _merge(found + (_load_losses(predictions) if predictions.is_file() else []))
 
 
 def _load_audit(path: Path) -> list[Candidate]:
@@ -96,14 +95,18 @@ def _load_audit(path: Path) -> list[Candidate]:
     except (ValueError, ValidationError) as error:
         raise DataError(f"{path}: not readable as an audit: {str(error).splitlines()[0]}") from None
     findings = sorted(audit.findings, key=lambda finding: _SEVERITIES.get(finding.severity, len(_SEVERITIES)))
+    return [candidate for finding in findings for candidate in _list_candidates(finding)]
+
+
+def _merge(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return each picture once, in its first place, with all that is known of it."""
     by_key: dict[str, Candidate] = {}
-    for finding in findings:
-        for candidate in _list_candidates(finding):
-            known = by_key.setdefault(candidate.key, candidate)
-            if known is not candidate:
-                known.details += candidate.details
-                known.suggested = known.suggested or candidate.suggested
-                known.related += candidate.related
+    for candidate in candidates:
+        known = by_key.setdefault(candidate.key, candidate)
+        if known is not candidate:
+            known.details += candidate.details
+            known.suggested = known.suggested or candidate.suggested
+            known.related += candidate.related
     return list(by_key.values())
 
 

@@ -20,7 +20,7 @@ def review(run: str | Path, *, audit: Path | None = None, port: int = 8001) -> N
 
     Args:
         run: A run folder; decisions are appended to its overrides.csv, which a next training takes by --apply.
-        audit: The folder of an audit, beside whose suspects stand the run's own mistakes; that of the run by default.
+        audit: The folder of an audit; by default the run's own, and then its mistakes.
         port: Where the page is.
 
     Raises:
