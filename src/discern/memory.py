@@ -34,9 +34,11 @@ class Memory:
         similarities, rows = [], []
         for start in range(0, len(wanted), _ROWS_AT_ONCE):
             products = wanted[start : start + _ROWS_AT_ONCE] @ remembered.T
-            nearest = np.argsort(-products, axis=1, kind="stable")[:, :kept]
-            rows.append(nearest)
-            similarities.append(np.take_along_axis(products, nearest, axis=1))
+            nearest = np.sort(np.argpartition(-products, kept - 1, axis=1)[:, :kept], axis=1)
+            near = np.take_along_axis(products, nearest, axis=1)
+            order = np.argsort(-near, axis=1, kind="stable")
+            rows.append(np.take_along_axis(nearest, order, axis=1))
+            similarities.append(np.take_along_axis(near, order, axis=1))
         if not rows:
             return np.empty((0, kept), np.float32), np.empty((0, kept), np.int64)
         return np.concatenate(similarities), np.concatenate(rows)

@@ -173,3 +173,26 @@ def test_the_exit_code_says_whether_something_must_be_mended(photos, spoilt, tmp
     assert (caught.value.code or 0) == int(errors)
     assert f"written: {tmp_path / 'audit'}" in capsys.readouterr().out
     assert Path(tmp_path / "audit" / "fixes.csv").is_file()
+
+
+def test_features_find_copies_that_are_cropped_too_much_for_hashes(shared_data, mobilenet_weights, tmp_path):
+    for name in ("ants", "bees"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for path in sorted((shared_data / "hymenoptera" / "train" / name).glob("*.jpg"))[:12]:
+            shutil.copy(path, tmp_path / "photos" / name)
+    originals = sorted((tmp_path / "photos" / "ants").glob("*.jpg"))
+    for number, original in enumerate(originals):
+        with Image.open(original) as image:
+            width, height = image.size
+            left, top = (number % 3) * width // 12, (number % 2) * height // 6
+            cropped = image.crop((left, top, left + width * 5 // 6, top + height * 5 // 6))
+        cropped.save(original.with_name(f"{original.stem}_cropped.jpg"), quality=85)
+    overrides = ["model.backbone=timm:mobilenetv2_100", f"model.weights={mobilenet_weights}", "run.threads=1"]
+    found = {}
+    for form in ("quick", "full"):
+        content = audit(tmp_path / "photos", out=tmp_path / form, overrides=overrides, form=form).content
+        copies = [finding for finding in content["findings"] if finding["kind"] == "near_duplicates"]
+        found[form] = [sorted(item["ids"]) for finding in copies for item in finding["items"]]
+    true_pairs = [sorted([f"ants/{path.name}", f"ants/{path.stem}_cropped.jpg"]) for path in originals]
+    assert all(pair in true_pairs for pair in found["full"])
+    assert len(found["full"]) >= 8 > 4 >= len(found["quick"])

@@ -31,6 +31,17 @@ VIEWS = (
 )
 """What of a picture is looked for among whole pictures: all of it, its mirror image, and crops by up to a tenth."""
 
+WIDE_VIEWS = (
+    *VIEWS,
+    *(
+        View(side, across * (1 - side), down * (1 - side))
+        for side in (0.88, 0.82, 0.75)
+        for across in (0.0, 0.5, 1.0)
+        for down in (0.0, 0.5, 1.0)
+    ),
+)
+"""And crops by up to a quarter, at nine places: too many to look for everywhere, but not between few pictures."""
+
 
 def compute_hashes(grey: npt.NDArray[np.uint8], view: View = WHOLE) -> Hashes:
     """Return hashes (N,) of grey pictures (N, S, S): the signs of the 64 lowest frequencies of the cosine transform.

@@ -4,11 +4,13 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from discern.auditing.build import Audit, Form, build_audit, describe_findings, find_unlisted
+from discern.auditing.feature_neighbours import propose_copies
 from discern.auditing.findings import Finding
 from discern.auditing.label_errors import build_label_findings, find_label_issues, has_cleanlab, predict_out_of_fold
 from discern.config.load import load_settings
@@ -16,6 +18,7 @@ from discern.config.settings import Settings
 from discern.data.duplicates import Duplicates, find_duplicates
 from discern.data.fingerprints import Fingerprints, compute_fingerprints
 from discern.data.folder import walk_pictures
+from discern.data.perceptual_hash import WIDE_VIEWS
 from discern.data.preprocess import Preprocess
 from discern.data.sources import Source
 from discern.data.table import ImageTable
@@ -36,6 +39,13 @@ logger = logging.getLogger("discern")
 _MEMORY_BYTES = 2**30
 
 
+class _Seen(NamedTuple):
+    """Features (N, F) of the pictures at `rows` of a table, as a pretrained network sees them."""
+
+    rows: npt.NDArray[np.int64]
+    features: npt.NDArray[np.float32]
+
+
 def audit(source: Source, *, out: Path, overrides: Sequence[str] = (), form: Form = "full") -> Audit:
     """Write audit.json, audit.html and fixes.csv to the folder `out`, and say what was found, worst first.
 
@@ -48,11 +58,15 @@ def audit(source: Source, *, out: Path, overrides: Sequence[str] = (), form: For
     table = load_fixed(source, settings.data).table
     cache = build_cache(settings.cache.folder, settings.cache.limit_gigabytes)
     fingerprints = compute_fingerprints(table, cache, max_pixels=settings.data.max_pixels)
-    duplicates = find_duplicates(fingerprints)
-    more = _find_unlisted_files(source, settings, table)
+    seen = None
     if form == "full":
         runtime = resolve_runtime(device=settings.run.device, threads=settings.run.threads)
-        more += _find_label_errors(table, fingerprints, duplicates, settings, runtime)
+        seen = _see(table, fingerprints, settings, runtime)
+    candidates = None if seen is None else propose_copies(seen.features, seen.rows)
+    duplicates = find_duplicates(fingerprints, candidates=candidates, candidate_views=WIDE_VIEWS)
+    more = _find_unlisted_files(source, settings, table)
+    if seen is not None:
+        more += _find_label_errors(table, seen, duplicates)
     found = build_audit(table, fingerprints, duplicates, fractions=settings.data.split, form=form, more=more)
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "audit.json", found.content)
@@ -70,7 +84,8 @@ def audit_before_training(
         return None
     more: list[Finding] = []
     if settings.data.audit == "full":
-        more = _find_label_errors(pictures.table, pictures.fingerprints, duplicates, settings, runtime)
+        seen = _see(pictures.table, pictures.fingerprints, settings, runtime)
+        more = [] if seen is None else _find_label_errors(pictures.table, seen, duplicates)
     found = build_audit(
         pictures.table,
         pictures.fingerprints,
@@ -109,19 +124,26 @@ def _find_unlisted_files(source: Source, settings: Settings, table: ImageTable) 
     return find_unlisted([name for name in files if str((root / name).absolute()) not in named], str(root))
 
 
-def _find_label_errors(
-    table: ImageTable, fingerprints: Fingerprints, duplicates: Duplicates, settings: Settings, runtime: Runtime
-) -> list[Finding]:
-    """Return the finding of wrong labels, or say why nobody looked for them."""
+def _see(table: ImageTable, fingerprints: Fingerprints, settings: Settings, runtime: Runtime) -> _Seen | None:
+    """Compute features of the labelled pictures, or say why there are none."""
     rows = np.flatnonzero(fingerprints.is_usable & table.frame["label"].notna().to_numpy())
     reason = _find_obstacle(settings)
-    if reason or len(table.class_names) < 2:
-        logger.info("wrong labels were not looked for: %s", reason or "there is one class only")
+    if reason or len(rows) < 2:
+        logger.info("wrong labels were not looked for: %s", reason or "there are no labelled pictures")
+        return None
+    return _Seen(rows, _compute_features(table.take(rows), settings, runtime))
+
+
+def _find_label_errors(table: ImageTable, seen: _Seen, duplicates: Duplicates) -> list[Finding]:
+    """Return the finding of wrong labels."""
+    if len(table.class_names) < 2:
         return []
-    part = table.take(rows)
-    features = _compute_features(part, settings, runtime)
+    if not has_cleanlab():
+        logger.info("wrong labels were not looked for: cleanlab is missing (pip install 'discern[labels]')")
+        return []
+    part = table.take(seen.rows)
     targets = part.targets()
-    probabilities = predict_out_of_fold(features, targets, duplicates.clusters[rows])
+    probabilities = predict_out_of_fold(seen.features, targets, duplicates.clusters[seen.rows])
     accuracy = float((probabilities.argmax(axis=1) == targets).mean())
     logger.info("labels were compared with a classifier that tells the classes apart at %.0f%%", 100 * accuracy)
     return build_label_findings(part, find_label_issues(targets, probabilities))
@@ -130,8 +152,6 @@ def _find_label_errors(
 def _find_obstacle(settings: Settings) -> str:
     """Say why there can be no features of a pretrained network; nothing is downloaded for an audit."""
     model = settings.model
-    if not has_cleanlab():
-        return "the package cleanlab is missing (pip install 'discern[labels]')"
     if model.weights == "none":
         return "model.weights=none, and features of random weights say nothing"
     if model.weights in PUBLISHED_NAMES:
