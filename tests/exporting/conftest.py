@@ -5,6 +5,7 @@ import onnx
 import pytest
 
 from discern.bundle import load_bundle, save_bundle
+from pictures import draw_photos
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,10 +27,31 @@ def exported_onnx(trained_run, tmp_path_factory):
     return export(trained_run, out=tmp_path_factory.mktemp("exported") / "colours.onnx")
 
 
+@pytest.fixture(scope="session")
+def few_photos(tmp_path_factory):
+    """Six pictures, where computing takes long."""
+    return draw_photos(tmp_path_factory.mktemp("few"), per_class=2, first_seed=900)
+
+
+@pytest.fixture(scope="session")
+def exported_half(trained_run, few_photos, tmp_path_factory):
+    """The trained run as an ONNX file in fp16; tests must not change it."""
+    from discern.workflows.export import export
+
+    out = tmp_path_factory.mktemp("exported") / "half.onnx"
+    return export(trained_run, precision="fp16", out=out, data=few_photos)
+
+
 @pytest.fixture
 def translated(exported_onnx, monkeypatch):
     """Spare the translation of the trained run in fp32 to ONNX, which takes seconds and is always the same."""
     monkeypatch.setattr("discern.exporting.onnx_format.build_onnx", _load(exported_onnx))
+
+
+@pytest.fixture
+def translated_half(exported_half, monkeypatch):
+    """The same for fp16."""
+    monkeypatch.setattr("discern.exporting.onnx_format.build_onnx", _load(exported_half))
 
 
 @pytest.fixture(scope="session")

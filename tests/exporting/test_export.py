@@ -87,17 +87,14 @@ def test_eight_bits_are_judged_by_accuracy(trained_run, translated, tmp_path, mo
 
 
 @pytest.mark.parametrize("export_format", ["onnx", "torch"])
-def test_half_precision_takes_half_the_space(trained_run, exported_onnx, tmp_path, export_format):
-    few = draw_photos(tmp_path / "few", per_class=2, first_seed=900)
-    path = export(
-        trained_run,
-        export_format=export_format,
-        precision="fp16",
-        out=tmp_path / f"file{'.onnx' if export_format == 'onnx' else '.pt2'}",
-        data=few,
-    )
+def test_half_precision_takes_half_the_space(
+    trained_run, exported_onnx, exported_half, few_photos, tmp_path, export_format
+):
+    path = exported_half
+    if export_format == "torch":
+        path = export(trained_run, export_format="torch", precision="fp16", out=tmp_path / "file.pt2", data=few_photos)
     assert path.stat().st_size < 0.65 * exported_onnx.stat().st_size
-    certificate = verify_export(trained_run, path, data=few)
+    certificate = verify_export(trained_run, path, data=few_photos)
     assert (certificate.export_format, certificate.precision) == (export_format, "fp16")
     assert certificate.same_pixels.label_agreement == 1
     assert 0 < certificate.same_pixels.largest_probability_difference < 0.01

@@ -26,16 +26,9 @@ def test_one_file_answers_any_number_of_pictures_of_any_size(exported_onnx, trai
         np.testing.assert_allclose(exported.predict(images), predict_alike(bundle, images), atol=1e-5)
 
 
-def test_scales_and_biases_of_classes_are_in_the_graph(make_bundle, pictures, tmp_path, predict_alike):
-    calibration = Calibration(temperature=0.7, scales=(0.5, 1.5, 1.0), biases=(1.0, -0.5, 0.25))
-    bundle = load_bundle(make_bundle(calibration=calibration))
-    save_onnx(build_onnx(ExportGraph(bundle), {}), tmp_path / "file.onnx")
-    exported = OnnxFile(tmp_path / "file.onnx", 1)
-    for images in pictures:
-        np.testing.assert_allclose(exported.predict(images), predict_alike(bundle, images), atol=1e-5)
-
-
-def test_a_network_of_timm_is_exported_alike(pictures, trained_run, tmp_path, predict_alike):
+def test_a_network_of_timm_and_scales_and_biases_of_classes_are_exported_alike(
+    pictures, trained_run, tmp_path, predict_alike
+):
     import dataclasses
 
     from discern.config.settings import ModelSettings
@@ -46,7 +39,10 @@ def test_a_network_of_timm_is_exported_alike(pictures, trained_run, tmp_path, pr
     plain = load_bundle(trained_run)
     preprocess = dataclasses.replace(plain.preprocess, image_size=160)
     classifier = build_classifier(architecture, 3).eval()
-    bundle = dataclasses.replace(plain, classifier=classifier, architecture=architecture, preprocess=preprocess)
+    calibration = Calibration(temperature=0.7, scales=(0.5, 1.5, 1.0), biases=(1.0, -0.5, 0.25))
+    bundle = dataclasses.replace(
+        plain, classifier=classifier, architecture=architecture, preprocess=preprocess, calibration=calibration
+    )
     save_onnx(build_onnx(ExportGraph(bundle), {}), tmp_path / "file.onnx")
     exported = OnnxFile(tmp_path / "file.onnx", 1)
     for images in pictures:

@@ -56,7 +56,7 @@ def test_a_consumer_finds_the_classes_in_the_file(exported_openvino):
     assert OpenVinoFile(exported_openvino, 1).metadata["precision"] == "fp32"
 
 
-def test_half_precision_takes_half_the_space(trained_run, exported_openvino, tmp_path):
+def test_half_precision_takes_half_the_space(trained_run, exported_openvino, translated_half, tmp_path):
     path = export(trained_run, export_format="openvino", precision="fp16", out=tmp_path / "file.xml")
     weights = path.with_suffix(".bin").stat().st_size
     assert weights < 0.55 * exported_openvino.with_suffix(".bin").stat().st_size
