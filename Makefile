@@ -10,7 +10,7 @@ demo: $(INSTALLED)
 	$(BIN)/discern demo --overwrite
 
 test: check
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from browser import open_browser
 from pictures import QUICK, draw_photos
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -50,3 +51,10 @@ def mobilenet_weights() -> Path:
     if not path.is_file():
         pytest.skip(f"needs the real weights in {path}")
     return path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    """A headless browser; it ends with its module, since nothing else may run an event loop beside it."""
+    with open_browser() as opened:
+        yield opened

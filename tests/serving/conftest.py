@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from browser import open_browser
 from discern.inference import Predictor
 from discern.serving.app import create_app
 from discern.workflows.loading import load
@@ -37,10 +36,4 @@ def client(run: Path) -> Iterator[TestClient]:
 @pytest.fixture(scope="session")
 def address(run: Path) -> Iterator[str]:
     with serving(create_app({"colours": run}, load_on_cpu)) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator:
-    with open_browser() as opened:
         yield opened
