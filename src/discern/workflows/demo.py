@@ -86,6 +86,5 @@ def _tell_results(console: Console, out: Path, runs: dict[str, Run], right: int,
         console.print("  Between the first two the intervals overlap: so few test pictures do not decide.")
     console.print(f"\n{count} new pictures classified, {right} of them right: {out / 'predictions.csv'}")
     best = runs["fine-tuned"].folder
-    console.print(f"Look at {best.plots / 'curves.png'}, confusion.png and mistakes.png beside it,")
-    console.print(f"and at {best.evaluation / 'metrics.json'}.")
+    console.print(f"Open {best.report} in a browser, and look at {best.plots / 'curves.png'} and the plots beside it.")
     console.print("Now on your own pictures, a folder for each class: discern train FOLDER --out runs/mine")
