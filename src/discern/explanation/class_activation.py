@@ -48,7 +48,9 @@ def compute_hires_cam(classifier: Classifier, images: Tensor, targets: Tensor) -
 def _differentiate_map(classifier: Classifier, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Return the last feature map (N, C, h, w) and the gradients of the targets' logits there."""
     with torch.no_grad():
-        maps = classifier.backbone.forward_map(images)
+        # One picture explained for several classes in a row goes through the network once.
+        different, place = torch.unique_consecutive(images, dim=0, return_inverse=True)
+        maps = classifier.backbone.forward_map(different.contiguous(memory_format=torch.channels_last))[place]
     maps = maps.detach().requires_grad_()
     with torch.enable_grad():
         try:

@@ -1,6 +1,5 @@
 """Which technique pays: ways of training side by side, with several seeds, on the same pictures."""
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,21 +12,21 @@ import numpy.typing as npt
 import pandas as pd
 
 from discern.config.load import load_settings
-from discern.errors import ConfigError, DataError, RunFolderError
+from discern.errors import ConfigError, DataError
 from discern.evaluation.intervals import Interval
 from discern.evaluation.predictions_file import load_answers
 from discern.evaluation.seed_comparison import describe_difference, estimate_mean
-from discern.files import write_json
 from discern.plots.ladder import plot_ladder
 from discern.run_folder import RunFolder
 from discern.workflows.child_run import ChildRun, run_child
 from discern.workflows.evaluation_files import save_figure, write_table
 from discern.workflows.pictures import fix_split
+from discern.workflows.plan_file import claim_folder
 from discern.workflows.variants import Variant, build_variants
 
 logger = logging.getLogger("discern")
 
-_PLAN, _SPLIT = "plan.json", "split.csv"
+_SPLIT = "split.csv"
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,16 +100,7 @@ def _claim(out: Path, source: str | Path, variants: Sequence[Variant]) -> None:
         "source": str(Path(source).resolve()),
         "variants": [{**variant._asdict(), "overrides": list(variant.overrides)} for variant in variants],
     }
-    if (out / _PLAN).is_file():
-        if json.loads((out / _PLAN).read_text(encoding="utf-8")) != plan:
-            raise RunFolderError(
-                f"{out} holds a comparison of other ways of training or other data; give another --out"
-            )
-        return
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RunFolderError(f"{out} is not empty and holds no comparison; give another --out")
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / _PLAN, plan)
+    claim_folder(out, plan, kind="comparison", other="a comparison of other ways of training or other data")
 
 
 def _fix_split(source: str | Path, variant: Variant, out: Path) -> Path:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from discern.config.load import load_settings, save_settings
-from discern.errors import DataError, RunFolderError
+from discern.errors import DataError
 from discern.files import write_json
 from discern.plots.tuning import plot_importance, plot_trials
 from discern.run_folder import RunFolder
@@ -20,14 +20,13 @@ from discern.tuning.study import measure_importance, open_study, tabulate_trials
 from discern.workflows.child_run import run_child
 from discern.workflows.evaluation_files import save_figure, write_table
 from discern.workflows.pictures import fix_split
+from discern.workflows.plan_file import claim_folder
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
     from optuna.trial import FrozenTrial
 
 logger = logging.getLogger("discern")
-
-_PLAN = "plan.json"
 
 
 @dataclass(frozen=True)
@@ -120,15 +119,7 @@ def _claim(search: Search) -> None:
         "overrides": list(search.overrides),
         "space": {name: choice.model_dump(mode="json") for name, choice in search.space.items()},
     }
-    path = search.out / _PLAN
-    if path.is_file():
-        if json.loads(path.read_text(encoding="utf-8")) != plan:
-            raise RunFolderError(f"{search.out} holds another search, of other data or settings; give another --out")
-        return
-    if search.out.exists() and (not search.out.is_dir() or any(search.out.iterdir())):
-        raise RunFolderError(f"{search.out} is not empty and holds no search; give another --out")
-    search.out.mkdir(parents=True, exist_ok=True)
-    write_json(path, plan)
+    claim_folder(search.out, plan, kind="search", other="another search, of other data or settings")
 
 
 def _try(trial: "Trial", search: Search) -> float:
