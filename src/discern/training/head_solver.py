@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedKFold
 from torch import Tensor, nn
 
 from discern.models.heads import LinearHead
@@ -21,6 +23,8 @@ Numbers = npt.NDArray[np.floating[Any]]
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """Inverse regularisation tried, on standardised features; from much to little."""
 _UNTRIED_STRENGTH = 1e-2
+_FEW_VALIDATION = 200
+_FOLDS = 5
 _MAX_ITERATIONS = 1000
 
 
@@ -37,7 +41,9 @@ def solve_head(
     Args:
         head: From features (F) to classes (K).
         train: Features (V, N, F) of V views and targets (N,), in which every class occurs.
-        validation: Features (1, N, F) and targets, by which the regularisation is chosen; without it 0.01 is taken.
+        validation: Features (1, N, F) and targets, by which the regularisation is chosen. Where there are none or fewer
+            than 200, it is chosen by cross-validation on the train features of one view instead, and where a class has
+            a single picture, it is 0.01.
         balanced: Weigh classes inversely to their frequency.
         monitor: validation_accuracy (ties go to the lower loss) or validation_loss.
     """
@@ -46,11 +52,13 @@ def solve_head(
     features = (features - mean) / scale
     held_out = None if validation is None else ((_to_numpy(validation[0]) - mean) / scale, validation[1])
     model = LogisticRegression(max_iter=_MAX_ITERATIONS, warm_start=True, class_weight="balanced" if balanced else None)
-    solutions = [
-        _solve(model, strength, features, targets, held_out, monitor)
-        for strength in (STRENGTHS if held_out is not None else (_UNTRIED_STRENGTH,))
-    ]
-    best = max(solutions, key=lambda solution: solution.score)
+    if (held_out is None or len(held_out[1]) < _FEW_VALIDATION) and len(train[0]) == 1:
+        strength = _cross_validate(model, features, targets, monitor)
+        best = _solve(clone(model), strength, features, targets, None, monitor)
+    else:
+        strengths = STRENGTHS if held_out is not None else (_UNTRIED_STRENGTH,)
+        solutions = [_solve(model, strength, features, targets, held_out, monitor) for strength in strengths]
+        best = max(solutions, key=lambda solution: solution.score)
     weight = best.weight / scale
     _set_layer(head.layers[-1], weight, best.bias - weight @ mean)
     return best.strength
@@ -72,14 +80,43 @@ def _solve(
     monitor: str,
 ) -> _Solution:
     """Solve for one strength, starting from the solution before; greater scores are better."""
-    model.C = strength
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # said below, in the log
-        model.fit(features, targets)
+    _fit(model, strength, features, targets)
     score = (0.0,) if held_out is None else _score(model, *held_out, monitor)
     unfinished = ", not quite solved" if model.n_iter_.max() >= _MAX_ITERATIONS else ""
     logger.info("regularisation 1/C with C = %g: %s%s", strength, _describe(score, monitor), unfinished)
     return _Solution(strength, score, model.coef_.copy(), model.intercept_.copy())
+
+
+def _cross_validate(
+    model: LogisticRegression, features: Numbers, targets: npt.NDArray[np.int64], monitor: str
+) -> float:
+    """Return the strength that answers best for pictures left out of the fit, each once."""
+    num_folds = min(_FOLDS, int(np.bincount(targets).min()))
+    if num_folds < 2:
+        logger.info("a class has a single picture: regularisation 1/C with C = %g, untried", _UNTRIED_STRENGTH)
+        return _UNTRIED_STRENGTH
+    probabilities = np.empty((len(STRENGTHS), len(targets), int(targets.max()) + 1))
+    for fitted, left_out in StratifiedKFold(num_folds, shuffle=True, random_state=0).split(features, targets):
+        fold = clone(model)
+        for place, strength in enumerate(STRENGTHS):
+            _fit(fold, strength, features[fitted], targets[fitted])
+            probabilities[place, left_out] = fold.predict_proba(features[left_out])
+    scores = [_score_probabilities(given, targets, monitor) for given in probabilities]
+    best = max(range(len(scores)), key=scores.__getitem__)
+    logger.info(
+        "regularisation 1/C with C = %g, by cross-validation with %d folds: %s",
+        STRENGTHS[best],
+        num_folds,
+        _describe(scores[best], monitor, "left-out"),
+    )
+    return STRENGTHS[best]
+
+
+def _fit(model: LogisticRegression, strength: float, features: Numbers, targets: npt.NDArray[np.int64]) -> None:
+    model.C = strength
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # said in the log, where it matters
+        model.fit(features, targets)
 
 
 def _set_layer(layer: nn.Module, weight: Numbers, bias: Numbers) -> None:
@@ -96,17 +133,21 @@ def _set_layer(layer: nn.Module, weight: Numbers, bias: Numbers) -> None:
 def _score(
     model: LogisticRegression, features: Numbers, targets: npt.NDArray[np.int64], monitor: str
 ) -> tuple[float, ...]:
-    probabilities = model.predict_proba(features)
-    loss = float(log_loss(targets, probabilities, labels=model.classes_))
+    return _score_probabilities(model.predict_proba(features), targets, monitor)
+
+
+def _score_probabilities(probabilities: Numbers, targets: npt.NDArray[np.int64], monitor: str) -> tuple[float, ...]:
+    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
+    loss = float(log_loss(targets, probabilities, labels=np.arange(probabilities.shape[1])))
     if monitor == "validation_loss":
         return (-loss,)
     return float((probabilities.argmax(axis=1) == targets).mean()), -loss
 
 
-def _describe(score: tuple[float, ...], monitor: str) -> str:
+def _describe(score: tuple[float, ...], monitor: str, split: str = "validation") -> str:
     if score == (0.0,):
-        return "there is no validation split to choose it by"
-    loss = f"validation loss {-score[-1]:.4f}"
+        return "on all training pictures"
+    loss = f"{split} loss {-score[-1]:.4f}"
     return loss if monitor == "validation_loss" else f"{loss} accuracy {score[0]:.1%}"
 
 
