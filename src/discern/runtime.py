@@ -95,7 +95,6 @@ def resolve_runtime(
     if determinism != torch.are_deterministic_algorithms_enabled():
         # Not called for nothing, since it loads torch's compiler, which takes seconds.
         torch.use_deterministic_algorithms(determinism)
-    torch.backends.cudnn.benchmark = not determinism
     if determinism:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     reasons = {

@@ -51,7 +51,7 @@ def test_the_ladder_adds_one_technique_a_rung():
 
 def test_overrides_reach_sections_stages_by_name_number_and_star():
     settings = load_settings(
-        "auto",
+        "transfer-finetune",
         [
             "model.backbone=timm:mobilenetv2_100",
             "seed=7",
@@ -99,7 +99,7 @@ def test_numbers_may_be_written_as_scientific_notation_and_lists_as_toml():
 )
 def test_a_wrong_override_is_told_with_what_to_write_instead(overrides, message):
     with pytest.raises(ConfigError, match=message):
-        load_settings("auto", overrides)
+        load_settings("transfer-finetune", overrides)
 
 
 def test_all_wrong_settings_are_told_at_once():

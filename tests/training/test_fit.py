@@ -1,12 +1,17 @@
+import logging
+
 import numpy as np
 import pytest
 import torch
 
+from discern.budget import Budget
 from discern.data.sources import load_table
 from discern.data.split import split_table
 from discern.errors import RunFolderError, TrainingError
+from discern.training.history import EpochRow
 from discern.training.listeners import Listener
 from discern.training.state import STATE_FILE, load_state
+from discern.training.stopping import BestModel
 from fitting import SMALL, build_fit, without_time
 
 QUICK = [*SMALL, "head=mlp", "dropout=0.3"]
@@ -69,6 +74,8 @@ def test_a_resumed_training_equals_the_uninterrupted_one_bit_for_bit(table, tmp_
     result = resumed.run(load_state(tmp_path) if epochs_before else None)
     assert without_time(result.rows) == without_time(expected.rows)
     assert result.best.epoch == expected.best.epoch
+    assert result.floor.row.epoch == expected.floor.row.epoch <= 3
+    assert torch.equal(result.floor.logits, expected.floor.logits)
     for (name, ours), theirs in zip(
         resumed.classifier.state_dict().items(), whole.classifier.state_dict().values(), strict=True
     ):
@@ -114,6 +121,63 @@ def test_the_best_epochs_weights_are_what_is_left(table):
     assert result.best == best
     for name, tensor in fit.classifier.state_dict().items():
         assert torch.equal(tensor, fit.best.weights[name])
+
+
+def test_the_floor_gives_way_only_to_a_higher_accuracy():
+    def row(epoch, accuracy, loss):
+        return EpochRow("stage", epoch, 0.0, 0.0, loss, accuracy, 0.0, 1.0, 1.0)
+
+    best = BestModel("validation_accuracy")
+    network = torch.nn.Linear(1, 1)
+    assert best.observe(row(1, 0.8, 0.9), network, None)
+    best.floor = best.row
+    assert not best.observe(row(2, 0.8, 0.1), network, None)
+    assert best.observe(row(3, 0.9, 0.9), network, None)
+    # From then on equal accuracies go to the lower loss, as ever.
+    assert best.observe(row(4, 0.9, 0.8), network, None)
+    judged_by_loss = BestModel("validation_loss")
+    judged_by_loss.observe(row(1, 0.8, 0.9), network, None)
+    judged_by_loss.floor = judged_by_loss.row
+    assert judged_by_loss.observe(row(2, 0.7, 0.1), network, None)
+
+
+class Countdown(Budget):
+    """A budget with `left` seconds for training now, and `step` fewer each time it is asked."""
+
+    def __init__(self, left, step, **known):
+        super().__init__(seconds=left, **known)
+        self.left, self.step = left, step
+
+    def left_for_training(self):
+        self.left -= self.step
+        return self.left
+
+
+def run_within(table, budget, epochs):
+    fit = build_fit(table, "table", [*QUICK, f"training.stages.*.epochs={epochs}", "schedule=one-cycle"])
+    fit.budget = budget
+    return fit.run()
+
+
+def test_a_plan_is_shortened_when_the_machine_is_slow(table, caplog):
+    with caplog.at_level(logging.INFO, "discern"):
+        result = run_within(table, Countdown(10.0, 3.0), epochs=500)
+    assert len(result.rows) < 500
+    assert "epochs instead of 500" in caplog.text
+    # The rate has come down all the same.
+    assert result.rows[-1].learning_rate < 0.5 * max(row.learning_rate for row in result.rows) or len(result.rows) < 3
+
+
+def test_an_epoch_ends_when_the_time_is_up(table, caplog):
+    with caplog.at_level(logging.INFO, "discern"):
+        result = run_within(table, Countdown(0.0, 1.0), epochs=5)
+    assert len(result.rows) == 1
+    assert "the epoch ends after 1 batches" in caplog.text
+
+
+def test_a_plan_is_extended_while_it_is_early_and_there_is_time(table):
+    assert len(run_within(table, Countdown(1e6, 0.0, most_epochs={"all": 9}), epochs=4).rows) == 9
+    assert len(run_within(table, Countdown(1e6, 0.0), epochs=4).rows) == 4
 
 
 def test_early_stopping_ends_a_stage(table):

@@ -67,10 +67,10 @@ def test_warm_up_rises_to_the_full_rate(schedule):
 
 
 def test_a_plan_can_be_simulated_over_its_stages():
-    points = simulate_schedule(load_settings("auto").training.stages, steps_per_epoch=10)
-    assert len(points) == 18 * 10
-    assert [point.stage for point in points[39:41]] == ["head", "all"]
-    assert points[40].epoch == 4
+    points = simulate_schedule(load_settings("transfer-finetune").training.stages, steps_per_epoch=10)
+    assert len(points) == 25 * 10
+    assert [point.stage for point in points[149:151]] == ["head", "all"]
+    assert points[150].epoch == 15
     assert max(point.learning_rate for point in points) == pytest.approx(3e-3)
 
 

@@ -45,10 +45,17 @@ def show(
 
     settings = load_settings(name, overrides or [])
     typer.echo(tomli_w.dumps(settings.to_dict()), nl=False)
+    if not rates and schedule is None:
+        return
+    from discern.training.auto_stages import USUAL, settle_stages
+
+    stages, reasons = settle_stages(settings.training.stages, USUAL)
+    if reasons:
+        typer.echo(f"# where the plan depends on the data, this is for {USUAL.images} pictures")
     if rates:
-        _print_rates(settings.training.stages)
+        _print_rates(stages)
     if schedule is not None:
-        _draw_rates(settings.training.stages, steps, schedule)
+        _draw_rates(stages, steps, schedule)
 
 
 def _print_rates(stages: "Sequence[StageSettings]") -> None:

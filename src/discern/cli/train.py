@@ -1,6 +1,7 @@
 """discern train: labelled pictures in, a trained and evaluated classifier out."""
 
 import json
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,9 @@ def train(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; runs/NAME by default.")] = None,
     recipe: Annotated[str | None, typer.Option(help="A recipe's name, or a TOML file. [default: auto]")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Time for everything, such as 30s, 10m or 2h; the plan is made to keep it.")
+    ] = None,
     apply: Annotated[
         list[Path] | None,
         typer.Option(help="A fixes.csv of an audit or a review to obey; may be given several times."),
@@ -29,12 +33,15 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that --out holds.")] = False,
 ) -> None:
     """Train a classifier on labelled pictures, evaluate it, and write a run folder."""
+    started = time.monotonic()
     if data is not None and "=" in data and not Path(data).exists():
         overrides = [data, *(overrides or [])]
         data = None
     if apply:
         paths = json.dumps([str(path) for path in apply])
         overrides = [*(overrides or []), f"data.fixes={paths}"]
+    if budget is not None:
+        overrides = [*(overrides or []), f"run.budget={budget}"]
     if resume and overwrite:
         raise ConfigError("--resume goes on with a run and --overwrite replaces it; give one of them")
     if resume and out is None:
@@ -55,6 +62,7 @@ def train(
             recipe=recipe or "auto",
             overrides=overrides or [],
             overwrite=overwrite,
+            started=started,
         )
     if join_processes().is_main:
         typer.echo(f"next: discern predict {run.folder.root} PICTURES... --out predictions.csv")

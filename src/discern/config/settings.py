@@ -5,6 +5,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from discern.config.duration import parse_duration
+from discern.errors import ConfigError
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -19,6 +22,15 @@ def _make_absolute(path: Path) -> Path:
 
 
 UserPath = Annotated[Path, AfterValidator(_make_absolute)]
+
+
+def _check_duration(text: str) -> str:
+    try:
+        parse_duration(text)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    return text
+
 
 AugmentPolicy = str | tuple[dict[str, Any], ...]
 
@@ -109,9 +121,11 @@ class StageSettings(Section):
     train: Annotated[Literal["all"] | tuple[str, ...], BeforeValidator(_make_tuple)] = Field(
         "all", description="parts that learn: stem, layer1 ... head"
     )
-    epochs: Count = 10
+    epochs: Count | Literal["auto"] = Field(10, description="auto: as many as suit the number of training pictures")
     optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
-    learning_rate: Positive = 1e-3
+    learning_rate: Positive | Literal["auto"] = Field(
+        1e-3, description="of the topmost part that learns; auto: by weights and data"
+    )
     layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0, description="rate of each block = this times the rate of the block above it"
     )
@@ -126,10 +140,31 @@ class StageSettings(Section):
     frozen_batchnorm: bool | Literal["auto"] = Field(
         False, description="keep all BatchNorm statistics as they are; auto: if pretrained and batches are small"
     )
-    augment: AugmentPolicy = Field("light", description="none, flip-rotate, light, standard or a list of transforms")
-    head_solver: Literal["gradient", "lbfgs"] = Field(
-        "gradient", description="lbfgs: the exact solution for a linear head alone, its regularisation by validation"
+    augment: AugmentPolicy = Field(
+        "light", description="none, flip-rotate, light, standard or a list of transforms; auto: by epochs and weights"
     )
+    image_scale: Annotated[float, Field(ge=0.25, le=1)] = Field(
+        1.0, description="side of the training pictures as a share of data.image_size, which validation always has"
+    )
+    head_solver: Literal["gradient", "lbfgs", "auto"] = Field(
+        "gradient",
+        description="lbfgs: the exact solution for a linear head alone, its regularisation by validation or, where "
+        "that is small, cross-validated; auto: where that is possible and quick",
+    )
+
+    @property
+    def num_epochs(self) -> int:
+        """The number of epochs, once it is settled."""
+        if self.epochs == "auto":
+            raise ValueError(f"the epochs of stage {self.name} are still auto")
+        return self.epochs
+
+    @property
+    def top_rate(self) -> float:
+        """The learning rate of the topmost part that learns, once it is settled."""
+        if self.learning_rate == "auto":
+            raise ValueError(f"the learning rate of stage {self.name} is still auto")
+        return self.learning_rate
 
 
 STAGE_DEFAULTS = frozenset(StageSettings.model_fields) - {"name", "train"}
@@ -139,6 +174,9 @@ class TrainingSettings(Section):
     """How the network learns."""
 
     batch_size: Count | Literal["auto"] = Field(32, description="pictures a forward pass, in all processes together")
+    max_images: Count | None = Field(
+        None, description="train on a sample of so many training pictures, each class with its share"
+    )
     accumulation_steps: Count = Field(1, description="forward passes an optimizer step")
     monitor: Literal["validation_accuracy", "validation_loss"] = Field(
         "validation_accuracy", description="what the best epoch is chosen by; ties of accuracy go to the lower loss"
@@ -194,6 +232,9 @@ class RunSettings(Section):
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     threads: Count | Literal["auto"] = "auto"
+    budget: Annotated[str, AfterValidator(_check_duration)] | None = Field(
+        None, description="time for the whole run, such as 10m: the plan is made, and changed on the way, to keep it"
+    )
     evaluate_test: bool = Field(True, description="look at the test split at the end; false leaves it for later")
     determinism: bool = Field(False, description="only deterministic algorithms: the same run gives the same bits")
 

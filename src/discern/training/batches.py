@@ -27,6 +27,7 @@ from discern.training.features import FeatureJob, FeatureReader
 logger = logging.getLogger("discern")
 
 _FEATURE_BATCH = 64
+_SIZE_STEP, _SMALL_SIZE_STEP = 32, 4
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,12 @@ class TrainingData:
         """Return the targets (N,) of the train rows."""
         return torch.from_numpy(self.train.targets())
 
-    def build_train_loader(self, policy: AugmentPolicy, *, epochs: int = 1) -> TrainLoader:
-        """Return shuffled batches under an augmentation policy; pictures read more than once are kept decoded."""
-        augment = build_augment(policy, self.preprocess.image_size)
+    def build_train_loader(self, policy: AugmentPolicy, *, epochs: int = 1, image_scale: float = 1.0) -> TrainLoader:
+        """Return shuffled batches under an augmentation policy; pictures read more than once are kept decoded.
+
+        With an `image_scale` they are smaller than those of evaluation, in steps of 32 pixels where they are large.
+        """
+        augment = build_augment(policy, scale_size(self.preprocess.image_size, image_scale))
         return build_train_loader(
             self._build_dataset(self.train, augment, epochs=epochs),
             batch_size=self.batch_size,
@@ -189,3 +193,9 @@ class TrainingData:
             except OSError as error:
                 logger.warning("decoded pictures are not kept after all: %s", error.strerror or error)
         return self._pictures.get(name)
+
+
+def scale_size(image_size: int, scale: float) -> int:
+    """Return a side in pixels times `scale`: a multiple of 32, by which networks halve five times, or else of 4."""
+    step = _SIZE_STEP if image_size >= 3 * _SIZE_STEP else _SMALL_SIZE_STEP
+    return image_size if scale == 1 else min(image_size, max(step, step * round(image_size * scale / step)))

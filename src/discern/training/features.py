@@ -34,8 +34,8 @@ def choose_views(setting: int | str, stage: StageSettings, *, only_head: bool) -
     if stage.augment in ("none", ()):
         return 1
     if isinstance(setting, int):
-        return min(setting, stage.epochs)
-    return max(1, stage.epochs // (8 if only_head else 3))
+        return min(setting, stage.num_epochs)
+    return max(1, stage.num_epochs // (8 if only_head else 3))
 
 
 class FeatureReader:

@@ -3,17 +3,21 @@
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
+from discern.budget import Budget
 from discern.config.settings import TrainingSettings
+from discern.data.loaders import Batch
 from discern.errors import TrainingError
 from discern.inference import predict_logits
 from discern.loop import EpochAverages, run_epoch
-from discern.models.classifier import Classifier
+from discern.models.classifier import HEAD, Classifier
 from discern.models.heads import LinearHead
 from discern.runtime import Runtime
 from discern.training.batches import TrainingData
@@ -30,19 +34,30 @@ from discern.training.stopping import BestModel
 
 logger = logging.getLogger("discern")
 
+_STEPS_WORTH_TUNING = 5000
+_EARLY_SHARE = 0.3
+
+
+class Floor(NamedTuple):
+    """What the head could do before layers of the backbone learned: its best epoch and validation logits (V, K)."""
+
+    row: EpochRow
+    logits: Tensor
+
 
 @dataclass(frozen=True)
 class FitResult:
     """All epochs of a training, and the one whose weights the classifier holds now.
 
     `validation_logits` (V, K) are what that epoch gave for the validation pictures, where there are any; `pooled` what
-    the head saw then, where it was trained alone.
+    the head saw then, where it was trained alone; `floor` is there where a first stage trained the head alone.
     """
 
     rows: tuple[EpochRow, ...]
     best: EpochRow
     validation_logits: Tensor | None
     pooled: PooledFeatures | None = None
+    floor: Floor | None = None
 
 
 class Fit:
@@ -57,6 +72,7 @@ class Fit:
         *,
         state_folder: Path | None = None,
         listeners: Sequence[Listener] = (),
+        budget: Budget | None = None,
     ) -> None:
         check_plan(settings.stages, classifier)
         self.classifier = classifier
@@ -65,9 +81,11 @@ class Fit:
         self.runtime = runtime
         self.state_folder = state_folder
         self.listeners = listeners
+        self.budget = budget
         self.rows: list[EpochRow] = []
         self.best = BestModel(settings.monitor)
         self.pooled: PooledFeatures | None = None
+        self.floor: Floor | None = None
         self.stage_index = 0
         self.saved_epochs = 0
         self._meter = LoaderMeter(data.workers)
@@ -92,7 +110,7 @@ class Fit:
         self._load_best_weights()
         if self.best.row is None:
             raise TrainingError("no epoch was trained; each stage of the plan needs at least one")
-        return FitResult(tuple(self.rows), self.best.row, self.best.logits, self.pooled)
+        return FitResult(tuple(self.rows), self.best.row, self.best.logits, self.pooled, self.floor)
 
     def _run_stage(self, state: TrainingState | None) -> None:
         processes = self.runtime.processes
@@ -115,15 +133,52 @@ class Fit:
             stage.restore(state)
             # Last, since building a stage may have drawn numbers that the uninterrupted run did not draw here.
             state.restore_random_generators(processes)
+        self._tune_convolutions(stage)
         for listener in self.listeners:
             listener.on_stage_start(stage.settings, stage.epochs_done)
         over = False
         while not over:
             row = self._run_epoch(stage)
             over = stage.observe(row)
+            over = self._keep_to_budget(stage, row) or over
             if over:
+                self._note_floor(stage)
                 self.stage_index += 1
             self._save_state(None if over else stage)
+
+    def _tune_convolutions(self, stage: Stage) -> None:
+        """Let cuDNN try all its ways for every shape only where the stage is long: it takes half a minute."""
+        steps = stage.settings.num_epochs * len(stage.inputs.train)
+        torch.backends.cudnn.benchmark = steps >= _STEPS_WORTH_TUNING and not self.runtime.determinism
+
+    def _keep_to_budget(self, stage: Stage, row: EpochRow) -> bool:
+        """Fit the epochs of the stage to the time that is left; return whether it is over by that."""
+        if self.budget is None or stage.settings.head_solver == "lbfgs":
+            return False
+        # What one process decides about, all do.
+        left = self.runtime.processes.gather(self.budget.left_for_training())[0]
+        planned, possible = stage.settings.num_epochs, stage.epochs_done + max(0, int(left / row.seconds))
+        # A picture may take less than it seemed to; later on the rate would have to rise again.
+        is_early = stage.epochs_done <= _EARLY_SHARE * planned and self.stage_index == len(self.settings.stages) - 1
+        most = self.budget.most_epochs.get(stage.settings.name, planned) if is_early else planned
+        epochs = min(possible, most)
+        if epochs == planned:
+            return False
+        logger.info(
+            "stage %s: %d epochs instead of %d, since one took %.1f s and there are %.0f s left for training",
+            stage.settings.name,
+            max(epochs, stage.epochs_done),
+            planned,
+            row.seconds,
+            max(left, 0),
+        )
+        return stage.set_epochs(epochs)
+
+    def _note_floor(self, stage: Stage) -> None:
+        is_first_of_several = self.stage_index == 0 and len(self.settings.stages) > 1
+        if is_first_of_several and stage.settings.train == (HEAD,) and self.best.row and self.best.logits is not None:
+            self.floor = Floor(self.best.row, self.best.logits.clone())
+            self.best.floor = self.best.row
 
     def _run_epoch(self, stage: Stage) -> EpochRow:
         for listener in self.listeners:
@@ -156,7 +211,7 @@ class Fit:
         stage.step.start_epoch(stage.epochs_done)
         started = time.perf_counter()
         # The order of the pictures depends on the epoch over the whole run, so that no two stages repeat one.
-        batches = stage.inputs.train.batches(len(self.rows))
+        batches = self._until_time_is_up(stage.inputs.train.batches(len(self.rows)))
         try:
             train = run_epoch(batches, Announced(stage.step, self.listeners), self.runtime.processes)
         except TrainingError as error:
@@ -170,6 +225,15 @@ class Fit:
                 cached=self.data.keeps_pictures,
             )
         return train
+
+    def _until_time_is_up(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Yield batches; alone, since processes need each other to the end, only as long as the budget allows."""
+        for number, batch in enumerate(batches):
+            in_time = self.budget is None or self.budget.left_for_training() > 0
+            if number and not in_time and self.runtime.processes.count == 1:
+                logger.info("the time is up: the epoch ends after %d batches", number)
+                return
+            yield batch
 
     def _solve(self, stage: Stage) -> EpochAverages:
         """Set the head to the exact solution, in place of all epochs of the stage."""
@@ -231,11 +295,15 @@ class Fit:
         state.put_weights("best", self.best.weights or {})
         if self.best.logits is not None:
             state.put_tensors("best_validation", {"logits": self.best.logits})
+        if self.floor is not None:
+            state.put_tensors("floor", {"logits": self.floor.logits})
         state.put_random_generators(generators)
         state.facts |= {
             "stage_index": self.stage_index,
             "rows": [asdict(row) for row in self.rows],
             "best": None if self.best.row is None else asdict(self.best.row),
+            "floor": None if self.floor is None else asdict(self.floor.row),
+            "spent_seconds": 0.0 if self.budget is None else self.budget.spent_seconds(),
         }
         if stage is not None:
             stage.put_into(state)
@@ -247,10 +315,16 @@ class Fit:
         self.stage_index = state.facts["stage_index"]
         self.rows = [EpochRow(**row) for row in state.facts["rows"]]
         self.saved_epochs = len(self.rows)
+        floor = state.facts["floor"]
+        if floor is not None:
+            self.floor = Floor(EpochRow(**floor), state.get_tensors("floor")["logits"])
+        if self.budget is not None:
+            self.budget.started -= state.facts["spent_seconds"]
         best = state.facts["best"]
         self.best = BestModel(
             self.settings.monitor,
             None if best is None else EpochRow(**best),
             state.get_weights("best"),
             state.get_tensors("best_validation").get("logits"),
+            floor=None if self.floor is None else self.floor.row,
         )

@@ -77,9 +77,9 @@ class LogLines(Listener):
             stage.name,
             parts,
             "" if stage.train == "all" or len(stage.train) > 1 else "s",
-            stage.epochs,
+            stage.num_epochs,
             stage.optimizer,
-            stage.learning_rate,
+            stage.top_rate,
             stage.schedule,
             going_on,
         )

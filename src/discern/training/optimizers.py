@@ -28,16 +28,16 @@ def build_optimizer(classifier: Classifier, stage: StageSettings) -> torch.optim
         {
             "params": parameters,
             # As a plain key of the group it is saved and loaded with the optimizer.
-            "base_rate": stage.learning_rate * stage.layer_decay**below,
+            "base_rate": stage.top_rate * stage.layer_decay**below,
             "weight_decay": stage.weight_decay if decays else 0.0,
         }
         for (below, decays), parameters in sorted(members.items(), key=lambda item: item[0])
     ]
     if stage.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=stage.learning_rate, momentum=stage.momentum, fused=True)
+        return torch.optim.SGD(groups, lr=stage.top_rate, momentum=stage.momentum, fused=True)
     if stage.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=stage.learning_rate, fused=True)
-    return torch.optim.AdamW(groups, lr=stage.learning_rate, fused=True)
+        return torch.optim.Adam(groups, lr=stage.top_rate, fused=True)
+    return torch.optim.AdamW(groups, lr=stage.top_rate, fused=True)
 
 
 def set_rate_factor(optimizer: torch.optim.Optimizer, factor: float) -> None:

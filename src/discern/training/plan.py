@@ -23,11 +23,11 @@ def simulate_schedule(stages: Sequence[StageSettings], steps_per_epoch: int) -> 
     points = []
     epochs_before = 0
     for stage in stages:
-        for step in range(stage.epochs * steps_per_epoch):
+        for step in range(stage.num_epochs * steps_per_epoch):
             epoch = step / steps_per_epoch
-            rate = stage.learning_rate * compute_stage_factor(stage, epoch)
+            rate = stage.top_rate * compute_stage_factor(stage, epoch)
             points.append(RatePoint(stage.name, epochs_before + epoch, rate))
-        epochs_before += stage.epochs
+        epochs_before += stage.num_epochs
     return points
 
 
@@ -36,7 +36,7 @@ def compute_stage_factor(stage: StageSettings, epoch: float) -> float:
     return compute_rate_factor(
         stage.schedule,
         epoch,
-        epochs=stage.epochs,
+        epochs=stage.num_epochs,
         warmup_epochs=stage.warmup_epochs,
         step_epochs=stage.step_epochs,
         gamma=stage.gamma,

@@ -24,17 +24,17 @@ class ProgressBar(Listener):
             transient=True,
         )
         self._stages = stages
-        self._task = self._progress.add_task("", total=sum(stage.epochs for stage in stages))
+        self._task = self._progress.add_task("", total=sum(stage.num_epochs for stage in stages))
         self._share_of_batch = 0.0
 
     def on_epoch_start(self, stage: StageSettings, epoch: int, batches: int) -> None:
         """Name the epoch and move to where it begins, past epochs done earlier or left out by early stopping."""
         self._progress.start()
         place = [known.name for known in self._stages].index(stage.name)
-        epochs_before = sum(known.epochs for known in self._stages[:place]) + epoch - 1
+        epochs_before = sum(known.num_epochs for known in self._stages[:place]) + epoch - 1
         self._share_of_batch = 1 / batches
         self._progress.update(
-            self._task, completed=epochs_before, description=f"{stage.name}, epoch {epoch} of {stage.epochs}"
+            self._task, completed=epochs_before, description=f"{stage.name}, epoch {epoch} of {stage.num_epochs}"
         )
 
     def on_batch(self, result: StepResult) -> None:  # noqa: ARG002

@@ -19,6 +19,21 @@ from discern.training.step import TrainStep, compute_class_weights
 from discern.training.stopping import EarlyStopping
 
 
+class RateFactor:
+    """The factor on the learning rates at a moment of a stage.
+
+    Apart from the stage, which would keep its features in memory after its end if it were part of its own step.
+    """
+
+    def __init__(self, settings: StageSettings) -> None:
+        self.settings = settings
+        self.plateau = Plateau(settings.plateau_patience, settings.gamma)
+
+    def __call__(self, epoch: float) -> float:
+        """Return the factor at `epoch`, fractions of it included."""
+        return compute_stage_factor(self.settings, epoch) * self.plateau.factor
+
+
 class Stage:
     """What lives as long as one stage does."""
 
@@ -38,7 +53,7 @@ class Stage:
         self.settings = settings
         self.inputs = build_inputs(settings, training, classifier, data, runtime, views=views)
         self.optimizer = build_optimizer(classifier, settings)
-        self.plateau = Plateau(settings.plateau_patience, settings.gamma)
+        self.rate_factor = RateFactor(settings)
         self.stopping = EarlyStopping(settings.patience, training.monitor)
         # What is solved at once has no way that an average could smooth.
         averages = training.ema_decay > 0 and settings.head_solver != "lbfgs"
@@ -52,7 +67,7 @@ class Stage:
             self.optimizer,
             self.inputs.prepare,
             runtime,
-            rate_factor=partial(_compute_rate_factor, settings, self.plateau),
+            rate_factor=self.rate_factor,
             batches_per_epoch=len(self.inputs.train),
             mixing=build_mixing(data.num_classes, mixup=training.mixup, cutmix=training.cutmix),
             class_weights=weights,
@@ -69,9 +84,15 @@ class Stage:
         """Take in an epoch; return whether the stage is over."""
         self.epochs_done += 1
         if self.settings.schedule == "plateau" and row.has_validation:
-            self.plateau.observe(row.validation_loss)
+            self.rate_factor.plateau.observe(row.validation_loss)
         is_solved = self.settings.head_solver == "lbfgs"
-        return self.stopping.observe(row) or self.epochs_done >= self.settings.epochs or is_solved
+        return self.stopping.observe(row) or self.epochs_done >= self.settings.num_epochs or is_solved
+
+    def set_epochs(self, epochs: int) -> bool:
+        """End after so many epochs in all, the rate moving accordingly from now on; return whether that is now."""
+        self.settings = self.settings.model_copy(update={"epochs": max(epochs, self.epochs_done, 1)})
+        self.rate_factor.settings = self.settings
+        return self.epochs_done >= self.settings.num_epochs
 
     def put_into(self, state: TrainingState) -> None:
         """Add to a state what this stage needs to go on."""
@@ -80,8 +101,9 @@ class Stage:
             state.put_tensors("average", self.average.state_dict())
         state.facts["stage"] = {
             "epochs_done": self.epochs_done,
+            "epochs": self.settings.num_epochs,
             "views": self.inputs.views,
-            "plateau": asdict(self.plateau),
+            "plateau": asdict(self.rate_factor.plateau),
             "stopping": asdict(self.stopping),
         }
 
@@ -92,15 +114,11 @@ class Stage:
         if self.average is not None:
             self.average.load_state_dict(state.get_tensors("average"))
         self.epochs_done = facts["epochs_done"]
+        self.set_epochs(facts["epochs"])
         for name, value in facts["plateau"].items():
-            setattr(self.plateau, name, value)
+            setattr(self.rate_factor.plateau, name, value)
         best = facts["stopping"].pop("best")
         self.stopping = EarlyStopping(**facts["stopping"], best=None if best is None else tuple(best))
-
-
-def _compute_rate_factor(settings: StageSettings, plateau: Plateau, epoch: float) -> float:
-    # Not a method: a stage that is part of its own step would keep its features in memory after its end.
-    return compute_stage_factor(settings, epoch) * plateau.factor
 
 
 def _find_frozen(classifier: Classifier, stage_index: int) -> FrozenWeights | None:

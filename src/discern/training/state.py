@@ -18,7 +18,7 @@ from discern.files import replacing
 from discern.processes import ALONE, Processes
 
 STATE_FILE = "state.safetensors"
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 Facts = dict[str, Any]
 Generators = tuple[Facts, dict[str, Tensor]]

@@ -36,12 +36,21 @@ class BestModel:
     row: EpochRow | None = None
     weights: dict[str, Tensor] | None = None
     logits: Tensor | None = None
+    floor: EpochRow | None = None
 
     def observe(self, row: EpochRow, classifier: nn.Module, logits: Tensor | None) -> bool:
-        """Keep a copy of the weights on the CPU, and the logits, if this epoch is the best; return whether it is."""
+        """Keep a copy of the weights on the CPU, and the logits, if this epoch is the best; return whether it is.
+
+        Where there is a `floor`, which is the simpler model, only an epoch with a higher accuracy takes its place.
+        """
         known = self.row
-        if known is not None and row.has_validation and row.score(self.monitor) <= known.score(self.monitor):
+        if known is not None and row.has_validation and not self._is_better(row, known):
             return False
         self.row, self.logits = row, logits
         self.weights = {name: tensor.detach().cpu().clone() for name, tensor in classifier.state_dict().items()}
         return True
+
+    def _is_better(self, row: EpochRow, known: EpochRow) -> bool:
+        if known == self.floor and self.monitor == "validation_accuracy":
+            return row.validation_accuracy > known.validation_accuracy
+        return row.score(self.monitor) > known.score(self.monitor)

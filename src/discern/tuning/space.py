@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from discern.config.load import load_settings
 from discern.config.settings import Settings
 from discern.errors import ConfigError
+from discern.training.auto_stages import USUAL, settle_stages
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -65,10 +66,11 @@ class _SpaceFile(BaseModel):
 def build_default_space(settings: Settings) -> dict[str, Range | Choices]:
     """Return what is worth searching in a recipe: the rates of its stages, and what keeps it from learning by heart."""
     space: dict[str, Range | Choices] = {}
-    for stage in settings.training.stages:
+    stages, _ = settle_stages(settings.training.stages, USUAL)
+    for stage in stages:
         if stage.head_solver == "lbfgs":
             continue
-        name, rate = f"training.stages.{stage.name}", stage.learning_rate
+        name, rate = f"training.stages.{stage.name}", stage.top_rate
         space[f"{name}.learning_rate"] = Range(low=rate / _RATE_FACTOR, high=rate * _RATE_FACTOR, log=True)
         if stage.train != ("head",):
             space[f"{name}.augment"] = Choices(choices=("light", "standard"))

@@ -16,6 +16,7 @@ from discern.models.backbone import describe_backbone
 from discern.models.build import build_classifier
 from discern.models.costs import count_activation_bytes
 from discern.runtime import Runtime
+from discern.training.auto_stages import PlanFacts, settle_stages
 
 logger = logging.getLogger("discern")
 
@@ -36,6 +37,7 @@ def resolve_choices(settings: Settings, table: ImageTable, runtime: Runtime) -> 
     Image size: the pictures' own with a small stem; otherwise what the backbone was pretrained at, but at most twice
     the pictures' shorter side (in steps of 32 px, and at least 96), since larger only blurs.
     Batch size: a sixteenth of the training pictures, a power of two from 8 to 64, as far as the memory allows.
+    Plan: as `settle_stages` says.
     BatchNorm: frozen where the network is pretrained and a batch has fewer than 64 pictures, too few for statistics as
     good as the ones it comes with.
     """
@@ -55,6 +57,11 @@ def resolve_choices(settings: Settings, table: ImageTable, runtime: Runtime) -> 
         images = len(table.select("train"))
         batch_size, reasons["training.batch_size"] = _resolve_batch_size(model, size, images, runtime)
         training = training.model_copy(update={"batch_size": batch_size})
+    facts = PlanFacts(
+        len(table.select("train")), len(table.class_names), model.weights != "none", model.head == "linear"
+    )
+    stages, stage_reasons = settle_stages(training.stages, facts)
+    training, reasons = training.model_copy(update={"stages": stages}), reasons | stage_reasons
     if any(stage.frozen_batchnorm == "auto" for stage in training.stages):
         frozen, reasons["frozen_batchnorm"] = _resolve_batchnorm(model, batch_size)
         training = training.model_copy(update={"stages": tuple(_settle_batchnorm(training.stages, frozen))})

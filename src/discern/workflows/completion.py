@@ -10,6 +10,7 @@ import pandas as pd
 
 from discern.bundle import Bundle, save_bundle
 from discern.data.table import SPLITS
+from discern.files import write_json
 from discern.inference import Predictor, compute_probabilities
 from discern.models.classifier import Classifier
 from discern.plots.curves import plot_curves, plot_schedule
@@ -24,6 +25,7 @@ from discern.workflows.knowledge import add_knowledge, summarise_abstention
 from discern.workflows.leak_scores import write_scores_without_leaks
 from discern.workflows.preparation import Prepared
 from discern.workflows.report import write_report
+from discern.workflows.shipped import describe_shipped
 
 logger = logging.getLogger("discern")
 
@@ -33,6 +35,7 @@ def complete_run(
 ) -> None:
     """Evaluate the best model, the test split once, save the bundle, draw plots and report, and remove the state."""
     logger.info("best epoch: %d of %d", result.best.epoch, len(result.rows))
+    _tell_what_ships(prepared, folder, data, result)
     training, runtime = prepared.settings.training, prepared.runtime
     bundle = add_knowledge(_build_bundle(prepared, classifier, data), training, data, result, runtime)
     answers = _answer(prepared, bundle, data, result)
@@ -48,6 +51,17 @@ def complete_run(
         logger.info("the run is complete: %s", folder.root)
     # Nobody leaves before the files are there.
     processes.gather(None)
+
+
+def _tell_what_ships(prepared: Prepared, folder: RunFolder, data: TrainingData, result: FitResult) -> None:
+    """Say and record whether fine-tuning paid."""
+    words = describe_shipped(result, data.validation.targets())
+    if words is None:
+        return
+    logger.info("what ships: %s", words)
+    prepared.environment["choices"]["what ships"] = words
+    if prepared.runtime.processes.is_main:
+        write_json(folder.environment, prepared.environment)
 
 
 def _build_bundle(prepared: Prepared, classifier: Classifier, data: TrainingData) -> Bundle:

@@ -16,6 +16,7 @@ from discern.data.augment import check_policy
 from discern.data.free_memory import compute_free_memory_bytes
 from discern.data.loaders import choose_workers
 from discern.data.preprocess import Preprocess
+from discern.data.sample import sample_table
 from discern.data.sources import Source
 from discern.data.split import apply_split, save_split
 from discern.data.table import ImageTable
@@ -59,7 +60,8 @@ def prepare(source: Source, settings: Settings, folder: RunFolder) -> Prepared:
     """Load, check and split the pictures and decide what is `auto`; nothing is written but a list of bad files."""
     logger.info("recipe %s: %s", settings.recipe.name, settings.recipe.purpose)
     for stage in settings.training.stages:
-        check_policy(stage.augment)  # a policy that does not exist is an error now, and not after a stage
+        if stage.augment != "auto":
+            check_policy(stage.augment)  # a policy that does not exist is an error now, and not after a stage
     runtime = _resolve_runtime(settings)
     bad_files = folder.bad_files if runtime.processes.is_main else None
     cache = build_cache(settings.cache.folder, settings.cache.limit_gigabytes)
@@ -172,10 +174,10 @@ def _may_change(name: str) -> bool:
 
 def _take_over(wanted: Settings, begun: Settings) -> Settings:
     """Return the wanted settings with what the machine decided when the run was begun."""
-    if wanted.training.batch_size != "auto":
-        return wanted
-    training = wanted.training.model_copy(update={"batch_size": begun.training.batch_size})
-    return wanted.model_copy(update={"training": training})
+    changes: dict[str, Any] = {"batch_size": begun.training.batch_size}
+    if wanted.run.budget is not None and wanted.run.budget == begun.run.budget:
+        changes = {"stages": begun.training.stages, "max_images": begun.training.max_images}
+    return wanted.model_copy(update={"training": wanted.training.model_copy(update=changes)})
 
 
 def build_pretrained(prepared: Prepared) -> Classifier:
@@ -238,7 +240,7 @@ def build_training_data(prepared: Prepared, backbone: Backbone) -> TrainingData:
     settings, runtime = prepared.settings, prepared.runtime
     if settings.data.image_size == "auto" or settings.training.batch_size == "auto":
         raise ValueError("the image size or the batch size is still auto")
-    train = prepared.table.select("train")
+    train = sample_table(prepared.table.select("train"), settings.training.max_images, seed=settings.run.seed)
     return TrainingData(
         train=train,
         validation=prepared.table.select("validation"),

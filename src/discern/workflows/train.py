@@ -3,6 +3,7 @@
 import json
 import logging
 import shlex
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,8 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
+from discern.budget import Budget
+from discern.config.duration import parse_duration
 from discern.config.load import load_settings
 from discern.config.settings import Settings
 from discern.data.sources import Source
@@ -39,6 +42,7 @@ from discern.workflows.preparation import (
     prepare_again,
 )
 from discern.workflows.reporting import reporting
+from discern.workflows.time_budget import plan_for_budget
 
 logger = logging.getLogger("discern")
 
@@ -73,6 +77,7 @@ def train(
     overrides: Sequence[str] = (),
     overwrite: bool = False,
     verbose: bool = True,
+    started: float | None = None,
 ) -> Run:
     """Train a classifier, evaluate it and write the run folder `out`.
 
@@ -86,10 +91,12 @@ def train(
         overrides: `key=value` texts laid over the recipe.
         overwrite: Replace a run that `out` already holds.
         verbose: Show progress on standard output. The log file is written in any case.
+        started: The moment of `time.monotonic()` from which on `run.budget` counts; now by default.
 
     Raises:
         DiscernError: Any of its kinds; the text says what came, what was expected and what to do next.
     """
+    started = time.monotonic() if started is None else started
     processes = join_processes()
     with reporting(verbose=verbose) as report:
         with processes.main_first():
@@ -100,10 +107,13 @@ def train(
             prepared = prepare(source, settings, folder)
             seed_everything(settings.run.seed)
             classifier = build_pretrained(prepared)
+            budget = _build_budget(settings, started)
+            if budget is not None:
+                prepared = plan_for_budget(prepared, classifier, budget)
             if processes.is_main:
                 begin_run(prepared, folder)
                 report.open_log(folder.log)
-        return _fit_and_complete(prepared, folder, classifier, None, report.console)
+        return _fit_and_complete(prepared, folder, classifier, None, report.console, budget)
 
 
 def resume(
@@ -122,6 +132,7 @@ def resume(
     Raises:
         RunFolderError: There is nothing to resume, or settings or data are not those of the run.
     """
+    started = time.monotonic()
     processes = join_processes()
     with reporting(verbose=verbose) as report:
         with processes.main_first():
@@ -139,7 +150,12 @@ def resume(
                 state.check_processes(processes.count)
                 logger.info("going on after epoch %d", len(state.facts["rows"]))
                 classifier = build_untrained(prepared)
-        return _fit_and_complete(prepared, folder, classifier, state, report.console)
+        budget = _build_budget(prepared.settings, started)
+        return _fit_and_complete(prepared, folder, classifier, state, report.console, budget)
+
+
+def _build_budget(settings: Settings, started: float) -> Budget | None:
+    return None if settings.run.budget is None else Budget(parse_duration(settings.run.budget), started)
 
 
 def _fit_and_complete(
@@ -148,8 +164,12 @@ def _fit_and_complete(
     classifier: Classifier,
     state: TrainingState | None,
     console: Console | None,
+    budget: Budget | None,
 ) -> Run:
     prepared = agree(prepared)
+    if budget is not None:
+        budget.reserve_seconds = prepared.environment["budget"]["reserve_seconds"]
+        budget.most_epochs = prepared.environment["budget"]["most_epochs"]
     settings, processes = prepared.settings, prepared.runtime.processes
     # From here on each process rolls dice of its own, for dropout and mixing.
     seed_everything((settings.run.seed + processes.rank) % 2**32)
@@ -161,6 +181,7 @@ def _fit_and_complete(
         prepared.runtime,
         state_folder=folder.state,
         listeners=_choose_listeners(settings, folder, console) if processes.is_main else (),
+        budget=budget,
     )
     try:
         result = fit.run(state)

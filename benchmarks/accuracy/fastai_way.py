@@ -1,0 +1,56 @@
+"""fastai's `fine_tune` with its defaults, and the augmentation that its book recommends."""
+
+import numpy as np
+import pandas as pd
+import torch
+from fastai.vision.all import (
+    CrossEntropyLossFlat,
+    ImageDataLoaders,
+    Learner,
+    Normalize,
+    Resize,
+    accuracy,
+    aug_transforms,
+    imagenet_stats,
+    vision_learner,
+)
+
+from benchmarks.accuracy.network import BACKBONE, build_small_resnet, load_weights
+from benchmarks.accuracy.told import build_parser, tell
+
+
+def main() -> None:
+    """Train, and tell what the last epoch's weights answer."""
+    job = build_parser().parse_args()
+    torch.manual_seed(job.seed)
+    np.random.seed(job.seed)
+    table = pd.read_csv(job.table)
+    known = table[table["split"] != "test"].assign(held_out=lambda rows: rows["split"] == "validation")
+    loaders = ImageDataLoaders.from_df(
+        known,
+        path="/",
+        fn_col="path",
+        label_col="label",
+        valid_col="held_out",
+        seed=job.seed,
+        item_tfms=Resize(job.image_size),
+        batch_tfms=[*aug_transforms(), Normalize.from_stats(*imagenet_stats)],
+        device=torch.device(job.device),
+        num_workers=job.workers,
+    )
+    if job.weights is None:
+        network = build_small_resnet(loaders.c)
+        learner = Learner(loaders, network, loss_func=CrossEntropyLossFlat(), metrics=accuracy)
+    else:
+        learner = vision_learner(loaders, BACKBONE, metrics=accuracy, pretrained=False)
+        load_weights(learner.model[0].model, job.weights)
+    with learner.no_bar(), learner.no_logging():
+        learner.fine_tune(job.epochs)
+        test = table[table["split"] == "test"]
+        probabilities, _ = learner.get_preds(dl=loaders.test_dl(list(test["path"])))
+    names = np.array(loaders.vocab)
+    tell(names[probabilities.argmax(dim=1).numpy()] == test["label"].to_numpy())
+
+
+if __name__ == "__main__":
+    main()

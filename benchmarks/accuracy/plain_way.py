@@ -1,0 +1,90 @@
+"""Plain fine-tuning: PIL, DataLoader, fp32, Adam at 1e-3 for all layers, flip and crop, the best epoch kept."""
+
+import copy
+
+import pandas as pd
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from benchmarks.accuracy.network import build_network
+from benchmarks.accuracy.told import build_parser, tell
+
+LEARNING_RATE = 1e-3
+SMALL = 64
+
+
+class Pictures(Dataset[tuple[Tensor, int]]):
+    """The pictures of a table's rows under a transform."""
+
+    def __init__(self, rows: pd.DataFrame, names: list[str], transform: v2.Compose) -> None:
+        self.rows, self.names, self.transform = rows, names, transform
+
+    def __len__(self) -> int:
+        """Return their number."""
+        return len(self.rows)
+
+    def __getitem__(self, place: int) -> tuple[Tensor, int]:
+        """Read a picture."""
+        row = self.rows.iloc[place]
+        return self.transform(Image.open(row["path"]).convert("RGB")), self.names.index(row["label"])
+
+
+def build_transforms(size: int) -> tuple[v2.Compose, v2.Compose]:
+    """Return what is done for training, and what for evaluation."""
+    end = [
+        v2.ToImage(),
+        v2.ToDtype(torch.float32, scale=True),
+        v2.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+    ]
+    crop = v2.RandomCrop(size, padding=4) if size <= SMALL else v2.RandomResizedCrop(size)
+    plain = v2.Compose([v2.Resize(size), v2.CenterCrop(size), *end])
+    return v2.Compose([crop, v2.RandomHorizontalFlip(), *end]), plain
+
+
+@torch.no_grad()
+def find_right(network: nn.Module, loader: DataLoader[tuple[Tensor, int]], device: str) -> list[bool]:
+    """Return which pictures are answered right."""
+    network.eval()
+    right: list[bool] = []
+    for images, targets in loader:
+        right += (network(images.to(device)).argmax(dim=1).cpu() == targets).tolist()
+    return right
+
+
+def main() -> None:
+    """Train, and tell what the weights of the epoch that is best on validation answer."""
+    job = build_parser().parse_args()
+    torch.manual_seed(job.seed)
+    table = pd.read_csv(job.table)
+    names = sorted(table["label"].unique())
+    augmented, plain = build_transforms(job.image_size)
+    loaders = {
+        split: DataLoader(
+            Pictures(table[table["split"] == split], names, augmented if split == "train" else plain),
+            batch_size=32,
+            shuffle=split == "train",
+            num_workers=job.workers,
+        )
+        for split in ("train", "validation", "test")
+    }
+    network = build_network(job.weights, len(names)).to(job.device)
+    optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
+    best = (-1.0, network.state_dict())
+    for _ in range(job.epochs):
+        network.train()
+        for images, targets in loaders["train"]:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(network(images.to(job.device)), targets.to(job.device)).backward()
+            optimizer.step()
+        right = find_right(network, loaders["validation"], job.device)
+        if sum(right) / len(right) > best[0]:
+            best = (sum(right) / len(right), copy.deepcopy(network.state_dict()))
+    network.load_state_dict(best[1])
+    tell(find_right(network, loaders["test"], job.device))
+
+
+if __name__ == "__main__":
+    main()

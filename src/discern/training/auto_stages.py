@@ -1,0 +1,114 @@
+"""What `auto` comes to in a training plan: epochs, rates, augmentation and solver, by the data and the weights."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from discern.config.settings import StageSettings
+
+HEAD_ONLY = ("head",)
+
+_SOLVABLE = 500_000
+_HEAD_EPOCHS = 8
+_FEW_IMAGES = 300
+_STRONG_FROM_EPOCHS = 16
+
+
+class PlanFacts(NamedTuple):
+    """What a plan is fitted to: training pictures, classes, and whether weights are pretrained and the head linear."""
+
+    images: int
+    num_classes: int
+    is_pretrained: bool = True
+    has_linear_head: bool = True
+
+
+USUAL = PlanFacts(images=1000, num_classes=10)
+"""What a plan is shown for where there are no data."""
+
+
+def settle_stages(
+    stages: Sequence[StageSettings], facts: PlanFacts
+) -> tuple[tuple[StageSettings, ...], dict[str, str]]:
+    """Return the stages without `auto`, and by name of the setting what was chosen and why.
+
+    A stage that would solve for a head on random features is left out, since it has nothing to learn from.
+    """
+    settled, reasons = [], {}
+    for stage in stages:
+        if _solves_random_features(stage, facts) and len(stages) > 1:
+            reasons[stage.name] = "left out, since the features of a network from scratch say nothing yet"
+            continue
+        changes, why = _settle(stage, facts)
+        settled.append(stage.model_copy(update=changes))
+        reasons |= {f"{stage.name}.{name}": reason for name, reason in why.items()}
+    return tuple(settled), reasons
+
+
+def choose_epochs(images: int, *, is_pretrained: bool) -> int:
+    """Return for how many epochs all layers learn from so many pictures.
+
+    Small sets need more epochs, since an epoch is fewer steps; from scratch there is more to learn.
+    """
+    thousands = math.log10(max(images, 1) / 1000)
+    if is_pretrained:
+        return round(min(16, max(8, 13 - 3 * thousands)))
+    return round(min(40, max(10, 17 - 7 * thousands)))
+
+
+def _solves_random_features(stage: StageSettings, facts: PlanFacts) -> bool:
+    return not facts.is_pretrained and stage.train == HEAD_ONLY and stage.head_solver == "auto"
+
+
+def _settle(stage: StageSettings, facts: PlanFacts) -> tuple[dict[str, Any], dict[str, str]]:
+    changes: dict[str, Any] = {}
+    reasons: dict[str, str] = {}
+    if stage.head_solver == "auto":
+        changes["head_solver"], reasons["head_solver"] = _choose_solver(facts)
+    solver = changes.get("head_solver", stage.head_solver)
+    epochs = stage.epochs
+    if changes.get("head_solver") == "lbfgs":
+        epochs = changes["epochs"] = 1
+    elif epochs == "auto":
+        epochs, reasons["epochs"] = _choose_stage_epochs(stage, facts)
+        changes["epochs"] = epochs
+    if stage.learning_rate == "auto":
+        changes["learning_rate"], reason = _choose_rate(stage, facts)
+        if solver != "lbfgs":
+            reasons["learning_rate"] = reason
+    if stage.augment == "auto":
+        changes["augment"], reasons["augment"] = _choose_augment(epochs, facts)
+    return changes, reasons
+
+
+def _choose_solver(facts: PlanFacts) -> tuple[str, str]:
+    if not facts.has_linear_head:
+        return "gradient", "gradient, since only a linear head has an exact solution"
+    size = facts.images * facts.num_classes
+    if size > _SOLVABLE:
+        return "gradient", f"gradient, since the exact solution for {facts.images} pictures would take long"
+    return "lbfgs", "lbfgs, the exact solution for a linear head on frozen features: what the rest has to beat"
+
+
+def _choose_stage_epochs(stage: StageSettings, facts: PlanFacts) -> tuple[int, str]:
+    if stage.train == HEAD_ONLY:
+        return _HEAD_EPOCHS, f"{_HEAD_EPOCHS}, enough for a head alone"
+    epochs = choose_epochs(facts.images, is_pretrained=facts.is_pretrained)
+    start = "pretrained weights" if facts.is_pretrained else "a network from scratch"
+    return epochs, f"{epochs}, for {facts.images} training pictures and {start}"
+
+
+def _choose_rate(stage: StageSettings, facts: PlanFacts) -> tuple[float, str]:
+    if stage.train == HEAD_ONLY or not facts.is_pretrained:
+        return 3e-3, "3e-3, for layers that start from scratch"
+    if facts.images < _FEW_IMAGES:
+        return 5e-4, f"5e-4, since {facts.images} pictures move pretrained weights too far at more"
+    return 1e-3, "1e-3, for pretrained weights"
+
+
+def _choose_augment(epochs: int, facts: PlanFacts) -> tuple[str, str]:
+    if not facts.is_pretrained:
+        return "light", "light: a network from scratch learns too little from stronger changes"
+    if epochs >= _STRONG_FROM_EPOCHS:
+        return "standard", f"standard, since {epochs} epochs would learn pictures by heart under less"
+    return "light", f"light: {epochs} epochs are too few to learn from stronger changes"

@@ -1,0 +1,129 @@
+"""A plan that ends in time: what of a recipe fits into a budget, by how long a picture takes."""
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from discern.config.settings import StageSettings, TrainingSettings
+
+MARGIN = 0.04
+"""Share of the budget that is not planned for, since no two epochs take the same time."""
+
+_PLOTS_SECONDS = 5.0
+_MAPS = 36
+_MOST_EPOCHS_FACTOR = 3
+
+
+class Speed(NamedTuple):
+    """Seconds a picture, reading it included: to answer, and, by stage, to learn from it where a stage reads pictures.
+
+    A stage that is not in `learning` trains on features that are computed once.
+    """
+
+    answering: float
+    learning: Mapping[str, float]
+
+
+class Counts(NamedTuple):
+    """How many pictures there are for what, and how many classes."""
+
+    train: int
+    validation: int
+    test: int
+    classes: int
+
+
+class TimePlan(NamedTuple):
+    """The settings that fit, the whole in words, the seconds kept for what comes after training, and most epochs."""
+
+    training: TrainingSettings
+    words: str
+    reserve_seconds: float
+    most_epochs: dict[str, int]
+
+
+def plan_in_time(
+    training: TrainingSettings,
+    speed: Speed,
+    counts: Counts,
+    *,
+    seconds: float,
+    spent_seconds: float,
+    extensible: Collection[str] = (),
+) -> TimePlan:
+    """Fit a plan into `seconds`, of which `spent_seconds` are gone.
+
+    Epochs become fewer, or in the stages named as `extensible` up to three times as many. Where there is no time for
+    one, the stage is left out, unless nothing else is left; where there is not even time to look at all pictures once,
+    a sample of them is trained on.
+    """
+    left = seconds * (1 - MARGIN) - spent_seconds - _estimate_ending(speed, counts)
+    sample = _choose_sample(training, speed, counts, left)
+    looking = _estimate_features(training, speed, counts, sample)
+    epoch_seconds = {
+        name: learning * (sample or counts.train) + speed.answering * counts.validation
+        for name, learning in speed.learning.items()
+    }
+    remembering = _estimate_remembering(training, speed, counts)
+    stages = _fit_epochs(training.stages, epoch_seconds, left - looking - remembering, extensible)
+    learning = [stage for stage in stages if stage.name in epoch_seconds]
+    ending = _estimate_ending(speed, counts) + (remembering if learning else 0.0)
+    total = spent_seconds + looking + ending + sum(epoch_seconds[stage.name] * stage.num_epochs for stage in learning)
+    parts = [f"{spent_seconds:.0f} s so far"]
+    if looking:
+        parts.append(f"{looking:.0f} s for features of {sample or counts.train} training pictures")
+    parts += [f"{stage.num_epochs} epochs of {epoch_seconds[stage.name]:.1f} s in {stage.name}" for stage in learning]
+    parts.append(f"{ending:.0f} s for evaluation and report")
+    words = f"about {total:.0f} of {seconds:.0f} s: {', '.join(parts)}"
+    left_out = [stage.name for stage in training.stages if stage.name not in {kept.name for kept in stages}]
+    if left_out:
+        words += f"; there is no time for {', '.join(left_out)}"
+    if total > seconds:
+        words += "; it cannot be done in less"
+    changes = {"stages": stages, "max_images": sample or training.max_images}
+    most_epochs = {stage.name: _most(stage, extensible) for stage in training.stages if stage.name in epoch_seconds}
+    return TimePlan(training.model_copy(update=changes), words, ending + MARGIN * seconds, most_epochs)
+
+
+def _estimate_ending(speed: Speed, counts: Counts) -> float:
+    """Return the seconds after the last epoch: the test split, plots and page."""
+    return _PLOTS_SECONDS + speed.answering * (counts.test + _MAPS)
+
+
+def _estimate_remembering(training: TrainingSettings, speed: Speed, counts: Counts) -> float:
+    """Return the seconds for the features that the bundle remembers; those of a frozen backbone are known already."""
+    return speed.answering * (min(training.memory, counts.train) + counts.validation) if training.memory else 0.0
+
+
+def _uses_features(training: TrainingSettings, speed: Speed) -> bool:
+    return any(stage.name not in speed.learning for stage in training.stages)
+
+
+def _choose_sample(training: TrainingSettings, speed: Speed, counts: Counts, left: float) -> int | None:
+    """Return how many training pictures there is time to look at once; None for all."""
+    per_picture = speed.answering if _uses_features(training, speed) else min(speed.learning.values())
+    possible = int(left / per_picture) - counts.validation
+    return None if possible >= counts.train else min(counts.train, max(2 * counts.classes, possible))
+
+
+def _estimate_features(training: TrainingSettings, speed: Speed, counts: Counts, sample: int | None) -> float:
+    return speed.answering * ((sample or counts.train) + counts.validation) if _uses_features(training, speed) else 0.0
+
+
+def _most(stage: StageSettings, extensible: Collection[str]) -> int:
+    return stage.num_epochs * (_MOST_EPOCHS_FACTOR if stage.name in extensible else 1)
+
+
+def _fit_epochs(
+    stages: tuple[StageSettings, ...], epoch_seconds: Mapping[str, float], left: float, extensible: Collection[str]
+) -> tuple[StageSettings, ...]:
+    wanted = sum(epoch_seconds[stage.name] * stage.num_epochs for stage in stages if stage.name in epoch_seconds)
+    share = left / wanted if wanted else 1.0
+    fitted = []
+    for stage in stages:
+        if stage.name not in epoch_seconds:
+            fitted.append(stage)
+            continue
+        epochs = min(int(stage.num_epochs * share), _most(stage, extensible))
+        if epochs >= 1 or (stage is stages[-1] and not fitted):
+            fitted.append(stage.model_copy(update={"epochs": max(1, epochs)}))
+    return tuple(fitted)

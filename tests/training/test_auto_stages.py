@@ -1,0 +1,61 @@
+"""What a plan comes to by the number of pictures and the weights."""
+
+import pytest
+
+from discern.config.load import load_settings
+from discern.training.auto_stages import PlanFacts, choose_epochs, settle_stages
+
+
+def settle(facts, overrides=()):
+    return settle_stages(load_settings("auto", overrides).training.stages, facts)
+
+
+def test_pretrained_weights_are_probed_and_then_fine_tuned():
+    (probe, tuned), reasons = settle(PlanFacts(1000, 10))
+    assert (probe.train, probe.head_solver, probe.num_epochs) == (("head",), "lbfgs", 1)
+    assert (tuned.train, tuned.num_epochs, tuned.top_rate, tuned.augment) == ("all", 13, 1e-3, "light")
+    assert reasons["fine-tune.epochs"] == "13, for 1000 training pictures and pretrained weights"
+    assert set(reasons) >= {"probe.head_solver", "fine-tune.learning_rate", "fine-tune.augment"}
+
+
+def test_a_network_from_scratch_has_nothing_to_probe():
+    (stage,), reasons = settle(PlanFacts(1000, 10, is_pretrained=False))
+    assert (stage.name, stage.top_rate) == ("fine-tune", 3e-3)
+    assert "left out, since the features of a network from scratch say nothing" in reasons["probe"]
+
+
+def test_a_head_that_cannot_be_solved_for_learns_by_steps():
+    for facts in (PlanFacts(1000, 10, has_linear_head=False), PlanFacts(100_000, 10)):
+        probe = settle(facts)[0][0]
+        assert (probe.head_solver, probe.num_epochs, probe.top_rate) == ("gradient", 8, 3e-3)
+
+
+@pytest.mark.parametrize("is_pretrained", [True, False])
+def test_the_more_pictures_the_fewer_epochs(is_pretrained):
+    epochs = [choose_epochs(images, is_pretrained=is_pretrained) for images in (0, 10, 100, 1000, 10_000, 10**7)]
+    assert epochs == sorted(epochs, reverse=True)
+    assert epochs[-1] >= 8
+    assert epochs[0] <= 40
+
+
+def test_few_pictures_move_pretrained_weights_gently():
+    assert settle(PlanFacts(100, 5))[0][1].top_rate < settle(PlanFacts(1000, 5))[0][1].top_rate
+
+
+def test_what_is_set_stays():
+    overrides = ["epochs=40", "augment=none", "training.stages.fine-tune.learning_rate=0.02"]
+    (_, tuned), reasons = settle(PlanFacts(1000, 10), overrides)
+    assert (tuned.num_epochs, tuned.top_rate, tuned.augment) == (40, 0.02, "none")
+    assert set(reasons) == {"probe.head_solver"}
+
+
+def test_many_epochs_get_strong_augmentation():
+    assert settle(PlanFacts(1000, 10), ["epochs=40"])[0][1].augment == "standard"
+
+
+def test_a_plan_that_is_not_settled_says_so():
+    stage = load_settings("auto").training.stages[1]
+    with pytest.raises(ValueError, match="the epochs of stage fine-tune are still auto"):
+        _ = stage.num_epochs
+    with pytest.raises(ValueError, match="the learning rate of stage fine-tune is still auto"):
+        _ = stage.top_rate

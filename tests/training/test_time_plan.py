@@ -1,0 +1,73 @@
+"""Plans that end in time."""
+
+import pytest
+
+from discern.config.load import load_settings
+from discern.training.auto_stages import PlanFacts, settle_stages
+from discern.training.time_plan import MARGIN, Counts, Speed, plan_in_time
+
+COUNTS = Counts(train=1000, validation=100, test=200, classes=10)
+SPEED = Speed(answering=0.01, learning={"fine-tune": 0.03})
+
+
+def plan(seconds, *, speed=SPEED, counts=COUNTS, extensible=(), spent_seconds=10.0):
+    training = load_settings("auto").training
+    stages, _ = settle_stages(training.stages, PlanFacts(counts.train, counts.classes))
+    training = training.model_copy(update={"stages": stages})
+    return plan_in_time(training, speed, counts, seconds=seconds, spent_seconds=spent_seconds, extensible=extensible)
+
+
+def describe(found):
+    return [(stage.name, stage.num_epochs) for stage in found.training.stages]
+
+
+def test_a_plan_with_time_enough_stays_as_it_is():
+    found = plan(3600)
+    assert describe(found) == [("probe", 1), ("fine-tune", 13)]
+    assert found.training.max_images is None
+    assert "13 epochs of 31.0 s in fine-tune" in found.words
+
+
+@pytest.mark.parametrize("seconds", [80, 100, 150, 200, 300])
+def test_what_is_planned_fits(seconds):
+    found = plan(seconds)
+    ending = found.reserve_seconds - MARGIN * seconds
+    learning = sum(epochs * 31.0 for name, epochs in describe(found) if name == "fine-tune")
+    features = 0.01 * 1100
+    assert 10 + features + learning + ending <= seconds
+    # Another epoch would not.
+    assert 10 + features + learning + 31 + ending > seconds * (1 - MARGIN)
+
+
+def test_without_time_for_an_epoch_the_probe_ships():
+    found = plan(60)
+    assert describe(found) == [("probe", 1)]
+    assert "there is no time for fine-tune" in found.words
+
+
+def test_without_time_to_look_at_all_pictures_a_sample_is_trained_on():
+    found = plan(60, counts=Counts(5000, 100, 200, 10))
+    assert describe(found) == [("probe", 1)]
+    assert 500 < found.training.max_images < 5000
+    assert f"features of {found.training.max_images} training pictures" in found.words
+
+
+def test_what_cannot_be_done_is_said():
+    found = plan(12)
+    assert found.training.max_images == 2 * COUNTS.classes
+    assert "it cannot be done in less" in found.words
+
+
+def test_from_scratch_at_least_one_epoch_is_left():
+    training = load_settings("auto", ["model.weights=none"]).training
+    stages, _ = settle_stages(training.stages, PlanFacts(1000, 10, is_pretrained=False))
+    training = training.model_copy(update={"stages": stages})
+    found = plan_in_time(training, SPEED, COUNTS, seconds=30, spent_seconds=5)
+    assert describe(found) == [("fine-tune", 1)]
+
+
+def test_more_time_is_used_where_epochs_were_chosen_by_the_program():
+    assert describe(plan(800, extensible=["fine-tune"]))[1] == ("fine-tune", 23)
+    found = plan(36000, extensible=["fine-tune"])
+    assert describe(found)[1] == ("fine-tune", 39)
+    assert found.most_epochs == {"fine-tune": 39}

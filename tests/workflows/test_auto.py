@@ -1,0 +1,94 @@
+"""The default recipe: a floor, the better of two, a plan that ends in time, and reasons for all of it."""
+
+import json
+import time
+
+import pytest
+from safetensors.torch import save_file
+
+from discern.config.load import read_settings
+from discern.errors import ConfigError
+from discern.models.backbone import build_backbone
+from discern.run_folder import RunFolder
+from discern.workflows.train import resume, train
+
+SMALL = ["model.backbone=resnet18-half", "data.image_size=32", "batch_size=8", "run.threads=1"]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Weights that stand for pretrained ones."""
+    path = tmp_path_factory.mktemp("weights") / "resnet18-half.safetensors"
+    save_file(
+        {name: tensor.contiguous() for name, tensor in build_backbone("resnet18-half").network.state_dict().items()},
+        path,
+    )
+    return path
+
+
+def read_choices(run):
+    return json.loads(run.folder.environment.read_text())["choices"]
+
+
+def test_the_better_of_probe_and_fine_tuning_ships_with_the_difference(photos, weights, tmp_path):
+    run = train(photos, out=tmp_path / "run", overrides=[*SMALL, f"model.weights={weights}", "epochs=2"])
+    history = run.history
+    assert list(history["stage"]) == ["probe", "fine-tune", "fine-tune"]
+    assert run.metrics["validation"]["accuracy"]["value"] == pytest.approx(history["validation_accuracy"].max())
+    choices = read_choices(run)
+    ships = choices["what ships"]
+    assert "fine-tune over probe: " in ships or "the frozen network with the head of stage probe" in ships
+    assert "learning_rate" in " ".join(choices)
+    page = run.folder.report.read_text(encoding="utf-8")
+    assert "what ships" in page
+    assert choices["fine-tune.learning_rate"] in page
+
+
+def test_from_scratch_there_is_no_floor(photos, tmp_path):
+    run = train(photos, out=tmp_path / "run", overrides=[*SMALL, "model.weights=none", "epochs=1"])
+    assert list(run.history["stage"]) == ["fine-tune"]
+    assert "what ships" not in read_choices(run)
+
+
+def test_a_budget_is_kept_and_the_plan_told(photos, weights, tmp_path):
+    overrides = [*SMALL, f"model.weights={weights}", "run.budget=40s", "data.audit=off"]
+    started = time.monotonic()
+    run = train(photos, out=tmp_path / "run", overrides=overrides)
+    assert time.monotonic() - started < 44
+    assert "of 40 s" in read_choices(run)["run.budget"]
+    assert (run.folder.bundle / "bundle.json").is_file()
+    assert run.metrics["test"]["count"] > 0
+
+
+def test_without_time_the_probe_of_a_sample_ships(photos, weights, tmp_path):
+    overrides = [*SMALL, f"model.weights={weights}", "run.budget=1s", "data.audit=off"]
+    run = train(photos, out=tmp_path / "run", overrides=overrides)
+    settings = read_settings(run.folder.config)
+    assert settings.training.max_images == 6
+    assert list(run.history["stage"]) == ["probe"]
+    assert "it cannot be done in less" in read_choices(run)["run.budget"]
+    assert run.load().predict(next(photos.glob("*/*.png")))["label"].iloc[0] in run.load().class_names
+
+
+def test_an_interrupted_run_keeps_its_plan_and_what_it_has_spent(photos, weights, tmp_path, monkeypatch):
+    overrides = [*SMALL, f"model.weights={weights}", "run.budget=5m", "epochs=3", "data.audit=off"]
+
+    def interrupt(self, rows, *, is_best):
+        if len(rows) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("discern.training.listeners.LogLines.on_epoch_end", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(photos, out=tmp_path / "run", overrides=overrides)
+    plan = read_settings(RunFolder(tmp_path / "run").config)
+    run = resume(tmp_path / "run", photos, recipe="auto", overrides=overrides)
+    assert len(run.history) == 4
+    assert read_settings(run.folder.config) == plan
+    assert "run.budget" in read_choices(run)
+
+
+def test_a_budget_that_is_no_duration_is_told(photos, tmp_path):
+
+    with pytest.raises(ConfigError, match=r"run\.budget: 'soon' is no duration; write 30s, 10m, 2h or 1h30m"):
+        train(photos, out=tmp_path / "run", overrides=["run.budget=soon"])
