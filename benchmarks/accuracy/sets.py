@@ -11,6 +11,7 @@ from sklearn.model_selection import train_test_split
 
 SPLIT_SEED = 0
 HELD_OUT = 0.15
+SPLITS = {"train": "train", "test": "test"}
 SIZES = {"aircraft_civil": 224, "flowers5": 128, "hymenoptera": 224, "cifar10_small": 32}
 """The side in pixels that networks see: that of the pictures, up to 224."""
 
@@ -31,7 +32,7 @@ def build_sets(data: Path, work: Path) -> list[Set]:
         "aircraft_civil": list_folders(
             data / "aircraft_civil", {"train": "train", "val": "validation", "test": "test"}
         ),
-        "flowers5": list_folders(data / "flowers5", {"train": "train", "test": "test"}),
+        "flowers5": list_folders(data / "flowers5", SPLITS),
         # It has no test split: what is published for it is the accuracy on what is called val.
         "hymenoptera": list_folders(data / "hymenoptera", {"train": "train", "val": "test"}),
         "cifar10_small": unpack(data / "cifar10_small.npz", work / "cifar10_small"),

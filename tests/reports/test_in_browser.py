@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from discern.evaluation.intervals import Interval
 from discern.reports.audit_page import build_audit_page
+from discern.reports.comparison_page import ComparedRun, ComparedWay, ComparisonFacts, build_comparison_page
 from discern.workflows.report import report
 from saved_runs import HOSTILE_NAMES, make_run
 
@@ -23,7 +25,18 @@ def pages(tmp_path_factory) -> dict[str, Path]:
     audit = {"count": 9, "source": HOSTILE_NAMES[3], "class_counts": {HOSTILE_NAMES[3]: 9, "10": 1, "9": 3}}
     pages["audit"] = folder / "audit.html"
     pages["audit"].write_text(build_audit_page({**audit, "findings": [finding]}, lambda _: None), encoding="utf-8")
+    pages["comparison"] = folder / "comparison.html"
+    pages["comparison"].write_text(build_comparison_page(make_comparison(HOSTILE_NAMES)), encoding="utf-8")
     return pages
+
+
+def make_comparison(names) -> ComparisonFacts:
+    ways = tuple(
+        ComparedWay(name, "auto", name, Interval(0.7, 0.6, 0.8), Interval(0.1, -0.1, 0.3), name, 60.0, 10**9, 0)
+        for name in names
+    )
+    runs = tuple(ComparedRun(name, 0, 0.7, 60.0, None, name) for name in names)
+    return ComparisonFacts(names[3], 100, 1, ways, runs, names[3])
 
 
 @pytest.fixture
@@ -53,7 +66,7 @@ def read_numbers(page, selector: str) -> list[float]:
     return [float(value) for value in page.eval_on_selector_all(selector, "cells => cells.map(c => c.dataset.value)")]
 
 
-@pytest.mark.parametrize("name", ["two", "hundred", "hostile", "audit"])
+@pytest.mark.parametrize("name", ["two", "hundred", "hostile", "audit", "comparison"])
 def test_a_page_is_silent_asks_for_nothing_and_fits_a_phone(open_page, name):
     for width in (360, 800, 1280):
         page = open_page(name, width=width)

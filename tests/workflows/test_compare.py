@@ -8,6 +8,7 @@ from PIL import Image
 from discern.errors import ConfigError, DataError, RunFolderError
 from discern.workflows.compare import compare
 from discern.workflows.variants import build_variants
+from html_checks import check_page
 from pictures import QUICK, draw_photos
 
 
@@ -40,6 +41,11 @@ def test_the_table_says_what_the_runs_say(compared):
     assert 0.1 < first["peak_gigabytes"] < 20
     with Image.open(place / "out" / "comparison.png") as plot:
         assert min(plot.size) > 200
+    page = check_page((place / "out" / "comparison.html").read_text(encoding="utf-8"))
+    assert f"{100 * mean:.1f}" in page.text
+    assert "Highest: weights=none; all others are worse" in page.text
+    assert "2 runs did not complete" in page.text
+    assert "/nowhere/weights.safetensors" in page.text
 
 
 def test_a_failed_run_is_reported_and_the_others_go_on(compared):

@@ -19,6 +19,7 @@ from discern.evaluation.seed_comparison import describe_difference, estimate_mea
 from discern.plots.ladder import plot_ladder
 from discern.run_folder import RunFolder
 from discern.workflows.child_run import ChildRun, run_child
+from discern.workflows.comparison_page import write_comparison_page
 from discern.workflows.evaluation_files import save_figure, write_table
 from discern.workflows.pictures import fix_split
 from discern.workflows.plan_file import claim_folder
@@ -61,7 +62,7 @@ def compare(
     seeds: int = 3,
     overrides: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Train every way with every seed, and write comparison.csv and comparison.png to the folder `out`.
+    """Train every way with every seed, and write comparison.html, .csv and .png to the folder `out`.
 
     All runs have the same split and share the cache. Called again with the same `out`, it keeps what is complete, goes
     on with what was interrupted and tries again what failed. A failed run is reported, and the others go on.
@@ -89,6 +90,7 @@ def compare(
     table = _tabulate(outcomes)
     write_table(table, out / "comparison.csv")
     save_figure(plot_ladder(table), out / "comparison.png")
+    write_comparison_page(outcomes, describe_best(outcomes), str(source), out / "comparison.html")
     _tell(outcomes, out)
     return table
 
