@@ -156,7 +156,7 @@ def test_paths_mean_the_same_from_any_folder(tmp_path, monkeypatch):
     assert settings.model.weights == str(tmp_path / "w.pth")
     assert str(settings.data.image_root) == "/home/someone/photos"
     assert settings.data.split_file == tmp_path / "split.csv"
-    assert load_settings("auto").model.weights == "imagenet"
+    assert load_settings("transfer").model.weights == "imagenet"
 
 
 def test_recipes_find_what_they_extend_beside_them_and_not_themselves(tmp_path, monkeypatch):

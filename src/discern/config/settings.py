@@ -13,7 +13,7 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 
-WEIGHTS_BY_NAME = ("none", "imagenet", "imagenet-v1", "imagenet-v2")
+WEIGHTS_BY_NAME = ("none", "auto", "imagenet", "imagenet-v1", "imagenet-v2")
 
 
 def _make_absolute(path: Path) -> Path:
@@ -81,7 +81,9 @@ class DataSettings(Section):
     image_size: Annotated[int, Field(ge=8, le=4096)] | Literal["auto"] = Field(
         "auto", description="side of the square that the network sees, in pixels"
     )
-    fit: Literal["crop", "pad", "squash"] = Field("squash", description="how a picture is made square")
+    fit: Literal["crop", "pad", "squash", "auto"] = Field(
+        "squash", description="how a picture is made square; auto: crop or squash, by a linear probe of the data"
+    )
     verify: Literal["header", "full"] = Field(
         "header", description="what is decoded of every file before training, where it is not audited"
     )
@@ -99,12 +101,24 @@ class DataSettings(Section):
         return self
 
 
+class CandidateSettings(Section):
+    """A network and weights that a run may start from."""
+
+    backbone: str
+    weights: Annotated[str, AfterValidator(_settle_weights)]
+
+
 class ModelSettings(Section):
     """The network: backbone, its weights, and the head."""
 
     backbone: str = Field("resnet50", description="resnet18 ... resnet152, resnet18-half, or timm:NAME")
     weights: Annotated[str, AfterValidator(_settle_weights)] = Field(
-        "imagenet", description="imagenet, imagenet-v1, imagenet-v2, none, or a path to .safetensors or .pth"
+        "imagenet",
+        description="imagenet, imagenet-v1, imagenet-v2, none, or a path to .safetensors or .pth; auto: of the "
+        "published ones that are here, those that a linear probe of the data does best with",
+    )
+    candidates: tuple[CandidateSettings, ...] = Field(
+        (), description="other networks and weights to start from, if a linear probe of the data does better with them"
     )
     stem: Literal["auto", "imagenet", "small"] = Field("auto", description="'small' suits pictures of 32 to 64 pixels")
     head: Literal["linear", "mlp"] = "linear"

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -48,16 +47,16 @@ def solve_head(
         monitor: validation_accuracy (ties go to the lower loss) or validation_loss.
     """
     features, targets = _to_numpy(train[0]), np.tile(train[1], len(train[0]))
-    mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
-    features = (features - mean) / scale
+    mean, scale = _measure_features(features)
     held_out = None if validation is None else ((_to_numpy(validation[0]) - mean) / scale, validation[1])
-    model = LogisticRegression(max_iter=_MAX_ITERATIONS, warm_start=True, class_weight="balanced" if balanced else None)
+    model = _build_model(balanced=balanced)
+    standardised = (features - mean) / scale
     if (held_out is None or len(held_out[1]) < _FEW_VALIDATION) and len(train[0]) == 1:
-        strength = _cross_validate(model, features, targets, monitor)
-        best = _solve(clone(model), strength, features, targets, None, monitor)
+        strength = cross_validate(features, targets, balanced=balanced, monitor=monitor).strength
+        best = _solve(model, strength, standardised, targets, None, monitor)
     else:
         strengths = STRENGTHS if held_out is not None else (_UNTRIED_STRENGTH,)
-        solutions = [_solve(model, strength, features, targets, held_out, monitor) for strength in strengths]
+        solutions = [_solve(model, strength, standardised, targets, held_out, monitor) for strength in strengths]
         best = max(solutions, key=lambda solution: solution.score)
     weight = best.weight / scale
     _set_layer(head.layers[-1], weight, best.bias - weight @ mean)
@@ -87,17 +86,37 @@ def _solve(
     return _Solution(strength, score, model.coef_.copy(), model.intercept_.copy())
 
 
-def _cross_validate(
-    model: LogisticRegression, features: Numbers, targets: npt.NDArray[np.int64], monitor: str
-) -> float:
-    """Return the strength that answers best for pictures left out of the fit, each once."""
+class CrossValidation(NamedTuple):
+    """The strength that answers best for pictures left out of the fit, and its score; greater scores are better.
+
+    Judged by accuracy the score is accuracy and negative loss, judged by loss the latter alone. It is zero where a
+    class has a single picture, with which nothing can be left out.
+    """
+
+    strength: float
+    score: tuple[float, ...]
+
+
+def cross_validate(
+    features: Numbers, targets: npt.NDArray[np.int64], *, monitor: str, balanced: bool = False
+) -> CrossValidation:
+    """Judge logistic regression on features (N, F) by leaving out each picture once, in five parts.
+
+    Args:
+        features: As the backbone gives them.
+        targets: Class indices (N,), in which every class occurs.
+        monitor: As for `solve_head`.
+        balanced: As for `solve_head`.
+    """
     num_folds = min(_FOLDS, int(np.bincount(targets).min()))
     if num_folds < 2:
         logger.info("a class has a single picture: regularisation 1/C with C = %g, untried", _UNTRIED_STRENGTH)
-        return _UNTRIED_STRENGTH
+        return CrossValidation(_UNTRIED_STRENGTH, (0.0,))
+    mean, scale = _measure_features(features)
+    features = (features - mean) / scale
     probabilities = np.empty((len(STRENGTHS), len(targets), int(targets.max()) + 1))
     for fitted, left_out in StratifiedKFold(num_folds, shuffle=True, random_state=0).split(features, targets):
-        fold = clone(model)
+        fold = _build_model(balanced=balanced)
         for place, strength in enumerate(STRENGTHS):
             _fit(fold, strength, features[fitted], targets[fitted])
             probabilities[place, left_out] = fold.predict_proba(features[left_out])
@@ -109,7 +128,15 @@ def _cross_validate(
         num_folds,
         _describe(scores[best], monitor, "left-out"),
     )
-    return STRENGTHS[best]
+    return CrossValidation(STRENGTHS[best], scores[best])
+
+
+def _build_model(*, balanced: bool) -> LogisticRegression:
+    return LogisticRegression(max_iter=_MAX_ITERATIONS, warm_start=True, class_weight="balanced" if balanced else None)
+
+
+def _measure_features(features: Numbers) -> tuple[Numbers, Numbers]:
+    return features.mean(axis=0), features.std(axis=0) + 1e-6
 
 
 def _fit(model: LogisticRegression, strength: float, features: Numbers, targets: npt.NDArray[np.int64]) -> None:

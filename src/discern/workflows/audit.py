@@ -31,6 +31,7 @@ from discern.runtime import Runtime, resolve_runtime
 from discern.training.frozen_features import compute_frozen_features
 from discern.workflows.audit_page import write_audit_page
 from discern.workflows.caching import build_cache
+from discern.workflows.candidates import choose_unseen, settle_unseen
 from discern.workflows.choices import choose_image_size
 from discern.workflows.pictures import CheckedPictures, load_fixed
 
@@ -126,6 +127,7 @@ def _find_unlisted_files(source: Source, settings: Settings, table: ImageTable) 
 
 def _see(table: ImageTable, fingerprints: Fingerprints, settings: Settings, runtime: Runtime) -> _Seen | None:
     """Compute features of the labelled pictures, or say why there are none."""
+    settings = settle_unseen(settings)
     rows = np.flatnonzero(fingerprints.is_usable & table.frame["label"].notna().to_numpy())
     reason = _find_obstacle(settings)
     if reason or len(rows) < 2:
@@ -170,7 +172,7 @@ def _compute_features(table: ImageTable, settings: Settings, runtime: Runtime) -
     return compute_frozen_features(
         backbone,
         table,
-        Preprocess(choose_image_size(settings, table), settings.data.fit, backbone.mean, backbone.std),
+        Preprocess(choose_image_size(settings, table), choose_unseen(settings).fit, backbone.mean, backbone.std),
         runtime,
         build_cache(settings.cache.folder, settings.cache.limit_gigabytes),
         max_pixels=settings.data.max_pixels,

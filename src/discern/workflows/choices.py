@@ -82,17 +82,22 @@ def choose_image_size(settings: Settings, table: ImageTable) -> int:
 
 def measure_shorter_side(table: ImageTable, max_pixels: int) -> int:
     """Return the median shorter side, in pixels, of up to 200 pictures spread over the table."""
+    return int(median(min(sides) for sides in measure_sides(table, max_pixels)))
+
+
+def measure_sides(table: ImageTable, max_pixels: int) -> list[tuple[int, int]]:
+    """Return width and height, in pixels, of up to 200 pictures spread over the table."""
     rows = np.unique(np.linspace(0, len(table) - 1, num=min(_LOOKED_AT, len(table)), dtype=np.int64))
-    return int(median(_measure(table, row, max_pixels) for row in rows))
+    return [_measure(table, row, max_pixels) for row in rows]
 
 
-def _measure(table: ImageTable, row: int, max_pixels: int) -> int:
+def _measure(table: ImageTable, row: int, max_pixels: int) -> tuple[int, int]:
     place = int(table.frame["array_index"].iloc[row])
     if table.arrays is not None and place >= 0:
         height, width = table.arrays[place].shape[:2]
-        return min(int(height), int(width))
+        return int(width), int(height)
     header = read_header(table.frame["path"].iloc[row], max_pixels=max_pixels)
-    return min(header.width_pixels, header.height_pixels)
+    return header.width_pixels, header.height_pixels
 
 
 def _resolve_stem(model: ModelSettings, side: int) -> tuple[ModelSettings, str]:

@@ -35,6 +35,7 @@ from discern.training.batches import TrainingData
 from discern.training.plan import check_plan
 from discern.workflows.audit import audit_before_training
 from discern.workflows.caching import build_cache
+from discern.workflows.candidates import choose_start
 from discern.workflows.choices import measure_shorter_side, resolve_choices
 from discern.workflows.pictures import find_pictures_twice, load_fingerprinted, split_pictures, tell_leaks
 
@@ -70,6 +71,9 @@ def prepare(source: Source, settings: Settings, folder: RunFolder) -> Prepared:
     audit = audit_before_training(pictures, duplicates, settings, runtime)
     table = split_pictures(pictures.table, settings.data, settings.run.seed, pictures.dropped, duplicates)
     leaks = tell_leaks(table, duplicates)
+    settings, start = choose_start(settings, table, runtime, cache)
+    for name, reason in start.items():
+        logger.info("%s: %s", name, reason)
     settings, reasons = resolve_choices(settings, table, runtime)
     environment = {"format": RUN_FORMAT, **describe_environment(runtime)}
     environment["data"] = {
@@ -77,7 +81,7 @@ def prepare(source: Source, settings: Settings, folder: RunFolder) -> Prepared:
         "fingerprint": table.fingerprint(),
         "fixes": [file.to_dict() for file in pictures.fixes],
     }
-    environment["choices"] = reasons
+    environment["choices"] = start | reasons
     return Prepared(settings, table, runtime, environment, audit, leaks)
 
 
@@ -174,10 +178,17 @@ def _may_change(name: str) -> bool:
 
 def _take_over(wanted: Settings, begun: Settings) -> Settings:
     """Return the wanted settings with what the machine decided when the run was begun."""
-    changes: dict[str, Any] = {"batch_size": begun.training.batch_size}
+    changes: dict[str, Any] = {}
+    if wanted.training.batch_size == "auto":
+        changes["batch_size"] = begun.training.batch_size
     if wanted.run.budget is not None and wanted.run.budget == begun.run.budget:
-        changes = {"stages": begun.training.stages, "max_images": begun.training.max_images}
-    return wanted.model_copy(update={"training": wanted.training.model_copy(update=changes)})
+        changes |= {"stages": begun.training.stages, "max_images": begun.training.max_images}
+    taken: dict[str, Any] = {"training": wanted.training.model_copy(update=changes)}
+    if wanted.model.weights == "auto" or wanted.model.candidates:
+        taken["model"] = begun.model
+    if wanted.data.fit == "auto":
+        taken["data"] = wanted.data.model_copy(update={"fit": begun.data.fit})
+    return wanted.model_copy(update=taken)
 
 
 def build_pretrained(prepared: Prepared) -> Classifier:
@@ -238,8 +249,8 @@ def agree(prepared: Prepared) -> Prepared:
 def build_training_data(prepared: Prepared, backbone: Backbone) -> TrainingData:
     """Decide how the pictures are read and what of them is kept."""
     settings, runtime = prepared.settings, prepared.runtime
-    if settings.data.image_size == "auto" or settings.training.batch_size == "auto":
-        raise ValueError("the image size or the batch size is still auto")
+    if settings.data.image_size == "auto" or settings.training.batch_size == "auto" or settings.data.fit == "auto":
+        raise ValueError("the image size, the fit or the batch size is still auto")
     train = sample_table(prepared.table.select("train"), settings.training.max_images, seed=settings.run.seed)
     return TrainingData(
         train=train,

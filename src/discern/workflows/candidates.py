@@ -1,0 +1,141 @@
+"""Where to start from: which pretrained weights, and which way of making pictures square, a linear probe finds best."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from discern.config.duration import parse_duration
+from discern.config.settings import ModelSettings, Settings
+from discern.data.array_cache import ArrayCache
+from discern.data.preprocess import Fit, Preprocess
+from discern.data.sample import sample_table
+from discern.data.table import ImageTable
+from discern.errors import ConfigError, WeightsError
+from discern.models.build import build_classifier
+from discern.models.weights import discern_home, load_pretrained
+from discern.models.weights_catalog import PUBLISHED_NAMES, find_weights
+from discern.runtime import Runtime
+from discern.training.frozen_features import compute_frozen_features
+from discern.training.head_solver import cross_validate
+from discern.workflows.choices import choose_image_size, measure_sides
+
+logger = logging.getLogger("discern")
+
+_SAMPLE = 1000
+_MEMORY_BYTES = 2**30
+_SQUARE = 1.1
+_SHORT_BUDGET_SECONDS = 120
+_NEWEST = "imagenet"
+
+
+class Candidate(NamedTuple):
+    """A network with weights, and a way of making pictures square."""
+
+    model: ModelSettings
+    fit: Fit
+
+    def describe(self) -> str:
+        """Return it in words."""
+        weights = self.model.weights
+        name = weights if weights in PUBLISHED_NAMES else Path(weights).name
+        return f"{self.model.backbone} {name} {self.fit}"
+
+
+def choose_start(
+    settings: Settings, table: ImageTable, runtime: Runtime, cache: ArrayCache | None
+) -> tuple[Settings, dict[str, str]]:
+    """Replace `auto` for weights and fit by what answers best on frozen features; return the reasons.
+
+    Up to 1,000 training pictures are answered by cross-validation. Nothing is downloaded for it: of published weights
+    only those count that are here, and where none are, the newest are taken unseen.
+    """
+    if settings.model.weights != "auto" and settings.data.fit != "auto" and not settings.model.candidates:
+        return settings, {}
+    train = table.select("train")
+    candidates = list(_list_candidates(settings, train))
+    hurry = settings.run.budget is not None and parse_duration(settings.run.budget) < _SHORT_BUDGET_SECONDS
+    if len(candidates) == 1 or hurry:
+        return _settle(settings, candidates[0]), {}
+    sample = sample_table(train, _SAMPLE, seed=settings.run.seed)
+    scores = [_score(candidate, settings, sample, runtime, cache) for candidate in candidates]
+    best = max(range(len(scores)), key=scores.__getitem__)
+    found = ", ".join(f"{one.describe()} {score[0]:.1%}" for one, score in zip(candidates, scores, strict=True))
+    chosen = candidates[best]
+    reason = f"{chosen.describe()}, by how many of {len(sample)} pictures a linear probe answers right: {found}"
+    return _settle(settings, chosen), {"starting point": reason}
+
+
+def settle_unseen(settings: Settings) -> Settings:
+    """Return settings that start from what is taken without a look at the pictures."""
+    return _settle(settings, choose_unseen(settings))
+
+
+def choose_unseen(settings: Settings) -> Candidate:
+    """Return what is taken without a look at the pictures: the newest weights, and all of a picture, squashed."""
+    weights = _NEWEST if settings.model.weights == "auto" else settings.model.weights
+    fit = "squash" if settings.data.fit == "auto" else settings.data.fit
+    return Candidate(settings.model.model_copy(update={"weights": weights}), fit)
+
+
+def _settle(settings: Settings, candidate: Candidate) -> Settings:
+    data = settings.data.model_copy(update={"fit": candidate.fit})
+    return settings.model_copy(update={"model": candidate.model, "data": data})
+
+
+def _list_candidates(settings: Settings, train: ImageTable) -> Iterator[Candidate]:
+    """Yield what is to be compared, what is taken unseen first."""
+    unseen = choose_unseen(settings)
+    models = [model for model in _list_models(settings.model) if _is_here(model)]
+    fits: tuple[Fit, ...] = (unseen.fit,)
+    if models and settings.data.fit == "auto" and not _are_square(train, settings.data.max_pixels):
+        fits = ("squash", "crop")
+    for model in models or [unseen.model]:
+        for fit in fits:
+            yield Candidate(model, fit)
+
+
+def _are_square(train: ImageTable, max_pixels: int) -> bool:
+    """Tell whether a usual picture is so nearly square that cropping and squashing it give much the same."""
+    return median(max(sides) / min(sides) for sides in measure_sides(train, max_pixels)) < _SQUARE
+
+
+def _list_models(model: ModelSettings) -> Iterator[ModelSettings]:
+    for given in model.candidates:
+        yield model.model_copy(update={"backbone": given.backbone, "weights": given.weights})
+    if model.weights != "auto":
+        yield model
+        return
+    for name in PUBLISHED_NAMES[1:]:
+        yield model.model_copy(update={"weights": name})
+
+
+def _is_here(model: ModelSettings) -> bool:
+    """Tell whether weights can be loaded without a download."""
+    if model.weights not in PUBLISHED_NAMES:
+        return model.weights != "none" and Path(model.weights).is_file()
+    with suppress(WeightsError, ConfigError):
+        return (discern_home() / "weights" / find_weights(model.backbone, model.weights).file_name).is_file()
+    return False
+
+
+def _score(
+    candidate: Candidate, settings: Settings, sample: ImageTable, runtime: Runtime, cache: ArrayCache | None
+) -> tuple[float, ...]:
+    """Return the accuracy of a linear probe on pictures left out of its fit, and the negative of its loss."""
+    backbone = build_classifier(candidate.model, len(sample.class_names)).backbone
+    load_pretrained(backbone, candidate.model.weights, cache_folder=discern_home() / "weights")
+    runtime.place(backbone)
+    size = choose_image_size(_settle(settings, candidate), sample)
+    features = compute_frozen_features(
+        backbone,
+        sample,
+        Preprocess(size, candidate.fit, backbone.mean, backbone.std),
+        runtime,
+        cache,
+        max_pixels=settings.data.max_pixels,
+        memory_bytes=_MEMORY_BYTES,
+    )
+    return cross_validate(features, sample.targets(), monitor="validation_accuracy").score
