@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test check bench bench-accuracy lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/discern demo --overwrite
@@ -21,6 +21,11 @@ check: $(INSTALLED)
 # BENCH may hold names and options, see benchmarks/__main__.py.
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks $(BENCH)
+
+# BENCH holds --data FOLDER --weights FILE --out FOLDER; fastai, which it compares with, is installed for it.
+bench-accuracy: $(INSTALLED)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock "fastai>=2.8"
+	$(BIN)/python -m benchmarks.accuracy $(BENCH)
 
 # Rewrites requirements.lock; versions already pinned there stay unless UPGRADE="--upgrade" is given.
 lock:
