@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from safetensors.torch import save_file
 
 from discern.errors import RunFolderError
+from discern.models.backbone import build_backbone
 from discern.workflows.predict import predict
 from discern.workflows.train import resume, train
 from pictures import draw_photos
@@ -133,3 +135,18 @@ def test_two_processes_predict_in_order_and_list_what_cannot_be_read(of_one, une
     assert [Path(problem.path).name for problem in predict(of_one, pictures, out=alone).problems] == ["1.png", "7.png"]
     assert_same_table(alone, out, 1e-6)
     assert (tmp_path / "answers.bad_files.csv").read_text() == (tmp_path / "alone.bad_files.csv").read_text()
+
+
+def test_the_default_recipe_keeps_a_budget_in_two_processes(uneven_photos, tmp_path):
+    """A pretrained network, so that there is a floor; all processes must come to the same plan."""
+    state = build_backbone("resnet18-half").network.state_dict()
+    weights = tmp_path / "weights.safetensors"
+    save_file({name: tensor.contiguous() for name, tensor in state.items()}, weights)
+    overrides = [text for text in OVERRIDES if not text.startswith(("training.stages", "model.weights", "optimizer"))]
+    command = ["train", str(uneven_photos), "--out", str(tmp_path / "run"), "--budget", "60s", *overrides]
+    done = run_in_two(["-m", "discern", *command, f"model.weights={weights}", "epochs=3"])
+    assert done.returncode == 0, done.stderr
+    assert "of 60 s" in done.stdout
+    history = pd.read_csv(tmp_path / "run" / "history.csv")
+    assert list(history["stage"]) == ["probe", *["fine-tune"] * 3]
+    assert "what ships: " in done.stdout

@@ -95,6 +95,7 @@ def resolve_runtime(
     if determinism != torch.are_deterministic_algorithms_enabled():
         # Not called for nothing, since it loads torch's compiler, which takes seconds.
         torch.use_deterministic_algorithms(determinism)
+    torch.backends.cudnn.benchmark = False
     if determinism:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     reasons = {

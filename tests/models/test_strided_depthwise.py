@@ -1,7 +1,10 @@
 """Strided depthwise convolutions give the same with and without the detour."""
 
+import copy
+
 import pytest
 import torch
+from timm.layers import Conv2dSame
 from torch import nn
 
 from discern.models.backbone import build_backbone
@@ -26,6 +29,27 @@ def test_outputs_and_gradients_are_those_of_the_plain_convolution(size, stride, 
     for one, other in zip(*results, strict=True):
         torch.testing.assert_close(one, other, rtol=3e-2, atol=3e-2 * one.detach().abs().max().item())
     assert quick.stride == plain.stride
+
+
+def test_a_convolution_that_pads_by_its_stride_is_left_alone():
+    torch.manual_seed(0)
+    plain = Conv2dSame(6, 6, 3, stride=2, groups=6)
+    quick = copy.deepcopy(plain)
+    quicken_gradients(quick)
+    images = torch.randn(2, 6, 14, 14)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(plain(images), quick(images))
+
+
+def test_the_stride_is_back_after_an_error():
+    quick = nn.Conv2d(6, 6, 3, stride=2, groups=6)
+    quicken_gradients(quick)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        with pytest.raises(RuntimeError):
+            quick(torch.randn(2, 5, 14, 14))
+        assert quick(torch.randn(2, 6, 13, 13)).shape == (2, 6, 6, 6)
+    assert quick.eval()(torch.randn(2, 6, 13, 13)).shape == (2, 6, 6, 6)
+    assert quick.stride == (2, 2)
 
 
 def test_nothing_is_done_where_nothing_is_learned_or_precision_is_full():

@@ -20,7 +20,7 @@ def test_pretrained_weights_are_probed_and_then_fine_tuned():
 
 def test_a_network_from_scratch_has_nothing_to_probe():
     (stage,), reasons = settle(PlanFacts(1000, 10, is_pretrained=False))
-    assert (stage.name, stage.top_rate) == ("fine-tune", 3e-3)
+    assert (stage.name, stage.top_rate, stage.scale) == ("fine-tune", 3e-3, 0.75)
     assert "left out, since the features of a network from scratch say nothing" in reasons["probe"]
 
 
@@ -38,6 +38,12 @@ def test_the_more_pictures_the_fewer_epochs(is_pretrained):
     assert epochs[0] <= 40
 
 
+def test_only_a_head_alone_is_solved_for():
+    stages = settle(PlanFacts(1000, 10), ["training.stages.*.head_solver=auto"])[0]
+    assert [stage.head_solver for stage in stages] == ["lbfgs", "gradient"]
+    assert settle(PlanFacts(1000, 10), ["training.stages.probe.head_solver=lbfgs"])[0][0].num_epochs == 1
+
+
 def test_few_pictures_move_pretrained_weights_gently():
     assert settle(PlanFacts(100, 5))[0][1].top_rate < settle(PlanFacts(1000, 5))[0][1].top_rate
 
@@ -46,7 +52,7 @@ def test_what_is_set_stays():
     overrides = ["epochs=40", "augment=none", "training.stages.fine-tune.learning_rate=0.02"]
     (_, tuned), reasons = settle(PlanFacts(1000, 10), overrides)
     assert (tuned.num_epochs, tuned.top_rate, tuned.augment) == (40, 0.02, "none")
-    assert set(reasons) == {"probe.head_solver"}
+    assert set(reasons) == {"probe.head_solver", "fine-tune.image_scale"}
 
 
 def test_many_epochs_get_strong_augmentation():

@@ -85,7 +85,12 @@ def test_a_class_of_one_picture_cannot_be_cross_validated(caplog):
     with caplog.at_level(logging.INFO, "discern"):
         strength = solve_head(LinearHead(12, 4), (features, targets), None, balanced=False, monitor="validation_loss")
     assert strength == 1e-2
-    assert "a class has a single picture" in caplog.text
+    assert "cross-validation" not in caplog.text
+    with caplog.at_level(logging.INFO, "discern"):
+        solve_head(
+            LinearHead(12, 4), (features, targets), draw_features(3, seed=2), balanced=False, monitor="validation_loss"
+        )
+    assert caplog.text.count("validation loss") == len(STRENGTHS)
 
 
 def test_a_stage_is_solved_at_once(photos):

@@ -1,5 +1,6 @@
 """The default recipe: a floor, the better of two, a plan that ends in time, and reasons for all of it."""
 
+import html
 import json
 
 import pytest
@@ -41,7 +42,9 @@ def test_the_better_of_probe_and_fine_tuning_ships_with_the_difference(photos, w
     assert "fine-tune over probe: " in ships or "the frozen network with the head of stage probe" in ships
     assert "learning_rate" in " ".join(choices)
     page = run.folder.report.read_text(encoding="utf-8")
-    assert "what ships" in page
+    assert f"What ships: {ships}." in html.unescape(page)
+    kept = json.loads((run.folder.bundle / "bundle.json").read_text())["best_epoch"]
+    assert f"Of 3 epochs, number {kept} was kept" in page
     assert choices["fine-tune.learning_rate"] in page
 
 

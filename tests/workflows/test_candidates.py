@@ -1,5 +1,7 @@
 """Where a run starts from: a linear probe decides, and nothing is fetched for it."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from safetensors.torch import save_file
 from discern.config.load import load_settings
 from discern.data.sources import load_table
 from discern.data.split import split_table
+from discern.errors import ConfigError
 from discern.models.backbone import build_backbone
 from discern.runtime import resolve_runtime
 from discern.workflows.audit import audit
@@ -78,6 +81,31 @@ def test_weights_that_are_not_here_are_no_candidates_and_nothing_is_fetched(wide
     monkeypatch.setattr("discern.models.weights.download", lambda *_, **__: pytest.fail("a download"))
     settings, reasons = start(wide, [name_candidates(weights / "missing.safetensors")])
     assert (settings.model.weights, settings.data.fit, reasons) == ("imagenet", "squash", {})
+
+
+def test_the_own_network_is_kept_where_another_is_no_better(wide, weights):
+    own = [f"model.weights={weights / 'seeing.safetensors'}", "data.fit=squash"]
+    settings, reasons = start(wide, [*own, name_candidates(weights / "blind.safetensors")])
+    assert settings.model.weights == str(weights / "seeing.safetensors")
+    assert reasons["starting point"].startswith(f"{BACKBONE} seeing.safetensors squash")
+
+
+def test_a_candidate_names_weights():
+    with pytest.raises(ConfigError, match=r"model\.candidates\.0\.weights: none names no weights"):
+        load_settings("auto", ['model.candidates=[{backbone="resnet18", weights="none"}]'])
+
+
+def test_classes_of_one_picture_are_left_out_of_the_comparison(wide, weights, tmp_path):
+    for name in ("red", "blue"):
+        shutil.copytree(wide / name, tmp_path / name)
+    (tmp_path / "lone").mkdir()
+    shutil.copy(next((wide / "red").iterdir()), tmp_path / "lone" / "0.png")
+    settings = load_settings(
+        "auto", [f"model.backbone={BACKBONE}", "data.image_size=48", f"model.weights={weights / 'seeing.safetensors'}"]
+    )
+    table = split_table(load_table(tmp_path), fractions=(1.0, 0.0, 0.0), seed=0)[0]
+    _, reasons = choose_start(settings, table, resolve_runtime(device="cpu", threads=1), None)
+    assert "by how many of 40 pictures" in reasons["starting point"]
 
 
 def test_a_short_budget_leaves_no_time_to_compare(wide, weights):

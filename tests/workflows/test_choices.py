@@ -76,7 +76,7 @@ def test_a_head_on_random_features_is_warned_of(resolve, table_of, caplog):
     assert "stage head trains the head alone on a backbone of random weights" in caplog.text
 
 
-@pytest.mark.parametrize(("per_class", "batch_size"), [(3, 8), (100, 16), (1000, 64)])
+@pytest.mark.parametrize(("per_class", "batch_size"), [(3, 8), (100, 16), (1000, 32), (4000, 64)])
 def test_batch_size_follows_the_number_of_pictures(resolve, table_of, per_class, batch_size):
     table = table_of(32)
     many = table.take(np.tile(np.arange(len(table)), per_class // 3))

@@ -39,6 +39,14 @@ def _settle_weights(weights: str) -> str:
     return weights if weights in WEIGHTS_BY_NAME else str(_make_absolute(Path(weights)))
 
 
+def _refuse_no_weights(weights: str) -> str:
+    if weights in ("none", "auto"):
+        raise ValueError(
+            f"{weights} names no weights; a candidate needs a file, or imagenet, imagenet-v1 or imagenet-v2"
+        )
+    return weights
+
+
 def _make_tuple(parts: Any) -> Any:
     return (parts,) if isinstance(parts, str) and parts != "all" else parts
 
@@ -105,7 +113,7 @@ class CandidateSettings(Section):
     """A network and weights that a run may start from."""
 
     backbone: str
-    weights: Annotated[str, AfterValidator(_settle_weights)]
+    weights: Annotated[str, AfterValidator(_settle_weights), AfterValidator(_refuse_no_weights)]
 
 
 class ModelSettings(Section):
@@ -157,8 +165,10 @@ class StageSettings(Section):
     augment: AugmentPolicy = Field(
         "light", description="none, flip-rotate, light, standard or a list of transforms; auto: by epochs and weights"
     )
-    image_scale: Annotated[float, Field(ge=0.25, le=1)] = Field(
-        1.0, description="side of the training pictures as a share of data.image_size, which validation always has"
+    image_scale: Annotated[float, Field(ge=0.25, le=1)] | Literal["auto"] = Field(
+        1.0,
+        description="side of the training pictures as a share of data.image_size, which validation always has; "
+        "auto: by weights",
     )
     head_solver: Literal["gradient", "lbfgs", "auto"] = Field(
         "gradient",
@@ -172,6 +182,13 @@ class StageSettings(Section):
         if self.epochs == "auto":
             raise ValueError(f"the epochs of stage {self.name} are still auto")
         return self.epochs
+
+    @property
+    def scale(self) -> float:
+        """The side of training pictures as a share of `data.image_size`, once it is settled."""
+        if self.image_scale == "auto":
+            raise ValueError(f"the image scale of stage {self.name} is still auto")
+        return self.image_scale
 
     @property
     def top_rate(self) -> float:

@@ -82,7 +82,7 @@ def _draw_accuracies(ways: Sequence[ComparedWay]) -> Markup | None:
         margins=Margins(left=14),
     )
     for row, (way, one) in enumerate(zip(ways, intervals, strict=True)):
-        chart.add_line([(one.low, row), (one.high, row)], "train")
+        chart.add_line([(max(one.low, 0.0), row), (min(one.high, 1.0), row)], "train")
         chart.add_marks([(one.value, row)], "train")
         chart.add_text(one.value, row, shorten(way.name, _NAME_LETTERS), anchor="middle", up=9)
     return chart.to_markup()

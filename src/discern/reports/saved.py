@@ -81,6 +81,7 @@ class SavedBundle(Saved):
     preprocess: dict[str, object] = {}
     calibration: SavedCalibration = SavedCalibration()
     abstention: dict[float, SavedThreshold | None] = {}
+    best_epoch: int | None = None
 
 
 class SavedWeights(Saved):

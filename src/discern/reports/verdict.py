@@ -89,11 +89,14 @@ def find_chance(facts: RunFacts) -> Chance | None:
 
 
 def find_best_epoch(facts: RunFacts) -> BestEpoch | None:
-    """Return the epoch that was kept: the first of the best ones by what the run monitored, else the last."""
+    """Return the epoch that was kept; where the bundle does not say, the best by what the run monitored."""
     history = facts.history
     if history is None:
         return None
     epochs = history.reset_index(drop=True)
+    known = None if facts.bundle is None else facts.bundle.best_epoch
+    if known is not None and (epochs["epoch"] == known).any():
+        return BestEpoch(known, len(history), epochs[epochs["epoch"] == known].iloc[0])
     validated = epochs[epochs["validation_loss"].notna() & epochs["validation_accuracy"].notna()]
     by_loss = facts.settings is not None and facts.settings.training.monitor == "validation_loss"
     if not by_loss:

@@ -53,7 +53,7 @@ def choose_epochs(images: int, *, is_pretrained: bool) -> int:
     thousands = math.log10(max(images, 1) / 1000)
     if is_pretrained:
         return round(min(16, max(8, 13 - 3 * thousands)))
-    return round(min(40, max(10, 17 - 7 * thousands)))
+    return round(min(40, max(10, 24 - 10 * thousands)))
 
 
 def _solves_random_features(stage: StageSettings, facts: PlanFacts) -> bool:
@@ -64,10 +64,10 @@ def _settle(stage: StageSettings, facts: PlanFacts) -> tuple[dict[str, Any], dic
     changes: dict[str, Any] = {}
     reasons: dict[str, str] = {}
     if stage.head_solver == "auto":
-        changes["head_solver"], reasons["head_solver"] = _choose_solver(facts)
+        changes["head_solver"], reasons["head_solver"] = _choose_solver(stage, facts)
     solver = changes.get("head_solver", stage.head_solver)
     epochs = stage.epochs
-    if changes.get("head_solver") == "lbfgs":
+    if solver == "lbfgs" and (epochs == "auto" or "head_solver" in changes):
         epochs = changes["epochs"] = 1
     elif epochs == "auto":
         epochs, reasons["epochs"] = _choose_stage_epochs(stage, facts)
@@ -77,11 +77,15 @@ def _settle(stage: StageSettings, facts: PlanFacts) -> tuple[dict[str, Any], dic
         if solver != "lbfgs":
             reasons["learning_rate"] = reason
     if stage.augment == "auto":
-        changes["augment"], reasons["augment"] = _choose_augment(epochs, facts)
+        changes["augment"], reasons["augment"] = choose_augment(epochs, is_pretrained=facts.is_pretrained)
+    if stage.image_scale == "auto":
+        changes["image_scale"], reasons["image_scale"] = _choose_scale(facts)
     return changes, reasons
 
 
-def _choose_solver(facts: PlanFacts) -> tuple[str, str]:
+def _choose_solver(stage: StageSettings, facts: PlanFacts) -> tuple[str, str]:
+    if stage.train != HEAD_ONLY:
+        return "gradient", "gradient, since more than the head learns"
     if not facts.has_linear_head:
         return "gradient", "gradient, since only a linear head has an exact solution"
     size = facts.images * facts.num_classes
@@ -106,9 +110,16 @@ def _choose_rate(stage: StageSettings, facts: PlanFacts) -> tuple[float, str]:
     return 1e-3, "1e-3, for pretrained weights"
 
 
-def _choose_augment(epochs: int, facts: PlanFacts) -> tuple[str, str]:
-    if not facts.is_pretrained:
+def choose_augment(epochs: int, *, is_pretrained: bool) -> tuple[str, str]:
+    """Return the policy for so many epochs of all layers, and why."""
+    if not is_pretrained:
         return "light", "light: a network from scratch learns too little from stronger changes"
     if epochs >= _STRONG_FROM_EPOCHS:
         return "standard", f"standard, since {epochs} epochs would learn pictures by heart under less"
     return "light", f"light: {epochs} epochs are too few to learn from stronger changes"
+
+
+def _choose_scale(facts: PlanFacts) -> tuple[float, str]:
+    if facts.is_pretrained:
+        return 1.0, "1, since pretrained weights know pictures of this size"
+    return 0.75, "0.75: a network from scratch learns more from more epochs of smaller pictures"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from discern.budget import Budget
-from discern.config.settings import TrainingSettings
+from discern.config.settings import StageSettings, TrainingSettings
 from discern.data.loaders import Batch
 from discern.errors import TrainingError
 from discern.inference import predict_logits
@@ -88,6 +88,7 @@ class Fit:
         self.floor: Floor | None = None
         self.stage_index = 0
         self.saved_epochs = 0
+        self._was_cut = False
         self._meter = LoaderMeter(data.workers)
 
     def run(self, resume_from: TrainingState | None = None) -> FitResult:
@@ -100,7 +101,7 @@ class Fit:
         if state is not None:
             self._restore(state)
         try:
-            while self.stage_index < len(self.settings.stages):
+            while self.stage_index < len(self.settings.stages) and not self._is_too_late():
                 self._run_stage(state)
                 state = None
         finally:
@@ -112,6 +113,15 @@ class Fit:
             raise TrainingError("no epoch was trained; each stage of the plan needs at least one")
         return FitResult(tuple(self.rows), self.best.row, self.best.logits, self.pooled, self.floor)
 
+    def _is_too_late(self) -> bool:
+        """Tell whether there is a model, and no time for another stage."""
+        if self.budget is None or self.best.row is None:
+            return False
+        left = self.runtime.processes.gather(self.budget.left_for_training())[0]
+        if left <= 0:
+            logger.info("the time is up before stage %s", self.settings.stages[self.stage_index].name)
+        return bool(left <= 0)
+
     def _run_stage(self, state: TrainingState | None) -> None:
         processes = self.runtime.processes
         in_the_middle = state is not None and "stage" in state.facts
@@ -120,6 +130,7 @@ class Fit:
             self._load_best_weights()
             if state is not None:
                 state.restore_random_generators(processes)
+        self._tune_convolutions(self.settings.stages[self.stage_index])
         stage = Stage(
             self.settings.stages[self.stage_index],
             self.settings,
@@ -133,7 +144,6 @@ class Fit:
             stage.restore(state)
             # Last, since building a stage may have drawn numbers that the uninterrupted run did not draw here.
             state.restore_random_generators(processes)
-        self._tune_convolutions(stage)
         for listener in self.listeners:
             listener.on_stage_start(stage.settings, stage.epochs_done)
         over = False
@@ -146,20 +156,23 @@ class Fit:
                 self.stage_index += 1
             self._save_state(None if over else stage)
 
-    def _tune_convolutions(self, stage: Stage) -> None:
+    def _tune_convolutions(self, stage: StageSettings) -> None:
         """Let cuDNN try all its ways for every shape only where the stage is long: it takes half a minute."""
-        steps = stage.settings.num_epochs * len(stage.inputs.train)
+        steps = stage.num_epochs * len(self.data.train) // self.data.batch_size
         torch.backends.cudnn.benchmark = steps >= _STEPS_WORTH_TUNING and not self.runtime.determinism
 
     def _keep_to_budget(self, stage: Stage, row: EpochRow) -> bool:
         """Fit the epochs of the stage to the time that is left; return whether it is over by that."""
         if self.budget is None or stage.settings.head_solver == "lbfgs":
             return False
-        # What one process decides about, all do.
-        left = self.runtime.processes.gather(self.budget.left_for_training())[0]
-        planned, possible = stage.settings.num_epochs, stage.epochs_done + max(0, int(left / row.seconds))
+        # What one process sees, all go by.
+        left, seconds = self.runtime.processes.gather((self.budget.left_for_training(), row.seconds))[0]
+        planned, later = stage.settings.num_epochs, self.settings.stages[self.stage_index + 1 :]
+        remaining = max(1, planned - stage.epochs_done)
+        share = remaining / (remaining + sum(other.num_epochs for other in later))
+        possible = stage.epochs_done + max(0, int(share * left / seconds))
         # A picture may take less than it seemed to; later on the rate would have to rise again.
-        is_early = stage.epochs_done <= _EARLY_SHARE * planned and self.stage_index == len(self.settings.stages) - 1
+        is_early = not later and stage.epochs_done <= max(1, _EARLY_SHARE * planned)
         most = self.budget.most_epochs.get(stage.settings.name, planned) if is_early else planned
         epochs = min(possible, most)
         if epochs == planned:
@@ -169,7 +182,7 @@ class Fit:
             stage.settings.name,
             max(epochs, stage.epochs_done),
             planned,
-            row.seconds,
+            seconds,
             max(left, 0),
         )
         return stage.set_epochs(epochs)
@@ -199,7 +212,9 @@ class Fit:
             images_per_second=train.images / training_seconds,
         )
         self.rows.append(row)
-        is_best = self.best.observe(row, stage.judged, logits)
+        # Where nothing judges them, an epoch that was cut off is no better than what there is.
+        counts = row.has_validation or self.best.row is None or not self._was_cut
+        is_best = counts and self.best.observe(row, stage.judged, logits)
         if is_best:
             self.pooled = stage.inputs.pool(self.classifier, self.data.remembered_rows)
         for listener in self.listeners:
@@ -232,6 +247,7 @@ class Fit:
             in_time = self.budget is None or self.budget.left_for_training() > 0
             if number and not in_time and self.runtime.processes.count == 1:
                 logger.info("the time is up: the epoch ends after %d batches", number)
+                self._was_cut = True
                 return
             yield batch
 

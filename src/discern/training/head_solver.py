@@ -41,8 +41,8 @@ def solve_head(
         head: From features (F) to classes (K).
         train: Features (V, N, F) of V views and targets (N,), in which every class occurs.
         validation: Features (1, N, F) and targets, by which the regularisation is chosen. Where there are none or fewer
-            than 200, it is chosen by cross-validation on the train features of one view instead, and where a class has
-            a single picture, it is 0.01.
+            than 200, it is chosen by cross-validation on the train features of one view instead, if each class has two
+            pictures or more; where there is no other way, it is 0.01.
         balanced: Weigh classes inversely to their frequency.
         monitor: validation_accuracy (ties go to the lower loss) or validation_loss.
     """
@@ -50,11 +50,12 @@ def solve_head(
     mean, scale = _measure_features(features)
     held_out = None if validation is None else ((_to_numpy(validation[0]) - mean) / scale, validation[1])
     model = _build_model(balanced=balanced)
-    standardised = (features - mean) / scale
-    if (held_out is None or len(held_out[1]) < _FEW_VALIDATION) and len(train[0]) == 1:
+    can_leave_out = len(train[0]) == 1 and np.bincount(targets).min() > 1
+    if (held_out is None or len(held_out[1]) < _FEW_VALIDATION) and can_leave_out:
         strength = cross_validate(features, targets, balanced=balanced, monitor=monitor).strength
-        best = _solve(model, strength, standardised, targets, None, monitor)
+        best = _solve(model, strength, (features - mean) / scale, targets, None, monitor)
     else:
+        standardised = (features - mean) / scale
         strengths = STRENGTHS if held_out is not None else (_UNTRIED_STRENGTH,)
         solutions = [_solve(model, strength, standardised, targets, held_out, monitor) for strength in strengths]
         best = max(solutions, key=lambda solution: solution.score)
@@ -89,8 +90,7 @@ def _solve(
 class CrossValidation(NamedTuple):
     """The strength that answers best for pictures left out of the fit, and its score; greater scores are better.
 
-    Judged by accuracy the score is accuracy and negative loss, judged by loss the latter alone. It is zero where a
-    class has a single picture, with which nothing can be left out.
+    Judged by accuracy the score is accuracy and negative loss, judged by loss the latter alone.
     """
 
     strength: float
@@ -104,14 +104,11 @@ def cross_validate(
 
     Args:
         features: As the backbone gives them.
-        targets: Class indices (N,), in which every class occurs.
+        targets: Class indices (N,), in which every class occurs twice or more.
         monitor: As for `solve_head`.
         balanced: As for `solve_head`.
     """
     num_folds = min(_FOLDS, int(np.bincount(targets).min()))
-    if num_folds < 2:
-        logger.info("a class has a single picture: regularisation 1/C with C = %g, untried", _UNTRIED_STRENGTH)
-        return CrossValidation(_UNTRIED_STRENGTH, (0.0,))
     mean, scale = _measure_features(features)
     features = (features - mean) / scale
     probabilities = np.empty((len(STRENGTHS), len(targets), int(targets.max()) + 1))

@@ -16,11 +16,13 @@ _MOST_EPOCHS_FACTOR = 3
 class Speed(NamedTuple):
     """Seconds a picture, reading it included: to answer, and, by stage, to learn from it where a stage reads pictures.
 
-    A stage that is not in `learning` trains on features that are computed once.
+    A stage that is not in `learning` trains on features that are computed once. `solving` are the seconds that an exact
+    head takes in all.
     """
 
     answering: float
     learning: Mapping[str, float]
+    solving: float = 0.0
 
 
 class Counts(NamedTuple):
@@ -56,7 +58,7 @@ def plan_in_time(
     one, the stage is left out, unless nothing else is left; where there is not even time to look at all pictures once,
     a sample of them is trained on.
     """
-    left = seconds * (1 - MARGIN) - spent_seconds - _estimate_ending(speed, counts)
+    left = seconds * (1 - MARGIN) - spent_seconds - speed.solving - _estimate_ending(speed, counts)
     sample = _choose_sample(training, speed, counts, left)
     looking = _estimate_features(training, speed, counts, sample)
     epoch_seconds = {
@@ -65,12 +67,13 @@ def plan_in_time(
     }
     remembering = _estimate_remembering(training, speed, counts)
     stages = _fit_epochs(training.stages, epoch_seconds, left - looking - remembering, extensible)
+    looking += speed.solving
     learning = [stage for stage in stages if stage.name in epoch_seconds]
     ending = _estimate_ending(speed, counts) + (remembering if learning else 0.0)
     total = spent_seconds + looking + ending + sum(epoch_seconds[stage.name] * stage.num_epochs for stage in learning)
     parts = [f"{spent_seconds:.0f} s so far"]
     if looking:
-        parts.append(f"{looking:.0f} s for features of {sample or counts.train} training pictures")
+        parts.append(f"{looking:.0f} s for features of {sample or counts.train} training pictures and their head")
     parts += [f"{stage.num_epochs} epochs of {epoch_seconds[stage.name]:.1f} s in {stage.name}" for stage in learning]
     parts.append(f"{ending:.0f} s for evaluation and report")
     words = f"about {total:.0f} of {seconds:.0f} s: {', '.join(parts)}"

@@ -7,6 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+import numpy as np
+
 from discern.config.duration import parse_duration
 from discern.config.settings import ModelSettings, Settings
 from discern.data.array_cache import ArrayCache
@@ -14,6 +16,7 @@ from discern.data.preprocess import Fit, Preprocess
 from discern.data.sample import sample_table
 from discern.data.table import ImageTable
 from discern.errors import ConfigError, WeightsError
+from discern.models.backbone import TIMM_PREFIX
 from discern.models.build import build_classifier
 from discern.models.weights import discern_home, load_pretrained
 from discern.models.weights_catalog import PUBLISHED_NAMES, find_weights
@@ -27,7 +30,7 @@ logger = logging.getLogger("discern")
 _SAMPLE = 1000
 _MEMORY_BYTES = 2**30
 _SQUARE = 1.1
-_SHORT_BUDGET_SECONDS = 120
+_SHORT_BUDGET_SECONDS = 900
 _NEWEST = "imagenet"
 
 
@@ -50,16 +53,17 @@ def choose_start(
     """Replace `auto` for weights and fit by what answers best on frozen features; return the reasons.
 
     Up to 1,000 training pictures are answered by cross-validation. Nothing is downloaded for it: of published weights
-    only those count that are here, and where none are, the newest are taken unseen.
+    only those count that are here, and where none are, the newest are taken unseen. That is also done where there is
+    little time, and by several processes, which might find different files.
     """
     if settings.model.weights != "auto" and settings.data.fit != "auto" and not settings.model.candidates:
         return settings, {}
     train = table.select("train")
     candidates = list(_list_candidates(settings, train))
+    sample = _choose_sample(train, settings.run.seed)
     hurry = settings.run.budget is not None and parse_duration(settings.run.budget) < _SHORT_BUDGET_SECONDS
-    if len(candidates) == 1 or hurry:
-        return _settle(settings, candidates[0]), {}
-    sample = sample_table(train, _SAMPLE, seed=settings.run.seed)
+    if len(candidates) < 2 or sample is None or hurry or runtime.processes.count > 1:
+        return settle_unseen(settings), {}
     scores = [_score(candidate, settings, sample, runtime, cache) for candidate in candidates]
     best = max(range(len(scores)), key=scores.__getitem__)
     found = ", ".join(f"{one.describe()} {score[0]:.1%}" for one, score in zip(candidates, scores, strict=True))
@@ -86,13 +90,13 @@ def _settle(settings: Settings, candidate: Candidate) -> Settings:
 
 
 def _list_candidates(settings: Settings, train: ImageTable) -> Iterator[Candidate]:
-    """Yield what is to be compared, what is taken unseen first."""
+    """Yield what is to be compared, the settings' own network first if it is here."""
     unseen = choose_unseen(settings)
-    models = [model for model in _list_models(settings.model) if _is_here(model)]
+    models = [model for model in _list_models(settings.model) if _is_here(model)] or [unseen.model]
     fits: tuple[Fit, ...] = (unseen.fit,)
-    if models and settings.data.fit == "auto" and not _are_square(train, settings.data.max_pixels):
+    if _is_here(models[0]) and settings.data.fit == "auto" and not _are_square(train, settings.data.max_pixels):
         fits = ("squash", "crop")
-    for model in models or [unseen.model]:
+    for model in models:
         for fit in fits:
             yield Candidate(model, fit)
 
@@ -103,13 +107,14 @@ def _are_square(train: ImageTable, max_pixels: int) -> bool:
 
 
 def _list_models(model: ModelSettings) -> Iterator[ModelSettings]:
-    for given in model.candidates:
-        yield model.model_copy(update={"backbone": given.backbone, "weights": given.weights})
     if model.weights != "auto":
         yield model
-        return
-    for name in PUBLISHED_NAMES[1:]:
-        yield model.model_copy(update={"weights": name})
+    else:
+        names = ("imagenet",) if model.backbone.startswith(TIMM_PREFIX) else ("imagenet-v2", "imagenet-v1")
+        for name in names:
+            yield model.model_copy(update={"weights": name})
+    for given in model.candidates:
+        yield model.model_copy(update={"backbone": given.backbone, "weights": given.weights})
 
 
 def _is_here(model: ModelSettings) -> bool:
@@ -121,6 +126,14 @@ def _is_here(model: ModelSettings) -> bool:
     return False
 
 
+def _choose_sample(train: ImageTable, seed: int) -> ImageTable | None:
+    """Return up to 1,000 pictures of classes that have two or more; None where there are no two such classes."""
+    sample = sample_table(train, _SAMPLE, seed=seed)
+    counts = np.bincount(sample.targets())
+    repeated = sample.take(np.flatnonzero(counts[sample.targets()] > 1))
+    return repeated if (counts > 1).sum() > 1 else None
+
+
 def _score(
     candidate: Candidate, settings: Settings, sample: ImageTable, runtime: Runtime, cache: ArrayCache | None
 ) -> tuple[float, ...]:
@@ -129,6 +142,7 @@ def _score(
     load_pretrained(backbone, candidate.model.weights, cache_folder=discern_home() / "weights")
     runtime.place(backbone)
     size = choose_image_size(_settle(settings, candidate), sample)
+    backbone.check_image_size(size)
     features = compute_frozen_features(
         backbone,
         sample,
@@ -138,4 +152,5 @@ def _score(
         max_pixels=settings.data.max_pixels,
         memory_bytes=_MEMORY_BYTES,
     )
-    return cross_validate(features, sample.targets(), monitor="validation_accuracy").score
+    _, targets = np.unique(sample.targets(), return_inverse=True)
+    return cross_validate(features, targets, monitor="validation_accuracy").score

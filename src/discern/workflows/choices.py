@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from math import log2
+from math import log2, sqrt
 from statistics import median
 
 import numpy as np
@@ -26,7 +26,7 @@ _LEAST_PRETRAINED_SIZE = 96
 _SIZE_STEP = 32
 _SMALL_BATCH = 64
 _SMALLEST_BATCH, _LARGEST_BATCH = 8, 64
-_BATCHES_AN_EPOCH = 16
+_BATCH_FACTOR = 0.7
 _MEMORY_SHARE = 0.6
 
 
@@ -36,7 +36,8 @@ def resolve_choices(settings: Settings, table: ImageTable, runtime: Runtime) -> 
     Stem: "small" for pictures up to 64 px that are learned from scratch by one of our networks, else "imagenet".
     Image size: the pictures' own with a small stem; otherwise what the backbone was pretrained at, but at most twice
     the pictures' shorter side (in steps of 32 px, and at least 96), since larger only blurs.
-    Batch size: a sixteenth of the training pictures, a power of two from 8 to 64, as far as the memory allows.
+    Batch size: about 0.7 times the root of the number of training pictures, a power of two from 8 to 64, as far as the
+    memory allows.
     Plan: as `settle_stages` says.
     BatchNorm: frozen where the network is pretrained and a batch has fewer than 64 pictures, too few for statistics as
     good as the ones it comes with.
@@ -52,14 +53,12 @@ def resolve_choices(settings: Settings, table: ImageTable, runtime: Runtime) -> 
         size = data.image_size
     data = data.model_copy(update={"image_size": size})
     training = settings.training
+    images = min(training.max_images or len(table), len(table.select("train")))
     batch_size = training.batch_size
     if batch_size == "auto":
-        images = len(table.select("train"))
         batch_size, reasons["training.batch_size"] = _resolve_batch_size(model, size, images, runtime)
         training = training.model_copy(update={"batch_size": batch_size})
-    facts = PlanFacts(
-        len(table.select("train")), len(table.class_names), model.weights != "none", model.head == "linear"
-    )
+    facts = PlanFacts(images, len(table.class_names), model.weights != "none", model.head == "linear")
     stages, stage_reasons = settle_stages(training.stages, facts)
     training, reasons = training.model_copy(update={"stages": stages}), reasons | stage_reasons
     if any(stage.frozen_batchnorm == "auto" for stage in training.stages):
@@ -67,8 +66,9 @@ def resolve_choices(settings: Settings, table: ImageTable, runtime: Runtime) -> 
         training = training.model_copy(update={"stages": tuple(_settle_batchnorm(training.stages, frozen))})
     for name, reason in reasons.items():
         logger.info("%s: %s", name, reason)
-    _warn_of_random_features(settings)
-    return settings.model_copy(update={"model": model, "data": data, "training": training}), reasons
+    settled = settings.model_copy(update={"model": model, "data": data, "training": training})
+    _warn_of_random_features(settled)
+    return settled, reasons
 
 
 def choose_image_size(settings: Settings, table: ImageTable) -> int:
@@ -122,7 +122,7 @@ def _resolve_size(model: ModelSettings, shorter_side: int) -> tuple[int, str]:
 def _resolve_batch_size(model: ModelSettings, image_size: int, images: int, runtime: Runtime) -> tuple[int, str]:
     """Choose by the number of training pictures, and halve until the activations of all layers fit into the memory."""
     fewest = max(_SMALLEST_BATCH, 2 * runtime.processes.count)
-    by_data = max(fewest, min(_LARGEST_BATCH, 2 ** int(log2(max(1, images / _BATCHES_AN_EPOCH)))))
+    by_data = max(fewest, min(_LARGEST_BATCH, 2 ** round(log2(_BATCH_FACTOR * sqrt(max(1, images))))))
     free_bytes = measure_free_memory(runtime)
     if free_bytes is None:
         return by_data, f"{by_data}, for {images} training pictures"

@@ -37,7 +37,7 @@ def complete_run(
     logger.info("best epoch: %d of %d", result.best.epoch, len(result.rows))
     _tell_what_ships(prepared, folder, data, result)
     training, runtime = prepared.settings.training, prepared.runtime
-    bundle = add_knowledge(_build_bundle(prepared, classifier, data), training, data, result, runtime)
+    bundle = add_knowledge(_build_bundle(prepared, classifier, data, result), training, data, result, runtime)
     answers = _answer(prepared, bundle, data, result)
     processes = prepared.runtime.processes
     if processes.is_main:
@@ -55,7 +55,7 @@ def complete_run(
 
 def _tell_what_ships(prepared: Prepared, folder: RunFolder, data: TrainingData, result: FitResult) -> None:
     """Say and record whether fine-tuning paid."""
-    words = describe_shipped(result, data.validation.targets())
+    words = describe_shipped(result, data.validation.targets(), prepared.settings.training.monitor)
     if words is None:
         return
     logger.info("what ships: %s", words)
@@ -64,12 +64,13 @@ def _tell_what_ships(prepared: Prepared, folder: RunFolder, data: TrainingData, 
         write_json(folder.environment, prepared.environment)
 
 
-def _build_bundle(prepared: Prepared, classifier: Classifier, data: TrainingData) -> Bundle:
+def _build_bundle(prepared: Prepared, classifier: Classifier, data: TrainingData, result: FitResult) -> Bundle:
     counts = {split: len(prepared.table.select(split)) for split in SPLITS}
     facts: dict[str, Any] = {
         "settings": prepared.settings.to_dict(),
         "environment": prepared.environment,
         "counts": counts,
+        "best_epoch": result.best.epoch,
     }
     return Bundle(
         classifier=classifier,
@@ -120,7 +121,7 @@ def _draw_training(prepared: Prepared, folder: RunFolder, data: TrainingData, re
     best_epoch = result.best.epoch if result.best.has_validation else None
     save_figure(plot_curves(build_history(result.rows), best_epoch=best_epoch), folder.plots / "curves.png")
     stages, place = prepared.settings.training.stages, folder.plots / "learning_rate.png"
-    if any(stage.schedule == "plateau" for stage in stages):
+    if prepared.settings.run.budget is not None or any(stage.schedule == "plateau" for stage in stages):
         # When the rate drops was not known beforehand: this is what it was at the end of every epoch.
         rates = [RatePoint(row.stage, row.epoch - 1, row.learning_rate) for row in result.rows]
     else:

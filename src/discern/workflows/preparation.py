@@ -31,7 +31,7 @@ from discern.models.weights import discern_home, load_pretrained
 from discern.processes import join_processes
 from discern.run_folder import RUN_FORMAT, RunFolder
 from discern.runtime import Runtime, describe_environment, resolve_runtime
-from discern.training.batches import TrainingData
+from discern.training.batches import TrainingData, scale_size
 from discern.training.plan import check_plan
 from discern.workflows.audit import audit_before_training
 from discern.workflows.caching import build_cache
@@ -182,10 +182,14 @@ def _take_over(wanted: Settings, begun: Settings) -> Settings:
     if wanted.training.batch_size == "auto":
         changes["batch_size"] = begun.training.batch_size
     if wanted.run.budget is not None and wanted.run.budget == begun.run.budget:
-        changes |= {"stages": begun.training.stages, "max_images": begun.training.max_images}
+        planned = {stage.name: {"epochs": stage.epochs, "augment": stage.augment} for stage in begun.training.stages}
+        stages = [stage for stage in wanted.training.stages if stage.name in planned]
+        changes["stages"] = tuple(stage.model_copy(update=planned[stage.name]) for stage in stages)
+        changes["max_images"] = begun.training.max_images
     taken: dict[str, Any] = {"training": wanted.training.model_copy(update=changes)}
     if wanted.model.weights == "auto" or wanted.model.candidates:
-        taken["model"] = begun.model
+        start = {"backbone": begun.model.backbone, "weights": begun.model.weights}
+        taken["model"] = wanted.model.model_copy(update=start)
     if wanted.data.fit == "auto":
         taken["data"] = wanted.data.model_copy(update={"fit": begun.data.fit})
     return wanted.model_copy(update=taken)
@@ -209,7 +213,8 @@ def build_untrained(prepared: Prepared) -> Classifier:
     model, size = prepared.settings.model, prepared.settings.data.image_size
     classifier = build_classifier(model, len(prepared.table.class_names))
     if isinstance(size, int):
-        classifier.backbone.check_image_size(size)
+        for stage in prepared.settings.training.stages:
+            classifier.backbone.check_image_size(scale_size(size, stage.scale))
     check_plan(prepared.settings.training.stages, classifier)
     if prepared.settings.training.sync_batchnorm:
         _synchronize_batchnorm(classifier.backbone, prepared.runtime)

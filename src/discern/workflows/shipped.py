@@ -8,19 +8,28 @@ from discern.evaluation.seed_comparison import describe_difference, estimate_mea
 from discern.training.fit import FitResult, Floor
 
 
-def describe_shipped(result: FitResult, targets: npt.NDArray[np.int64]) -> str | None:
+def describe_shipped(result: FitResult, targets: npt.NDArray[np.int64], monitor: str) -> str | None:
     """Return in words which model ships and by how much it is better; None where there is nothing to compare it with.
 
     Args:
         result: Of the training.
         targets: Class indices (V,) of the validation pictures.
+        monitor: What the model was chosen by.
     """
     floor = result.floor
     if floor is None or result.validation_logits is None or len(targets) < 2:
         return None
     if result.best.epoch == floor.row.epoch:
-        later = [row.validation_accuracy for row in result.rows if row.stage != floor.row.stage]
-        tried = f"the best of {len(later)} later epochs had {max(later):.1%}" if later else "nothing else was tried"
+        later = [row for row in result.rows if row.stage != floor.row.stage]
+        tried = "nothing else was tried"
+        if later and monitor == "validation_loss":
+            least = min(row.validation_loss for row in later)
+            tried = (
+                f"its loss is {floor.row.validation_loss:.4f}, and the least of {len(later)} later epochs {least:.4f}"
+            )
+        elif later:
+            most = max(row.validation_accuracy for row in later)
+            tried = f"the best of {len(later)} later epochs had {most:.1%}"
         known = f"{floor.row.validation_accuracy:.1%} right on validation"
         return f"the frozen network with the head of stage {floor.row.stage}, {known}: {tried}"
     difference = _compare(floor, result.validation_logits.argmax(dim=1).numpy() == targets, targets)

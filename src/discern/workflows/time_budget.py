@@ -3,7 +3,7 @@
 import copy
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -11,12 +11,13 @@ import torch
 from torch.nn import functional
 
 from discern.budget import Budget
-from discern.config.settings import StageSettings
-from discern.data.loaders import Batch
+from discern.config.settings import StageSettings, TrainingSettings
+from discern.data.loaders import Batch, EvaluationLoader, TrainLoader
 from discern.inference import ForwardPass, evaluating, prepare_images
 from discern.models.classifier import HEAD, Classifier
 from discern.processes import ALONE
 from discern.runtime import Runtime
+from discern.training.auto_stages import choose_augment
 from discern.training.batches import TrainingData
 from discern.training.optimizers import build_optimizer
 from discern.training.time_plan import Counts, Speed, plan_in_time
@@ -24,7 +25,10 @@ from discern.workflows.preparation import Prepared, build_training_data
 
 logger = logging.getLogger("discern")
 
-_MEASURED_IMAGES = 16
+_MEASURED_ON_CPU, _MEASURED_ON_GPU = 16, 128
+_SOLVER_PASSES = 3000
+"""Of an exact head over the training pictures: six strengths, in five folds and once more, a hundred steps each."""
+_SOLVER_FLOPS = 2e10
 
 
 def plan_for_budget(prepared: Prepared, classifier: Classifier, budget: Budget) -> Prepared:
@@ -33,35 +37,63 @@ def plan_for_budget(prepared: Prepared, classifier: Classifier, budget: Budget) 
     settings, choices = prepared.settings, dict(prepared.environment["choices"])
     plan = plan_in_time(
         settings.training,
-        measure_speed(classifier, settings.training.stages, data, prepared.runtime),
+        measure_speed(classifier, settings.training, data, prepared.runtime),
         _count(prepared, data),
         seconds=budget.seconds,
         spent_seconds=budget.spent_seconds(),
         extensible=[stage.name for stage in settings.training.stages if f"{stage.name}.epochs" in choices],
     )
     logger.info("plan: %s", plan.words)
+    stages = []
+    for stage in plan.training.stages:
+        settled, reasons = _suit_epochs(stage, choices, is_pretrained=settings.model.weights != "none")
+        stages.append(settled)
+        choices |= reasons
     environment = prepared.environment | {
         "choices": choices | {"run.budget": plan.words},
         "budget": {"reserve_seconds": plan.reserve_seconds, "most_epochs": plan.most_epochs},
     }
-    settings = settings.model_copy(update={"training": plan.training})
-    return replace(prepared, settings=settings, environment=environment)
+    training = plan.training.model_copy(update={"stages": tuple(stages)})
+    return replace(prepared, settings=settings.model_copy(update={"training": training}), environment=environment)
 
 
-def measure_speed(
-    classifier: Classifier, stages: tuple[StageSettings, ...], data: TrainingData, runtime: Runtime
-) -> Speed:
-    """Measure with some of the pictures and a copy of the network, so that nothing is learned yet."""
-    rows = np.resize(np.arange(len(data.train)), _MEASURED_IMAGES)
+def measure_speed(classifier: Classifier, training: TrainingSettings, data: TrainingData, runtime: Runtime) -> Speed:
+    """Measure with some of the pictures and a copy of the network, so that nothing is learned yet.
+
+    What several processes do at the same time takes each picture a fraction of it.
+    """
+    most = _MEASURED_ON_CPU if runtime.device.type == "cpu" else _MEASURED_ON_GPU
+    images = max(2, min(most, data.batch_size // runtime.processes.count))
+    rows = np.resize(np.arange(len(data.train)), images)
     few = replace(
-        data, train=data.train.take(rows), batch_size=_MEASURED_IMAGES, workers=0, processes=ALONE, cache=None
+        data, train=data.train.take(rows), batch_size=images, workers=0, processes=ALONE, cache=None, pin_memory=False
     )
+    readers = max(1, data.workers)
     learning = {
-        stage.name: _time_learning(copy.deepcopy(classifier), stage, few, runtime)
-        for stage in stages
+        stage.name: _time_learning(copy.deepcopy(classifier), stage, few, runtime, readers) / runtime.processes.count
+        for stage in training.stages
         if stage.train != (HEAD,)
     }
-    return Speed(_time_answering(classifier, few, runtime), learning)
+    solves = any(stage.head_solver == "lbfgs" for stage in training.stages)
+    numbers = len(data.train) * classifier.backbone.num_features * data.num_classes
+    return Speed(
+        _time_answering(classifier, few, runtime, readers) / runtime.processes.count,
+        learning,
+        _SOLVER_PASSES * 4 * numbers / _SOLVER_FLOPS if solves else 0.0,
+    )
+
+
+def _suit_epochs(
+    stage: StageSettings, choices: Mapping[str, str], *, is_pretrained: bool
+) -> tuple[StageSettings, dict[str, str]]:
+    """Return the stage with what was chosen by its epochs chosen anew, and the reasons."""
+    reasons: dict[str, str] = {}
+    if f"{stage.name}.epochs" in choices:
+        reasons[f"{stage.name}.epochs"] = f"{stage.num_epochs}, as many as the budget allows"
+    if f"{stage.name}.augment" in choices:
+        augment, reasons[f"{stage.name}.augment"] = choose_augment(stage.num_epochs, is_pretrained=is_pretrained)
+        stage = stage.model_copy(update={"augment": augment})
+    return stage, reasons
 
 
 def _count(prepared: Prepared, data: TrainingData) -> Counts:
@@ -70,17 +102,19 @@ def _count(prepared: Prepared, data: TrainingData) -> Counts:
 
 
 @torch.inference_mode()
-def _time_answering(classifier: Classifier, few: TrainingData, runtime: Runtime) -> float:
-    loader = few.build_evaluation_loader(few.train, batch_size=_MEASURED_IMAGES)
+def _time_answering(classifier: Classifier, few: TrainingData, runtime: Runtime, readers: int) -> float:
+    loader = few.build_evaluation_loader(few.train, batch_size=few.batch_size)
     with evaluating(classifier):
         forward = ForwardPass(classifier, prepare_images(few.preprocess, runtime), runtime)
-        return _time(lambda _: loader.batches(), lambda batch: forward(batch.images).float().mean().item())
+        return _time(loader, lambda batch: forward(batch.images).float().mean().item(), readers)
 
 
-def _time_learning(trained: Classifier, stage: StageSettings, few: TrainingData, runtime: Runtime) -> float:
-    trained.set_trainable(stage.train, frozen_batchnorm=stage.frozen_batchnorm is True)
+def _time_learning(
+    trained: Classifier, stage: StageSettings, few: TrainingData, runtime: Runtime, readers: int
+) -> float:
+    # A BatchNorm that waits for other processes would wait here for ever.
+    trained.set_trainable(stage.train, frozen_batchnorm=stage.frozen_batchnorm is True or runtime.processes.count > 1)
     trained.train()
-    loader = few.build_train_loader(stage.augment, image_scale=stage.image_scale)
     optimizer = build_optimizer(trained, stage)
     prepare = prepare_images(few.preprocess, runtime)
 
@@ -93,15 +127,20 @@ def _time_learning(trained: Classifier, stage: StageSettings, few: TrainingData,
         optimizer.zero_grad(set_to_none=True)
         return loss.item()
 
-    return _time(loader.batches, learn)
+    return _time(few.build_train_loader(stage.augment, image_scale=stage.scale), learn, readers)
 
 
-def _time(batches: Callable[[int], Iterator[Batch]], step: Callable[[Batch], float]) -> float:
-    """Return the seconds a picture of the second pass, since the first one has to warm up."""
-    seconds = 0.0
+def _time(loader: TrainLoader | EvaluationLoader, step: Callable[[Batch], float], readers: int) -> float:
+    """Return the seconds a picture of the second pass, since the first one has to warm up.
+
+    Reading is measured here in this process; several that read meanwhile share it.
+    """
+    seconds, images = 0.0, 0
     for epoch in range(2):
-        started = time.perf_counter()
-        for batch in batches(epoch):
+        started, images = time.perf_counter(), 0
+        for batch in loader.batches(epoch):
             step(batch)
+            images += len(batch.targets)
         seconds = time.perf_counter() - started
-    return seconds / _MEASURED_IMAGES
+    reading = loader.waiting_seconds
+    return (seconds if readers == 1 else max(reading / readers, seconds - reading)) / images
