@@ -96,20 +96,23 @@ def gather(runs: list[dict[str, Any]]) -> Outcome:
 
 
 def report(name: str, outcomes: dict[str, Outcome]) -> list[dict[str, object]]:
-    """Return a row for each way, with the difference of ours to it, over the same seeds and pictures."""
+    """Return a row for each way, with the difference of ours to it, over common seeds and the same pictures."""
     rows: list[dict[str, object]] = []
     for way, outcome in outcomes.items():
         accuracy = estimate_mean(outcome.is_right)
+        seeds, pictures = outcome.is_right.shape
         row: dict[str, object] = {
             "set": name,
             "way": way,
-            "seeds": len(outcome.is_right),
-            "pictures": outcome.is_right.shape[1],
+            "seeds": seeds,
+            "pictures": pictures,
         }
         row |= {"accuracy": accuracy.value, "low": accuracy.low, "high": accuracy.high}
         row["seconds"] = median(outcome.seconds)
         if way != OURS and OURS in outcomes:
-            row["verdict"] = describe_difference(OURS, way, estimate_mean(outcomes[OURS].is_right - outcome.is_right))
+            common = min(seeds, len(outcomes[OURS].is_right))
+            difference = outcomes[OURS].is_right[:common] - outcome.is_right[:common]
+            row["verdict"] = describe_difference(OURS, way, estimate_mean(difference))
         rows.append(row)
     return rows
 
