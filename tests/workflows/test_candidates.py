@@ -61,8 +61,8 @@ def test_the_weights_that_see_more_are_taken_with_the_evidence(wide, weights):
     settings, reasons = start(wide, [candidates, "data.fit=squash"])
     assert settings.model.weights == str(weights / "seeing.safetensors")
     reason = reasons["starting point"]
-    assert reason.startswith(f"{BACKBONE} seeing.safetensors squash, by how many of 32 pictures a linear probe answers")
-    assert reason.endswith(f"{BACKBONE} seeing.safetensors squash 100.0%")
+    assert reason.startswith(f"{BACKBONE} seeing.safetensors squash, by the loss of a linear probe on 32 pictures")
+    assert reason.endswith("(100.0% right)")
     assert f"{BACKBONE} blind.safetensors squash" in reason
 
 
@@ -105,7 +105,7 @@ def test_classes_of_one_picture_are_left_out_of_the_comparison(wide, weights, tm
     )
     table = split_table(load_table(tmp_path), fractions=(1.0, 0.0, 0.0), seed=0)[0]
     _, reasons = choose_start(settings, table, resolve_runtime(device="cpu", threads=1), None)
-    assert "by how many of 40 pictures" in reasons["starting point"]
+    assert "on 40 pictures" in reasons["starting point"]
 
 
 def test_a_short_budget_leaves_no_time_to_compare(wide, weights):

@@ -269,7 +269,6 @@ class Fit:
             if inputs.validation_features is None
             else (inputs.validation_features, self.data.validation.targets()),
             balanced=self.settings.balance != "none",
-            monitor=self.settings.monitor,
         )
         batches = self.data.build_evaluation_loader_over(inputs.train_features, self.data.train).batches()
         return predict_logits(stage.judged_network, batches, inputs.prepare, self.runtime)[1]

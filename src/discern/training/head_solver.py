@@ -9,7 +9,6 @@ import numpy.typing as npt
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 from torch import Tensor, nn
 
@@ -25,6 +24,7 @@ _UNTRIED_STRENGTH = 1e-2
 _FEW_VALIDATION = 200
 _FOLDS = 5
 _MAX_ITERATIONS = 1000
+_LEAST_CHANCE = 1e-12
 
 
 def solve_head(
@@ -33,9 +33,11 @@ def solve_head(
     validation: tuple[Tensor, npt.NDArray[np.int64]] | None,
     *,
     balanced: bool,
-    monitor: str,
 ) -> float:
     """Set a linear head to the solution of multinomial logistic regression; return the strength that was chosen.
+
+    The strength is the one with the lowest loss, whatever the run is judged by: accuracies of a few hundred pictures
+    differ by chance, and a head that is sure of everything is a bad start for all layers.
 
     Args:
         head: From features (F) to classes (K).
@@ -44,88 +46,88 @@ def solve_head(
             than 200, it is chosen by cross-validation on the train features of one view instead, if each class has two
             pictures or more; where there is no other way, it is 0.01.
         balanced: Weigh classes inversely to their frequency.
-        monitor: validation_accuracy (ties go to the lower loss) or validation_loss.
     """
     features, targets = _to_numpy(train[0]), np.tile(train[1], len(train[0]))
     mean, scale = _measure_features(features)
-    held_out = None if validation is None else ((_to_numpy(validation[0]) - mean) / scale, validation[1])
-    model = _build_model(balanced=balanced)
     can_leave_out = len(train[0]) == 1 and np.bincount(targets).min() > 1
-    if (held_out is None or len(held_out[1]) < _FEW_VALIDATION) and can_leave_out:
-        strength = cross_validate(features, targets, balanced=balanced, monitor=monitor).strength
-        best = _solve(model, strength, (features - mean) / scale, targets, None, monitor)
+    if can_leave_out and (validation is None or len(validation[1]) < _FEW_VALIDATION):
+        strength = cross_validate(features, targets, balanced=balanced).strength
+    elif validation is not None:
+        held_out = (_to_numpy(validation[0]) - mean) / scale, validation[1]
+        strength = _search([((features - mean) / scale, targets, *held_out)], balanced=balanced).strength
     else:
-        standardised = (features - mean) / scale
-        strengths = STRENGTHS if held_out is not None else (_UNTRIED_STRENGTH,)
-        solutions = [_solve(model, strength, standardised, targets, held_out, monitor) for strength in strengths]
-        best = max(solutions, key=lambda solution: solution.score)
-    weight = best.weight / scale
-    _set_layer(head.layers[-1], weight, best.bias - weight @ mean)
-    return best.strength
+        strength = _UNTRIED_STRENGTH
+    model = _build_model(balanced=balanced)
+    _fit(model, strength, (features - mean) / scale, targets)
+    logger.info("the head is solved for with regularisation 1/C, C = %g%s", strength, _describe_end(model))
+    weight = model.coef_ / scale
+    _set_layer(head.layers[-1], weight, model.intercept_ - weight @ mean)
+    return strength
 
 
-class _Solution(NamedTuple):
-    strength: float
-    score: tuple[float, ...]
-    weight: Numbers
-    bias: Numbers
-
-
-def _solve(
-    model: LogisticRegression,
-    strength: float,
-    features: Numbers,
-    targets: npt.NDArray[np.int64],
-    held_out: tuple[Numbers, npt.NDArray[np.int64]] | None,
-    monitor: str,
-) -> _Solution:
-    """Solve for one strength, starting from the solution before; greater scores are better."""
-    _fit(model, strength, features, targets)
-    score = (0.0,) if held_out is None else _score(model, *held_out, monitor)
-    unfinished = ", not quite solved" if model.n_iter_.max() >= _MAX_ITERATIONS else ""
-    logger.info("regularisation 1/C with C = %g: %s%s", strength, _describe(score, monitor), unfinished)
-    return _Solution(strength, score, model.coef_.copy(), model.intercept_.copy())
-
-
-class CrossValidation(NamedTuple):
-    """The strength that answers best for pictures left out of the fit, and its score; greater scores are better.
-
-    Judged by accuracy the score is accuracy and negative loss, judged by loss the latter alone.
-    """
+class Judgement(NamedTuple):
+    """The strength with the lowest loss on pictures left out of the fit, that loss, and the accuracy there."""
 
     strength: float
-    score: tuple[float, ...]
+    loss: float
+    accuracy: float
 
 
-def cross_validate(
-    features: Numbers, targets: npt.NDArray[np.int64], *, monitor: str, balanced: bool = False
-) -> CrossValidation:
+def cross_validate(features: Numbers, targets: npt.NDArray[np.int64], *, balanced: bool = False) -> Judgement:
     """Judge logistic regression on features (N, F) by leaving out each picture once, in five parts.
 
     Args:
         features: As the backbone gives them.
         targets: Class indices (N,), in which every class occurs twice or more.
-        monitor: As for `solve_head`.
         balanced: As for `solve_head`.
     """
     num_folds = min(_FOLDS, int(np.bincount(targets).min()))
     mean, scale = _measure_features(features)
     features = (features - mean) / scale
-    probabilities = np.empty((len(STRENGTHS), len(targets), int(targets.max()) + 1))
-    for fitted, left_out in StratifiedKFold(num_folds, shuffle=True, random_state=0).split(features, targets):
-        fold = _build_model(balanced=balanced)
-        for place, strength in enumerate(STRENGTHS):
-            _fit(fold, strength, features[fitted], targets[fitted])
-            probabilities[place, left_out] = fold.predict_proba(features[left_out])
-    scores = [_score_probabilities(given, targets, monitor) for given in probabilities]
-    best = max(range(len(scores)), key=scores.__getitem__)
-    logger.info(
-        "regularisation 1/C with C = %g, by cross-validation with %d folds: %s",
-        STRENGTHS[best],
-        num_folds,
-        _describe(scores[best], monitor, "left-out"),
+    folds = StratifiedKFold(num_folds, shuffle=True, random_state=0).split(features, targets)
+    return _search(
+        [(features[fitted], targets[fitted], features[out], targets[out]) for fitted, out in folds], balanced=balanced
     )
-    return CrossValidation(STRENGTHS[best], scores[best])
+
+
+def _search(
+    parts: list[tuple[Numbers, npt.NDArray[np.int64], Numbers, npt.NDArray[np.int64]]], *, balanced: bool
+) -> Judgement:
+    """Try strengths from much regularisation to little, until the loss rises: what comes then takes long and is worse.
+
+    Each part has features and targets to fit and to be judged by.
+    """
+    models = [_build_model(balanced=balanced) for _ in parts]
+    best: Judgement | None = None
+    for strength in STRENGTHS:
+        losses, hits = [], []
+        for model, (features, targets, left_out, truth) in zip(models, parts, strict=True):
+            _fit(model, strength, features, targets)
+            chances = model.predict_proba(left_out).astype(np.float64)
+            losses.append(-np.log(chances[np.arange(len(truth)), truth].clip(_LEAST_CHANCE)))
+            hits.append(chances.argmax(axis=1) == truth)
+        found = Judgement(strength, float(np.concatenate(losses).mean()), float(np.concatenate(hits).mean()))
+        logger.info(
+            "C = %g: loss %.4f accuracy %.1f%% on pictures left out", strength, found.loss, 100 * found.accuracy
+        )
+        if best is not None and found.loss >= best.loss:
+            break
+        best = found
+    if best is None:
+        raise ValueError("expected a strength to try, got none")
+    return best
+
+
+def _fit(model: LogisticRegression, strength: float, features: Numbers, targets: npt.NDArray[np.int64]) -> None:
+    """Solve for one strength, starting from the solution before."""
+    model.C = strength
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # said in the log, where it matters
+        model.fit(features, targets)
+
+
+def _describe_end(model: LogisticRegression) -> str:
+    return ", not quite to the end" if model.n_iter_.max() >= _MAX_ITERATIONS else ""
 
 
 def _build_model(*, balanced: bool) -> LogisticRegression:
@@ -134,13 +136,6 @@ def _build_model(*, balanced: bool) -> LogisticRegression:
 
 def _measure_features(features: Numbers) -> tuple[Numbers, Numbers]:
     return features.mean(axis=0), features.std(axis=0) + 1e-6
-
-
-def _fit(model: LogisticRegression, strength: float, features: Numbers, targets: npt.NDArray[np.int64]) -> None:
-    model.C = strength
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # said in the log, where it matters
-        model.fit(features, targets)
 
 
 def _set_layer(layer: nn.Module, weight: Numbers, bias: Numbers) -> None:
@@ -152,27 +147,6 @@ def _set_layer(layer: nn.Module, weight: Numbers, bias: Numbers) -> None:
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(weight))
         layer.bias.copy_(torch.from_numpy(bias))
-
-
-def _score(
-    model: LogisticRegression, features: Numbers, targets: npt.NDArray[np.int64], monitor: str
-) -> tuple[float, ...]:
-    return _score_probabilities(model.predict_proba(features), targets, monitor)
-
-
-def _score_probabilities(probabilities: Numbers, targets: npt.NDArray[np.int64], monitor: str) -> tuple[float, ...]:
-    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
-    loss = float(log_loss(targets, probabilities, labels=np.arange(probabilities.shape[1])))
-    if monitor == "validation_loss":
-        return (-loss,)
-    return float((probabilities.argmax(axis=1) == targets).mean()), -loss
-
-
-def _describe(score: tuple[float, ...], monitor: str, split: str = "validation") -> str:
-    if score == (0.0,):
-        return "on all training pictures"
-    loss = f"{split} loss {-score[-1]:.4f}"
-    return loss if monitor == "validation_loss" else f"{loss} accuracy {score[0]:.1%}"
 
 
 def _to_numpy(features: Tensor) -> Numbers:

@@ -22,7 +22,7 @@ from discern.models.weights import discern_home, load_pretrained
 from discern.models.weights_catalog import PUBLISHED_NAMES, find_weights
 from discern.runtime import Runtime
 from discern.training.frozen_features import compute_frozen_features
-from discern.training.head_solver import cross_validate
+from discern.training.head_solver import Judgement, cross_validate
 from discern.workflows.choices import choose_image_size, measure_sides
 
 logger = logging.getLogger("discern")
@@ -65,10 +65,14 @@ def choose_start(
     if len(candidates) < 2 or sample is None or hurry or runtime.processes.count > 1:
         return settle_unseen(settings), {}
     scores = [_score(candidate, settings, sample, runtime, cache) for candidate in candidates]
-    best = max(range(len(scores)), key=scores.__getitem__)
-    found = ", ".join(f"{one.describe()} {score[0]:.1%}" for one, score in zip(candidates, scores, strict=True))
-    chosen = candidates[best]
-    reason = f"{chosen.describe()}, by how many of {len(sample)} pictures a linear probe answers right: {found}"
+    chosen = candidates[min(range(len(scores)), key=lambda place: scores[place].loss)]
+    found = ", ".join(
+        f"{one.describe()} {score.loss:.3f} ({score.accuracy:.1%} right)"
+        for one, score in zip(candidates, scores, strict=True)
+    )
+    reason = (
+        f"{chosen.describe()}, by the loss of a linear probe on {len(sample)} pictures, each left out once: {found}"
+    )
     return _settle(settings, chosen), {"starting point": reason}
 
 
@@ -136,8 +140,8 @@ def _choose_sample(train: ImageTable, seed: int) -> ImageTable | None:
 
 def _score(
     candidate: Candidate, settings: Settings, sample: ImageTable, runtime: Runtime, cache: ArrayCache | None
-) -> tuple[float, ...]:
-    """Return the accuracy of a linear probe on pictures left out of its fit, and the negative of its loss."""
+) -> Judgement:
+    """Return how a linear probe answers pictures left out of its fit."""
     backbone = build_classifier(candidate.model, len(sample.class_names)).backbone
     load_pretrained(backbone, candidate.model.weights, cache_folder=discern_home() / "weights")
     runtime.place(backbone)
@@ -153,4 +157,4 @@ def _score(
         memory_bytes=_MEMORY_BYTES,
     )
     _, targets = np.unique(sample.targets(), return_inverse=True)
-    return cross_validate(features, targets, monitor="validation_accuracy").score
+    return cross_validate(features, targets)
