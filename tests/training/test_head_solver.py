@@ -69,7 +69,7 @@ def test_without_enough_validation_regularisation_is_cross_validated(caplog, val
         LogisticRegression(max_iter=1000),
         {"C": STRENGTHS},
         scoring="neg_log_loss",
-        cv=StratifiedKFold(5, shuffle=True, random_state=0),
+        cv=StratifiedKFold(3, shuffle=True, random_state=0),
     ).fit(scaled.numpy(), targets)
     with caplog.at_level(logging.INFO, "discern"):
         chosen = solve_head(LinearHead(12, 3), (features, targets), validation, balanced=False)
