@@ -25,11 +25,14 @@ class LoaderMeter:
         if self._has_spoken or batches < _FEWEST_BATCHES or waiting_seconds < _TOLERATED_SHARE * training_seconds:
             return
         self._has_spoken = True
+        share = waiting_seconds / training_seconds
+        finding = "loader-bound" if self._workers or share > 0.5 else f"{share:.0%} of the time goes into loading"
         # Loader processes work all the time when they are what is waited for; without them loading has its own time.
         loading_seconds = training_seconds if self._workers else waiting_seconds
         logger.warning(
-            "loader %s img/s, model %s img/s: loader-bound, try %s",
+            "loader %s img/s, model %s img/s: %s, try %s",
             f"{images / loading_seconds:,.0f}",
             f"{images / (training_seconds - waiting_seconds):,.0f}",
+            finding,
             f"data.workers={max(2, 2 * self._workers)}" + ("" if cached else ", or data.cache=memory or disk"),
         )
