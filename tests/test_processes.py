@@ -144,6 +144,7 @@ def test_the_default_recipe_keeps_a_budget_in_two_processes(uneven_photos, tmp_p
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, weights)
     overrides = [text for text in OVERRIDES if not text.startswith(("training.stages", "model.weights", "optimizer"))]
     command = ["train", str(uneven_photos), "--out", str(tmp_path / "run"), "--budget", "60s", *overrides]
+    command += ["data.audit=full"]
     done = run_in_two(["-m", "discern", *command, f"model.weights={weights}", "epochs=3"])
     assert done.returncode == 0, done.stderr
     assert "of 60 s" in done.stdout

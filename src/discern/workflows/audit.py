@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ from discern.files import write_atomically, write_json
 from discern.models.build import build_classifier
 from discern.models.weights import discern_home, load_pretrained
 from discern.models.weights_catalog import PUBLISHED_NAMES, find_weights
+from discern.processes import ALONE
 from discern.runtime import Runtime, resolve_runtime
 from discern.training.frozen_features import compute_frozen_features
 from discern.workflows.audit_page import write_audit_page
@@ -133,7 +135,8 @@ def _see(table: ImageTable, fingerprints: Fingerprints, settings: Settings, runt
     if reason or len(rows) < 2:
         logger.info("wrong labels were not looked for: %s", reason or "there are no labelled pictures")
         return None
-    return _Seen(rows, _compute_features(table.take(rows), settings, runtime))
+    # Each process for itself, one after the other: the later ones find in the cache what the first has computed.
+    return _Seen(rows, _compute_features(table.take(rows), settings, replace(runtime, processes=ALONE)))
 
 
 def _find_label_errors(table: ImageTable, seen: _Seen, duplicates: Duplicates) -> list[Finding]:
