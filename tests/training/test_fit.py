@@ -141,6 +141,11 @@ def test_the_floor_gives_way_only_to_a_higher_accuracy():
     assert judged_by_loss.observe(row(2, 0.7, 0.1), network, None)
 
 
+def test_two_stages_of_the_head_alone_have_no_floor(table):
+    overrides = ["training.stages.*.epochs=1", 'training.stages.all.train=["head"]', *QUICK]
+    assert build_fit(table, "transfer-finetune", overrides).run().floor is None
+
+
 class Countdown(Budget):
     """A budget with `left` seconds for training now, and `step` fewer each time it is asked."""
 

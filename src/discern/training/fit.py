@@ -188,8 +188,14 @@ class Fit:
         return stage.set_epochs(epochs)
 
     def _note_floor(self, stage: Stage) -> None:
-        is_first_of_several = self.stage_index == 0 and len(self.settings.stages) > 1
-        if is_first_of_several and stage.settings.train == (HEAD,) and self.best.row and self.best.logits is not None:
+        more_learns_later = any(other.train != (HEAD,) for other in self.settings.stages[1:])
+        if (
+            self.stage_index == 0
+            and more_learns_later
+            and stage.settings.train == (HEAD,)
+            and self.best.row
+            and self.best.logits is not None
+        ):
             self.floor = Floor(self.best.row, self.best.logits.clone())
             self.best.floor = self.best.row
 
