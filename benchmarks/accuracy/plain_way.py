@@ -11,6 +11,7 @@ from torchvision.transforms import v2
 
 from benchmarks.accuracy.network import build_network
 from benchmarks.accuracy.told import build_parser, tell
+from benchmarks.plain_training import NORMALIZE
 
 LEARNING_RATE = 1e-3
 SMALL = 64
@@ -34,14 +35,9 @@ class Pictures(Dataset[tuple[Tensor, int]]):
 
 def build_transforms(size: int) -> tuple[v2.Compose, v2.Compose]:
     """Return what is done for training, and what for evaluation."""
-    end = [
-        v2.ToImage(),
-        v2.ToDtype(torch.float32, scale=True),
-        v2.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
-    ]
     crop = v2.RandomCrop(size, padding=4) if size <= SMALL else v2.RandomResizedCrop(size)
-    plain = v2.Compose([v2.Resize(size), v2.CenterCrop(size), *end])
-    return v2.Compose([crop, v2.RandomHorizontalFlip(), *end]), plain
+    plain = v2.Compose([v2.Resize(size), v2.CenterCrop(size), *NORMALIZE])
+    return v2.Compose([crop, v2.RandomHorizontalFlip(), *NORMALIZE]), plain
 
 
 @torch.no_grad()

@@ -32,10 +32,10 @@ def pages(tmp_path_factory) -> dict[str, Path]:
 
 def make_comparison(names) -> ComparisonFacts:
     ways = tuple(
-        ComparedWay(name, "auto", name, Interval(0.7, 0.6, 0.8), Interval(0.1, -0.1, 0.3), name, 60.0, 10**9, 0)
+        ComparedWay(name, "auto", name, Interval(0.7, 0.6, 0.8), Interval(0.1, -0.1, 0.3), name, 60.0, 10**9)
         for name in names
     )
-    runs = tuple(ComparedRun(name, 0, 0.7, 60.0, None, name) for name in names)
+    runs = tuple(ComparedRun(name, 0, 0.7, 60.0, name) for name in names)
     return ComparisonFacts(names[3], 100, 1, ways, runs, names[3])
 
 

@@ -16,13 +16,12 @@ _ROOM = 0.02
 
 
 class ComparedRun(NamedTuple):
-    """One training; `error` is what ended it where it did not complete. Seconds, and bytes where they are known."""
+    """One training; `error` is what ended it where it did not complete."""
 
     way: str
     seed: int
     accuracy: float | None
     seconds: float
-    peak_bytes: int | None
     error: str | None
 
 
@@ -40,7 +39,6 @@ class ComparedWay(NamedTuple):
     verdict: str
     seconds: float | None
     peak_bytes: int | None
-    failed: int
 
 
 class ComparisonFacts(NamedTuple):

@@ -44,6 +44,21 @@ class VariantOutcome:
         """The accuracy over seeds and pictures; None where no run completed."""
         return estimate_mean(self.is_right) if len(self.seeds) else None
 
+    @property
+    def complete(self) -> tuple[ChildRun, ...]:
+        """The runs that completed."""
+        return tuple(run for run in self.runs if run.error is None)
+
+    @property
+    def seconds(self) -> float | None:
+        """What a run usually takes; None where none completed."""
+        return median(run.seconds for run in self.complete) if self.complete else None
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """The largest memory of a run; None where the system tells of none."""
+        return max((run.peak_bytes for run in self.complete if run.peak_bytes is not None), default=None)
+
     def subtract(self, other: "VariantOutcome") -> Interval | None:
         """Return by how much this one's accuracy is above the other's, on common seeds; None where there are none."""
         common = sorted(set(self.seeds) & set(other.seeds))
@@ -156,21 +171,19 @@ def _tabulate(outcomes: Sequence[VariantOutcome]) -> pd.DataFrame:
         accuracy = outcome.accuracy
         other = outcomes[place - 1] if place else None
         difference = None if other is None else outcome.subtract(other)
-        complete = [run for run in outcome.runs if run.error is None]
-        peaks = [run.peak_bytes for run in complete if run.peak_bytes is not None]
         rows.append(
             {
                 "name": outcome.variant.name,
                 "recipe": outcome.variant.recipe,
                 "overrides": " ".join(outcome.variant.overrides),
-                "runs": len(complete),
-                "failed": len(outcome.runs) - len(complete),
+                "runs": len(outcome.complete),
+                "failed": len(outcome.runs) - len(outcome.complete),
                 "pictures": outcome.is_right.shape[1],
                 **_spread("accuracy", accuracy),
                 "compared_with": "" if other is None else other.variant.name,
                 **_spread("difference", difference),
-                "seconds": median(run.seconds for run in complete) if complete else np.nan,
-                "peak_gigabytes": max(peaks) / 1e9 if peaks else np.nan,
+                "seconds": np.nan if outcome.seconds is None else outcome.seconds,
+                "peak_gigabytes": np.nan if outcome.peak_bytes is None else outcome.peak_bytes / 1e9,
             }
         )
     return pd.DataFrame(rows)
@@ -193,7 +206,7 @@ def _tell(outcomes: Sequence[VariantOutcome], out: Path) -> None:
             outcome.variant.name,
             *(100 * end for end in accuracy),
             *outcome.is_right.shape,
-            median(run.seconds for run in outcome.runs if run.error is None),
+            outcome.seconds,
         )
         difference = outcome.subtract(outcomes[place - 1]) if place else None
         if difference is not None:

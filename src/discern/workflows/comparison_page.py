@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING
 
 from discern.evaluation.seed_comparison import describe_difference
 from discern.files import write_atomically
 from discern.reports.comparison_page import ComparedRun, ComparedWay, ComparisonFacts, build_comparison_page
-from discern.workflows.child_run import ChildRun
 
 if TYPE_CHECKING:
     from discern.workflows.compare import VariantOutcome
@@ -29,7 +27,6 @@ def write_comparison_page(outcomes: Sequence["VariantOutcome"], best: str, sourc
 
 
 def _describe(outcome: "VariantOutcome", other: "VariantOutcome | None") -> ComparedWay:
-    complete = [run for run in outcome.runs if run.error is None]
     difference = None if other is None else outcome.subtract(other)
     verdict = ""
     if other is not None and difference is not None:
@@ -41,16 +38,14 @@ def _describe(outcome: "VariantOutcome", other: "VariantOutcome | None") -> Comp
         accuracy=outcome.accuracy,
         difference=difference,
         verdict=verdict,
-        seconds=median(run.seconds for run in complete) if complete else None,
-        peak_bytes=max((run.peak_bytes for run in complete if run.peak_bytes is not None), default=None),
-        failed=len(outcome.runs) - len(complete),
+        seconds=outcome.seconds,
+        peak_bytes=outcome.peak_bytes,
     )
 
 
 def _list_runs(outcome: "VariantOutcome") -> list[ComparedRun]:
     accuracies = dict(zip(outcome.seeds, outcome.is_right.mean(axis=1).tolist(), strict=True))
-    return [_show(outcome.variant.name, seed, run, accuracies.get(seed)) for seed, run in enumerate(outcome.runs)]
-
-
-def _show(way: str, seed: int, run: ChildRun, accuracy: float | None) -> ComparedRun:
-    return ComparedRun(way, seed, accuracy, run.seconds, run.peak_bytes, run.error)
+    return [
+        ComparedRun(outcome.variant.name, seed, accuracies.get(seed), run.seconds, run.error)
+        for seed, run in enumerate(outcome.runs)
+    ]

@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional
 
 from discern.budget import Budget
+from discern.config.duration import parse_duration
 from discern.config.settings import StageSettings, TrainingSettings
 from discern.data.loaders import Batch, EvaluationLoader, TrainLoader
 from discern.inference import ForwardPass, evaluating, prepare_images
@@ -31,16 +32,29 @@ _SOLVER_PASSES = 1500
 _SOLVER_FLOPS = 2e10
 
 
-def plan_for_budget(prepared: Prepared, classifier: Classifier, budget: Budget) -> Prepared:
-    """Return what fits into the budget of what was prepared, with the plan among the choices."""
+def build_budget(prepared: Prepared, started: float) -> Budget | None:
+    """Return the budget of a run that was planned for one; None where it was not.
+
+    Args:
+        prepared: The run.
+        started: The moment of `time.monotonic()` at which it was asked for.
+    """
+    budget = prepared.settings.run.budget
+    return None if budget is None else Budget(parse_duration(budget), started, **prepared.environment["budget"])
+
+
+def plan_for_budget(prepared: Prepared, classifier: Classifier, started: float) -> Prepared:
+    """Return what fits into the run's budget, if it has one, of what was prepared, with the plan among the choices."""
+    if prepared.settings.run.budget is None:
+        return prepared
     data = build_training_data(prepared, classifier.backbone)
     settings, choices = prepared.settings, dict(prepared.environment["choices"])
     plan = plan_in_time(
         settings.training,
         measure_speed(classifier, settings.training, data, prepared.runtime),
         _count(prepared, data),
-        seconds=budget.seconds,
-        spent_seconds=budget.spent_seconds(),
+        seconds=parse_duration(prepared.settings.run.budget),
+        spent_seconds=time.monotonic() - started,
         extensible=[stage.name for stage in settings.training.stages if f"{stage.name}.epochs" in choices],
     )
     logger.info("plan: %s", plan.words)

@@ -13,8 +13,6 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from discern.budget import Budget
-from discern.config.duration import parse_duration
 from discern.config.load import load_settings
 from discern.config.settings import Settings
 from discern.data.sources import Source
@@ -42,7 +40,7 @@ from discern.workflows.preparation import (
     prepare_again,
 )
 from discern.workflows.reporting import reporting
-from discern.workflows.time_budget import plan_for_budget
+from discern.workflows.time_budget import build_budget, plan_for_budget
 
 logger = logging.getLogger("discern")
 
@@ -107,13 +105,11 @@ def train(
             prepared = prepare(source, settings, folder)
             seed_everything(settings.run.seed)
             classifier = build_pretrained(prepared)
-            budget = _build_budget(settings, started)
-            if budget is not None:
-                prepared = plan_for_budget(prepared, classifier, budget)
+            prepared = plan_for_budget(prepared, classifier, started)
             if processes.is_main:
                 begin_run(prepared, folder)
                 report.open_log(folder.log)
-        return _fit_and_complete(prepared, folder, classifier, None, report.console, budget)
+        return _fit_and_complete(prepared, folder, classifier, None, report.console, started)
 
 
 def resume(
@@ -150,12 +146,7 @@ def resume(
                 state.check_processes(processes.count)
                 logger.info("going on after epoch %d", len(state.facts["rows"]))
                 classifier = build_untrained(prepared)
-        budget = _build_budget(prepared.settings, started)
-        return _fit_and_complete(prepared, folder, classifier, state, report.console, budget)
-
-
-def _build_budget(settings: Settings, started: float) -> Budget | None:
-    return None if settings.run.budget is None else Budget(parse_duration(settings.run.budget), started)
+        return _fit_and_complete(prepared, folder, classifier, state, report.console, started)
 
 
 def _fit_and_complete(
@@ -164,12 +155,9 @@ def _fit_and_complete(
     classifier: Classifier,
     state: TrainingState | None,
     console: Console | None,
-    budget: Budget | None,
+    started: float,
 ) -> Run:
     prepared = agree(prepared)
-    if budget is not None:
-        budget.reserve_seconds = prepared.environment["budget"]["reserve_seconds"]
-        budget.most_epochs = prepared.environment["budget"]["most_epochs"]
     settings, processes = prepared.settings, prepared.runtime.processes
     # From here on each process rolls dice of its own, for dropout and mixing.
     seed_everything((settings.run.seed + processes.rank) % 2**32)
@@ -181,7 +169,7 @@ def _fit_and_complete(
         prepared.runtime,
         state_folder=folder.state,
         listeners=_choose_listeners(settings, folder, console) if processes.is_main else (),
-        budget=budget,
+        budget=build_budget(prepared, started),
     )
     try:
         result = fit.run(state)
