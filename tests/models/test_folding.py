@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from discern.models.backbone import build_backbone
 from discern.models.classifier import Classifier
 from discern.models.cutting import cut_classifier
-from discern.models.folding import fold_batchnorm
+from discern.models.folding import fold_batchnorm, fold_resting_batchnorm
 from discern.models.heads import LinearHead
 
 NAMES = [
@@ -176,3 +176,51 @@ def test_what_cannot_be_folded_comes_back_as_it_is() -> None:
     for module in modules:
         assert fold_batchnorm(module) is module
         assert module.training
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_training_with_folded_norms_gives_the_same_logits_and_gradients(name: str) -> None:
+    classifier = build(name).double()
+    classifier.set_trainable("all", frozen_batchnorm=True)
+    # Not in this comparison: what is drawn at random.
+    for module in classifier.train().modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    images = torch.randn(3, 3, 32, 32, dtype=torch.float64)
+    before = copy.deepcopy(classifier.state_dict())
+    found = []
+    for network in (classifier, fold_resting_batchnorm(classifier)):
+        classifier.zero_grad()
+        logits = network(images)
+        logits.square().sum().backward()
+        gradients = {name: parameter.grad.clone() for name, parameter in classifier.named_parameters()}
+        found.append((logits.detach(), gradients))
+    (expected, gradients), (logits, same) = found
+    torch.testing.assert_close(logits, expected, rtol=1e-9, atol=1e-9 * float(expected.abs().max()))
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(same[name], gradient, rtol=1e-7, atol=1e-9 * float(gradient.abs().max()) + 1e-12)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in classifier.state_dict().items())
+
+
+def test_norms_that_are_folded_for_training_are_not_called() -> None:
+    classifier = build("timm:mobilenetv2_100")
+    classifier.set_trainable("all", frozen_batchnorm=True)
+    norms = [module for module in classifier.modules() if isinstance(module, _BatchNorm)]
+    called = []
+    for norm in norms:
+        norm.register_forward_hook(lambda *_: called.append(1))
+    fold_resting_batchnorm(classifier.train())(torch.randn(2, 3, 32, 32))
+    assert called == []
+    classifier(torch.randn(2, 3, 32, 32))
+    assert len(called) == len(norms)
+
+
+def test_an_update_of_the_classifier_is_one_of_the_network_that_shares_its_weights() -> None:
+    classifier = build("resnet18-half")
+    classifier.set_trainable("all", frozen_batchnorm=True)
+    network = fold_resting_batchnorm(classifier.train())
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        for parameter in classifier.parameters():
+            parameter.mul_(1.1)
+        torch.testing.assert_close(network(images), classifier(images), rtol=1e-4, atol=1e-4)

@@ -21,6 +21,7 @@ from discern.runtime import Runtime
 from discern.training.auto_stages import choose_augment
 from discern.training.batches import TrainingData
 from discern.training.optimizers import build_optimizer
+from discern.training.stage import quicken_training
 from discern.training.time_plan import Counts, Speed, plan_in_time
 from discern.workflows.preparation import Prepared, build_training_data
 
@@ -129,12 +130,13 @@ def _time_learning(
     # A BatchNorm that waits for other processes would wait here for ever.
     trained.set_trainable(stage.train, frozen_batchnorm=stage.frozen_batchnorm is True or runtime.processes.count > 1)
     trained.train()
+    network = quicken_training(trained, stage, runtime)
     optimizer = build_optimizer(trained, stage)
     prepare = prepare_images(few.preprocess, runtime)
 
     def learn(batch: Batch) -> float:
         with runtime.autocast():
-            logits = trained(prepare(batch.images))
+            logits = network(prepare(batch.images))
         loss = functional.cross_entropy(logits.float(), batch.targets.to(logits.device))
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
