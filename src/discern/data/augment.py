@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from discern.data.turned_crop import RandomTurnedCrop
 from discern.errors import ConfigError
 
 POLICIES = ("none", "light", "standard", "flip-rotate")
@@ -14,7 +15,7 @@ POLICIES = ("none", "light", "standard", "flip-rotate")
 _MEAN_GREY = 116
 _CHECKED_SIZE = 64
 _CANVAS_SCALE = 1.25
-_CROPS = {"RandomResizedCrop", "RandomCrop"}
+_CROPS = {"RandomResizedCrop", "RandomCrop", "RandomTurnedCrop"}
 _FLIP: Mapping[str, object] = {"name": "RandomHorizontalFlip"}
 
 
@@ -77,33 +78,29 @@ def build_augment(policy: str | Sequence[Mapping[str, object]], image_size: int)
         ConfigError: The policy or a transform is unknown, or its arguments do not fit.
     """
     entries = _named_policy(policy, image_size) if isinstance(policy, str) else policy
-    transforms = [_build_transform(entry, image_size) for entry in entries]
-    crops = any(entry["name"] in _CROPS for entry in entries)
+    transforms = [entry if isinstance(entry, nn.Module) else _build_transform(entry, image_size) for entry in entries]
+    crops = any(type(transform).__name__ in _CROPS for transform in transforms)
     canvas_size = round(image_size * _CANVAS_SCALE) if crops else image_size
     augment = Augment(transforms, image_size=image_size, canvas_size=canvas_size)
     _check_on_grey_canvas(augment)
     return augment
 
 
-def _named_policy(policy: str, image_size: int) -> list[Mapping[str, object]]:
+def _named_policy(policy: str, image_size: int) -> Sequence[nn.Module | Mapping[str, object]]:
     match policy:
         case "none":
             return []
         case "flip-rotate":
             return [_FLIP, *_mirrored_rotation(image_size)]
         case "light":
-            return [_random_crop(0.7), _FLIP, *_mirrored_rotation(image_size)]
+            return [RandomTurnedCrop(image_size, scale=(0.7, 1.0), degrees=10)]
         case "standard":
             trivial = {"name": "TrivialAugmentWide", "interpolation": _bilinear()}
             erasing = {"name": "RandomErasing", "p": 0.25, "value": _MEAN_GREY}
-            return [_random_crop(0.35), _FLIP, trivial, erasing]
+            return [{"name": "RandomResizedCrop", "scale": (0.35, 1.0)}, _FLIP, trivial, erasing]
     raise ConfigError(
         f"Unknown augmentation policy {policy!r}; known are {', '.join(POLICIES)}, or a list of transforms."
     )
-
-
-def _random_crop(smallest_area: float) -> Mapping[str, object]:
-    return {"name": "RandomResizedCrop", "scale": (smallest_area, 1.0)}
 
 
 def _mirrored_rotation(image_size: int) -> list[Mapping[str, object]]:
