@@ -68,7 +68,9 @@ class Bench:
             print("fastai is not installed, and left out: pip install 'discern[bench]'", file=sys.stderr)
         else:
             others.append(Way("fastai", [*PYTHON, "benchmarks.fastai_training", *given]))
-        compare("fine-tune", Way("ours", [*PYTHON, "benchmarks.our_epoch", *given]), others, self.repeats)
+        ours = [*PYTHON, "benchmarks.our_epoch", *given]
+        others.append(Way("ours with BatchNorm learning", [*ours, "--batchnorm", "learning"]))
+        compare("fine-tune", Way("ours", ours), others, self.repeats)
 
     def predict(self) -> None:
         """ResNet-50 answers for 1,000 photos, from files to CSV; and for pictures that lie ready in memory."""

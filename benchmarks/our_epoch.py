@@ -14,11 +14,12 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--batchnorm", choices=["auto", "learning"], default="auto", help="learning: as elsewhere")
     options = parser.parse_args()
     overrides = [
         f"model.weights={options.weights}",
         f"epochs={options.epochs}",
-        "frozen_batchnorm=false",
+        f"frozen_batchnorm={'auto' if options.batchnorm == 'auto' else 'false'}",
         # What the plain loop does to its pictures.
         'augment=[{name="RandomResizedCrop"}, {name="RandomHorizontalFlip"}]',
     ]

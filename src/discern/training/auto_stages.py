@@ -52,7 +52,7 @@ def choose_epochs(images: int, *, is_pretrained: bool) -> int:
     """
     thousands = math.log10(max(images, 1) / 1000)
     if is_pretrained:
-        return round(min(10, max(5, 8 - 2.5 * thousands)))
+        return round(min(12, max(6, 10 - 3 * thousands)))
     return round(min(40, max(10, 24 - 10 * thousands)))
 
 
