@@ -28,9 +28,9 @@ def _seed() -> None:
     torch.manual_seed(0)
 
 
-def build(name: str) -> Classifier:
+def build(name: str, *, stochastic_depth: float = 0.0) -> Classifier:
     """A classifier whose BatchNorms have seen something."""
-    backbone = build_backbone(name)
+    backbone = build_backbone(name, stochastic_depth=stochastic_depth)
     classifier = Classifier(backbone, LinearHead(backbone.num_features, 3))
     for module in classifier.modules():
         if isinstance(module, _BatchNorm):
@@ -224,3 +224,18 @@ def test_an_update_of_the_classifier_is_one_of_the_network_that_shares_its_weigh
         for parameter in classifier.parameters():
             parameter.mul_(1.1)
         torch.testing.assert_close(network(images), classifier(images), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["resnet18-half", "timm:efficientnet_b0"])
+def test_layers_that_are_left_out_at_random_are_when_norms_are_folded_for_training(name: str) -> None:
+    classifier = build(name, stochastic_depth=0.5).double()
+    classifier.set_trainable("all", frozen_batchnorm=True)
+    classifier.train()
+    network = fold_resting_batchnorm(classifier)
+    images = torch.randn(4, 3, 32, 32, dtype=torch.float64)
+    logits = []
+    for trained in (classifier, network, network):
+        torch.manual_seed(len(logits) // 2)
+        logits.append(trained(images).detach())
+    torch.testing.assert_close(logits[0], logits[1], rtol=1e-9, atol=1e-12)
+    assert not torch.allclose(logits[1], logits[2], rtol=1e-6, atol=1e-12)
