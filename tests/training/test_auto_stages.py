@@ -13,8 +13,8 @@ def settle(facts, overrides=()):
 def test_pretrained_weights_are_probed_and_then_fine_tuned():
     (probe, tuned), reasons = settle(PlanFacts(1000, 10))
     assert (probe.train, probe.head_solver, probe.num_epochs) == (("head",), "lbfgs", 1)
-    assert (tuned.train, tuned.num_epochs, tuned.top_rate, tuned.augment) == ("all", 8, 1e-3, "light")
-    assert reasons["fine-tune.epochs"] == "8, for 1000 training pictures and pretrained weights"
+    assert (tuned.train, tuned.num_epochs, tuned.top_rate, tuned.augment) == ("all", 10, 1e-3, "light")
+    assert reasons["fine-tune.epochs"] == "10, for 1000 training pictures and pretrained weights"
     assert set(reasons) >= {"probe.head_solver", "fine-tune.learning_rate", "fine-tune.augment"}
 
 

@@ -23,9 +23,9 @@ def describe(found):
 
 def test_a_plan_with_time_enough_stays_as_it_is():
     found = plan(3600)
-    assert describe(found) == [("probe", 1), ("fine-tune", 8)]
+    assert describe(found) == [("probe", 1), ("fine-tune", 10)]
     assert found.training.max_images is None
-    assert "8 epochs of 31.0 s in fine-tune" in found.words
+    assert "10 epochs of 31.0 s in fine-tune" in found.words
 
 
 @pytest.mark.parametrize("seconds", [80, 100, 150, 200, 300])
@@ -69,5 +69,5 @@ def test_from_scratch_at_least_one_epoch_is_left():
 def test_more_time_is_used_where_epochs_were_chosen_by_the_program():
     assert describe(plan(800, extensible=["fine-tune"]))[1] == ("fine-tune", 23)
     found = plan(36000, extensible=["fine-tune"])
-    assert describe(found)[1] == ("fine-tune", 24)
-    assert found.most_epochs == {"fine-tune": 24}
+    assert describe(found)[1] == ("fine-tune", 30)
+    assert found.most_epochs == {"fine-tune": 30}
