@@ -69,7 +69,7 @@ class Bench:
         else:
             others.append(Way("fastai", [*PYTHON, "benchmarks.fastai_training", *given]))
         ours = [*PYTHON, "benchmarks.our_epoch", *given]
-        others.append(Way("ours with BatchNorm learning", [*ours, "--batchnorm", "learning"]))
+        others.append(Way("ours with BatchNorm learning", [*ours, "--frozen-batchnorm", "false"]))
         compare("fine-tune", Way("ours", ours), others, self.repeats)
 
     def predict(self) -> None:

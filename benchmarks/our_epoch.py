@@ -14,12 +14,12 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--batchnorm", choices=["auto", "learning"], default="auto", help="learning: as elsewhere")
+    parser.add_argument("--frozen-batchnorm", choices=["auto", "false"], default="auto")
     options = parser.parse_args()
     overrides = [
         f"model.weights={options.weights}",
         f"epochs={options.epochs}",
-        f"frozen_batchnorm={'auto' if options.batchnorm == 'auto' else 'false'}",
+        f"frozen_batchnorm={options.frozen_batchnorm}",
         # What the plain loop does to its pictures.
         'augment=[{name="RandomResizedCrop"}, {name="RandomHorizontalFlip"}]',
     ]

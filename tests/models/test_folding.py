@@ -239,3 +239,20 @@ def test_layers_that_are_left_out_at_random_are_when_norms_are_folded_for_traini
         logits.append(trained(images).detach())
     torch.testing.assert_close(logits[0], logits[1], rtol=1e-9, atol=1e-12)
     assert not torch.allclose(logits[1], logits[2], rtol=1e-6, atol=1e-12)
+
+
+def test_a_norm_behind_two_convolutions_is_folded_into_both_for_training() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second, self.norm = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+            scramble(self.norm)
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.norm(self.first(images)) + self.norm(self.second(images)).relu()
+
+    module = Twice().eval()
+    network = fold_resting_batchnorm(module)
+    images = torch.randn(2, 3, 8, 8)
+    assert network is not module
+    torch.testing.assert_close(network(images), module(images), rtol=1e-4, atol=1e-4)

@@ -54,18 +54,14 @@ def fold_resting_batchnorm(module: nn.Module) -> nn.Module:
     graph, pairs = _find_pairs(module, training=True)
     if not pairs:
         return module
-    parts: dict[str, Any] = {
-        str(node.target): attrgetter(str(node.target))(module)
-        for node in graph.nodes
-        if node.op in ("call_module", "get_attr")
-    }
+    folded = {}
     for convolution, norm in pairs:
-        layer = _norm_of(module, norm)
-        parts |= {f"{norm.target}.{step}": layer.get_submodule(step) for step in _steps_behind(layer) or ()}
-        parts[str(convolution.target)] = _NormalizingConvolution(_convolution_of(module, convolution), layer)
+        layers = _convolution_of(module, convolution), _norm_of(module, norm)
+        folded[str(convolution.target)] = _NormalizingConvolution(*layers)
         _bypass(norm, convolution, module)
-        del parts[str(norm.target)]
-    return fx.GraphModule(parts, graph)
+    targets = [str(node.target) for node in graph.nodes if node.op in ("call_module", "get_attr")]
+    parts: dict[str, Any] = {target: attrgetter(target)(module) for target in targets}
+    return fx.GraphModule(parts | folded, graph)
 
 
 class _NormalizingConvolution(nn.Module):
@@ -78,6 +74,7 @@ class _NormalizingConvolution(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map (N, C, H, W) to the normalised (N, K, h, w)."""
+        # What `fuse_conv_bn_weights` gives is cut off from the gradients.
         mean, variance = cast("Tensor", self.norm.running_mean), cast("Tensor", self.norm.running_var)
         scale, shift = torch.rsqrt(variance + self.norm.eps), 0 if self.norm.bias is None else self.norm.bias
         if self.norm.weight is not None:
