@@ -22,14 +22,13 @@ def build_predictor(classifier, architecture, size, precision="fp32"):
 
 def build_random(backbone, size, seed=0, precision="fp32", **settings):
     torch.manual_seed(seed)
-    ours = {} if backbone.startswith("timm:") else {"zero_init_residual": False}
-    architecture = ModelSettings(backbone=backbone, weights="none", **ours, **settings)
+    architecture = ModelSettings(backbone=backbone, weights="none", **settings)
     return build_predictor(build_classifier(architecture, 3), architecture, size, precision)
 
 
 def build_colour_detector(stem, size):
     """A ResNet of shortcuts alone: channel k of the map is how much of colour k there is, and so is logit k."""
-    architecture = ModelSettings(backbone="resnet18-half", weights="none", stem=stem)
+    architecture = ModelSettings(backbone="resnet18-half", weights="none", stem=stem, zero_init_residual=True)
     classifier = build_classifier(architecture, 3)
     network, linear = classifier.backbone.network, classifier.head.layers[1]
     with torch.no_grad():

@@ -200,10 +200,10 @@ def test_half_resnet_is_small_and_shipped_size() -> None:
 
 
 def test_options_reach_our_network() -> None:
-    network = build_backbone("resnet18", stem="small", stochastic_depth=0.2, zero_init_residual=False).network
+    network = build_backbone("resnet18", stem="small", stochastic_depth=0.2, zero_init_residual=True).network
     assert network.conv1.kernel_size == (3, 3)
     assert network.layer4[1].stochastic_depth.drop_rate == pytest.approx(0.2)
-    assert network.layer1[0].bn2.weight.min() == 1
+    assert network.layer1[0].bn2.weight.max() == 0
 
 
 def test_stochastic_depth_reaches_timm_and_is_off_by_default() -> None:
@@ -237,6 +237,8 @@ def test_unknown_name_gives_the_nearest(name: str, message: str) -> None:
 def test_options_of_ours_are_refused_for_timm() -> None:
     with pytest.raises(ConfigError, match=r"exist only for our own networks .* not for 'timm:resnet18'"):
         build_backbone("timm:resnet18", stem="small")
+    with pytest.raises(ConfigError, match=r"zero_init_residual=True exist only for our own networks"):
+        build_backbone("timm:resnet18", zero_init_residual=True)
 
 
 def test_features_without_a_grid_are_no_map() -> None:

@@ -20,7 +20,7 @@ def test_pretrained_weights_are_probed_and_then_fine_tuned():
 
 def test_a_network_from_scratch_has_nothing_to_probe():
     (stage,), reasons = settle(PlanFacts(1000, 10, is_pretrained=False))
-    assert (stage.name, stage.top_rate, stage.scale) == ("fine-tune", 3e-3, 0.75)
+    assert (stage.name, stage.num_epochs, stage.top_rate, stage.block_decay) == ("fine-tune", 16, 1e-3, 1)
     assert "left out, since the features of a network from scratch say nothing" in reasons["probe"]
 
 
@@ -52,7 +52,7 @@ def test_what_is_set_stays():
     overrides = ["epochs=40", "augment=none", "training.stages.fine-tune.learning_rate=0.02"]
     (_, tuned), reasons = settle(PlanFacts(1000, 10), overrides)
     assert (tuned.num_epochs, tuned.top_rate, tuned.augment) == (40, 0.02, "none")
-    assert set(reasons) == {"probe.head_solver", "fine-tune.image_scale"}
+    assert set(reasons) == {"probe.head_solver", "fine-tune.layer_decay"}
 
 
 def test_many_epochs_get_strong_augmentation():
@@ -65,3 +65,5 @@ def test_a_plan_that_is_not_settled_says_so():
         _ = stage.num_epochs
     with pytest.raises(ValueError, match="the learning rate of stage fine-tune is still auto"):
         _ = stage.top_rate
+    with pytest.raises(ValueError, match="the layer decay of stage fine-tune is still auto"):
+        _ = stage.block_decay

@@ -76,11 +76,22 @@ def test_a_head_on_random_features_is_warned_of(resolve, table_of, caplog):
     assert "stage head trains the head alone on a backbone of random weights" in caplog.text
 
 
-@pytest.mark.parametrize(("per_class", "batch_size"), [(3, 8), (100, 16), (1000, 32), (4000, 64)])
-def test_batch_size_follows_the_number_of_pictures(resolve, table_of, per_class, batch_size):
+@pytest.mark.parametrize(
+    ("weights", "per_class", "batch_size"),
+    [
+        ("w.pth", 3, 8),
+        ("w.pth", 100, 16),
+        ("w.pth", 1000, 32),
+        ("w.pth", 4000, 64),
+        ("none", 3, 16),
+        ("none", 1000, 32),
+        ("none", 9000, 64),
+    ],
+)
+def test_batch_size_follows_the_number_of_pictures(resolve, table_of, weights, per_class, batch_size):
     table = table_of(32)
     many = table.take(np.tile(np.arange(len(table)), per_class // 3))
-    settings, reasons = resolve(load_settings("auto", ["model.weights=w.pth", "batch_size=auto"]), many)
+    settings, reasons = resolve(load_settings("auto", [f"model.weights={weights}", "batch_size=auto"]), many)
     assert settings.training.batch_size == batch_size
     assert f"{batch_size}, for {len(many)} training pictures" in reasons["training.batch_size"]
 

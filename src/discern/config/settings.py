@@ -133,7 +133,7 @@ class ModelSettings(Section):
     hidden_features: tuple[Count, ...] = Field((512,), description="widths of the hidden layers of the mlp head")
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="before a linear head, inside an mlp head")
     stochastic_depth: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="drop rate of the deepest block")
-    zero_init_residual: bool = Field(True, description="start each residual branch at zero (from scratch only)")
+    zero_init_residual: bool = Field(False, description="start each residual branch at zero (from scratch only)")
 
 
 class StageSettings(Section):
@@ -148,8 +148,8 @@ class StageSettings(Section):
     learning_rate: Positive | Literal["auto"] = Field(
         1e-3, description="of the topmost part that learns; auto: by weights and data"
     )
-    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
-        1.0, description="rate of each block = this times the rate of the block above it"
+    layer_decay: Annotated[float, Field(gt=0, le=1)] | Literal["auto"] = Field(
+        1.0, description="rate of each block = this times the rate of the block above it; auto: by weights"
     )
     weight_decay: NotNegative = Field(0.0, description="not applied to norms and biases")
     momentum: Fraction = Field(0.9, description="for sgd")
@@ -165,10 +165,8 @@ class StageSettings(Section):
     augment: AugmentPolicy = Field(
         "light", description="none, flip-rotate, light, standard or a list of transforms; auto: by epochs and weights"
     )
-    image_scale: Annotated[float, Field(ge=0.25, le=1)] | Literal["auto"] = Field(
-        1.0,
-        description="side of the training pictures as a share of data.image_size, which validation always has; "
-        "auto: by weights",
+    image_scale: Annotated[float, Field(ge=0.25, le=1)] = Field(
+        1.0, description="side of the training pictures as a share of data.image_size, which validation always has"
     )
     head_solver: Literal["gradient", "lbfgs", "auto"] = Field(
         "gradient",
@@ -184,18 +182,18 @@ class StageSettings(Section):
         return self.epochs
 
     @property
-    def scale(self) -> float:
-        """The side of training pictures as a share of `data.image_size`, once it is settled."""
-        if self.image_scale == "auto":
-            raise ValueError(f"the image scale of stage {self.name} is still auto")
-        return self.image_scale
-
-    @property
     def top_rate(self) -> float:
         """The learning rate of the topmost part that learns, once it is settled."""
         if self.learning_rate == "auto":
             raise ValueError(f"the learning rate of stage {self.name} is still auto")
         return self.learning_rate
+
+    @property
+    def block_decay(self) -> float:
+        """What the rate of each block is of the rate of the block above it, once it is settled."""
+        if self.layer_decay == "auto":
+            raise ValueError(f"the layer decay of stage {self.name} is still auto")
+        return self.layer_decay
 
 
 STAGE_DEFAULTS = frozenset(StageSettings.model_fields) - {"name", "train"}

@@ -186,7 +186,7 @@ def describe_backbone(name: str) -> BackboneFacts:
 
 
 def build_backbone(
-    name: str, *, stem: Stem = "imagenet", stochastic_depth: float = 0.0, zero_init_residual: bool = True
+    name: str, *, stem: Stem = "imagenet", stochastic_depth: float = 0.0, zero_init_residual: bool = False
 ) -> Backbone:
     """Build a backbone with random weights: "resnet50" is ours, "timm:mobilenetv2_100" is timm's.
 
@@ -197,9 +197,9 @@ def build_backbone(
     """
     facts = describe_backbone(name)
     if name.startswith(TIMM_PREFIX):
-        if stem != "imagenet" or not zero_init_residual:
+        if stem != "imagenet" or zero_init_residual:
             raise ConfigError(
-                f'stem="small" and zero_init_residual=False exist only for our own networks ({", ".join(_RESNETS)}), '
+                f'stem="small" and zero_init_residual=True exist only for our own networks ({", ".join(_RESNETS)}), '
                 f"not for {name!r}; leave them at their defaults."
             )
         return TimmBackbone(name, facts, stochastic_depth=stochastic_depth)

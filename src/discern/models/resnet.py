@@ -37,9 +37,9 @@ Where this file deviates from the paper:
 
 - A bottleneck block that halves the resolution does so in its 3x3 convolution, not in its first 1x1 ("v1.5", as in
   torchvision and timm): a strided 1x1 never looks at three quarters of its input.
-- The last BatchNorm of every block starts at zero, so that every block starts as its shortcut
-  (Goyal et al. 2017, https://arxiv.org/abs/1706.02677). `zero_init_residual=False` gives the paper's initialisation.
-- Optional: stochastic depth, a stem for pictures of about 32x32 pixels, and another width.
+- Optional: stochastic depth, a stem for pictures of about 32x32 pixels, another width, and a last BatchNorm of every
+  block that starts at zero, so that every block starts as its shortcut (Goyal et al. 2017,
+  https://arxiv.org/abs/1706.02677). Made for large batches and many epochs, that slows the first thousand steps down.
 
 Modules carry torchvision's names, so that state dicts load strictly to and from torchvision's and timm's ResNets.
 """
@@ -178,7 +178,7 @@ class ResNet(nn.Module):
         *,
         stem: Stem = "imagenet",
         width: int = 64,
-        zero_init_residual: bool = True,
+        zero_init_residual: bool = False,
         stochastic_depth: float = 0.0,
     ) -> None:
         super().__init__()

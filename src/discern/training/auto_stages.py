@@ -53,7 +53,7 @@ def choose_epochs(images: int, *, is_pretrained: bool) -> int:
     thousands = math.log10(max(images, 1) / 1000)
     if is_pretrained:
         return round(min(12, max(6, 10 - 3 * thousands)))
-    return round(min(40, max(10, 24 - 10 * thousands)))
+    return round(min(30, max(6, 16 - 10 * thousands)))
 
 
 def _solves_random_features(stage: StageSettings, facts: PlanFacts) -> bool:
@@ -78,8 +78,8 @@ def _settle(stage: StageSettings, facts: PlanFacts) -> tuple[dict[str, Any], dic
             reasons["learning_rate"] = reason
     if stage.augment == "auto":
         changes["augment"], reasons["augment"] = choose_augment(epochs, is_pretrained=facts.is_pretrained)
-    if stage.image_scale == "auto":
-        changes["image_scale"], reasons["image_scale"] = _choose_scale(facts)
+    if stage.layer_decay == "auto":
+        changes["layer_decay"], reasons["layer_decay"] = _choose_decay(facts)
     return changes, reasons
 
 
@@ -103,8 +103,10 @@ def _choose_stage_epochs(stage: StageSettings, facts: PlanFacts) -> tuple[int, s
 
 
 def _choose_rate(stage: StageSettings, facts: PlanFacts) -> tuple[float, str]:
-    if stage.train == HEAD_ONLY or not facts.is_pretrained:
-        return 3e-3, "3e-3, for layers that start from scratch"
+    if stage.train == HEAD_ONLY:
+        return 3e-3, "3e-3, for a head alone"
+    if not facts.is_pretrained:
+        return 1e-3, "1e-3, for a network from scratch"
     if facts.images < _FEW_IMAGES:
         return 5e-4, f"5e-4, since {facts.images} pictures move pretrained weights too far at more"
     return 1e-3, "1e-3, for pretrained weights"
@@ -119,7 +121,7 @@ def choose_augment(epochs: int, *, is_pretrained: bool) -> tuple[str, str]:
     return "light", f"light: {epochs} epochs are too few to learn from stronger changes"
 
 
-def _choose_scale(facts: PlanFacts) -> tuple[float, str]:
+def _choose_decay(facts: PlanFacts) -> tuple[float, str]:
     if facts.is_pretrained:
-        return 1.0, "1, since pretrained weights know pictures of this size"
-    return 0.75, "0.75: a network from scratch learns more from more epochs of smaller pictures"
+        return 0.8, "0.8, since what is near the stem suits all pictures already"
+    return 1.0, "1, since all layers start from scratch"

@@ -91,7 +91,7 @@ def build_inputs(
                 f"stage {stage.name} was begun on features of its pictures, for which there is no room now; make room "
                 "in memory or in the cache (cache.folder, cache.limit_gigabytes), or start a new run"
             )
-    train = data.build_train_loader(stage.augment, epochs=stage.num_epochs, image_scale=stage.scale)
+    train = data.build_train_loader(stage.augment, epochs=stage.num_epochs, image_scale=stage.image_scale)
     validation = (
         data.build_evaluation_loader(data.validation, epochs=stage.num_epochs) if len(data.validation) else None
     )
@@ -104,7 +104,7 @@ def _choose_views(stage: StageSettings, training: TrainingSettings, classifier: 
     if stage.head_solver == "lbfgs":
         return views
     mixes = training.mixup > 0 or training.cutmix > 0
-    anew = data.cache_settings.features == "off" or stage.num_epochs == 1 or mixes or stage.scale < 1
+    anew = data.cache_settings.features == "off" or stage.num_epochs == 1 or mixes or stage.image_scale < 1
     return 0 if anew else views
 
 

@@ -13,7 +13,7 @@ from discern.models.classifier import Classifier
 def build_optimizer(classifier: Classifier, stage: StageSettings) -> torch.optim.Optimizer:
     """Return the optimizer of a stage over the parameters that learn.
 
-    A parameter d blocks below the topmost has the rate `learning_rate * layer_decay ** d`. Norms and biases (all
+    A parameter d blocks below the topmost has the rate `top_rate * block_decay ** d`. Norms and biases (all
     parameters with one dimension) get no weight decay.
 
     Source: layer-wise rates after Howard & Ruder, "Universal Language Model Fine-tuning" (2018), section 3.1.
@@ -28,7 +28,7 @@ def build_optimizer(classifier: Classifier, stage: StageSettings) -> torch.optim
         {
             "params": parameters,
             # As a plain key of the group it is saved and loaded with the optimizer.
-            "base_rate": stage.top_rate * stage.layer_decay**below,
+            "base_rate": stage.top_rate * stage.block_decay**below,
             "weight_decay": stage.weight_decay if decays else 0.0,
         }
         for (below, decays), parameters in sorted(members.items(), key=lambda item: item[0])

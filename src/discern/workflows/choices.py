@@ -25,8 +25,10 @@ _SMALL_PICTURE = 64
 _LEAST_PRETRAINED_SIZE = 96
 _SIZE_STEP = 32
 _SMALL_BATCH = 64
-_SMALLEST_BATCH, _LARGEST_BATCH = 8, 64
-_BATCH_FACTOR = 0.7
+_LARGEST_BATCH = 64
+_SMALLEST_BATCH, _BATCH_FACTOR = 8, 0.7
+# From scratch BatchNorm needs a few pictures more together, and more is to be learned from as many pictures.
+_SMALLEST_SCRATCH_BATCH, _SCRATCH_BATCH_FACTOR = 16, 0.5
 _MEMORY_SHARE = 0.6
 
 
@@ -121,8 +123,11 @@ def _resolve_size(model: ModelSettings, shorter_side: int) -> tuple[int, str]:
 
 def _resolve_batch_size(model: ModelSettings, image_size: int, images: int, runtime: Runtime) -> tuple[int, str]:
     """Choose by the number of training pictures, and halve until the activations of all layers fit into the memory."""
-    fewest = max(_SMALLEST_BATCH, 2 * runtime.processes.count)
-    by_data = max(fewest, min(_LARGEST_BATCH, 2 ** round(log2(_BATCH_FACTOR * sqrt(max(1, images))))))
+    fewest, factor = _SMALLEST_BATCH, _BATCH_FACTOR
+    if model.weights == "none":
+        fewest, factor = _SMALLEST_SCRATCH_BATCH, _SCRATCH_BATCH_FACTOR
+    fewest = max(fewest, 2 * runtime.processes.count)
+    by_data = max(fewest, min(_LARGEST_BATCH, 2 ** round(log2(factor * sqrt(max(1, images))))))
     free_bytes = measure_free_memory(runtime)
     if free_bytes is None:
         return by_data, f"{by_data}, for {images} training pictures"

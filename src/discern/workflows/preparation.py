@@ -214,7 +214,7 @@ def build_untrained(prepared: Prepared) -> Classifier:
     classifier = build_classifier(model, len(prepared.table.class_names))
     if isinstance(size, int):
         for stage in prepared.settings.training.stages:
-            classifier.backbone.check_image_size(scale_size(size, stage.scale))
+            classifier.backbone.check_image_size(scale_size(size, stage.image_scale))
     check_plan(prepared.settings.training.stages, classifier)
     if prepared.settings.training.sync_batchnorm:
         _synchronize_batchnorm(classifier.backbone, prepared.runtime)

@@ -143,7 +143,7 @@ def _time_learning(
         optimizer.zero_grad(set_to_none=True)
         return loss.item()
 
-    return _time(few.build_train_loader(stage.augment, image_scale=stage.scale), learn, readers)
+    return _time(few.build_train_loader(stage.augment, image_scale=stage.image_scale), learn, readers)
 
 
 def _time(loader: TrainLoader | EvaluationLoader, step: Callable[[Batch], float], readers: int) -> float:
