@@ -2,11 +2,14 @@ import json
 
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from discern.config.duration import parse_duration
 from discern.config.load import load_settings
 from discern.errors import ConfigError, DataError, RunFolderError
+from discern.models.backbone import build_backbone
 from discern.tuning.space import build_default_space, check_space, load_space
 from discern.workflows.tune import tune
 from pictures import QUICK
@@ -81,6 +84,17 @@ def test_a_budget_ends_the_search(photos, tmp_path):
         photos, out=tmp_path / "out", recipe="table", overrides=QUICK, space=tmp_path / "space.toml", budget_seconds=1
     )
     assert len(table) == 1
+
+
+def test_a_floor_that_is_the_same_in_all_trials_judges_none(photos, tmp_path):
+    weights = tmp_path / "weights.safetensors"
+    torch.manual_seed(0)
+    save_file(build_backbone("resnet18-half").network.state_dict(), weights)
+    overrides = [*QUICK, f"model.weights={weights}", "training.stages.fine-tune.epochs=1"]
+    table = tune(photos, out=tmp_path / "out", recipe="auto", trials=1, overrides=overrides)
+    history = pd.read_csv(tmp_path / "out" / "trials" / "0000" / "history.csv").set_index("stage")
+    assert list(history.index) == ["probe", "fine-tune"]
+    assert table["value"].item() == pytest.approx(history.loc["fine-tune", "validation_accuracy"])
 
 
 def test_every_recipe_has_a_space_that_its_settings_allow():

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from discern.plots.style import MUTED_COLOR, TRAIN_COLOR, VALIDATION_COLOR, build_figure, tidy_axes
 
@@ -26,6 +27,7 @@ def plot_trials(trials: pd.DataFrame, *, value_name: str) -> Figure:
     best = complete["value"].cummax()
     axes.step(complete["number"], best, where="post", color=TRAIN_COLOR, label="the best so far")
     axes.set(xlabel="trial", ylabel=value_name)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.legend(frameon=False, loc="lower right")
     tidy_axes(axes)
     figure.suptitle(f"{len(complete)} of {len(trials)} trials complete")

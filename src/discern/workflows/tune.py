@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from discern.config.load import load_settings, save_settings
+from discern.config.settings import Settings
 from discern.errors import DataError
 from discern.files import write_json
 from discern.plots.tuning import plot_importance, plot_trials
@@ -38,6 +39,7 @@ class Search:
     overrides: tuple[str, ...]
     space: Space
     monitor: str
+    floors: frozenset[str]
     out: Path
 
     @property
@@ -46,8 +48,8 @@ class Search:
         return self.out / "split.csv"
 
     def score(self, history: pd.DataFrame) -> pd.Series:
-        """Return what is maximised, epoch by epoch."""
-        values = history[self.monitor]
+        """Return what is maximised, epoch by epoch of the stages that trials differ in."""
+        values = history.loc[~history["stage"].isin(self.floors), self.monitor]
         return -values if self.monitor == "validation_loss" else values
 
 
@@ -65,8 +67,9 @@ def tune(
 ) -> pd.DataFrame:
     """Search, and write trials.csv, best.toml, the plots and the run `best` to the folder `out`.
 
-    Trials are judged on validation; the test split is looked at once, by the run `best`. A trial that fails ends alone.
-    Called again with the same `out` it goes on; several processes may do so at once, with `storage` on many machines.
+    Trials are judged on validation, by the best epoch of the stages that they differ in; the test split is looked at
+    once, by the run `best`. A trial that fails ends alone. Called again with the same `out` it goes on; several
+    processes may do so at once, with `storage` on many machines.
 
     Args:
         source: A folder, CSV or .npz file with labelled pictures.
@@ -103,11 +106,22 @@ def _begin(source: str, out: Path, recipe: str, overrides: Sequence[str], space_
     settings = load_settings(recipe, overrides)
     space = build_default_space(settings) if space_file is None else load_space(space_file)
     check_space(space, recipe, overrides)
-    search = Search(source, recipe, tuple(overrides), space, settings.training.monitor, out)
+    monitor, floors = settings.training.monitor, _find_floors(settings)
+    search = Search(source, recipe, tuple(overrides), space, monitor, floors, out)
     _claim(search)
     if not len(fix_split(source, settings, search.split).select("validation")):
         raise DataError(f"{source}: trials are judged on a validation split, and there is none")
     return search
+
+
+def _find_floors(settings: Settings) -> frozenset[str]:
+    """Name the stages that come to the same in every trial, where others follow that do not.
+
+    A floor above all trials would make them all equal, and leave nothing to search by.
+    """
+    stages = settings.training.stages
+    solved = frozenset(stage.name for stage in stages if stage.head_solver != "gradient")
+    return solved if len(solved) < len(stages) else frozenset()
 
 
 def _claim(search: Search) -> None:
@@ -136,8 +150,11 @@ def _try(trial: "Trial", search: Search) -> float:
     folder = RunFolder(search.out / "trials" / f"{trial.number:04d}")
 
     def report(history: pd.DataFrame) -> bool:
+        scores = search.score(history)
+        if scores.empty:
+            return False
         # Of the epochs since the last look, the best of all so far.
-        trial.report(float(search.score(history).max()), len(history) - 1)
+        trial.report(float(scores.max()), len(scores) - 1)
         return trial.should_prune()
 
     run = run_child(search.source, folder, recipe=search.recipe, overrides=overrides, stop_when=report)
@@ -146,7 +163,10 @@ def _try(trial: "Trial", search: Search) -> float:
     if run.error is not None:
         trial.set_user_attr("error", run.error)
         raise TrialError(run.error)
-    return float(search.score(pd.read_csv(folder.history)).max())
+    scores = search.score(pd.read_csv(folder.history))
+    if scores.empty:
+        raise TrialError("no epoch was trained that the settings of the search could change")
+    return float(scores.max())
 
 
 def _stop_in_time(started: float, budget_seconds: float) -> Callable[["Study", "FrozenTrial"], None]:
