@@ -5,6 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 import discern
 from discern.bundle import Calibration, load_bundle, save_bundle
@@ -33,11 +34,14 @@ def test_a_bundle_says_all_that_downstream_code_needs(trained_run):
     assert facts["environment"]["packages"]["torch"] == torch.__version__.split("+")[0]
 
 
-def test_confidences_are_calibrated_and_the_bundle_says_how(photos, trained_run):
+def test_confidences_are_calibrated_and_the_bundle_says_how(photos, trained_run, tmp_path):
     bundle = load_bundle(trained_run)
     assert bundle.calibration.temperature != 1
     assert bundle.calibration.count == 6
-    path = photos / "blue" / "0.png"
+    # Between two classes, since the network is as good as certain of the others.
+    path = tmp_path / "between.png"
+    blue, green = (Image.open(photos / name / "0.png") for name in ("blue", "green"))
+    Image.blend(blue, green, 0.5).save(path)
     confidence = discern.load(trained_run).predict(path)["confidence"].iloc[0]
     uncalibrated = Predictor(replace(bundle, calibration=Calibration()), resolve_runtime()).predict(path)
     assert uncalibrated["confidence"].iloc[0] != pytest.approx(confidence)
