@@ -24,6 +24,7 @@ from discern.errors import BundleError, DataError, ImageProblem
 from discern.loop import EpochAverages, StepResult, run_epoch
 from discern.models.classifier import Classifier
 from discern.models.folding import fold_batchnorm
+from discern.models.fusion import fuse_convolutions
 from discern.processes import Processes
 from discern.runtime import Runtime, is_out_of_memory
 
@@ -34,13 +35,16 @@ class ForwardPass:
     """A network without gradients; pictures that do not fit into the memory at once go through it in parts.
 
     Args:
-        network: In evaluation mode; BatchNorm is folded into its convolutions.
+        network: In evaluation mode; BatchNorm is folded into its convolutions, and on a CPU so is what follows it.
         prepare: Turns the images of a batch into what the network takes, on its device.
         runtime: Where and how it is computed.
     """
 
     def __init__(self, network: nn.Module, prepare: Callable[[Tensor], Tensor], runtime: Runtime) -> None:
         self._network = fold_batchnorm(network)
+        if runtime.device.type == "cpu":
+            dtype = torch.bfloat16 if runtime.precision == "bf16" else torch.float32
+            self._network = fuse_convolutions(self._network, dtype)
         self._prepare = prepare
         self._runtime = runtime
         self._parts = 1

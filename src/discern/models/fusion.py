@@ -1,0 +1,154 @@
+"""Lets a CPU apply the activation and add the shortcut while it convolves, instead of going over every map once more.
+
+The fused convolutions are those of oneDNN that torch's compiler calls; here they are called without compiling.
+"""
+
+import copy
+import operator
+from collections.abc import Container
+from operator import attrgetter
+from typing import Any, cast
+
+import torch
+from torch import Tensor, fx, nn
+
+_ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
+    nn.Identity: ("none", []),
+    nn.ReLU: ("relu", []),
+    nn.ReLU6: ("hardtanh", [0.0, 6.0]),
+    nn.SiLU: ("swish", []),
+    nn.Hardswish: ("hardswish", []),
+}
+"""oneDNN's name and numbers for each."""
+
+_ADDITIONS = (operator.add, operator.iadd, torch.add)
+
+_LARGEST_WEIGHT = 1e4
+"""Far above what a sound network has, BatchNorms of silent channels folded in."""
+
+
+def fuse_convolutions(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Return a module for inference on a CPU whose convolutions do the work of sums and activations behind them.
+
+    Maps are rounded once where convolution, sum and activation would each round them; logits differ by that.
+
+    Args:
+        module: What `fold_batchnorm` returned; it is not changed.
+        dtype: Of weights and maps of the convolutions, bfloat16 or float32.
+
+    Returns:
+        The module itself where torch has no fused convolutions or no graph of the module is known, and where weights
+        have grown beyond all bounds: fused activations turn NaN into 0, and would hide that the network is broken.
+    """
+    if not isinstance(module, fx.GraphModule) or not hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
+        return module
+    if not all(bool((parameter.abs() <= _LARGEST_WEIGHT).all()) for parameter in module.parameters()):
+        return module
+    graph = copy.deepcopy(module.graph)
+    _drop_identities(graph, module)
+    calls = graph.find_nodes(op="call_module")
+    targets = [node.target for node in calls]
+    fused: dict[str, Any] = {}
+    for call in calls:
+        layer = module.get_submodule(str(call.target))
+        if _is_plain_convolution(layer) and targets.count(call.target) == 1:
+            activation = _fuse_followers(call, module, fused)
+            fused[str(call.target)] = _FusedConvolution(cast("nn.Conv2d", layer), activation, dtype)
+    kept = {str(node.target) for node in graph.nodes if node.op in ("call_module", "get_attr")} - fused.keys()
+    return fx.GraphModule({target: attrgetter(target)(module) for target in kept} | fused, graph).eval()
+
+
+class _FusedConvolution(nn.Module):
+    """A convolution, the sum with a shortcut if it gets one, and an activation, in one pass."""
+
+    def __init__(self, convolution: nn.Conv2d, activation: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.weight = convolution.weight.detach().to(dtype)
+        self.bias = None if convolution.bias is None else convolution.bias.detach().to(dtype)
+        self.kernel_size, self.stride, self.dilation = convolution.kernel_size, convolution.stride, convolution.dilation
+        self.padding = cast("tuple[int, ...]", convolution.padding)
+        self.groups = convolution.groups
+        self.activation = activation
+
+    def forward(self, maps: Tensor, shortcut: Tensor | None = None) -> Tensor:
+        """Map (N, C, H, W) to (N, K, h, w); the shortcut is overwritten."""
+        maps = maps.to(self.weight.dtype)
+        geometry = [*self.padding], [*self.stride], [*self.dilation], self.groups
+        if not self.weight.is_mkldnn:
+            # Once, in the order in which oneDNN multiplies; it would rearrange them at every call.
+            self.weight = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *geometry, [*maps.shape])
+        convolution, activation = (self.weight, self.bias, *geometry), _ACTIVATIONS[type(self.activation)]
+        output: Tensor
+        if shortcut is None:
+            output = torch.ops.mkldnn._convolution_pointwise(maps, *convolution, *activation, "")
+        elif shortcut.shape[-2:] == self._sides_after(maps):
+            behind = "relu" if type(self.activation) is nn.ReLU else None
+            fused = torch.ops.mkldnn._convolution_pointwise_.binary
+            output = fused(shortcut, maps, *convolution, "add", 1.0, behind, [], "")
+        else:
+            convolved = torch.ops.mkldnn._convolution_pointwise(maps, *convolution, *_ACTIVATIONS[nn.Identity], "")
+            output = self.activation(convolved + shortcut)
+        return output
+
+    def _sides_after(self, maps: Tensor) -> tuple[int, ...]:
+        """Return height and width of the output."""
+        parts = zip(maps.shape[-2:], self.padding, self.stride, self.dilation, self.kernel_size, strict=True)
+        return tuple(
+            (side + 2 * pad - apart * (kernel - 1) - 1) // step + 1 for side, pad, step, apart, kernel in parts
+        )
+
+
+def _is_plain_convolution(layer: nn.Module) -> bool:
+    return type(layer) is nn.Conv2d and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+
+
+def _drop_identities(graph: fx.Graph, module: nn.Module) -> None:
+    """Take out the layers that do nothing, which would stand between a convolution and what follows it."""
+    for node in graph.find_nodes(op="call_module"):
+        if isinstance(module.get_submodule(str(node.target)), nn.Identity):
+            _replace(node, cast("fx.Node", node.args[0]))
+
+
+def _fuse_followers(call: fx.Node, module: nn.Module, fused: Container[str]) -> nn.Module:
+    """Let the call of a convolution do the work of the sum and the activation behind it; return the activation."""
+    last, addition = call, _only_user(call)
+    shortcut = None if addition is None else _find_spare_shortcut(addition, call, fused)
+    if addition is not None and shortcut is not None:
+        with call.graph.inserting_before(addition):
+            last = call.graph.call_module(str(call.target), (*call.args, shortcut))
+        _replace(addition, last)
+        call.graph.erase_node(call)
+    follower = _only_user(last)
+    if follower is not None and follower.op == "call_module":
+        activation = module.get_submodule(str(follower.target))
+        # Behind a sum, oneDNN has no other.
+        if type(activation) is nn.ReLU or (last is call and type(activation) in _ACTIVATIONS):
+            _replace(follower, last)
+            return activation
+    return nn.Identity()
+
+
+def _find_spare_shortcut(addition: fx.Node, call: fx.Node, fused: Container[str]) -> fx.Node | None:
+    """Return what is added to a convolution, where that may be overwritten; None otherwise, or if it is no addition.
+
+    It must have been made by a fused convolution, which owns what it gives, and be read by none but those before.
+    """
+    others = [summand for summand in addition.args if summand is not call]
+    if addition.target not in _ADDITIONS or addition.kwargs or len(others) != 1:
+        return None
+    (shortcut,) = others
+    if not isinstance(shortcut, fx.Node):
+        return None
+    owners = [shortcut, *(user for user in shortcut.users if user is not addition)]
+    is_spare = all(node.op == "call_module" and node.target in fused and node < addition for node in owners)
+    return shortcut if is_spare else None
+
+
+def _only_user(node: fx.Node) -> fx.Node | None:
+    users = list(node.users)
+    return users[0] if len(users) == 1 else None
+
+
+def _replace(node: fx.Node, replacement: fx.Node) -> None:
+    node.replace_all_uses_with(replacement)
+    node.graph.erase_node(node)
