@@ -14,20 +14,30 @@ def test_pretrained_weights_are_probed_and_then_fine_tuned():
     (probe, tuned), reasons = settle(PlanFacts(1000, 10))
     assert (probe.train, probe.head_solver, probe.num_epochs) == (("head",), "lbfgs", 1)
     assert (tuned.train, tuned.num_epochs, tuned.top_rate, tuned.augment) == ("all", 10, 1e-3, "light")
+    assert tuned.optimizer == "adamw"
     assert reasons["fine-tune.epochs"] == "10, for 1000 training pictures and pretrained weights"
     assert set(reasons) >= {"probe.head_solver", "fine-tune.learning_rate", "fine-tune.augment"}
 
 
 def test_a_network_from_scratch_has_nothing_to_probe():
     (stage,), reasons = settle(PlanFacts(1000, 10, is_pretrained=False))
-    assert (stage.name, stage.num_epochs, stage.top_rate, stage.block_decay) == ("fine-tune", 16, 1e-3, 1)
+    assert (stage.name, stage.num_epochs, stage.block_decay) == ("fine-tune", 14, 1)
+    assert (stage.optimizer, stage.top_rate) == ("muon", 2e-3)
+    assert reasons["fine-tune.optimizer"] == "muon, which learns most from scratch in few epochs"
     assert "left out, since the features of a network from scratch say nothing" in reasons["probe"]
+
+
+def test_rates_from_scratch_suit_the_optimizer():
+    (stage,), reasons = settle(PlanFacts(1000, 10, is_pretrained=False), ["training.stages.fine-tune.optimizer=adamw"])
+    assert (stage.optimizer, stage.top_rate) == ("adamw", 1e-3)
+    assert "fine-tune.optimizer" not in reasons
 
 
 def test_a_head_that_cannot_be_solved_for_learns_by_steps():
     for facts in (PlanFacts(1000, 10, has_linear_head=False), PlanFacts(100_000, 10)):
         probe = settle(facts)[0][0]
         assert (probe.head_solver, probe.num_epochs, probe.top_rate) == ("gradient", 8, 3e-3)
+        assert probe.optimizer == "adamw"
 
 
 @pytest.mark.parametrize("is_pretrained", [True, False])
@@ -52,7 +62,7 @@ def test_what_is_set_stays():
     overrides = ["epochs=40", "augment=none", "training.stages.fine-tune.learning_rate=0.02"]
     (_, tuned), reasons = settle(PlanFacts(1000, 10), overrides)
     assert (tuned.num_epochs, tuned.top_rate, tuned.augment) == (40, 0.02, "none")
-    assert set(reasons) == {"probe.head_solver", "fine-tune.layer_decay"}
+    assert set(reasons) == {"probe.head_solver", "fine-tune.optimizer", "fine-tune.layer_decay"}
 
 
 def test_many_epochs_get_strong_augmentation():

@@ -82,7 +82,7 @@ def test_a_resumed_training_equals_the_uninterrupted_one_bit_for_bit(table, tmp_
         assert torch.equal(ours, theirs), name
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "muon"])
 def test_every_optimizer_survives_the_state_bit_for_bit(table, tmp_path, optimizer):
     overrides = [*QUICK, f"optimizer={optimizer}", "training.stages.*.epochs=2", "schedule=one-cycle"]
     expected = build_fit(table, "table", overrides).run()

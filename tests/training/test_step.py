@@ -16,7 +16,7 @@ from discern.models.heads import LinearHead
 from discern.runtime import resolve_runtime
 from discern.training.averaging import WeightAverage
 from discern.training.mixing import build_mixing
-from discern.training.optimizers import build_optimizer
+from discern.training.optimizers import build_optimizer, set_rate_factor
 from discern.training.step import TrainStep, compute_class_weights
 
 PREPROCESS = Preprocess(4, "squash", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -210,6 +210,32 @@ def test_rates_fall_towards_the_stem_and_norms_and_biases_do_not_decay():
         == of[id(named["backbone.network.layer4.1.conv2.weight"])]
     )
     assert of[id(named["backbone.network.layer4.1.conv1.weight"])]["weight_decay"] == 0.1
+
+
+def test_muon_turns_matrices_whole_and_leaves_the_rest_to_adamw():
+    classifier = Classifier(build_backbone("resnet18-half"), LinearHead(256, 5))
+    stage = StageSettings(optimizer="muon", learning_rate=0.01, momentum=0.0)
+    optimizer = build_optimizer(classifier, stage)
+    named = dict(classifier.named_parameters())
+    before = {name: parameter.detach().clone() for name, parameter in named.items()}
+    for parameter in named.values():
+        parameter.grad = torch.randn_like(parameter)
+    set_rate_factor(optimizer, 0.5)
+    optimizer.step()
+    name = "backbone.network.layer4.1.conv1.weight"
+    moved = (before[name] - named[name].detach()).flatten(1)
+    # All singular values are about equal, and the root mean square of the move is what AdamW's is about.
+    values = torch.linalg.svdvals(moved / 0.005)
+    assert values.min() > 0.5 * values.max()
+    assert moved.square().mean().sqrt() == pytest.approx(0.2 * 0.005, rel=0.3)
+    bias = "backbone.network.bn1.bias"
+    torch.testing.assert_close((before[bias] - named[bias]).abs(), torch.full_like(before[bias], 0.005))
+
+
+def test_an_optimizer_that_is_not_settled_is_none():
+    classifier = Classifier(build_backbone("resnet18-half"), LinearHead(256, 3))
+    with pytest.raises(ValueError, match="the optimizer of stage all is still auto"):
+        build_optimizer(classifier, StageSettings(optimizer="auto"))
 
 
 def test_only_what_is_trainable_is_optimized():

@@ -84,7 +84,8 @@ def test_a_head_on_random_features_is_warned_of(resolve, table_of, caplog):
         ("w.pth", 1000, 32),
         ("w.pth", 4000, 64),
         ("none", 3, 16),
-        ("none", 1000, 32),
+        ("none", 300, 32),
+        ("none", 1000, 64),
         ("none", 9000, 64),
     ],
 )

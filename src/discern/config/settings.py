@@ -144,7 +144,9 @@ class StageSettings(Section):
         "all", description="parts that learn: stem, layer1 ... head"
     )
     epochs: Count | Literal["auto"] = Field(10, description="auto: as many as suit the number of training pictures")
-    optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
+    optimizer: Literal["sgd", "adam", "adamw", "muon", "auto"] = Field(
+        "adamw", description="muon learns fastest from scratch, and takes longer for a step; auto: by weights"
+    )
     learning_rate: Positive | Literal["auto"] = Field(
         1e-3, description="of the topmost part that learns; auto: by weights and data"
     )
@@ -152,7 +154,7 @@ class StageSettings(Section):
         1.0, description="rate of each block = this times the rate of the block above it; auto: by weights"
     )
     weight_decay: NotNegative = Field(0.0, description="not applied to norms and biases")
-    momentum: Fraction = Field(0.9, description="for sgd")
+    momentum: Fraction = Field(0.9, description="for sgd and muon")
     schedule: Literal["constant", "step", "cosine", "one-cycle", "plateau"] = "constant"
     warmup_epochs: NotNegative = Field(0.0, description="linear rise at the start (not for one-cycle)")
     step_epochs: Count = Field(5, description="for step: epochs between two drops")

@@ -53,7 +53,7 @@ def choose_epochs(images: int, *, is_pretrained: bool) -> int:
     thousands = math.log10(max(images, 1) / 1000)
     if is_pretrained:
         return round(min(12, max(6, 10 - 3 * thousands)))
-    return round(min(30, max(6, 16 - 10 * thousands)))
+    return round(min(30, max(6, 13.5 - 10 * thousands)))
 
 
 def _solves_random_features(stage: StageSettings, facts: PlanFacts) -> bool:
@@ -72,8 +72,12 @@ def _settle(stage: StageSettings, facts: PlanFacts) -> tuple[dict[str, Any], dic
     elif epochs == "auto":
         epochs, reasons["epochs"] = _choose_stage_epochs(stage, facts)
         changes["epochs"] = epochs
+    if stage.optimizer == "auto":
+        changes["optimizer"], reason = _choose_optimizer(stage, facts)
+        if solver != "lbfgs":
+            reasons["optimizer"] = reason
     if stage.learning_rate == "auto":
-        changes["learning_rate"], reason = _choose_rate(stage, facts)
+        changes["learning_rate"], reason = _choose_rate(stage, facts, changes.get("optimizer", stage.optimizer))
         if solver != "lbfgs":
             reasons["learning_rate"] = reason
     if stage.augment == "auto":
@@ -102,9 +106,19 @@ def _choose_stage_epochs(stage: StageSettings, facts: PlanFacts) -> tuple[int, s
     return epochs, f"{epochs}, for {facts.images} training pictures and {start}"
 
 
-def _choose_rate(stage: StageSettings, facts: PlanFacts) -> tuple[float, str]:
+def _choose_optimizer(stage: StageSettings, facts: PlanFacts) -> tuple[str, str]:
+    if stage.train == HEAD_ONLY:
+        return "adamw", "adamw, for a head alone"
+    if not facts.is_pretrained:
+        return "muon", "muon, which learns most from scratch in few epochs"
+    return "adamw", "adamw, for pretrained weights"
+
+
+def _choose_rate(stage: StageSettings, facts: PlanFacts, optimizer: str) -> tuple[float, str]:
     if stage.train == HEAD_ONLY:
         return 3e-3, "3e-3, for a head alone"
+    if not facts.is_pretrained and optimizer == "muon":
+        return 2e-3, "2e-3, for a network from scratch and muon"
     if not facts.is_pretrained:
         return 1e-3, "1e-3, for a network from scratch"
     if facts.images < _FEW_IMAGES:

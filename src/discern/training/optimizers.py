@@ -16,7 +16,12 @@ def build_optimizer(classifier: Classifier, stage: StageSettings) -> torch.optim
     A parameter d blocks below the topmost has the rate `top_rate * block_decay ** d`. Norms and biases (all
     parameters with one dimension) get no weight decay.
 
-    Source: layer-wise rates after Howard & Ruder, "Universal Language Model Fine-tuning" (2018), section 3.1.
+    With muon, weights of convolutions and linear layers move by an orthogonalised momentum, as far as AdamW would move
+    them, and whatever is no matrix (norms, biases, depthwise convolutions) by AdamW.
+
+    Source: layer-wise rates after Howard & Ruder, "Universal Language Model Fine-tuning" (2018), section 3.1; muon
+    after Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024), with the scale of Liu et al.,
+    "Muon is Scalable for LLM Training" (2025), https://arxiv.org/abs/2502.16982, section 2.2.
     """
     depths = classifier.parameter_depths()
     top = max(depths.values())
@@ -37,7 +42,14 @@ def build_optimizer(classifier: Classifier, stage: StageSettings) -> torch.optim
         return torch.optim.SGD(groups, lr=stage.top_rate, momentum=stage.momentum, fused=True)
     if stage.optimizer == "adam":
         return torch.optim.Adam(groups, lr=stage.top_rate, fused=True)
-    return torch.optim.AdamW(groups, lr=stage.top_rate, fused=True)
+    if stage.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=stage.top_rate, fused=True)
+    if stage.optimizer == "muon":
+        # Imported only where it is used, since timm takes more than a second.
+        from timm.optim.muon import Muon
+
+        return Muon(groups, lr=stage.top_rate, momentum=stage.momentum, betas=(0.9, 0.999))
+    raise ValueError(f"the optimizer of stage {stage.name} is still {stage.optimizer}")
 
 
 def set_rate_factor(optimizer: torch.optim.Optimizer, factor: float) -> None:

@@ -28,7 +28,7 @@ _SMALL_BATCH = 64
 _LARGEST_BATCH = 64
 _SMALLEST_BATCH, _BATCH_FACTOR = 8, 0.7
 # From scratch BatchNorm needs a few pictures more together, and more is to be learned from as many pictures.
-_SMALLEST_SCRATCH_BATCH, _SCRATCH_BATCH_FACTOR = 16, 0.5
+_SMALLEST_SCRATCH_BATCH, _SCRATCH_BATCH_FACTOR = 16, 1.0
 _MEMORY_SHARE = 0.6
 
 
