@@ -115,6 +115,27 @@ def test_shortcuts_that_are_read_again_keep_their_values() -> None:
     assert_same(fused, module, torch.randn(2, 4, 6, 6))
 
 
+class Thin(nn.Module):
+    """A map of one channel that is added to all channels of another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide, self.thin = nn.Conv2d(4, 4, 1), nn.Conv2d(4, 1, 1)
+        self.norms = nn.ModuleList([nn.BatchNorm2d(4), nn.BatchNorm2d(1)])
+
+    def forward(self, images: Tensor) -> Tensor:
+        thin = self.norms[1](self.thin(images))
+        wide: Tensor = self.norms[0](self.wide(images)) + thin
+        return wide
+
+
+def test_shortcuts_of_one_channel_are_spread_as_before() -> None:
+    module = scramble_norms(Thin())
+    fused = fuse_convolutions(fold_batchnorm(module), torch.float32)
+    assert count(fused, nn.Conv2d) == 0
+    assert_same(fused, module, torch.randn(2, 4, 6, 6))
+
+
 class Reread(nn.Module):
     """A map that is added to, and convolved before, beside and after that."""
 

@@ -67,7 +67,7 @@ class _FusedConvolution(nn.Module):
         self.bias = None if convolution.bias is None else convolution.bias.detach().to(dtype)
         self.kernel_size, self.stride, self.dilation = convolution.kernel_size, convolution.stride, convolution.dilation
         self.padding = cast("tuple[int, ...]", convolution.padding)
-        self.groups = convolution.groups
+        self.channels, self.groups = convolution.out_channels, convolution.groups
         self.activation = activation
 
     def forward(self, maps: Tensor, shortcut: Tensor | None = None) -> Tensor:
@@ -81,7 +81,7 @@ class _FusedConvolution(nn.Module):
         output: Tensor
         if shortcut is None:
             output = torch.ops.mkldnn._convolution_pointwise(maps, *convolution, *activation, "")
-        elif shortcut.shape[-2:] == self._sides_after(maps):
+        elif shortcut.shape[1:] == (self.channels, *self._sides_after(maps)):
             behind = "relu" if type(self.activation) is nn.ReLU else None
             fused = torch.ops.mkldnn._convolution_pointwise_.binary
             output = fused(shortcut, maps, *convolution, "add", 1.0, behind, [], "")
