@@ -12,6 +12,7 @@ from discern.models.classifier import Classifier
 from discern.models.cutting import cut_classifier
 from discern.models.folding import fold_batchnorm, fold_resting_batchnorm
 from discern.models.heads import LinearHead
+from norms import scramble, scramble_all
 
 NAMES = [
     "resnet18-half",
@@ -32,22 +33,8 @@ def build(name: str, *, stochastic_depth: float = 0.0) -> Classifier:
     """A classifier whose BatchNorms have seen something."""
     backbone = build_backbone(name, stochastic_depth=stochastic_depth)
     classifier = Classifier(backbone, LinearHead(backbone.num_features, 3))
-    for module in classifier.modules():
-        if isinstance(module, _BatchNorm):
-            scramble(module)
+    scramble_all(classifier)
     return classifier
-
-
-def scramble(norm: _BatchNorm) -> None:
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    for tensor, low, high in [
-        (norm.running_mean, -0.3, 0.3),
-        (norm.running_var, 0.5, 2.0),
-        (norm.weight, 0.5, 1.5),
-        (norm.bias, -0.3, 0.3),
-    ]:
-        nn.init.uniform_(tensor, low, high)
 
 
 def count_norms(module: nn.Module) -> int:

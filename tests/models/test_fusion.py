@@ -3,11 +3,11 @@
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from discern.models.backbone import build_backbone
 from discern.models.folding import fold_batchnorm
 from discern.models.fusion import fuse_convolutions
+from norms import scramble_all
 
 
 @pytest.fixture(autouse=True)
@@ -15,11 +15,8 @@ def _seed() -> None:
     torch.manual_seed(0)
 
 
-def scramble_norms(module: nn.Module) -> nn.Module:
-    for norm in module.modules():
-        if isinstance(norm, _BatchNorm):
-            for name, low, high in (("running_mean", -0.3, 0.3), ("running_var", 0.5, 2), ("weight", 0.5, 1.5)):
-                nn.init.uniform_(getattr(norm, name), low, high)
+def prepare(module: nn.Module) -> nn.Module:
+    scramble_all(module)
     return module.eval()
 
 
@@ -53,7 +50,7 @@ def assert_same(fused: nn.Module, module: nn.Module, images: Tensor) -> None:
     ],
 )
 def test_features_are_the_same(name: str) -> None:
-    backbone = scramble_norms(build_backbone(name))
+    backbone = prepare(build_backbone(name))
     images = torch.randn(2, 3, 64, 64).to(memory_format=torch.channels_last)
     before = {key: tensor.clone() for key, tensor in backbone.state_dict().items()}
     fused = fuse_convolutions(fold_batchnorm(backbone), torch.float32)
@@ -62,7 +59,7 @@ def test_features_are_the_same(name: str) -> None:
 
 
 def test_nothing_stands_beside_the_convolutions_of_a_resnet() -> None:
-    folded = fold_batchnorm(scramble_norms(build_backbone("resnet50")))
+    folded = fold_batchnorm(prepare(build_backbone("resnet50")))
     fused = fuse_convolutions(folded, torch.float32)
     assert count(folded, nn.Conv2d) == 53
     assert count(folded, nn.ReLU) == 49
@@ -72,7 +69,7 @@ def test_nothing_stands_beside_the_convolutions_of_a_resnet() -> None:
 
 
 def test_bf16_is_as_near_to_fp32_as_autocast_is() -> None:
-    backbone = scramble_norms(build_backbone("resnet50"))
+    backbone = prepare(build_backbone("resnet50"))
     images = torch.randn(4, 3, 64, 64)
     folded = fold_batchnorm(backbone)
     fused = fuse_convolutions(folded, torch.bfloat16)
@@ -108,13 +105,6 @@ class Entangled(nn.Module):
         return torch.cat([own, left - right], dim=1)
 
 
-def test_shortcuts_that_are_read_again_keep_their_values() -> None:
-    module = scramble_norms(Entangled())
-    fused = fuse_convolutions(fold_batchnorm(module), torch.float32)
-    assert count(fused, nn.Conv2d) == 0
-    assert_same(fused, module, torch.randn(2, 4, 6, 6))
-
-
 class Thin(nn.Module):
     """A map of one channel that is added to all channels of another."""
 
@@ -129,8 +119,9 @@ class Thin(nn.Module):
         return wide
 
 
-def test_shortcuts_of_one_channel_are_spread_as_before() -> None:
-    module = scramble_norms(Thin())
+@pytest.mark.parametrize("kind", [Entangled, Thin])
+def test_shortcuts_that_are_read_again_or_spread_keep_their_values(kind: type[nn.Module]) -> None:
+    module = prepare(kind())
     fused = fuse_convolutions(fold_batchnorm(module), torch.float32)
     assert count(fused, nn.Conv2d) == 0
     assert_same(fused, module, torch.randn(2, 4, 6, 6))
@@ -153,7 +144,7 @@ class Reread(nn.Module):
 
 
 def test_what_is_convolved_later_is_not_overwritten() -> None:
-    module = scramble_norms(Reread())
+    module = prepare(Reread())
     assert_same(fuse_convolutions(fold_batchnorm(module), torch.float32), module, torch.randn(2, 4, 6, 6))
 
 
@@ -174,7 +165,7 @@ class Unusual(nn.Sequential):
 
 
 def test_what_cannot_be_fused_is_computed_as_before() -> None:
-    module = scramble_norms(Unusual())
+    module = prepare(Unusual())
     fused = fuse_convolutions(fold_batchnorm(module), torch.float32)
     assert count(fused, nn.Conv2d) == 4
     assert_same(fused, module, torch.randn(2, 3, 6, 6))
@@ -187,7 +178,7 @@ def test_a_network_without_a_graph_comes_back_as_it_is() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1e5])
 def test_a_broken_network_is_not_mended(value: float) -> None:
-    backbone = scramble_norms(build_backbone("resnet18-half"))
+    backbone = prepare(build_backbone("resnet18-half"))
     nn.init.constant_(next(backbone.parameters()), value)
     folded = fold_batchnorm(backbone)
     assert fuse_convolutions(folded, torch.float32) is folded
