@@ -137,6 +137,19 @@ def test_the_command_reloads_on_sighup_and_finishes_what_it_took(copied_run):
         assert process.wait(timeout=60) in (0, -signal.SIGTERM)
 
 
+def test_who_has_connected_before_the_end_is_still_answered_and_who_says_nothing_is_left(copied_run):
+    with discern_serve(copied_run) as (process, address):
+        host, port = address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as asking, socket.create_connection((host, int(port))) as mute:
+            wait_until(lambda: answers(address))
+            process.terminate()
+            wait_until(lambda: not answers(address))
+            asking.sendall(b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert asking.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
+            assert mute.makefile("rb").read() == b""
+        assert process.wait(timeout=60) in (0, -signal.SIGTERM)
+
+
 def test_several_processes_answer_alike_and_all_of_them_reload(copied_run):
     with discern_serve(copied_run, "--workers", "2") as (_, address):
         assert {label(address) for _ in range(6)} == {"blue"}

@@ -56,9 +56,11 @@ def describe_uvicorn() -> dict[str, Any]:
 
     Headers of proxies are not believed, since anybody can send them.
     """
+    from discern.serving.connection import PatientConnection
     from discern.serving.limits import Limits
 
     return {
+        "http": PatientConnection,
         "log_config": None,
         "access_log": False,
         "proxy_headers": False,
