@@ -10,7 +10,7 @@ from discern.config.duration import parse_duration
 from discern.config.load import load_settings
 from discern.errors import ConfigError, DataError, RunFolderError
 from discern.models.backbone import build_backbone
-from discern.tuning.space import build_default_space, check_space, load_space
+from discern.tuning.space import Range, build_default_space, check_space, load_space
 from discern.workflows.tune import tune
 from pictures import QUICK
 
@@ -102,6 +102,14 @@ def test_every_recipe_has_a_space_that_its_settings_allow():
         space = build_default_space(load_settings(recipe))
         check_space(space, recipe, [])
         assert any(name.endswith("learning_rate") for name in space)
+
+
+def test_from_scratch_the_rate_is_searched_about_that_of_muon_and_does_not_fall_towards_the_stem():
+    name = "training.stages.fine-tune"
+    space = build_default_space(load_settings("auto", ["model.weights=none"]))
+    assert space[f"{name}.learning_rate"] == Range(low=2.5e-4, high=1.6e-2, log=True)
+    assert f"{name}.layer_decay" not in space
+    assert f"{name}.layer_decay" in build_default_space(load_settings("auto", ["model.weights=weights.safetensors"]))
 
 
 @pytest.mark.parametrize(

@@ -64,9 +64,13 @@ class _SpaceFile(BaseModel):
 
 
 def build_default_space(settings: Settings) -> dict[str, Range | Choices]:
-    """Return what is worth searching in a recipe: the rates of its stages, and what keeps it from learning by heart."""
+    """Return what is worth searching in a recipe: the rates of its stages, and what keeps it from learning by heart.
+
+    From scratch the rate does not fall towards the stem, since no layer knows more than another.
+    """
     space: dict[str, Range | Choices] = {}
-    stages, _ = settle_stages(settings.training.stages, USUAL)
+    is_pretrained = settings.model.weights != "none"
+    stages, _ = settle_stages(settings.training.stages, USUAL._replace(is_pretrained=is_pretrained))
     for stage in stages:
         if stage.head_solver == "lbfgs":
             continue
@@ -75,7 +79,8 @@ def build_default_space(settings: Settings) -> dict[str, Range | Choices]:
         if stage.train != ("head",):
             space[f"{name}.augment"] = Choices(choices=("light", "standard"))
             space[f"{name}.weight_decay"] = Range(low=1e-4, high=0.2, log=True)
-            space[f"{name}.layer_decay"] = Range(low=0.6, high=1.0)
+            if is_pretrained:
+                space[f"{name}.layer_decay"] = Range(low=0.6, high=1.0)
     space["training.label_smoothing"] = Range(low=0.0, high=0.2)
     space["model.dropout"] = Range(low=0.0, high=0.5)
     return space
