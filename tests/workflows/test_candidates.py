@@ -13,6 +13,7 @@ from discern.data.sources import load_table
 from discern.data.split import split_table
 from discern.errors import ConfigError
 from discern.models.backbone import build_backbone
+from discern.models.weights_catalog import find_weights
 from discern.runtime import resolve_runtime
 from discern.workflows.audit import audit
 from discern.workflows.candidates import choose_start
@@ -81,6 +82,19 @@ def test_weights_that_are_not_here_are_no_candidates_and_nothing_is_fetched(wide
     monkeypatch.setattr("discern.models.weights.download", lambda *_, **__: pytest.fail("a download"))
     settings, reasons = start(wide, [name_candidates(weights / "missing.safetensors")])
     assert (settings.model.weights, settings.data.fit, reasons) == ("imagenet", "squash", {})
+
+
+def test_the_only_published_weights_that_are_here_are_taken(photos, weights, tmp_path, monkeypatch):
+    monkeypatch.setenv("DISCERN_HOME", str(tmp_path))
+    older = tmp_path / "weights" / find_weights("resnet50", "imagenet-v1").file_name
+    older.parent.mkdir()
+    for hurry in ([], ["run.budget=30s"]):
+        older.unlink(missing_ok=True)
+        settings, _ = start(photos, ["model.backbone=resnet50", *hurry])
+        assert settings.model.weights == "imagenet"
+        older.touch()
+        settings, reasons = start(photos, ["model.backbone=resnet50", *hurry])
+        assert (settings.model.weights, reasons) == ("imagenet-v1", {})
 
 
 def test_the_own_network_is_kept_where_another_is_no_better(wide, weights):

@@ -53,8 +53,8 @@ def choose_start(
     """Replace `auto` for weights and fit by what answers best on frozen features; return the reasons.
 
     Up to 1,000 training pictures are answered by cross-validation. Nothing is downloaded for it: of published weights
-    only those count that are here, and where none are, the newest are taken unseen. That is also done where there is
-    little time, and by several processes, which might find different files.
+    only those count that are here, and where none are, the newest are taken unseen. Where there is little time, the
+    first of those that are here is taken; several processes, which might find different files, take the newest.
     """
     if settings.model.weights != "auto" and settings.data.fit != "auto" and not settings.model.candidates:
         return settings, {}
@@ -62,8 +62,10 @@ def choose_start(
     candidates = list(_list_candidates(settings, train))
     sample = _choose_sample(train, settings.run.seed)
     hurry = settings.run.budget is not None and parse_duration(settings.run.budget) < _SHORT_BUDGET_SECONDS
-    if len(candidates) < 2 or sample is None or hurry or runtime.processes.count > 1:
+    if runtime.processes.count > 1:
         return settle_unseen(settings), {}
+    if len(candidates) < 2 or sample is None or hurry:
+        return _settle(settings, candidates[0]), {}
     scores = [_score(candidate, settings, sample, runtime, cache) for candidate in candidates]
     chosen = candidates[min(range(len(scores)), key=lambda place: scores[place].loss)]
     found = ", ".join(
