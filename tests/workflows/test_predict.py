@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -161,6 +163,10 @@ def test_evaluate_takes_the_test_split_and_never_the_training_pictures_unasked(t
     assert evaluate(trained_run, photos, out=tmp_path / "train", split="train")["count"] == 12
     with pytest.raises(DataError, match="no pictures in a split 'tset'; its splits are train, validation, test"):
         evaluate(trained_run, photos, out=tmp_path / "typo", split="tset")
+    for split in ("val", "test"):
+        shutil.rmtree(photos / split)
+    with pytest.raises(DataError, match="has training pictures only; to evaluate those, add --split train"):
+        evaluate(trained_run, photos, out=tmp_path / "unasked")
 
 
 def test_evaluate_does_not_replace_the_runs_own_evaluation(trained_run, photos):

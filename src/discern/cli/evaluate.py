@@ -22,7 +22,8 @@ def evaluate(
         typer.Option(help="Folder to write; RUN/evaluation/NAME, or beside the predictions, by default."),
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="train, validation or test, where DATA has them. [default: test]")
+        str | None,
+        typer.Option(help="train, validation or test, where DATA has them. [default: test, or else validation]"),
     ] = None,
     on_bad: Annotated[
         str | None, typer.Option(help="error: stop at bad pictures; skip: leave them out. [default: error]")

@@ -124,11 +124,13 @@ def _describe_splits(splits: Mapping[str, Sized]) -> str:
 
 
 def _choose_split(table: ImageTable, wanted: str | None) -> tuple[str, ImageTable]:
-    """Return the name of what is evaluated and its pictures; what was trained on is never evaluated unasked."""
+    """Return the name of what is evaluated and its pictures; what was trained on is not evaluated unasked."""
     present = [split for split in SPLITS if len(table.select(split))]
     if wanted is None:
         if not present:
             return UNSPLIT, table
+        if present == ["train"]:
+            raise DataError(f"{table.source} has training pictures only; to evaluate those, add --split train")
         wanted = present[-1]
     split = parse_split(wanted)
     if split not in present:
