@@ -3,6 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from discern.data.folder import describe_unsupported
 from discern.data.sources import load_table
 from discern.errors import DataError
 
@@ -59,6 +60,12 @@ def test_other_files_are_ignored_with_the_reason(make_folder: MakeFolder) -> Non
         "loose.jpg: in no class folder",
         "empty: no pictures in it",
     }
+
+
+def test_photos_of_phones_name_the_package_that_they_need() -> None:
+    assert (
+        describe_unsupported("IMG_1.HEIC") == "IMG_1.HEIC: .HEIC is no supported type of picture without discern[heif]"
+    )
 
 
 def test_extensions_in_any_case(make_folder: MakeFolder) -> None:

@@ -10,6 +10,7 @@ from discern.data.table import ImageTable, build_table, join_all, list_some, nat
 from discern.errors import DataError
 from discern.run_folder import RUN_FOLDERS, RunFolder
 
+_HEIF = (".heic", ".heif")
 _EXPECTED = "Expected FOLDER/CLASS/picture.jpg, or FOLDER/train/CLASS/picture.jpg (and the same in val and test)."
 
 
@@ -83,7 +84,9 @@ def is_picture(name: str) -> bool:
 
 def describe_unsupported(file: str) -> str:
     """Say why a file was passed over."""
-    return f"{file}: {Path(file).suffix or 'no extension'} is no supported type of picture"
+    suffix = Path(file).suffix
+    reason = f"{file}: {suffix or 'no extension'} is no supported type of picture"
+    return f"{reason} without discern[heif]" if suffix.lower() in _HEIF else reason
 
 
 def describe_no_pictures(place: str, ignored: list[str]) -> str:
