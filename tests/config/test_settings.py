@@ -140,6 +140,18 @@ def test_every_setting_is_described():
         for name in getattr(Settings(), section).model_dump():
             assert name in text
     assert all(f"  {name}" in text for name in StageSettings.model_fields)
+    lines = [line.strip() for line in text.splitlines() if not line.startswith("[")]
+    assert [line for line in lines if "    " not in line] == []
+    assert "schedule = constant    constant, step, cosine, one-cycle, plateau: how the rate moves" in text
+    assert "zero_init_residual = False    start each residual branch" in text
+
+
+def test_weights_of_a_misspelt_name_are_no_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"no weights are called 'imagnet', and no file is; did you mean imagenet\?"):
+        load_settings("auto", ["model.weights=imagnet"])
+    (tmp_path / "imagnet").touch()
+    assert load_settings("auto", ["model.weights=imagnet"]).model.weights == str(tmp_path / "imagnet")
 
 
 def test_a_part_may_be_named_alone_and_numbers_may_stand_for_names():

@@ -1,8 +1,10 @@
 """Settings for people: every one with its default and its meaning, and those of a run by their dotted names."""
 
 from collections.abc import Iterator
+from typing import Literal, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from discern.config.settings import Settings, StageSettings
@@ -24,7 +26,17 @@ def _describe_fields(model: type[BaseModel], skip: tuple[str, ...] = ()) -> Iter
     for name, field in model.model_fields.items():
         if name not in skip:
             default = "" if field.default is PydanticUndefined or field.default is None else f" = {field.default}"
-            yield f"  {name}{default}" + (f"    {field.description}" if field.description else "")
+            yield f"  {name}{default}    {_describe(field)}"
+
+
+def _describe(field: FieldInfo) -> str:
+    """Return what a setting means, after the names that it may take where the meaning does not tell them all."""
+    kinds = (field.annotation, *get_args(field.annotation))
+    names = [str(name) for kind in kinds if get_origin(kind) is Literal for name in get_args(kind)]
+    meaning = field.description or ""
+    if len(names) < 2 or all(name in meaning for name in names):
+        return meaning
+    return f"{', '.join(names)}: {meaning}"
 
 
 def flatten_settings(value: object, prefix: str = "") -> dict[str, object]:

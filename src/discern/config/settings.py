@@ -1,5 +1,6 @@
 """The typed settings of a run; every field says what it means."""
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -36,7 +37,17 @@ AugmentPolicy = str | tuple[dict[str, Any], ...]
 
 
 def _settle_weights(weights: str) -> str:
-    return weights if weights in WEIGHTS_BY_NAME else str(_make_absolute(Path(weights)))
+    path = Path(weights)
+    if weights in WEIGHTS_BY_NAME:
+        return weights
+    if path.name == weights and not path.suffix and not path.exists():
+        near = get_close_matches(weights, WEIGHTS_BY_NAME, n=1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise ValueError(
+            f"no weights are called {weights!r}, and no file is; {meant}Give {', '.join(WEIGHTS_BY_NAME)}, or the path "
+            "of a .safetensors, .pth or .pt file"
+        )
+    return str(_make_absolute(path))
 
 
 def _refuse_no_weights(weights: str) -> str:
@@ -81,7 +92,7 @@ class DataSettings(Section):
     split_file: UserPath | None = Field(None, description="a split.csv of an earlier run, to use again")
     group_duplicates: bool = Field(True, description="pictures of the same photo stay on one side of the split")
     fixes: Annotated[tuple[UserPath, ...], BeforeValidator(_make_tuple)] = Field(
-        (), description="fixes.csv of an audit or a review: pictures left out, labelled anew, grouped"
+        (), description="fixes.csv of an audit or overrides.csv of a review: pictures left out, labelled anew, grouped"
     )
     audit: Literal["quick", "full", "off"] = Field(
         "quick", description="what is looked for in the pictures before training; full: label errors too"
@@ -93,7 +104,9 @@ class DataSettings(Section):
         "squash", description="how a picture is made square; auto: crop or squash, by a linear probe of the data"
     )
     verify: Literal["header", "full"] = Field(
-        "header", description="what is decoded of every file before training, where it is not audited"
+        "header",
+        description="what is decoded of every file before training, where neither data.audit nor data.group_duplicates "
+        "decodes all of it anyway; data.on_bad=skip always takes full",
     )
     on_bad: Literal["error", "skip"] = Field("error", description="stop at files that cannot be used, or drop them")
     max_pixels: Count = Field(100_000_000, description="a picture with more pixels is refused unread")
@@ -123,13 +136,14 @@ class ModelSettings(Section):
     weights: Annotated[str, AfterValidator(_settle_weights)] = Field(
         "imagenet",
         description="imagenet, imagenet-v1, imagenet-v2, none, or a path to .safetensors or .pth; auto: of the "
-        "published ones that are here, those that a linear probe of the data does best with",
+        "published ones that are here, those that a linear probe of the data does best with; the newest, downloaded, "
+        "where none are here",
     )
     candidates: tuple[CandidateSettings, ...] = Field(
         (), description="other networks and weights to start from, if a linear probe of the data does better with them"
     )
     stem: Literal["auto", "imagenet", "small"] = Field("auto", description="'small' suits pictures of 32 to 64 pixels")
-    head: Literal["linear", "mlp"] = "linear"
+    head: Literal["linear", "mlp"] = Field("linear", description="one layer, or an mlp with hidden ones")
     hidden_features: tuple[Count, ...] = Field((512,), description="widths of the hidden layers of the mlp head")
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="before a linear head, inside an mlp head")
     stochastic_depth: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="drop rate of the deepest block")
@@ -139,7 +153,7 @@ class ModelSettings(Section):
 class StageSettings(Section):
     """One phase of the training plan; any of these except name and train may be given once for all in [training]."""
 
-    name: str = "all"
+    name: str = Field("all", description="by which it is called in overrides, logs and tables")
     train: Annotated[Literal["all"] | tuple[str, ...], BeforeValidator(_make_tuple)] = Field(
         "all", description="parts that learn: stem, layer1 ... head"
     )
@@ -155,7 +169,9 @@ class StageSettings(Section):
     )
     weight_decay: NotNegative = Field(0.0, description="not applied to norms and biases")
     momentum: Fraction = Field(0.9, description="for sgd and muon")
-    schedule: Literal["constant", "step", "cosine", "one-cycle", "plateau"] = "constant"
+    schedule: Literal["constant", "step", "cosine", "one-cycle", "plateau"] = Field(
+        "constant", description="how the rate moves within the stage"
+    )
     warmup_epochs: NotNegative = Field(0.0, description="linear rise at the start (not for one-cycle)")
     step_epochs: Count = Field(5, description="for step: epochs between two drops")
     gamma: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="for step and plateau: factor of a drop")
@@ -212,7 +228,9 @@ class TrainingSettings(Section):
     monitor: Literal["validation_accuracy", "validation_loss"] = Field(
         "validation_accuracy", description="what the best epoch is chosen by; ties of accuracy go to the lower loss"
     )
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="share of the target that all classes divide evenly"
+    )
     mixup: NotNegative = Field(0.0, description="alpha of mixup; 0 = off")
     cutmix: NotNegative = Field(0.0, description="alpha of cutmix; 0 = off; with mixup too, a batch takes one of them")
     balance: Literal["none", "weights", "sampler"] = Field("none", description="what is done about unequal classes")
@@ -250,7 +268,9 @@ class CacheSettings(Section):
 
     features: Literal["auto", "off"] = Field("auto", description="compute what is frozen once instead of every epoch")
     views: Count | Literal["auto"] = Field(
-        "auto", description="augmented views a picture in place of one an epoch, where frozen; 1 = not augmented"
+        "auto",
+        description="augmented views a picture in place of one an epoch, where frozen; 1 = not augmented; auto: one "
+        "for every 8 epochs where the head alone learns, else one for every 3",
     )
     folder: UserPath | None = Field(None, description="where the cache lies; DISCERN_HOME/cache by default")
     limit_gigabytes: Positive = Field(20.0, description="size of the folder; what was used longest ago goes first")
@@ -259,10 +279,14 @@ class CacheSettings(Section):
 class RunSettings(Section):
     """The machine and the dice."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        0, description="of the split, of weights from scratch and of every random change"
+    )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps")
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    threads: Count | Literal["auto"] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto: bf16 where the processor has instructions for it"
+    )
+    threads: Count | Literal["auto"] = Field("auto", description="auto: one for each core that the process may use")
     budget: Annotated[str, AfterValidator(_check_duration)] | None = Field(
         None, description="time for the whole run, such as 10m: the plan is made, and changed on the way, to keep it"
     )
