@@ -14,7 +14,8 @@ def compare(
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings laid over all recipes.")
     ] = None,
     recipes: Annotated[
-        str, typer.Option(help="Recipes to compare, each with the one before it, such as v1,v2,v3,v4.")
+        str,
+        typer.Option(help="Two or more to compare, such as v1,v2,v3,v4, each with the one before; one with --vary."),
     ] = "auto",
     vary: Annotated[
         list[str] | None,

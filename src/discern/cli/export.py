@@ -22,7 +22,8 @@ def export(
         Path | None, typer.Option(help="Labelled pictures to prove it on, instead of those of the run.")
     ] = None,
     verify: Annotated[
-        Path | None, typer.Option(help="Write nothing new; repeat the certificate of this exported file.")
+        Path | None,
+        typer.Option(help="Export nothing; measure this exported file again and write its certificate anew."),
     ] = None,
 ) -> None:
     """Export a trained classifier with its preprocessing inside; the file appears only when it answers alike."""

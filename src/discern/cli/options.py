@@ -9,4 +9,4 @@ ImageColumn = Annotated[str | None, typer.Option(help="CSV column with file name
 LabelColumn = Annotated[str | None, typer.Option(help="CSV column with labels; guessed by default.")]
 ImageRoot = Annotated[Path | None, typer.Option(help="Folder that file names in a CSV are relative to.")]
 ImageSuffix = Annotated[str | None, typer.Option(help="Extension to add to ids in a CSV, such as .jpg.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]

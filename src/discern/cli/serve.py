@@ -17,7 +17,8 @@ def serve(
         int, typer.Option(min=1, help="Processes; each has its own copy and its part of the cores.")
     ] = 1,
     allow_host: Annotated[
-        list[str] | None, typer.Option(help="Another name that the server is called by, as behind a proxy.")
+        list[str] | None,
+        typer.Option(help="A name to be called by, as behind a proxy. [default: the host; any, if that is for others]"),
     ] = None,
     pictures: Annotated[
         bool, typer.Option("--pictures/--no-pictures", help="Show training pictures and mistakes to clients.")
@@ -27,7 +28,7 @@ def serve(
         typer.Option(
             envvar="DISCERN_TOKEN",
             show_envvar=True,
-            help="Clients need it. Better given by the variable: other users can see options.",
+            help="Clients send it: Authorization: Bearer TOKEN. Better given by the variable: others can see options.",
         ),
     ] = None,
     device: Device = "auto",

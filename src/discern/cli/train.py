@@ -27,7 +27,7 @@ def train(
     ] = None,
     apply: Annotated[
         list[Path] | None,
-        typer.Option(help="A fixes.csv of an audit or a review to obey; may be given several times."),
+        typer.Option(help="A fixes.csv of an audit or overrides.csv of a review to obey; may be given several times."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run in --out.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that --out holds.")] = False,

@@ -17,12 +17,17 @@ def tune(
     trials: Annotated[int | None, typer.Option(min=1, help="How many trials. [default: 30 without --budget]")] = None,
     budget: Annotated[str | None, typer.Option(help="Time for everything, such as 10m or 2h.")] = None,
     space: Annotated[
-        Path | None, typer.Option(help="TOML file with a section [space]; the recipe's own space by default.")
+        Path | None,
+        typer.Option(
+            help="TOML file whose [space] says what may vary; rates and what keeps from overfitting by default."
+        ),
     ] = None,
     storage: Annotated[
         str | None, typer.Option(help="URL of a database for many machines; SQLite in --out by default.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Of the study in the database; that of --out by default.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of the study in the database; the name of --out by default.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write, or to go on with; searches/NAME by default.")
     ] = None,

@@ -1,6 +1,7 @@
 """The body of a classifier behind one contract, whether the network is ours or timm's.
 
-To add a backbone, subclass `Backbone` and name it in `build_backbone`; most are one timm name away already.
+To add a backbone, subclass `Backbone` and name it in `describe_backbone` and `build_backbone`; most are one timm name
+away already.
 """
 
 from abc import ABC, abstractmethod

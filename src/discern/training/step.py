@@ -24,9 +24,8 @@ class TrainStep:
     Gradients of `accumulation_steps` batches are summed over their pictures and divided by the number of pictures at
     the update, in all processes together, so that a last, smaller batch weighs by its pictures. A batch that does not
     fit into the memory is cut in two, and again, which changes nothing but what BatchNorm sees at once
-    and what dropout and mixing draw. The reported loss is
-    the plain cross-entropy of the labels, without smoothing, mixing and class weights: it can be compared with the
-    validation loss.
+    and what dropout and mixing draw. The reported loss is the plain cross-entropy of the labels, without smoothing and
+    class weights. It can be compared with the validation loss, unless pictures are mixed, which makes it higher.
 
     Args:
         network: Gives logits; what `Processes.wrap` returned.

@@ -41,7 +41,8 @@ class BestModel:
     def observe(self, row: EpochRow, classifier: nn.Module, logits: Tensor | None) -> bool:
         """Keep a copy of the weights on the CPU, and the logits, if this epoch is the best; return whether it is.
 
-        Where there is a `floor`, which is the simpler model, only an epoch with a higher accuracy takes its place.
+        Where there is a `floor`, which is the simpler model, only an epoch with a higher accuracy takes its
+        place (where the loss is what is watched, with a lower loss).
         """
         known = self.row
         if known is not None and row.has_validation and not self._is_better(row, known):

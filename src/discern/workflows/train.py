@@ -123,7 +123,7 @@ def resume(
     """Go on with an interrupted run as if nothing had happened; on a CPU with determinism, bit for bit.
 
     `source`, `recipe` and `overrides` may be left out; what is given must be what the run was begun with. Only
-    `run.device`, `run.threads` and `data.workers` may differ.
+    `run.device`, `run.threads`, `data.workers`, `data.cache`, and the cache's folder and limit may differ.
 
     Raises:
         RunFolderError: There is nothing to resume, or settings or data are not those of the run.

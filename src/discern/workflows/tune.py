@@ -78,7 +78,7 @@ def tune(
         overrides: `key=value` texts laid over it in all trials.
         trials: How many trials this call makes; 30 unless a budget is given.
         budget_seconds: Stop in time for the last training to end within it.
-        space: TOML file with the section [space]; a recipe's own space by default.
+        space: TOML file whose section [space] says what may vary; `build_default_space` of the recipe by default.
         storage: URL of a database; SQLite in `out` by default.
         name: Of the study in the database; the folder's name by default.
 
