@@ -189,6 +189,22 @@ def test_training_with_folded_norms_gives_the_same_logits_and_gradients(name: st
     assert all(torch.equal(tensor, before[name]) for name, tensor in classifier.state_dict().items())
 
 
+@pytest.mark.parametrize("name", ["resnet18", "resnet50", "timm:resnet18", "timm:mobilenetv2_100"])
+def test_in_bf16_folded_norms_still_shift_what_they_did_and_learn(name: str) -> None:
+    classifier = build(name).train()
+    for part in classifier.modules():
+        if isinstance(part, _BatchNorm):
+            part.eval()
+            nn.init.uniform_(part.bias, 0.5, 1.0)
+    images = torch.randn(4, 3, 64, 64)
+    exact = classifier(images)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = fold_resting_batchnorm(classifier)(images)
+    assert (logits.float() - exact).norm() < 0.05 * exact.norm()
+    logits.float().square().sum().backward()
+    assert all(parameter.grad is not None for parameter in classifier.parameters())
+
+
 def test_norms_that_are_folded_for_training_are_not_called() -> None:
     classifier = build("timm:mobilenetv2_100")
     classifier.set_trainable("all", frozen_batchnorm=True)

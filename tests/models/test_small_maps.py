@@ -16,20 +16,22 @@ def learn(layer, images):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         outputs = layer(inputs)
     outputs.float().square().sum().backward()
-    return outputs.float(), inputs.grad, layer.weight.grad
+    of_bias = () if layer.bias is None else (layer.bias.grad,)
+    return outputs.float(), inputs.grad, layer.weight.grad, *of_bias
 
 
-def build_pair(stride):
+def build_pair(stride, *, bias=False):
     torch.manual_seed(0)
-    plain = nn.Conv2d(256, 8, 3, stride=stride, padding=1, bias=False).to(memory_format=torch.channels_last)
+    plain = nn.Conv2d(256, 8, 3, stride=stride, padding=1, bias=bias).to(memory_format=torch.channels_last)
     quick = copy.deepcopy(plain)
     quicken_weight_gradients(quick)
     return plain, quick
 
 
+@pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize(("size", "stride"), [((4, 4), 1), ((8, 8), 2), ((7, 5), 2), ((6, 7), (1, 2)), ((1, 1), 1)])
-def test_outputs_and_gradients_are_those_of_the_plain_convolution(size, stride):
-    plain, quick = build_pair(stride)
+def test_outputs_and_gradients_are_those_of_the_plain_convolution(size, stride, bias):
+    plain, quick = build_pair(stride, bias=bias)
     images = torch.randn(3, 256, *size).to(memory_format=torch.channels_last)
     for one, other in zip(learn(plain, images), learn(quick, images), strict=True):
         assert one.shape == other.shape
