@@ -173,6 +173,15 @@ def test_a_plan_is_shortened_when_the_machine_is_slow(table, caplog):
     assert result.rows[-1].learning_rate < 0.5 * max(row.learning_rate for row in result.rows) or len(result.rows) < 3
 
 
+@pytest.mark.parametrize("planned", [1, 2])
+def test_time_that_is_left_is_used_even_by_a_plan_of_one_epoch(table, caplog, planned):
+    with caplog.at_level(logging.INFO, "discern"):
+        result = run_within(table, Countdown(1e6, 0.0, most_epochs={"head": 3, "all": 3}), epochs=planned)
+    trained = [row.stage for row in result.rows]
+    assert trained.count(trained[-1]) == 3
+    assert f"3 epochs instead of {planned}" in caplog.text
+
+
 def test_an_epoch_ends_when_the_time_is_up(table, caplog):
     with caplog.at_level(logging.INFO, "discern"):
         result = run_within(table, Countdown(0.0, 1.0), epochs=5)

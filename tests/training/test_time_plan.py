@@ -52,6 +52,21 @@ def test_without_time_to_look_at_all_pictures_a_sample_is_trained_on():
     assert f"features of {found.training.max_images} training pictures" in found.words
 
 
+def test_the_solution_of_a_sample_takes_a_part_of_the_time():
+    speed = Speed(answering=0.0004, learning={"fine-tune": 0.0012}, solving=0.006)
+    found = plan(300, speed=speed, counts=Counts(45000, 1000, 1000, 10), spent_seconds=15)
+    assert 30000 < found.training.max_images < 45000
+    assert "cannot be done" not in found.words
+    assert plan(600, speed=speed, counts=Counts(45000, 1000, 1000, 10)).training.max_images is None
+
+
+def test_every_view_of_a_picture_is_looked_at():
+    once, often = plan(100), plan(100, speed=SPEED._replace(views=3))
+    assert "11 s for features" in once.words
+    assert "31 s for features" in often.words
+    assert plan(75, speed=SPEED._replace(views=9)).training.max_images < 1000
+
+
 def test_what_cannot_be_done_is_said():
     found = plan(12)
     assert found.training.max_images == 2 * COUNTS.classes

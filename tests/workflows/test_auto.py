@@ -72,11 +72,15 @@ def test_without_time_the_probe_of_a_sample_ships(photos, weights, tmp_path):
     assert run.load().predict(next(photos.glob("*/*.png")))["label"].iloc[0] in run.load().class_names
 
 
-def test_an_interrupted_run_keeps_its_plan_and_what_it_has_spent(photos, weights, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("flops", "head_epochs"), [(2e10, 1), (1e3, 8)])
+def test_an_interrupted_run_keeps_its_plan_and_what_it_has_spent(
+    photos, weights, tmp_path, monkeypatch, flops, head_epochs
+):
+    monkeypatch.setattr("discern.workflows.time_budget._SOLVER_FLOPS", flops)
     overrides = [*SMALL, f"model.weights={weights}", "run.budget=5m", "epochs=3", "data.audit=off"]
 
     def interrupt(self, rows, *, is_best):
-        if len(rows) == 2:
+        if len(rows) == head_epochs + 1:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -85,7 +89,7 @@ def test_an_interrupted_run_keeps_its_plan_and_what_it_has_spent(photos, weights
             train(photos, out=tmp_path / "run", overrides=overrides)
     plan = read_settings(RunFolder(tmp_path / "run").config)
     run = resume(tmp_path / "run", photos, recipe="auto", overrides=overrides)
-    assert len(run.history) == 4
+    assert len(run.history) == head_epochs + 3
     assert read_settings(run.folder.config) == plan
     assert "run.budget" in read_choices(run)
 

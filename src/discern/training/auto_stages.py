@@ -9,7 +9,7 @@ from discern.config.settings import StageSettings
 HEAD_ONLY = ("head",)
 
 _SOLVABLE = 500_000
-_HEAD_EPOCHS = 8
+HEAD_EPOCHS = 8
 _FEW_IMAGES = 300
 _STRONG_FROM_EPOCHS = 16
 
@@ -100,7 +100,7 @@ def _choose_solver(stage: StageSettings, facts: PlanFacts) -> tuple[str, str]:
 
 def _choose_stage_epochs(stage: StageSettings, facts: PlanFacts) -> tuple[int, str]:
     if stage.train == HEAD_ONLY:
-        return _HEAD_EPOCHS, f"{_HEAD_EPOCHS}, enough for a head alone"
+        return HEAD_EPOCHS, f"{HEAD_EPOCHS}, enough for a head alone"
     epochs = choose_epochs(facts.images, is_pretrained=facts.is_pretrained)
     start = "pretrained weights" if facts.is_pretrained else "a network from scratch"
     return epochs, f"{epochs}, for {facts.images} training pictures and {start}"

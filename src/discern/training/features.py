@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from discern.config.settings import StageSettings
+from discern.config.settings import CacheSettings, StageSettings, TrainingSettings
 from discern.data.array_cache import ArrayCache
 from discern.data.loaders import Batch, EvaluationLoader
 from discern.errors import ImageProblem
@@ -25,16 +25,20 @@ from discern.runtime import Runtime
 logger = logging.getLogger("discern")
 
 
-def choose_views(setting: int | str, stage: StageSettings, *, only_head: bool) -> int:
-    """Return how many augmented views of each picture a stage trains on; 1 is the picture as it is.
+def choose_views(stage: StageSettings, training: TrainingSettings, cache: CacheSettings, *, only_head: bool) -> int:
+    """Return how many views of each picture a stage trains on: 1 is the picture as it is, 0 one read in every epoch.
 
-    `auto` is one view for every 8 epochs of a linear or small head, which hardly gains from more, and for every 3 where
-    layers of the backbone learn too.
+    Features pay from the second epoch on, and cannot be mixed. `auto` is an augmented view for every 8 epochs of a
+    linear or small head, which hardly gains from more, and for every 3 where layers of the backbone learn too.
     """
+    is_solved = stage.head_solver == "lbfgs"
+    is_mixed = training.mixup > 0 or training.cutmix > 0
+    if not is_solved and (cache.features == "off" or stage.num_epochs == 1 or is_mixed or stage.image_scale < 1):
+        return 0
     if stage.augment in ("none", ()):
         return 1
-    if isinstance(setting, int):
-        return min(setting, stage.num_epochs)
+    if isinstance(cache.views, int):
+        return min(cache.views, stage.num_epochs)
     return max(1, stage.num_epochs // (8 if only_head else 3))
 
 

@@ -150,7 +150,9 @@ class Fit:
         while not over:
             row = self._run_epoch(stage)
             over = stage.observe(row)
-            over = self._keep_to_budget(stage, row) or over
+            if not over:
+                self._keep_to_budget(stage, row)
+                over = stage.is_complete
             if over:
                 self._note_floor(stage)
                 self.stage_index += 1
@@ -161,10 +163,10 @@ class Fit:
         steps = stage.num_epochs * len(self.data.train) // self.data.batch_size
         torch.backends.cudnn.benchmark = steps >= _STEPS_WORTH_TUNING and not self.runtime.determinism
 
-    def _keep_to_budget(self, stage: Stage, row: EpochRow) -> bool:
-        """Fit the epochs of the stage to the time that is left; return whether it is over by that."""
-        if self.budget is None or stage.settings.head_solver == "lbfgs":
-            return False
+    def _keep_to_budget(self, stage: Stage, row: EpochRow) -> None:
+        """Fit the epochs of the stage to the time that is left."""
+        if self.budget is None:
+            return
         # What one process sees, all go by.
         left, seconds = self.runtime.processes.gather((self.budget.left_for_training(), row.seconds))[0]
         planned, later = stage.settings.num_epochs, self.settings.stages[self.stage_index + 1 :]
@@ -176,7 +178,7 @@ class Fit:
         most = self.budget.most_epochs.get(stage.settings.name, planned) if is_early else planned
         epochs = min(possible, most)
         if epochs == planned:
-            return False
+            return
         logger.info(
             "stage %s: %d epochs instead of %d, since one took %.1f s and there are %.0f s left for training",
             stage.settings.name,
@@ -185,7 +187,7 @@ class Fit:
             seconds,
             max(left, 0),
         )
-        return stage.set_epochs(epochs)
+        stage.set_epochs(epochs)
 
     def _note_floor(self, stage: Stage) -> None:
         more_learns_later = any(other.train != (HEAD,) for other in self.settings.stages[1:])

@@ -81,7 +81,8 @@ def build_inputs(
     Raises:
         RunFolderError: An interrupted run had features, and there is no room for them now.
     """
-    chosen = _choose_views(stage, training, classifier, data) if views is None else views
+    only_head = classifier.trainable_stages == (HEAD,)
+    chosen = choose_views(stage, training, data.cache_settings, only_head=only_head) if views is None else views
     if chosen:
         found = _build_feature_inputs(stage, classifier, data, runtime, chosen)
         if found is not None:
@@ -96,16 +97,6 @@ def build_inputs(
         data.build_evaluation_loader(data.validation, epochs=stage.num_epochs) if len(data.validation) else None
     )
     return StageInputs(train, validation, prepare_images(data.preprocess, runtime))
-
-
-def _choose_views(stage: StageSettings, training: TrainingSettings, classifier: Classifier, data: TrainingData) -> int:
-    """Return 0 where pictures are read anew in every epoch: features pay from the second on, and cannot be mixed."""
-    views = choose_views(data.cache_settings.views, stage, only_head=classifier.trainable_stages == (HEAD,))
-    if stage.head_solver == "lbfgs":
-        return views
-    mixes = training.mixup > 0 or training.cutmix > 0
-    anew = data.cache_settings.features == "off" or stage.num_epochs == 1 or mixes or stage.image_scale < 1
-    return 0 if anew else views
 
 
 def _build_feature_inputs(

@@ -84,18 +84,22 @@ class Stage:
         self.judged_network = self.inputs.network_of(self.judged)
 
     def observe(self, row: EpochRow) -> bool:
-        """Take in an epoch; return whether the stage is over."""
+        """Take in an epoch; return whether no other would be of use."""
         self.epochs_done += 1
         if self.settings.schedule == "plateau" and row.has_validation:
             self.rate_factor.plateau.observe(row.validation_loss)
         is_solved = self.settings.head_solver == "lbfgs"
-        return self.stopping.observe(row) or self.epochs_done >= self.settings.num_epochs or is_solved
+        return self.stopping.observe(row) or is_solved
 
-    def set_epochs(self, epochs: int) -> bool:
-        """End after so many epochs in all, the rate moving accordingly from now on; return whether that is now."""
+    @property
+    def is_complete(self) -> bool:
+        """Whether all epochs are done."""
+        return self.epochs_done >= self.settings.num_epochs
+
+    def set_epochs(self, epochs: int) -> None:
+        """End after so many epochs in all, the rate moving accordingly from now on."""
         self.settings = self.settings.model_copy(update={"epochs": max(epochs, self.epochs_done, 1)})
         self.rate_factor.settings = self.settings
-        return self.epochs_done >= self.settings.num_epochs
 
     def put_into(self, state: TrainingState) -> None:
         """Add to a state what this stage needs to go on."""

@@ -16,13 +16,19 @@ _MOST_EPOCHS_FACTOR = 3
 class Speed(NamedTuple):
     """Seconds a picture, reading it included: to answer, and, by stage, to learn from it where a stage reads pictures.
 
-    A stage that is not in `learning` trains on features that are computed once. `solving` are the seconds that an exact
-    head takes in all.
+    A stage that is not in `learning` trains on features that are computed once, of `views` of each training picture.
+    `solving` is what an exact head takes for each training picture.
     """
 
     answering: float
     learning: Mapping[str, float]
     solving: float = 0.0
+    views: int = 1
+
+    @property
+    def looking(self) -> float:
+        """What the features of a training picture, and the head's solution for it, take."""
+        return self.answering * self.views + self.solving
 
 
 class Counts(NamedTuple):
@@ -58,7 +64,7 @@ def plan_in_time(
     one, the stage is left out, unless nothing else is left; where there is not even time to look at all pictures once,
     a sample of them is trained on.
     """
-    left = seconds * (1 - MARGIN) - spent_seconds - speed.solving - _estimate_ending(speed, counts)
+    left = seconds * (1 - MARGIN) - spent_seconds - _estimate_ending(speed, counts)
     sample = _choose_sample(training, speed, counts, left)
     looking = _estimate_features(training, speed, counts, sample)
     epoch_seconds = {
@@ -67,7 +73,6 @@ def plan_in_time(
     }
     remembering = _estimate_remembering(training, speed, counts)
     stages = _fit_epochs(training.stages, epoch_seconds, left - looking - remembering, extensible)
-    looking += speed.solving
     learning = [stage for stage in stages if stage.name in epoch_seconds]
     ending = _estimate_ending(speed, counts) + (remembering if learning else 0.0)
     total = spent_seconds + looking + ending + sum(epoch_seconds[stage.name] * stage.num_epochs for stage in learning)
@@ -103,13 +108,15 @@ def _uses_features(training: TrainingSettings, speed: Speed) -> bool:
 
 def _choose_sample(training: TrainingSettings, speed: Speed, counts: Counts, left: float) -> int | None:
     """Return how many training pictures there is time to look at once; None for all."""
-    per_picture = speed.answering if _uses_features(training, speed) else min(speed.learning.values())
-    possible = int(left / per_picture) - counts.validation
+    per_picture = speed.looking if _uses_features(training, speed) else min(speed.learning.values())
+    possible = int((left - speed.answering * counts.validation) / per_picture)
     return None if possible >= counts.train else min(counts.train, max(2 * counts.classes, possible))
 
 
 def _estimate_features(training: TrainingSettings, speed: Speed, counts: Counts, sample: int | None) -> float:
-    return speed.answering * ((sample or counts.train) + counts.validation) if _uses_features(training, speed) else 0.0
+    if not _uses_features(training, speed):
+        return 0.0
+    return speed.looking * (sample or counts.train) + speed.answering * counts.validation
 
 
 def _most(stage: StageSettings, extensible: Collection[str]) -> int:

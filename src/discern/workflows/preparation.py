@@ -11,7 +11,7 @@ import pandas as pd
 from discern.auditing.build import Audit
 from discern.config.describe import flatten_settings
 from discern.config.load import read_settings, save_settings
-from discern.config.settings import Settings
+from discern.config.settings import Settings, StageSettings
 from discern.data.augment import check_policy
 from discern.data.free_memory import compute_free_memory_bytes
 from discern.data.loaders import choose_workers
@@ -182,9 +182,9 @@ def _take_over(wanted: Settings, begun: Settings) -> Settings:
     if wanted.training.batch_size == "auto":
         changes["batch_size"] = begun.training.batch_size
     if wanted.run.budget is not None and wanted.run.budget == begun.run.budget:
-        planned = {stage.name: {"epochs": stage.epochs, "augment": stage.augment} for stage in begun.training.stages}
+        planned = {stage.name: stage for stage in begun.training.stages}
         stages = [stage for stage in wanted.training.stages if stage.name in planned]
-        changes["stages"] = tuple(stage.model_copy(update=planned[stage.name]) for stage in stages)
+        changes["stages"] = tuple(_take_over_stage(stage, planned[stage.name]) for stage in stages)
         changes["max_images"] = begun.training.max_images
     taken: dict[str, Any] = {"training": wanted.training.model_copy(update=changes)}
     if wanted.model.weights == "auto" or wanted.model.candidates:
@@ -193,6 +193,12 @@ def _take_over(wanted: Settings, begun: Settings) -> Settings:
     if wanted.data.fit == "auto":
         taken["data"] = wanted.data.model_copy(update={"fit": begun.data.fit})
     return wanted.model_copy(update=taken)
+
+
+def _take_over_stage(wanted: StageSettings, planned: StageSettings) -> StageSettings:
+    """Return a stage with what the budget changed, and what was chosen by pictures of which it left some out."""
+    changed = {"epochs", "augment"} | {name for name, value in wanted if value == "auto"}
+    return wanted.model_copy(update={name: getattr(planned, name) for name in changed})
 
 
 def build_pretrained(prepared: Prepared) -> Classifier:

@@ -18,8 +18,9 @@ from discern.inference import ForwardPass, evaluating, prepare_images
 from discern.models.classifier import HEAD, Classifier
 from discern.processes import ALONE
 from discern.runtime import Runtime
-from discern.training.auto_stages import choose_augment
+from discern.training.auto_stages import HEAD_EPOCHS, choose_augment
 from discern.training.batches import TrainingData
+from discern.training.features import choose_views
 from discern.training.optimizers import build_optimizer
 from discern.training.stage import quicken_training
 from discern.training.time_plan import Counts, Speed, plan_in_time
@@ -31,6 +32,8 @@ _MEASURED_ON_CPU, _MEASURED_ON_GPU = 16, 128
 _SOLVER_PASSES = 1500
 """Of an exact head over the training pictures: some strengths, in three folds and once more, a hundred steps each."""
 _SOLVER_FLOPS = 2e10
+_MOST_SOLVING = 0.2
+"""Share of a budget."""
 
 
 def build_budget(prepared: Prepared, started: float) -> Budget | None:
@@ -50,13 +53,16 @@ def plan_for_budget(prepared: Prepared, classifier: Classifier, started: float) 
         return prepared
     data = build_training_data(prepared, classifier.backbone)
     settings, choices = prepared.settings, dict(prepared.environment["choices"])
+    seconds = parse_duration(prepared.settings.run.budget)
+    training, reasons = _avoid_long_solving(settings.training, choices, classifier, data, seconds)
+    choices |= reasons
     plan = plan_in_time(
-        settings.training,
-        measure_speed(classifier, settings.training, data, prepared.runtime),
+        training,
+        measure_speed(classifier, training, data, prepared.runtime),
         _count(prepared, data),
-        seconds=parse_duration(prepared.settings.run.budget),
+        seconds=seconds,
         spent_seconds=time.monotonic() - started,
-        extensible=[stage.name for stage in settings.training.stages if f"{stage.name}.epochs" in choices],
+        extensible=[stage.name for stage in training.stages if f"{stage.name}.epochs" in choices],
     )
     logger.info("plan: %s", plan.words)
     stages = []
@@ -84,18 +90,44 @@ def measure_speed(classifier: Classifier, training: TrainingSettings, data: Trai
         data, train=data.train.take(rows), batch_size=images, workers=0, processes=ALONE, cache=None, pin_memory=False
     )
     readers = max(1, data.workers)
-    learning = {
-        stage.name: _time_learning(copy.deepcopy(classifier), stage, few, runtime, readers) / runtime.processes.count
+    views = {
+        stage.name: choose_views(stage, training, data.cache_settings, only_head=True)
         for stage in training.stages
-        if stage.train != (HEAD,)
+        if stage.train == (HEAD,)
     }
+    learning = {}
+    for stage in training.stages:
+        if not views.get(stage.name):
+            picture, update = _time_learning(copy.deepcopy(classifier), stage, few, runtime, readers)
+            learning[stage.name] = picture / runtime.processes.count + update / data.batch_size
     solves = any(stage.head_solver == "lbfgs" for stage in training.stages)
-    numbers = len(data.train) * classifier.backbone.num_features * data.num_classes
     return Speed(
         _time_answering(classifier, few, runtime, readers) / runtime.processes.count,
         learning,
-        _SOLVER_PASSES * 4 * numbers / _SOLVER_FLOPS if solves else 0.0,
+        _estimate_solving(classifier, data) if solves else 0.0,
+        max(1, *views.values()) if views else 1,
     )
+
+
+def _estimate_solving(classifier: Classifier, data: TrainingData) -> float:
+    """Return the seconds that an exact head takes for each training picture."""
+    return _SOLVER_PASSES * 4 * classifier.backbone.num_features * data.num_classes / _SOLVER_FLOPS
+
+
+def _avoid_long_solving(
+    training: TrainingSettings, choices: Mapping[str, str], classifier: Classifier, data: TrainingData, seconds: float
+) -> tuple[TrainingSettings, dict[str, str]]:
+    """Have a head learn by gradient where its exact solution, if only chosen, took much of the time; say so."""
+    solving = _estimate_solving(classifier, data) * len(data.train)
+    stages, reasons = [], {}
+    for stage in training.stages:
+        name = f"{stage.name}.head_solver"
+        if stage.head_solver == "lbfgs" and name in choices and solving > _MOST_SOLVING * seconds:
+            stages.append(stage.model_copy(update={"head_solver": "gradient", "epochs": HEAD_EPOCHS}))
+            reasons[name] = f"gradient, since the exact solution would take about {solving:.0f} of {seconds:.0f} s"
+        else:
+            stages.append(stage)
+    return training.model_copy(update={"stages": tuple(stages)}), reasons
 
 
 def _suit_epochs(
@@ -126,24 +158,32 @@ def _time_answering(classifier: Classifier, few: TrainingData, runtime: Runtime,
 
 def _time_learning(
     trained: Classifier, stage: StageSettings, few: TrainingData, runtime: Runtime, readers: int
-) -> float:
+) -> tuple[float, float]:
+    """Return the seconds a picture and those of an update, which a larger batch does not lengthen."""
     # A BatchNorm that waits for other processes would wait here for ever.
     trained.set_trainable(stage.train, frozen_batchnorm=stage.frozen_batchnorm is True or runtime.processes.count > 1)
     trained.train()
     network = quicken_training(trained, stage, runtime)
     optimizer = build_optimizer(trained, stage)
     prepare = prepare_images(few.preprocess, runtime)
+    updates = []
 
     def learn(batch: Batch) -> float:
         with runtime.autocast():
             logits = network(prepare(batch.images))
         loss = functional.cross_entropy(logits.float(), batch.targets.to(logits.device))
         loss.backward()  # type: ignore[no-untyped-call]
+        reached = loss.item()
+        started = time.perf_counter()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        return loss.item()
+        # Reading a number waits for a GPU, as the loss before did.
+        next(trained.parameters()).flatten()[0].item()
+        updates.append(time.perf_counter() - started)
+        return reached
 
-    return _time(few.build_train_loader(stage.augment, image_scale=stage.image_scale), learn, readers)
+    picture = _time(few.build_train_loader(stage.augment, image_scale=stage.image_scale), learn, readers)
+    return max(0.0, picture - updates[-1] / len(few.train)), updates[-1]
 
 
 def _time(loader: TrainLoader | EvaluationLoader, step: Callable[[Batch], float], readers: int) -> float:
