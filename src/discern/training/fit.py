@@ -35,7 +35,7 @@ from discern.training.stopping import BestModel
 logger = logging.getLogger("discern")
 
 _STEPS_WORTH_TUNING = 5000
-_EARLY_SHARE = 0.3
+_SPARE = 1.1
 
 
 class Floor(NamedTuple):
@@ -172,11 +172,8 @@ class Fit:
         planned, later = stage.settings.num_epochs, self.settings.stages[self.stage_index + 1 :]
         remaining = max(1, planned - stage.epochs_done)
         share = remaining / (remaining + sum(other.num_epochs for other in later))
-        possible = stage.epochs_done + max(0, int(share * left / seconds))
-        # A picture may take less than it seemed to; later on the rate would have to rise again.
-        is_early = not later and stage.epochs_done <= max(1, _EARLY_SHARE * planned)
-        most = self.budget.most_epochs.get(stage.settings.name, planned) if is_early else planned
-        epochs = min(possible, most)
+        most = planned if later else self.budget.most_epochs.get(stage.settings.name, planned)
+        epochs = _fit_epochs(planned, stage.epochs_done, most, share * left / seconds)
         if epochs == planned:
             return
         logger.info(
@@ -351,3 +348,14 @@ class Fit:
             state.get_tensors("best_validation").get("logits"),
             floor=None if self.floor is None else self.floor.row,
         )
+
+
+def _fit_epochs(planned: int, done: int, most: int, affordable: float) -> int:
+    """Return the epochs of a stage in all, of which some are done, where there is time for `affordable` more."""
+    possible = done + max(0, int(affordable))
+    if possible <= planned:
+        return possible
+    # A picture may take less than it seemed to. But an epoch too many would be cut off while the rate is high, and in
+    # the second half the rate would have to rise again by much.
+    longer = min(most, done + int(affordable / _SPARE))
+    return longer if longer > planned and 2 * done <= longer else planned
