@@ -1,8 +1,11 @@
 import json
+import time
+from datetime import datetime, timedelta
 
 import pandas as pd
 import pytest
 import torch
+from optuna.trial import FrozenTrial, TrialState
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -11,7 +14,8 @@ from discern.config.load import load_settings
 from discern.errors import ConfigError, DataError, RunFolderError
 from discern.models.backbone import build_backbone
 from discern.tuning.space import Range, build_default_space, check_space, load_space
-from discern.workflows.tune import tune
+from discern.tuning.study import open_study, tabulate_trials
+from discern.workflows.tune import stop_in_time, tune
 from pictures import QUICK
 
 SPACE = """
@@ -19,6 +23,22 @@ SPACE = """
 "training.stages.*.learning_rate" = {low = 1e-4, high = 1e-2, log = true}
 "model.weights" = {choices = ["none", "/nowhere/weights.safetensors"]}
 """
+
+
+def build_trial(state, value, now, *, seconds):
+    return FrozenTrial(
+        number=0,
+        state=TrialState[state],
+        value=value,
+        datetime_start=now - timedelta(seconds=seconds),
+        datetime_complete=now,
+        params={},
+        distributions={},
+        user_attrs={},
+        system_attrs={},
+        intermediate_values={},
+        trial_id=0,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +94,33 @@ def test_asked_again_it_goes_on(searched, photos):
     out, arguments, _ = searched
     table = tune(photos, out=out, trials=1, **arguments)
     assert list(table["number"]) == list(range(7))
-    with pytest.raises(RunFolderError, match="holds another search, of other data or settings"):
+    assert table["training.stages.*.learning_rate"].is_unique
+    with pytest.raises(RunFolderError, match="holds another search, by another name or of other data or settings"):
         tune(photos, out=out, trials=1, **{**arguments, "recipe": "transfer"})
+
+
+def test_what_was_ended_early_has_no_value_and_what_was_killed_no_duration(tmp_path):
+    study = open_study("name", None, tmp_path, seed=0)
+    now = datetime.now()
+    study.add_trials(
+        [
+            build_trial("COMPLETE", 0.5, now, seconds=2),
+            build_trial("PRUNED", 0.7, now, seconds=1),
+            build_trial("FAIL", None, now, seconds=10**6),
+        ]
+    )
+    table = tabulate_trials(study)
+    assert list(table["value"].notna()) == [True, False, False]
+    check = stop_in_time(time.monotonic(), 60)
+    study.optimize(lambda trial: 0.1, n_trials=2, callbacks=[check])
+    assert len(study.trials) == 5
+
+
+def test_each_process_that_searches_proposes_trials_of_its_own(tmp_path):
+    studies = [open_study("name", None, tmp_path, seed=0) for _ in range(2)]
+    for study in studies:
+        study.optimize(lambda trial: trial.suggest_float("rate", 0, 1), n_trials=3)
+    assert len({trial.params["rate"] for trial in studies[0].trials}) == 6
 
 
 def test_a_budget_ends_the_search(photos, tmp_path):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _FIRST_RANDOM_TRIALS = 8
 _UNPRUNED_TRIALS = 4
 _HEARTBEAT_SECONDS = 15
+_OPENINGS = "openings"
 
 
 def open_study(name: str, storage: str | None, folder: Path, *, seed: int) -> "Study":
@@ -28,7 +29,7 @@ def open_study(name: str, storage: str | None, folder: Path, *, seed: int) -> "S
         name: Of the study in its database.
         storage: URL of a database; by default study.db in the folder.
         folder: Where study.db lies.
-        seed: Of the proposals.
+        seed: Of the proposals, when the study is opened for the first time; each time after it is one higher.
 
     Raises:
         ConfigError: Optuna is not installed, or the database cannot be opened.
@@ -43,24 +44,36 @@ def open_study(name: str, storage: str | None, folder: Path, *, seed: int) -> "S
         with warnings.catch_warnings():
             # The heartbeat is called experimental.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return optuna.create_study(
+            study = optuna.create_study(
                 study_name=name,
                 storage=optuna.storages.RDBStorage(url, heartbeat_interval=_HEARTBEAT_SECONDS),
-                sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=_FIRST_RANDOM_TRIALS),
                 pruner=optuna.pruners.MedianPruner(n_startup_trials=_UNPRUNED_TRIALS, n_warmup_steps=1),
                 direction="maximize",
                 load_if_exists=True,
             )
+            seed += _count_opening(study)
     except Exception as error:  # noqa: BLE001 - whatever a database driver raises
         raise ConfigError(f"the database {url} cannot be used: {error}") from None
+    study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=_FIRST_RANDOM_TRIALS)
+    return study
+
+
+def _count_opening(study: "Study") -> int:
+    """Return how often a study was opened before: with the same seed each opening would propose the same trials."""
+    openings = int(study.user_attrs.get(_OPENINGS, 0))
+    study.set_user_attr(_OPENINGS, openings + 1)
+    return openings
 
 
 def tabulate_trials(study: "Study") -> pd.DataFrame:
-    """Return a row a trial: number, state, value, seconds and a column for each setting."""
+    """Return a row a trial: number, state, value (of complete ones), seconds and a column for each setting."""
     rows = []
     for trial in study.get_trials(deepcopy=False):
         seconds = trial.duration.total_seconds() if trial.duration is not None else None
-        row = {"number": trial.number, "state": trial.state.name.lower(), "value": trial.value, "seconds": seconds}
+        state = trial.state.name.lower()
+        # One that was ended early has a value too, which says nothing beside those of whole trainings.
+        value = trial.value if state == "complete" else None
+        row = {"number": trial.number, "state": state, "value": value, "seconds": seconds}
         rows.append({**row, **trial.params, "error": trial.user_attrs.get("error", "")})
     return pd.DataFrame(rows)
 

@@ -88,12 +88,13 @@ def tune(
         RunFolderError: `out` holds another search, or something else.
     """
     started = time.monotonic()
-    search = _begin(str(source), out, recipe, overrides, space)
-    study = open_study(name or out.resolve().name, storage, out, seed=load_settings(recipe, overrides).run.seed)
+    name = name or out.resolve().name
+    search = _begin(str(source), out, recipe, overrides, space, name)
+    study = open_study(name, storage, out, seed=load_settings(recipe, overrides).run.seed)
     count = 30 if trials is None and budget_seconds is None else trials
     callbacks = [lambda study, trial: _tell_trial(study, trial)]
     if budget_seconds is not None:
-        callbacks.append(_stop_in_time(started, budget_seconds))
+        callbacks.append(stop_in_time(started, budget_seconds))
     study.optimize(lambda trial: _try(trial, search), n_trials=count, callbacks=callbacks, catch=(TrialError,))
     return _finish(study, search)
 
@@ -102,13 +103,13 @@ class TrialError(Exception):
     """A trial that did not complete; what it said last is its text."""
 
 
-def _begin(source: str, out: Path, recipe: str, overrides: Sequence[str], space_file: Path | None) -> Search:
+def _begin(source: str, out: Path, recipe: str, overrides: Sequence[str], space_file: Path | None, name: str) -> Search:
     settings = load_settings(recipe, overrides)
     space = build_default_space(settings) if space_file is None else load_space(space_file)
     check_space(space, recipe, overrides)
     monitor, floors = settings.training.monitor, _find_floors(settings)
     search = Search(source, recipe, tuple(overrides), space, monitor, floors, out)
-    _claim(search)
+    _claim(search, settings, name)
     if not len(fix_split(source, settings, search.split).select("validation")):
         raise DataError(f"{source}: trials are judged on a validation split, and there is none")
     return search
@@ -124,16 +125,16 @@ def _find_floors(settings: Settings) -> frozenset[str]:
     return solved if len(solved) < len(stages) else frozenset()
 
 
-def _claim(search: Search) -> None:
+def _claim(search: Search, settings: Settings, name: str) -> None:
     """Make the folder, or check that it holds this search."""
     plan: dict[str, Any] = {
         "format": "discern-search",
+        "name": name,
         "source": str(Path(search.source).resolve()),
-        "recipe": search.recipe,
-        "overrides": list(search.overrides),
+        "settings": settings.to_dict(),
         "space": {name: choice.model_dump(mode="json") for name, choice in search.space.items()},
     }
-    claim_folder(search.out, plan, kind="search", other="another search, of other data or settings")
+    claim_folder(search.out, plan, kind="search", other="another search, by another name or of other data or settings")
 
 
 def _try(trial: "Trial", search: Search) -> float:
@@ -169,12 +170,15 @@ def _try(trial: "Trial", search: Search) -> float:
     return float(scores.max())
 
 
-def _stop_in_time(started: float, budget_seconds: float) -> Callable[["Study", "FrozenTrial"], None]:
+def stop_in_time(started: float, budget_seconds: float) -> Callable[["Study", "FrozenTrial"], None]:
     """Return what ends a study when one more trial and the last training would no longer fit into the budget."""
+    from optuna.trial import TrialState
 
     def check(study: "Study", trial: "FrozenTrial") -> None:  # noqa: ARG001 - Optuna gives the trial
-        durations = [found.duration.total_seconds() for found in study.get_trials(deepcopy=False) if found.duration]
-        if time.monotonic() - started + 2 * max(durations) > budget_seconds:
+        # A trial that failed may have been killed days ago, and be counted up to now.
+        trained = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        durations = [found.duration.total_seconds() for found in trained if found.duration]
+        if time.monotonic() - started + 2 * max(durations, default=0) > budget_seconds:
             study.stop()
 
     return check
@@ -182,19 +186,13 @@ def _stop_in_time(started: float, budget_seconds: float) -> Callable[["Study", "
 
 def _tell_trial(study: "Study", trial: "FrozenTrial") -> None:
     settings = ", ".join(f"{name.rpartition('.')[2]}={_round(value)}" for name, value in trial.params.items())
-    if trial.value is None:
+    if trial.state.name != "COMPLETE":
         outcome = "ended early" if trial.state.name == "PRUNED" else f"failed: {trial.user_attrs.get('error', '')}"
         logger.info("trial %d %s (%s)", trial.number, outcome, settings)
     else:
         best = study.best_trial
-        logger.info(
-            "trial %d: %.4f (%s); best so far: trial %d, %.4f",
-            trial.number,
-            trial.value,
-            settings,
-            best.number,
-            best.value,
-        )
+        found = f"{trial.value:.4f} ({settings}); best so far: trial {best.number}, {best.value:.4f}"
+        logger.info("trial %d: %s", trial.number, found)
 
 
 def _round(value: object) -> object:
