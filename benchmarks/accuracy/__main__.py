@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.accuracy.sets import Set, build_sets
-from discern.evaluation.seed_comparison import describe_difference, estimate_mean
+from discern.evaluation.seed_comparison import describe_difference, estimate_accuracy, estimate_mean
 
 OURS = "auto"
 SHORT = "auto, a sixth of the time"
@@ -99,7 +99,7 @@ def report(name: str, outcomes: dict[str, Outcome]) -> list[dict[str, object]]:
     """Return a row for each way, with the difference of ours to it, over common seeds and the same pictures."""
     rows: list[dict[str, object]] = []
     for way, outcome in outcomes.items():
-        accuracy = estimate_mean(outcome.is_right)
+        accuracy = estimate_accuracy(outcome.is_right)
         seeds, pictures = outcome.is_right.shape
         row: dict[str, object] = {
             "set": name,

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from discern.evaluation.intervals import Interval
-from discern.evaluation.seed_comparison import describe_difference, estimate_mean
+from discern.evaluation.intervals import Interval, wilson_interval
+from discern.evaluation.seed_comparison import describe_difference, estimate_accuracy, estimate_mean
 
 
 def draw(rng, seeds, pictures, *, seed_deviation):
@@ -45,3 +45,13 @@ def test_the_verdict_is_in_words():
     )
     assert describe_difference("v3", "v2", Interval(0.02, 0.01, 0.03)).endswith("better")
     assert describe_difference("v3", "v2", Interval(-0.02, -0.03, -0.01)).endswith("worse")
+
+
+def test_an_accuracy_lies_within_0_and_1_and_is_never_certain():
+    most = np.ones((1, 20))
+    assert estimate_accuracy(most) == wilson_interval(20, 20)
+    assert estimate_accuracy(np.zeros((3, 20))) == wilson_interval(0, 20)
+    most[0, 0] = 0
+    value, low, high = estimate_accuracy(most)
+    assert (value, high) == (0.95, 1.0)
+    assert low == estimate_mean(most).low

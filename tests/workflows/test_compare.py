@@ -43,7 +43,7 @@ def test_the_table_says_what_the_runs_say(compared):
         assert min(plot.size) > 200
     page = check_page((place / "out" / "comparison.html").read_text(encoding="utf-8"))
     assert f"{100 * mean:.1f}" in page.text
-    assert "Highest: weights=none; all others are worse" in page.text
+    assert "Highest: weights=none; no other completed" in page.text
     assert "2 runs did not complete" in page.text
     assert "/nowhere/weights.safetensors" in page.text
 
@@ -89,6 +89,46 @@ def test_variants_are_every_combination_with_names_to_read():
     assert found[0].overrides == ("seed=3", "data.image_size=64", "training.stages.*.augment=none")
     lists = build_variants(["table"], ['training.stages.*.train=["head"],["layer4","head"]'], [])
     assert [variant.name for variant in lists] == ['train=["head"]', 'train=["layer4","head"]']
+
+
+def test_files_of_the_same_name_are_told_apart_by_their_folders():
+    found = build_variants(["table"], ["model.weights=a/model.safetensors,b/model.safetensors"], [])
+    assert [variant.name for variant in found] == [
+        "model.weights=a/model.safetensors",
+        "model.weights=b/model.safetensors",
+    ]
+
+
+def test_a_recipe_that_has_changed_is_another_comparison(photos, tmp_path):
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text('extends = "table"\n')
+    arguments = {
+        "recipes": [str(recipe)],
+        "varied": ["model.weights=/nowhere/a,/nowhere/b"],
+        "seeds": 1,
+        "overrides": QUICK[2:],
+    }
+    with pytest.raises(DataError, match="not one run completed"):
+        compare(photos, out=tmp_path / "out", **arguments)
+    recipe.write_text('extends = "table"\n[model]\ndropout = 0.1\n')
+    with pytest.raises(RunFolderError, match="other ways of training"):
+        compare(photos, out=tmp_path / "out", **arguments)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [["data.split=[1,0,0]"], ["run.evaluate_test=false", "data.split=[0.7,0,0.3]"]],
+)
+def test_without_two_pictures_to_compare_on_nothing_is_trained(photos, tmp_path, overrides):
+    with pytest.raises(DataError, match="compared on two or more pictures that none has trained on; there are"):
+        compare(
+            photos,
+            out=tmp_path / "out",
+            recipes=["table"],
+            varied=["model.dropout=0,0.1"],
+            overrides=[*QUICK, *overrides],
+        )
+    assert not (tmp_path / "out" / "runs").exists()
 
 
 @pytest.mark.parametrize(

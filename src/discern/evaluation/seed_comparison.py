@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from discern.evaluation.intervals import Interval
+from discern.evaluation.intervals import Interval, wilson_interval
 
 
 def estimate_mean(values: NDArray[np.floating], confidence: float = 0.95) -> Interval:
@@ -36,6 +36,21 @@ def estimate_mean(values: NDArray[np.floating], confidence: float = 0.95) -> Int
     freedom = variance**2 / spread if spread > 0 else inf
     half = float(stdtrit(freedom, 0.5 + confidence / 2)) * sqrt(variance)
     return Interval(mean, mean - half, mean + half)
+
+
+def estimate_accuracy(is_right: NDArray[np.floating]) -> Interval:
+    """Return the accuracy of answers (S, N) that are right (1) or wrong (0), a row a seed, with its interval in 0..1.
+
+    Where all are right, or all wrong, it is Wilson's for N pictures.
+
+    Raises:
+        ValueError: There are fewer than two pictures, or no seed.
+    """
+    value, low, high = estimate_mean(is_right)
+    if value in (0, 1):
+        pictures = is_right.shape[1]
+        return wilson_interval(int(value) * pictures, pictures)
+    return Interval(value, max(0.0, low), min(1.0, high))
 
 
 def describe_difference(name: str, other: str, difference: Interval) -> str:

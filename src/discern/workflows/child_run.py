@@ -42,15 +42,19 @@ def run_child(
     """Train in `folder`, go on with an interrupted run there, or return what is known of a complete one.
 
     All that it says goes to a .log file beside the folder, and how it went to a .json file, which is read again the
-    next time. `stop_when` is shown the history after each epoch; the run ends where it says so.
+    next time; the seconds of a run that was interrupted are those of all its parts. `stop_when` is shown the history
+    after each epoch; the run ends where it says so.
     """
     log, record = (folder.root.with_name(f"{folder.root.name}{suffix}") for suffix in (".log", ".json"))
     if folder.is_complete() and record.is_file():
         known = json.loads(record.read_text(encoding="utf-8"))
         return ChildRun(folder, known["seconds"], known["peak_bytes"], None)
     command = [sys.executable, "-m", "discern", "train"]
+    spent_seconds = 0.0
     if folder.holds_run() and folder.config.is_file() and not folder.is_complete():
         command += ["--resume", "--out", str(folder.root)]
+        if record.is_file():
+            spent_seconds = json.loads(record.read_text(encoding="utf-8"))["seconds"]
     else:
         command += [source, "--overwrite", "--out", str(folder.root), "--recipe", recipe, *overrides]
     folder.root.parent.mkdir(parents=True, exist_ok=True)
@@ -58,8 +62,13 @@ def run_child(
     with log.open("ab") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
         watched = _Watched(process, folder.history, stop_when)
-        code, peak_bytes = watched.wait()
-    seconds = time.perf_counter() - started
+        try:
+            code, peak_bytes = watched.wait()
+        except BaseException:
+            seconds = spent_seconds + time.perf_counter() - started
+            write_json(record, {"seconds": seconds, "peak_bytes": None, "error": "interrupted"})
+            raise
+    seconds = spent_seconds + time.perf_counter() - started
     error = None if code == 0 else _read_last_line(log) or f"it ended with {code}"
     write_json(record, {"seconds": seconds, "peak_bytes": peak_bytes, "error": error})
     return ChildRun(folder, seconds, peak_bytes, error, watched.was_stopped)

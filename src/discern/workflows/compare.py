@@ -15,7 +15,7 @@ from discern.config.load import load_settings
 from discern.errors import ConfigError, DataError
 from discern.evaluation.intervals import Interval
 from discern.evaluation.predictions_file import load_answers
-from discern.evaluation.seed_comparison import describe_difference, estimate_mean
+from discern.evaluation.seed_comparison import describe_difference, estimate_accuracy, estimate_mean
 from discern.plots.ladder import plot_ladder
 from discern.run_folder import RunFolder
 from discern.workflows.child_run import ChildRun, run_child
@@ -42,7 +42,7 @@ class VariantOutcome:
     @property
     def accuracy(self) -> Interval | None:
         """The accuracy over seeds and pictures; None where no run completed."""
-        return estimate_mean(self.is_right) if len(self.seeds) else None
+        return estimate_accuracy(self.is_right) if len(self.seeds) else None
 
     @property
     def complete(self) -> tuple[ChildRun, ...]:
@@ -115,14 +115,28 @@ def _claim(out: Path, source: str | Path, variants: Sequence[Variant]) -> None:
     plan: dict[str, Any] = {
         "format": "discern-comparison",
         "source": str(Path(source).resolve()),
-        "variants": [{**variant._asdict(), "overrides": list(variant.overrides)} for variant in variants],
+        "variants": [
+            {"name": variant.name, "settings": load_settings(variant.recipe, variant.overrides).to_dict()}
+            for variant in variants
+        ],
     }
     claim_folder(out, plan, kind="comparison", other="a comparison of other ways of training or other data")
 
 
 def _fix_split(source: str | Path, variant: Variant, out: Path) -> Path:
-    """Split the pictures once for all runs."""
-    fix_split(source, load_settings(variant.recipe, variant.overrides), out / _SPLIT)
+    """Split the pictures once for all runs.
+
+    Raises:
+        DataError: There are not two pictures to compare answers on.
+    """
+    settings = load_settings(variant.recipe, variant.overrides)
+    table = fix_split(source, settings, out / _SPLIT)
+    held_out = {split: len(table.select(split)) for split in ("validation", "test")}
+    if not settings.run.evaluate_test:
+        held_out["test"] = 0
+    if (held_out["test"] or held_out["validation"]) < 2:
+        counts = f"there are {held_out['validation']} for validation and {held_out['test']} for test"
+        raise DataError(f"{source}: ways are compared on two or more pictures that none has trained on; {counts}")
     return out / _SPLIT
 
 
@@ -225,5 +239,8 @@ def describe_best(outcomes: Sequence[VariantOutcome]) -> str:
         difference = outcome.subtract(best)
         if outcome is not best and (difference is None or difference.high >= 0):
             rivals.append(outcome.variant.name)
-    alike = f"not distinguishable from it: {', '.join(rivals)}" if rivals else "all others are worse"
-    return f"highest: {best.variant.name}; {alike}"
+    if rivals:
+        others = f"not distinguishable from it: {', '.join(rivals)}"
+    else:
+        others = "all others are worse" if len(scored) > 1 else "no other completed"
+    return f"highest: {best.variant.name}; {others}"

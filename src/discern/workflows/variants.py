@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from itertools import product
+from itertools import chain, product
 from typing import NamedTuple
 
 from discern.config.load import load_settings
@@ -29,10 +29,13 @@ def build_variants(recipes: Sequence[str], varied: Sequence[str], overrides: Seq
             nothing could be compared picture by picture.
     """
     choices = [_parse_choices(text) for text in varied]
+    shorten = {choice: _shorten(choice) for choice in chain(*choices)}
+    if len(set(shorten.values())) < len(shorten):
+        shorten = {choice: choice for choice in shorten}
     variants = []
     for recipe in recipes:
         for chosen in product(*choices):
-            name = " ".join([recipe] * (len(recipes) > 1 or not chosen) + [_shorten(choice) for choice in chosen])
+            name = " ".join([recipe] * (len(recipes) > 1 or not chosen) + [shorten[choice] for choice in chosen])
             variants.append(Variant(name, recipe, (*overrides, *chosen)))
     for variant in variants:
         load_settings(variant.recipe, variant.overrides)  # what is wrong is told before the first run
