@@ -78,3 +78,9 @@ def test_a_plan_for_parts_that_do_not_exist_is_refused_with_those_that_do():
     stages = [StageSettings(name="one", train=("layer9", "head")), StageSettings(name="two", train=("tail",))]
     with pytest.raises(ConfigError, match=r"stage one trains 'layer9'; stage two trains 'tail'; .* are stem, layer1"):
         check_plan(stages, Classifier(build_backbone("resnet18-half"), LinearHead(256, 3)))
+
+
+def test_a_stage_that_trains_nothing_is_refused():
+    stages = [StageSettings(name="one", train=())]
+    with pytest.raises(ConfigError, match="stage one trains nothing; name parts of the network in its train, or all"):
+        check_plan(stages, Classifier(build_backbone("resnet18-half"), LinearHead(256, 3)))

@@ -7,6 +7,7 @@ import pytest
 from discern.config.load import load_settings
 from discern.data.sources import load_table
 from discern.data.split import split_table
+from discern.errors import ConfigError
 from discern.models.build import build_classifier
 from discern.models.costs import count_activation_bytes
 from discern.runtime import resolve_runtime
@@ -95,6 +96,12 @@ def test_batch_size_follows_the_number_of_pictures(resolve, table_of, weights, p
     settings, reasons = resolve(load_settings("auto", [f"model.weights={weights}", "batch_size=auto"]), many)
     assert settings.training.batch_size == batch_size
     assert f"{batch_size}, for {len(many)} training pictures" in reasons["training.batch_size"]
+
+
+def test_a_network_of_one_size_refuses_another(resolve, table_of):
+    settings = load_settings("auto", ["model.backbone=timm:vit_tiny_patch16_224", "data.image_size=128"])
+    with pytest.raises(ConfigError, match="takes pictures of 224 pixels only; use 224 or a convolutional backbone"):
+        resolve(settings, table_of(48))
 
 
 def test_batch_size_is_halved_until_it_fits_into_the_memory(resolve, table_of, monkeypatch):

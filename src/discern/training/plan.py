@@ -47,7 +47,8 @@ def check_plan(stages: Sequence[StageSettings], classifier: Classifier) -> None:
     """Raise for a plan that the network cannot follow.
 
     Raises:
-        ConfigError: All unknown parts, with those that exist; or an exact solution is asked for what has none.
+        ConfigError: All unknown parts, with those that exist; or a stage trains nothing, or an exact solution is asked
+            for what has none.
     """
     unknown = [
         f"stage {stage.name} trains {part!r}"
@@ -60,6 +61,8 @@ def check_plan(stages: Sequence[StageSettings], classifier: Classifier) -> None:
         parts = ", ".join(classifier.stage_names)
         raise ConfigError(f"{'; '.join(unknown)}; the parts of this network are {parts} (or all)")
     for stage in stages:
+        if not stage.train:
+            raise ConfigError(f"stage {stage.name} trains nothing; name parts of the network in its train, or all")
         if stage.head_solver == "lbfgs" and (stage.train != (HEAD,) or not isinstance(classifier.head, LinearHead)):
             raise ConfigError(
                 f"stage {stage.name} has head_solver=lbfgs, which solves for a linear head alone; "

@@ -131,7 +131,9 @@ def _resolve_batch_size(model: ModelSettings, image_size: int, images: int, runt
     free_bytes = measure_free_memory(runtime)
     if free_bytes is None:
         return by_data, f"{by_data}, for {images} training pictures"
-    activations = count_activation_bytes(build_classifier(model, 2), image_size)
+    classifier = build_classifier(model, 2)
+    classifier.backbone.check_image_size(image_size)
+    activations = count_activation_bytes(classifier, image_size)
     # The network keeps its activations for the backward pass, which needs as much again for a moment.
     needed_bytes = 2 * activations // (2 if runtime.precision == "bf16" else 1)
     batch_size = by_data
