@@ -51,7 +51,7 @@ def open_study(name: str, storage: str | None, folder: Path, *, seed: int) -> "S
                 direction="maximize",
                 load_if_exists=True,
             )
-            seed += _count_opening(study)
+            seed = (seed + _count_opening(study)) % 2**32
     except Exception as error:  # noqa: BLE001 - whatever a database driver raises
         raise ConfigError(f"the database {url} cannot be used: {error}") from None
     study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=_FIRST_RANDOM_TRIALS)
