@@ -42,9 +42,9 @@ def _settle_weights(weights: str) -> str:
         return weights
     if path.name == weights and not path.suffix and not path.exists():
         near = get_close_matches(weights, WEIGHTS_BY_NAME, n=1)
-        meant = f"did you mean {near[0]}? " if near else ""
+        advice = f"did you mean {near[0]}? Give" if near else "give"
         raise ValueError(
-            f"no weights are called {weights!r}, and no file is; {meant}Give {', '.join(WEIGHTS_BY_NAME)}, or the path "
+            f"no weights are called {weights!r}, and no file is; {advice} {', '.join(WEIGHTS_BY_NAME)}, or the path "
             "of a .safetensors, .pth or .pt file"
         )
     return str(_make_absolute(path))

@@ -58,12 +58,12 @@ def choose_start(
     """
     if settings.model.weights != "auto" and settings.data.fit != "auto" and not settings.model.candidates:
         return settings, {}
+    if runtime.processes.count > 1:
+        return settle_unseen(settings), {}
     train = table.select("train")
     candidates = list(_list_candidates(settings, train))
     sample = _choose_sample(train, settings.run.seed)
     hurry = settings.run.budget is not None and parse_duration(settings.run.budget) < _SHORT_BUDGET_SECONDS
-    if runtime.processes.count > 1:
-        return settle_unseen(settings), {}
     if len(candidates) < 2 or sample is None or hurry:
         return _settle(settings, candidates[0]), {}
     scores = [_score(candidate, settings, sample, runtime, cache) for candidate in candidates]

@@ -62,15 +62,14 @@ def run_child(
     with log.open("ab") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
         watched = _Watched(process, folder.history, stop_when)
+        peak_bytes: int | None = None
+        error: str | None = "interrupted"
         try:
             code, peak_bytes = watched.wait()
-        except BaseException:
+            error = None if code == 0 else _read_last_line(log) or f"it ended with {code}"
+        finally:
             seconds = spent_seconds + time.perf_counter() - started
-            write_json(record, {"seconds": seconds, "peak_bytes": None, "error": "interrupted"})
-            raise
-    seconds = spent_seconds + time.perf_counter() - started
-    error = None if code == 0 else _read_last_line(log) or f"it ended with {code}"
-    write_json(record, {"seconds": seconds, "peak_bytes": peak_bytes, "error": error})
+            write_json(record, {"seconds": seconds, "peak_bytes": peak_bytes, "error": error})
     return ChildRun(folder, seconds, peak_bytes, error, watched.was_stopped)
 
 

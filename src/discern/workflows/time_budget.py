@@ -105,7 +105,7 @@ def measure_speed(classifier: Classifier, training: TrainingSettings, data: Trai
         _time_answering(classifier, few, runtime, readers) / runtime.processes.count,
         learning,
         _estimate_solving(classifier, data) if solves else 0.0,
-        max(1, *views.values()) if views else 1,
+        max([1, *views.values()]),
     )
 
 

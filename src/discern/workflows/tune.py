@@ -34,13 +34,19 @@ logger = logging.getLogger("discern")
 class Search:
     """What all trials have in common, and where they lie."""
 
+    name: str
     source: str
     recipe: str
     overrides: tuple[str, ...]
+    settings: Settings
     space: Space
-    monitor: str
     floors: frozenset[str]
     out: Path
+
+    @property
+    def monitor(self) -> str:
+        """What the best epoch of a trial is chosen by."""
+        return self.settings.training.monitor
 
     @property
     def split(self) -> Path:
@@ -88,9 +94,8 @@ def tune(
         RunFolderError: `out` holds another search, or something else.
     """
     started = time.monotonic()
-    name = name or out.resolve().name
-    search = _begin(str(source), out, recipe, overrides, space, name)
-    study = open_study(name, storage, out, seed=load_settings(recipe, overrides).run.seed)
+    search = _begin(name or out.resolve().name, str(source), out, recipe, overrides, space)
+    study = open_study(search.name, storage, out, seed=search.settings.run.seed)
     count = 30 if trials is None and budget_seconds is None else trials
     callbacks = [lambda study, trial: _tell_trial(study, trial)]
     if budget_seconds is not None:
@@ -103,13 +108,12 @@ class TrialError(Exception):
     """A trial that did not complete; what it said last is its text."""
 
 
-def _begin(source: str, out: Path, recipe: str, overrides: Sequence[str], space_file: Path | None, name: str) -> Search:
+def _begin(name: str, source: str, out: Path, recipe: str, overrides: Sequence[str], space_file: Path | None) -> Search:
     settings = load_settings(recipe, overrides)
     space = build_default_space(settings) if space_file is None else load_space(space_file)
     check_space(space, recipe, overrides)
-    monitor, floors = settings.training.monitor, _find_floors(settings)
-    search = Search(source, recipe, tuple(overrides), space, monitor, floors, out)
-    _claim(search, settings, name)
+    search = Search(name, source, recipe, tuple(overrides), settings, space, _find_floors(settings), out)
+    _claim(search)
     if not len(fix_split(source, settings, search.split).select("validation")):
         raise DataError(f"{source}: trials are judged on a validation split, and there is none")
     return search
@@ -125,13 +129,13 @@ def _find_floors(settings: Settings) -> frozenset[str]:
     return solved if len(solved) < len(stages) else frozenset()
 
 
-def _claim(search: Search, settings: Settings, name: str) -> None:
+def _claim(search: Search) -> None:
     """Make the folder, or check that it holds this search."""
     plan: dict[str, Any] = {
         "format": "discern-search",
-        "name": name,
+        "name": search.name,
         "source": str(Path(search.source).resolve()),
-        "settings": settings.to_dict(),
+        "settings": search.settings.to_dict(),
         "space": {name: choice.model_dump(mode="json") for name, choice in search.space.items()},
     }
     claim_folder(search.out, plan, kind="search", other="another search, by another name or of other data or settings")
