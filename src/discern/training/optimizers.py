@@ -8,35 +8,34 @@ from torch import nn
 
 from discern.config.settings import StageSettings
 from discern.models.classifier import Classifier
+from discern.runtime import Precision
+from discern.training.muon import Muon, is_matrix
 
 
-def build_optimizer(classifier: Classifier, stage: StageSettings) -> torch.optim.Optimizer:
+def build_optimizer(classifier: Classifier, stage: StageSettings, precision: Precision) -> torch.optim.Optimizer:
     """Return the optimizer of a stage over the parameters that learn.
 
     A parameter d blocks below the topmost has the rate `top_rate * block_decay ** d`. Norms and biases (all
-    parameters with one dimension) get no weight decay.
+    parameters with one dimension) get no weight decay. Muon multiplies matrices in `precision`.
 
-    With muon, weights of convolutions and linear layers move by an orthogonalised momentum, as far as AdamW would move
-    them, and whatever is no matrix (norms, biases, depthwise convolutions) by AdamW.
-
-    Source: layer-wise rates after Howard & Ruder, "Universal Language Model Fine-tuning" (2018), section 3.1; muon
-    after Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024), with the scale of Liu et al.,
-    "Muon is Scalable for LLM Training" (2025), https://arxiv.org/abs/2502.16982, section 2.2.
+    Source: layer-wise rates after Howard & Ruder, "Universal Language Model Fine-tuning" (2018), section 3.1.
     """
     depths = classifier.parameter_depths()
     top = max(depths.values())
-    members: dict[tuple[int, bool], list[nn.Parameter]] = defaultdict(list)
+    members: dict[tuple[int, bool, bool], list[nn.Parameter]] = defaultdict(list)
     for name, parameter in classifier.named_parameters():
         if parameter.requires_grad:
-            members[top - depths[name], parameter.ndim > 1].append(parameter)
+            is_turned = stage.optimizer == "muon" and is_matrix(parameter)
+            members[top - depths[name], parameter.ndim > 1, is_turned].append(parameter)
     groups: list[dict[str, Any]] = [
         {
             "params": parameters,
             # As a plain key of the group it is saved and loaded with the optimizer.
             "base_rate": stage.top_rate * stage.block_decay**below,
             "weight_decay": stage.weight_decay if decays else 0.0,
+            "orthogonalized": is_turned,
         }
-        for (below, decays), parameters in sorted(members.items(), key=lambda item: item[0])
+        for (below, decays, is_turned), parameters in sorted(members.items(), key=lambda item: item[0])
     ]
     if stage.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=stage.top_rate, momentum=stage.momentum, fused=True)
@@ -45,10 +44,8 @@ def build_optimizer(classifier: Classifier, stage: StageSettings) -> torch.optim
     if stage.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=stage.top_rate, fused=True)
     if stage.optimizer == "muon":
-        # Imported only where it is used, since timm takes more than a second.
-        from timm.optim.muon import Muon
-
-        return Muon(groups, lr=stage.top_rate, momentum=stage.momentum, betas=(0.9, 0.999))
+        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        return Muon(groups, lr=stage.top_rate, momentum=stage.momentum, dtype=dtype)
     raise ValueError(f"the optimizer of stage {stage.name} is still {stage.optimizer}")
 
 

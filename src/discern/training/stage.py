@@ -55,7 +55,7 @@ class Stage:
         classifier.set_trainable(settings.train, frozen_batchnorm=settings.frozen_batchnorm is True)
         self.settings = settings
         self.inputs = build_inputs(settings, training, classifier, data, runtime, views=views)
-        self.optimizer = build_optimizer(classifier, settings)
+        self.optimizer = build_optimizer(classifier, settings, runtime.precision)
         self.rate_factor = RateFactor(settings)
         self.stopping = EarlyStopping(settings.patience, training.monitor)
         # What is solved at once has no way that an average could smooth.
