@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from discern.models.backbone import build_backbone
-from discern.models.small_maps import quicken_weight_gradients
+from discern.models.small_maps import quicken_small_maps
 
 
 def learn(layer, images):
@@ -24,7 +24,7 @@ def build_pair(stride, *, bias=False):
     torch.manual_seed(0)
     plain = nn.Conv2d(256, 8, 3, stride=stride, padding=1, bias=bias).to(memory_format=torch.channels_last)
     quick = copy.deepcopy(plain)
-    quicken_weight_gradients(quick)
+    quicken_small_maps(quick)
     return plain, quick
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from discern.errors import ConfigError
 from discern.models import timm_network
 from discern.models.resnet import ResNet, Stem, resnet18, resnet34, resnet50, resnet101, resnet152
-from discern.models.small_maps import quicken_weight_gradients
+from discern.models.small_maps import quicken_small_maps
 from discern.models.strided_depthwise import quicken_gradients
 
 TIMM_PREFIX = "timm:"
@@ -55,7 +55,7 @@ class Backbone(nn.Module, ABC):
     def __init__(self, name: str, network: nn.Module, facts: BackboneFacts, *, num_features: int) -> None:
         super().__init__()
         self.name = name
-        quicken_weight_gradients(network)
+        quicken_small_maps(network)
         self.network = network
         self.num_features = num_features
         self.image_size, self.has_fixed_size, self.mean, self.std = facts

@@ -1,4 +1,4 @@
-"""Faster gradients on a CPU for deep convolutions on small maps, as a ResNet has them at the end for small pictures."""
+"""Faster training on a CPU of deep convolutions on small maps, as a ResNet has them at the end for small pictures."""
 
 from functools import partial
 from typing import Any
@@ -6,17 +6,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.grad import conv2d_input
 
 _FEWEST_CHANNELS = 256
 _MOST_POSITIONS = 49
 
 
-def quicken_weight_gradients(network: nn.Module) -> None:
-    """Make deep 3x3 convolutions of a network learn from small maps by one matrix product, while it trains in bf16.
+def quicken_small_maps(network: nn.Module) -> None:
+    """Make deep 3x3 convolutions of a network learn from small maps by matrix products, while it trains in bf16.
 
-    What they give is the same. For the weights of 512 channels on maps of 4x4, oneDNN takes five times as long as the
-    product of the gradient and the patches that it belongs to; on maps of 8x8 and more the patches cost too much.
+    What they give is the same. For 512 channels on maps of 4x4, oneDNN takes five times as long for the gradient of the
+    weights as the product of what is given and the patches that it belongs to, and twice as long for the maps and their
+    gradient; on maps of 8x8 and more the patches cost too much.
     """
     for module in network.modules():
         # No subclass: those of timm pad by the input that they see.
@@ -47,22 +47,50 @@ class _Convolution(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, ...]) -> Tensor:
-        ctx.save_for_backward(maps, weight)
-        ctx.stride = stride
-        return functional.conv2d(maps, weight, bias, stride, padding=1)
+        patches = _unfold(functional.pad(maps, (1, 1, 1, 1)), stride)
+        images, height, width = patches.shape[:3]
+        patches = patches.reshape(images * height * width, -1)
+        ctx.save_for_backward(patches, weight)
+        ctx.maps_shape, ctx.stride = maps.shape, stride
+        # In this order, which takes half as long as the other one.
+        product = (_flatten(weight) @ patches.T).T
+        if bias is not None:
+            product = product + bias
+        # No view, since what follows may change it in place.
+        shape = images, len(weight), height, width
+        convolved = torch.empty(shape, dtype=maps.dtype, memory_format=torch.channels_last)
+        return convolved.copy_(product.view(images, height, width, -1).permute(0, 3, 1, 2))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None, None]:
         (given,) = gradients
-        maps, weight = ctx.saved_tensors
+        patches, weight = ctx.saved_tensors
+        images, channels, height, width = ctx.maps_shape
+        by_position = given.permute(0, 2, 3, 1).reshape(len(patches), -1)
         for_maps = None
         if ctx.needs_input_grad[0]:
-            for_maps = conv2d_input(maps.shape, weight, given, ctx.stride, padding=1)  # type: ignore[no-untyped-call]
-        patches = functional.pad(maps, (1, 1, 1, 1)).permute(0, 2, 3, 1)
-        for dimension, step in enumerate(ctx.stride, start=1):
-            patches = patches.unfold(dimension, 3, step)
-        # Rows are positions, columns the 3 x 3 x C of their patches.
-        patches = patches.permute(0, 1, 2, 4, 5, 3).reshape(-1, 9 * maps.shape[1])
-        for_weight = given.permute(1, 0, 2, 3).flatten(1) @ patches
-        for_bias = given.sum((0, 2, 3)) if ctx.needs_input_grad[2] else None
-        return for_maps, for_weight.view(-1, 3, 3, maps.shape[1]).permute(0, 3, 1, 2), for_bias, None
+            # Where patches overlap, what they give is summed, in fp32.
+            padded = given.new_zeros(images, channels, height + 2, width + 2, dtype=torch.float32)
+            padded = padded.to(memory_format=torch.channels_last)
+            into = _unfold(padded, ctx.stride)
+            for_patches = (by_position @ _flatten(weight)).view(into.shape)
+            for row in range(3):
+                for column in range(3):
+                    into[:, :, :, row, column] += for_patches[:, :, :, row, column]
+            for_maps = padded[:, :, 1:-1, 1:-1].to(given.dtype)
+        for_weight = (by_position.T @ patches).view(-1, 3, 3, channels).permute(0, 3, 1, 2)
+        for_bias = by_position.sum(0) if ctx.needs_input_grad[2] else None
+        return for_maps, for_weight, for_bias, None
+
+
+def _unfold(maps: Tensor, stride: tuple[int, ...]) -> Tensor:
+    """Return a view (N, h, w, 3, 3, C) of the patches of maps (N, C, H, W)."""
+    patches = maps.permute(0, 2, 3, 1)
+    for dimension, step in enumerate(stride, start=1):
+        patches = patches.unfold(dimension, 3, step)
+    return patches.permute(0, 1, 2, 4, 5, 3)
+
+
+def _flatten(weight: Tensor) -> Tensor:
+    """Return weights (D, C, 3, 3) as (D, 9 C), in the order of the patches."""
+    return weight.permute(0, 2, 3, 1).reshape(len(weight), -1)
