@@ -1,7 +1,5 @@
 """Device, precision, threads and seeds: decided once, printed, recorded."""
 
-import ctypes
-import functools
 import os
 import platform
 import random
@@ -16,13 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from discern.allocation import keep_freed_memory
 from discern.errors import ConfigError
 from discern.processes import ALONE, Processes
 
 Precision = Literal["fp32", "bf16"]
-
-# Parameters of glibc's mallopt, from malloc.h.
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 
 _RECORDED_PACKAGES = ("discern", "torch", "torchvision", "timm", "numpy", "pandas", "pillow", "scikit-learn")
 
@@ -91,7 +87,7 @@ def resolve_runtime(
     thread_count = _count_threads(processes) if threads == "auto" else threads
     torch.set_num_threads(thread_count)
     if chosen.type == "cpu":
-        _keep_freed_memory()
+        keep_freed_memory()
     if determinism != torch.are_deterministic_algorithms_enabled():
         # Not called for nothing, since it loads torch's compiler, which takes seconds.
         torch.use_deterministic_algorithms(determinism)
@@ -113,19 +109,6 @@ def _count_threads(processes: Processes) -> int:
         return max(1, cores // processes.local_count)
     # What the process was told beforehand, by OMP_NUM_THREADS for instance, is respected.
     return min(cores, torch.get_num_threads())
-
-
-@functools.cache
-def _keep_freed_memory() -> None:
-    """Tell glibc to reuse the memory of large tensors instead of giving it back to the system and asking anew.
-
-    Fresh pages cost a fault each, zeroed by the kernel: ResNet-50's forward pass gains a fifth without them, training a
-    tenth. The peak stays; what lies above it is not used.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_M_MMAP_MAX, 0)
-        libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def _choose_device(setting: str, processes: Processes) -> tuple[torch.device, str]:

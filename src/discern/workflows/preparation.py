@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from discern.allocation import prefer_huge_pages
 from discern.auditing.build import Audit
 from discern.config.describe import flatten_settings
 from discern.config.load import read_settings, save_settings
@@ -26,7 +27,7 @@ from discern.inference import check_same_rows
 from discern.memory import choose_remembered
 from discern.models.backbone import Backbone
 from discern.models.build import build_classifier
-from discern.models.classifier import Classifier
+from discern.models.classifier import HEAD, Classifier
 from discern.models.weights import discern_home, load_pretrained
 from discern.processes import join_processes
 from discern.run_folder import RUN_FORMAT, RunFolder
@@ -295,5 +296,7 @@ def _resolve_runtime(settings: Settings) -> Runtime:
         determinism=run.determinism,
         processes=join_processes(),
     )
+    if runtime.device.type == "cpu" and any(stage.train != (HEAD,) for stage in settings.training.stages):
+        prefer_huge_pages()
     logger.info("%s, seed %d", runtime.describe(), run.seed)
     return runtime
