@@ -39,7 +39,7 @@ def test_pickled_policy_does_the_same(policy: Policy) -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "canvas_size"), [("none", 64), ("flip-rotate", 64), ("light", 80), ("standard", 80)]
+    ("policy", "canvas_size"), [("none", 64), ("shift", 64), ("flip-rotate", 64), ("light", 80), ("standard", 80)]
 )
 def test_policies_that_crop_start_from_a_larger_canvas(policy: str, canvas_size: int) -> None:
     assert build_augment(policy, 64).canvas_size == canvas_size
@@ -49,19 +49,38 @@ def test_none_changes_nothing() -> None:
     assert torch.equal(build_augment("none", 32)(canvas(32)), canvas(32))
 
 
-@pytest.mark.parametrize("policy", ["light", "standard", "flip-rotate"])
+@pytest.mark.parametrize("policy", ["shift", "light", "standard", "flip-rotate"])
 def test_random_policies_vary(policy: str) -> None:
     augment = build_augment(policy, 32)
     different = {augment(canvas(augment.canvas_size)).numpy().tobytes() for _ in range(12)}
     assert len(different) > 6
 
 
-@pytest.mark.parametrize("policy", ["light", "flip-rotate"])
+@pytest.mark.parametrize("policy", ["shift", "light", "flip-rotate"])
 def test_no_black_corners(policy: str) -> None:
     """A white picture stays white: what a rotation uncovers is the picture mirrored."""
     augment = build_augment(policy, 33)
     white = torch.full((3, augment.canvas_size, augment.canvas_size), 255, dtype=torch.uint8)
     assert all(int(augment(white).min()) >= 254 for _ in range(40))
+
+
+def test_a_shift_moves_whole_pixels() -> None:
+    augment = build_augment("shift", 32)
+    picture = torch.randint(256, (3, 32, 32), dtype=torch.uint8)
+    offsets = set()
+    for _ in range(60):
+        moved = augment(picture)
+        # The middle is found again somewhere, as it is or mirrored.
+        found = [
+            (row, column, flipped)
+            for row in range(7)
+            for column in range(7)
+            for flipped, whole in enumerate((picture, picture.flip(-1)))
+            if torch.equal(moved[:, 3:-3, 3:-3], whole[:, row : row + 26, column : column + 26])
+        ]
+        assert len(found) == 1
+        offsets.add(found[0])
+    assert len(offsets) > 20
 
 
 def test_own_rotation_fills_with_grey_unless_told_otherwise() -> None:
@@ -77,6 +96,12 @@ def test_own_crop_takes_the_size_of_the_images() -> None:
     assert augment(canvas(50)).shape == (3, 40, 40)
 
 
+def test_own_crop_that_pads_moves_the_picture_at_its_size() -> None:
+    augment = build_augment([{"name": "RandomCrop", "padding": 4}], 40)
+    assert augment.canvas_size == 40
+    assert augment(canvas(40)).shape == (3, 40, 40)
+
+
 def test_own_transforms_do_what_they_say() -> None:
     augment = build_augment([{"name": "RandomHorizontalFlip", "p": 1.0}], 16)
     assert torch.equal(augment(canvas(16)), canvas(16).flip(-1))
@@ -85,7 +110,7 @@ def test_own_transforms_do_what_they_say() -> None:
 @pytest.mark.parametrize(
     ("policy", "message"),
     [
-        ("lite", "Unknown augmentation policy 'lite'; known are none, light, standard, flip-rotate"),
+        ("lite", "Unknown augmentation policy 'lite'; known are none, shift, light, standard, flip-rotate"),
         (
             [{"name": "RandomHorizontalFlp"}],
             "Unknown transform 'RandomHorizontalFlp' .*; the nearest are RandomHorizontalFlip",

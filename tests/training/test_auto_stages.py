@@ -69,6 +69,15 @@ def test_many_epochs_get_strong_augmentation():
     assert settle(PlanFacts(1000, 10), ["epochs=40"])[0][1].augment == "standard"
 
 
+def test_from_scratch_pictures_at_their_own_size_stay_sharp():
+    facts = PlanFacts(1000, 10, is_pretrained=False)
+    assert settle(facts)[0][0].augment == "light"
+    (stage,), reasons = settle(facts._replace(is_enlarged=True))
+    assert stage.augment == "shift"
+    assert "as small as these" in reasons["fine-tune.augment"]
+    assert settle(PlanFacts(1000, 10, is_enlarged=True))[0][1].augment == "light"
+
+
 def test_a_plan_that_is_not_settled_says_so():
     stage = load_settings("auto").training.stages[1]
     with pytest.raises(ValueError, match="the epochs of stage fine-tune are still auto"):

@@ -181,7 +181,8 @@ class StageSettings(Section):
         False, description="keep all BatchNorm statistics as they are; auto: if pretrained and batches are small"
     )
     augment: AugmentPolicy = Field(
-        "light", description="none, flip-rotate, light, standard or a list of transforms; auto: by epochs and weights"
+        "light",
+        description="none, shift, flip-rotate, light, standard or a list of transforms; auto: by epochs, weights, size",
     )
     image_scale: Annotated[float, Field(ge=0.25, le=1)] = Field(
         1.0, description="side of the training pictures as a share of data.image_size, which validation always has"

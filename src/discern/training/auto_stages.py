@@ -15,12 +15,16 @@ _STRONG_FROM_EPOCHS = 16
 
 
 class PlanFacts(NamedTuple):
-    """What a plan is fitted to: training pictures, classes, and whether weights are pretrained and the head linear."""
+    """What a plan is fitted to: training pictures, classes, and whether weights are pretrained and the head linear.
+
+    `is_enlarged` says whether the network sees pictures at their own size or larger.
+    """
 
     images: int
     num_classes: int
     is_pretrained: bool = True
     has_linear_head: bool = True
+    is_enlarged: bool = False
 
 
 USUAL = PlanFacts(images=1000, num_classes=10)
@@ -81,7 +85,7 @@ def _settle(stage: StageSettings, facts: PlanFacts) -> tuple[dict[str, Any], dic
         if solver != "lbfgs":
             reasons["learning_rate"] = reason
     if stage.augment == "auto":
-        changes["augment"], reasons["augment"] = choose_augment(epochs, is_pretrained=facts.is_pretrained)
+        changes["augment"], reasons["augment"] = _choose_augment(epochs, facts)
     if stage.layer_decay == "auto":
         changes["layer_decay"], reasons["layer_decay"] = _choose_decay(facts)
     return changes, reasons
@@ -126,10 +130,16 @@ def _choose_rate(stage: StageSettings, facts: PlanFacts, optimizer: str) -> tupl
     return 1e-3, "1e-3, for pretrained weights"
 
 
-def choose_augment(epochs: int, *, is_pretrained: bool) -> tuple[str, str]:
-    """Return the policy for so many epochs of all layers, and why."""
-    if not is_pretrained:
-        return "light", "light: a network from scratch learns too little from stronger changes"
+def _choose_augment(epochs: int, facts: PlanFacts) -> tuple[str, str]:
+    if facts.is_pretrained:
+        return choose_pretrained_augment(epochs)
+    if facts.is_enlarged:
+        return "shift", "shift: pictures as small as these lose too much by being turned and cut"
+    return "light", "light: a network from scratch learns too little from stronger changes"
+
+
+def choose_pretrained_augment(epochs: int) -> tuple[str, str]:
+    """Return the policy for so many epochs of all layers of a pretrained network, and why."""
     if epochs >= _STRONG_FROM_EPOCHS:
         return "standard", f"standard, since {epochs} epochs would learn pictures by heart under less"
     return "light", f"light: {epochs} epochs are too few to learn from stronger changes"

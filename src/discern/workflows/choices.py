@@ -60,7 +60,13 @@ def resolve_choices(settings: Settings, table: ImageTable, runtime: Runtime) -> 
     if batch_size == "auto":
         batch_size, reasons["training.batch_size"] = _resolve_batch_size(model, size, images, runtime)
         training = training.model_copy(update={"batch_size": batch_size})
-    facts = PlanFacts(images, len(table.class_names), model.weights != "none", model.head == "linear")
+    facts = PlanFacts(
+        images,
+        len(table.class_names),
+        model.weights != "none",
+        model.head == "linear",
+        is_enlarged=shorter_side <= size,
+    )
     stages, stage_reasons = settle_stages(training.stages, facts)
     training, reasons = training.model_copy(update={"stages": stages}), reasons | stage_reasons
     if any(stage.frozen_batchnorm == "auto" for stage in training.stages):
