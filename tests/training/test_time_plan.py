@@ -4,17 +4,19 @@ import pytest
 
 from discern.config.load import load_settings
 from discern.training.auto_stages import PlanFacts, settle_stages
-from discern.training.time_plan import MARGIN, Counts, Speed, plan_in_time
+from discern.training.time_plan import MARGIN, Counts, Speed, choose_cut, plan_in_time
 
 COUNTS = Counts(train=1000, validation=100, test=200, classes=10)
 SPEED = Speed(answering=0.01, learning={"fine-tune": 0.03})
 
 
-def plan(seconds, *, speed=SPEED, counts=COUNTS, extensible=(), spent_seconds=10.0):
+def plan(seconds, *, speed=SPEED, counts=COUNTS, extensible=(), spent_seconds=10.0, cut=0.0):
     training = load_settings("auto").training
     stages, _ = settle_stages(training.stages, PlanFacts(counts.train, counts.classes))
     training = training.model_copy(update={"stages": stages})
-    return plan_in_time(training, speed, counts, seconds=seconds, spent_seconds=spent_seconds, extensible=extensible)
+    return plan_in_time(
+        training, speed, counts, seconds=seconds, spent_seconds=spent_seconds, extensible=extensible, cut=cut
+    )
 
 
 def describe(found):
@@ -37,6 +39,26 @@ def test_what_is_planned_fits(seconds):
     assert 10 + features + learning + ending <= seconds
     # Another epoch would not.
     assert 10 + features + learning + 31 + ending > seconds * (1 - MARGIN)
+
+
+def test_an_epoch_that_nearly_fits_is_planned_and_its_end_cut_off():
+    def count(seconds, cut):
+        found = plan(seconds, cut=cut)
+        total = int(found.words.split()[1])
+        assert total <= seconds
+        return sum(epochs for name, epochs in describe(found) if name == "fine-tune")
+
+    # An epoch takes 31 s of the 96 % of the budget that are planned for.
+    seconds_per_epoch = 31 / (1 - MARGIN)
+    gained = [second for second in range(150, 150 + round(seconds_per_epoch)) if count(second, 0.15) > count(second, 0)]
+    assert len(gained) == pytest.approx(0.15 * seconds_per_epoch, abs=1)
+    assert all(count(second, 0.15) == count(second, 0) + 1 for second in gained)
+
+
+def test_an_end_that_would_not_count_or_not_come_is_not_cut_off():
+    assert choose_cut(validation=100, processes=1) > 0
+    assert choose_cut(validation=0, processes=1) == 0
+    assert choose_cut(validation=100, processes=2) == 0
 
 
 def test_without_time_for_an_epoch_the_probe_ships():

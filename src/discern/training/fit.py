@@ -31,6 +31,7 @@ from discern.training.plan import check_plan
 from discern.training.stage import Stage
 from discern.training.state import TrainingState, read_generators
 from discern.training.stopping import BestModel
+from discern.training.time_plan import choose_cut
 
 logger = logging.getLogger("discern")
 
@@ -173,7 +174,8 @@ class Fit:
         remaining = max(1, planned - stage.epochs_done)
         share = remaining / (remaining + sum(other.num_epochs for other in later))
         most = planned if later else self.budget.most_epochs.get(stage.settings.name, planned)
-        epochs = _fit_epochs(planned, stage.epochs_done, most, share * left / seconds)
+        cut = choose_cut(validation=len(self.data.validation), processes=self.runtime.processes.count)
+        epochs = _fit_epochs(planned, stage.epochs_done, most, share * left / seconds, cut)
         if epochs == planned:
             return
         logger.info(
@@ -203,6 +205,7 @@ class Fit:
             listener.on_epoch_start(stage.settings, stage.epochs_done + 1, len(stage.inputs.train))
         started = time.perf_counter()
         train = self._solve(stage) if stage.settings.head_solver == "lbfgs" else self._train(stage)
+        stage.settle_batchnorm()
         training_seconds = time.perf_counter() - started
         logits, validation = self._validate(stage)
         row = EpochRow(
@@ -350,9 +353,12 @@ class Fit:
         )
 
 
-def _fit_epochs(planned: int, done: int, most: int, affordable: float) -> int:
-    """Return the epochs of a stage in all, of which some are done, where there is time for `affordable` more."""
-    possible = done + max(0, int(affordable))
+def _fit_epochs(planned: int, done: int, most: int, affordable: float, cut: float) -> int:
+    """Return the epochs of a stage in all, of which some are done, where there is time for `affordable` more.
+
+    Of the last one, a share of `cut` may be more than that.
+    """
+    possible = done + max(0, int(affordable + cut))
     if possible <= planned:
         return possible
     # A picture may take less than it seemed to. But an epoch too many would be cut off while the rate is high, and in

@@ -10,6 +10,7 @@ from discern.models.classifier import Classifier
 from discern.models.folding import fold_resting_batchnorm
 from discern.runtime import Runtime
 from discern.training.averaging import WeightAverage
+from discern.training.batch_statistics import PlainSample, learns_other_statistics
 from discern.training.batches import TrainingData
 from discern.training.history import EpochRow
 from discern.training.inputs import build_inputs
@@ -81,7 +82,14 @@ class Stage:
         )
         self.frozen = _find_frozen(classifier, stage_index)
         self.judged = classifier if self.average is None else self.average.classifier
+        is_augmented = learns_other_statistics(settings) and not self.inputs.views
+        self._sample = PlainSample(data, self.inputs.prepare, runtime) if is_augmented else None
         self.judged_network = self.inputs.network_of(self.judged)
+
+    def settle_batchnorm(self) -> None:
+        """Give BatchNorms that learned statistics those of pictures as they are, before the network is judged."""
+        if self._sample is not None:
+            self._sample.estimate_statistics(self.judged)
 
     def observe(self, row: EpochRow) -> bool:
         """Take in an epoch; return whether no other would be of use."""

@@ -4,9 +4,13 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from discern.config.settings import StageSettings, TrainingSettings
+from discern.training.batch_statistics import SAMPLE_IMAGES, learns_other_statistics
 
 MARGIN = 0.04
 """Share of the budget that is not planned for, since no two epochs take the same time."""
+
+_MOST_CUT = 0.15
+"""Share of the last epoch that is rather cut off, since rates are next to nothing by then, than an epoch left out."""
 
 _PLOTS_SECONDS = 5.0
 _MAPS = 36
@@ -57,25 +61,30 @@ def plan_in_time(
     seconds: float,
     spent_seconds: float,
     extensible: Collection[str] = (),
+    cut: float = 0.0,
 ) -> TimePlan:
     """Fit a plan into `seconds`, of which `spent_seconds` are gone.
 
     Epochs become fewer, or in the stages named as `extensible` up to three times as many. Where there is no time for
     one, the stage is left out, unless nothing else is left; where there is not even time to look at all pictures once,
-    a sample of them is trained on.
+    a sample of them is trained on. Of the last epoch, `cut` may be
+    more than there is time for.
     """
     left = seconds * (1 - MARGIN) - spent_seconds - _estimate_ending(speed, counts)
     sample = _choose_sample(training, speed, counts, left)
     looking = _estimate_features(training, speed, counts, sample)
     epoch_seconds = {
-        name: learning * (sample or counts.train) + speed.answering * counts.validation
-        for name, learning in speed.learning.items()
+        stage.name: _estimate_epoch(stage, speed, counts._replace(train=sample or counts.train))
+        for stage in training.stages
+        if stage.name in speed.learning
     }
     remembering = _estimate_remembering(training, speed, counts)
-    stages = _fit_epochs(training.stages, epoch_seconds, left - looking - remembering, extensible)
+    stages = _fit_epochs(training.stages, epoch_seconds, left - looking - remembering, extensible, cut)
     learning = [stage for stage in stages if stage.name in epoch_seconds]
     ending = _estimate_ending(speed, counts) + (remembering if learning else 0.0)
     total = spent_seconds + looking + ending + sum(epoch_seconds[stage.name] * stage.num_epochs for stage in learning)
+    if learning and total > seconds * (1 - MARGIN):
+        total -= min(cut * epoch_seconds[learning[-1].name], total - seconds * (1 - MARGIN))
     parts = [f"{spent_seconds:.0f} s so far"]
     if looking:
         parts.append(f"{looking:.0f} s for features of {sample or counts.train} training pictures and their head")
@@ -90,6 +99,21 @@ def plan_in_time(
     changes = {"stages": stages, "max_images": sample or training.max_images}
     most_epochs = {stage.name: _most(stage, extensible) for stage in training.stages if stage.name in epoch_seconds}
     return TimePlan(training.model_copy(update=changes), words, ending + MARGIN * seconds, most_epochs)
+
+
+def choose_cut(*, validation: int, processes: int) -> float:
+    """Return the share of the last epoch that may be planned to be cut off.
+
+    Processes go on together to the end, and without validation pictures an epoch that was cut off does not count.
+    """
+    return _MOST_CUT if validation and processes == 1 else 0.0
+
+
+def _estimate_epoch(stage: StageSettings, speed: Speed, counts: Counts) -> float:
+    """Return the seconds of one epoch of a stage, with the pictures that it is judged and that norms are settled by."""
+    settles = stage.frozen_batchnorm is False and learns_other_statistics(stage)
+    settling = min(counts.train, SAMPLE_IMAGES) if settles else 0
+    return speed.learning[stage.name] * counts.train + speed.answering * (counts.validation + settling)
 
 
 def _estimate_ending(speed: Speed, counts: Counts) -> float:
@@ -124,7 +148,11 @@ def _most(stage: StageSettings, extensible: Collection[str]) -> int:
 
 
 def _fit_epochs(
-    stages: tuple[StageSettings, ...], epoch_seconds: Mapping[str, float], left: float, extensible: Collection[str]
+    stages: tuple[StageSettings, ...],
+    epoch_seconds: Mapping[str, float],
+    left: float,
+    extensible: Collection[str],
+    cut: float,
 ) -> tuple[StageSettings, ...]:
     wanted = sum(epoch_seconds[stage.name] * stage.num_epochs for stage in stages if stage.name in epoch_seconds)
     share = left / wanted if wanted else 1.0
@@ -133,7 +161,7 @@ def _fit_epochs(
         if stage.name not in epoch_seconds:
             fitted.append(stage)
             continue
-        epochs = min(int(stage.num_epochs * share), _most(stage, extensible))
+        epochs = min(int(stage.num_epochs * share + cut), _most(stage, extensible))
         if epochs >= 1 or (stage is stages[-1] and not fitted):
             fitted.append(stage.model_copy(update={"epochs": max(1, epochs)}))
     return tuple(fitted)

@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -18,17 +19,19 @@ from discern.inference import ForwardPass, evaluating, prepare_images
 from discern.models.classifier import HEAD, Classifier
 from discern.processes import ALONE
 from discern.runtime import Runtime
-from discern.training.auto_stages import HEAD_EPOCHS, choose_augment
+from discern.training.auto_stages import HEAD_EPOCHS, choose_pretrained_augment
 from discern.training.batches import TrainingData
 from discern.training.features import choose_views
 from discern.training.optimizers import build_optimizer
 from discern.training.stage import quicken_training
-from discern.training.time_plan import Counts, Speed, plan_in_time
+from discern.training.time_plan import Counts, Speed, choose_cut, plan_in_time
 from discern.workflows.preparation import Prepared, build_training_data
 
 logger = logging.getLogger("discern")
 
 _MEASURED_ON_CPU, _MEASURED_ON_GPU = 16, 128
+"""Pictures of 224 px; of smaller ones more, since little else is as long for few of them as for many."""
+_MOST_PASSES, _MEASURING_SECONDS = 8, 2.0
 _SOLVER_PASSES = 1500
 """Of an exact head over the training pictures: some strengths, in three folds and once more, a hundred steps each."""
 _SOLVER_FLOPS = 2e10
@@ -63,6 +66,7 @@ def plan_for_budget(prepared: Prepared, classifier: Classifier, started: float) 
         seconds=seconds,
         spent_seconds=time.monotonic() - started,
         extensible=[stage.name for stage in training.stages if f"{stage.name}.epochs" in choices],
+        cut=choose_cut(validation=len(data.validation), processes=prepared.runtime.processes.count),
     )
     logger.info("plan: %s", plan.words)
     stages = []
@@ -84,6 +88,7 @@ def measure_speed(classifier: Classifier, training: TrainingSettings, data: Trai
     What several processes do at the same time takes each picture a fraction of it.
     """
     most = _MEASURED_ON_CPU if runtime.device.type == "cpu" else _MEASURED_ON_GPU
+    most = max(most, most * 224**2 // data.preprocess.image_size**2)
     images = max(2, min(most, data.batch_size // runtime.processes.count))
     rows = np.resize(np.arange(len(data.train)), images)
     few = replace(
@@ -137,8 +142,8 @@ def _suit_epochs(
     reasons: dict[str, str] = {}
     if f"{stage.name}.epochs" in choices:
         reasons[f"{stage.name}.epochs"] = f"{stage.num_epochs}, as many as the budget allows"
-    if f"{stage.name}.augment" in choices:
-        augment, reasons[f"{stage.name}.augment"] = choose_augment(stage.num_epochs, is_pretrained=is_pretrained)
+    if f"{stage.name}.augment" in choices and is_pretrained:
+        augment, reasons[f"{stage.name}.augment"] = choose_pretrained_augment(stage.num_epochs)
         stage = stage.model_copy(update={"augment": augment})
     return stage, reasons
 
@@ -183,20 +188,25 @@ def _time_learning(
         return reached
 
     picture = _time(few.build_train_loader(stage.augment, image_scale=stage.image_scale), learn, readers)
-    return max(0.0, picture - updates[-1] / len(few.train)), updates[-1]
+    update = min(updates[1:])
+    return max(0.0, picture - update / len(few.train)), update
 
 
 def _time(loader: TrainLoader | EvaluationLoader, step: Callable[[Batch], float], readers: int) -> float:
-    """Return the seconds a picture of the second pass, since the first one has to warm up.
+    """Return the seconds a picture of the fastest of some passes; the first one has to warm up.
 
     Reading is measured here in this process; several that read meanwhile share it.
     """
-    seconds, images = 0.0, 0
-    for epoch in range(2):
+    began, fastest = time.perf_counter(), math.inf
+    for epoch in range(_MOST_PASSES):
         started, images = time.perf_counter(), 0
         for batch in loader.batches(epoch):
             step(batch)
             images += len(batch.targets)
         seconds = time.perf_counter() - started
-    reading = loader.waiting_seconds
-    return (seconds if readers == 1 else max(reading / readers, seconds - reading)) / images
+        reading = loader.waiting_seconds
+        if epoch:
+            fastest = min(fastest, (seconds if readers == 1 else max(reading / readers, seconds - reading)) / images)
+        if epoch > 1 and time.perf_counter() - began > _MEASURING_SECONDS:
+            break
+    return fastest
