@@ -205,8 +205,8 @@ class Fit:
             listener.on_epoch_start(stage.settings, stage.epochs_done + 1, len(stage.inputs.train))
         started = time.perf_counter()
         train = self._solve(stage) if stage.settings.head_solver == "lbfgs" else self._train(stage)
-        stage.settle_batchnorm()
         training_seconds = time.perf_counter() - started
+        stage.settle_batchnorm()
         logits, validation = self._validate(stage)
         row = EpochRow(
             stage=stage.settings.name,
