@@ -9,13 +9,15 @@ class Budget:
     """A span of time, and how much of it is kept for what comes after training.
 
     `started` is a moment of `time.monotonic()`; a run that goes on after an interruption sets it back by what it had
-    spent before. `most_epochs` are those worth having, by stage, where there is more time than was planned with.
+    spent before. By stage, `most_epochs` are those worth having where there is more time than was planned with, and
+    `lengths` those for which there is time, the last of them perhaps in part.
     """
 
     seconds: float
     started: float = field(default_factory=time.monotonic)
     reserve_seconds: float = 0.0
     most_epochs: dict[str, int] = field(default_factory=dict)
+    lengths: dict[str, float] = field(default_factory=dict)
 
     def spent_seconds(self) -> float:
         """Return what is spent so far."""

@@ -21,7 +21,7 @@ def test_pretrained_weights_are_probed_and_then_fine_tuned():
 
 def test_a_network_from_scratch_has_nothing_to_probe():
     (stage,), reasons = settle(PlanFacts(1000, 10, is_pretrained=False))
-    assert (stage.name, stage.num_epochs, stage.block_decay) == ("fine-tune", 16, 1)
+    assert (stage.name, stage.num_epochs, stage.block_decay) == ("fine-tune", 14, 1)
     assert (stage.optimizer, stage.top_rate) == ("muon", 2e-3)
     assert reasons["fine-tune.optimizer"] == "muon, which learns most from scratch in few epochs"
     assert "left out, since the features of a network from scratch say nothing" in reasons["probe"]

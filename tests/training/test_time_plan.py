@@ -1,21 +1,23 @@
 """Plans that end in time."""
 
+import math
+
 import pytest
 
 from discern.config.load import load_settings
 from discern.training.auto_stages import PlanFacts, settle_stages
-from discern.training.time_plan import MARGIN, Counts, Speed, choose_cut, plan_in_time
+from discern.training.time_plan import MARGIN, Counts, Speed, may_end_early, plan_in_time, settle_length
 
 COUNTS = Counts(train=1000, validation=100, test=200, classes=10)
 SPEED = Speed(answering=0.01, learning={"fine-tune": 0.03})
 
 
-def plan(seconds, *, speed=SPEED, counts=COUNTS, extensible=(), spent_seconds=10.0, cut=0.0):
+def plan(seconds, *, speed=SPEED, counts=COUNTS, extensible=(), spent_seconds=10.0, in_parts=False):
     training = load_settings("auto").training
     stages, _ = settle_stages(training.stages, PlanFacts(counts.train, counts.classes))
     training = training.model_copy(update={"stages": stages})
     return plan_in_time(
-        training, speed, counts, seconds=seconds, spent_seconds=spent_seconds, extensible=extensible, cut=cut
+        training, speed, counts, seconds=seconds, spent_seconds=spent_seconds, extensible=extensible, in_parts=in_parts
     )
 
 
@@ -41,24 +43,24 @@ def test_what_is_planned_fits(seconds):
     assert 10 + features + learning + 31 + ending > seconds * (1 - MARGIN)
 
 
-def test_an_epoch_that_nearly_fits_is_planned_and_its_end_cut_off():
-    def count(seconds, cut):
-        found = plan(seconds, cut=cut)
-        total = int(found.words.split()[1])
-        assert total <= seconds
-        return sum(epochs for name, epochs in describe(found) if name == "fine-tune")
-
-    # An epoch takes 31 s of the 96 % of the budget that are planned for.
-    seconds_per_epoch = 31 / (1 - MARGIN)
-    gained = [second for second in range(150, 150 + round(seconds_per_epoch)) if count(second, 0.15) > count(second, 0)]
-    assert len(gained) == pytest.approx(0.15 * seconds_per_epoch, abs=1)
-    assert all(count(second, 0.15) == count(second, 0) + 1 for second in gained)
+def test_the_last_epoch_is_planned_in_part_where_no_whole_one_fits():
+    for seconds in range(100, 300, 7):
+        whole, part = plan(seconds), plan(seconds, in_parts=True)
+        length = part.lengths["fine-tune"]
+        assert whole.lengths["fine-tune"] == int(length)
+        assert describe(part)[1][1] == math.ceil(length)
+        # What is planned for is used up, but for a part of an epoch that is not worth judging.
+        left = seconds * (1 - MARGIN) - int(part.words.split()[1])
+        assert -1 < left < 0.15 * 31 + 1
+        assert f"{round(length, 1):g} epochs of 31.0 s" in part.words
 
 
-def test_an_end_that_would_not_count_or_not_come_is_not_cut_off():
-    assert choose_cut(validation=100, processes=1) > 0
-    assert choose_cut(validation=0, processes=1) == 0
-    assert choose_cut(validation=100, processes=2) == 0
+def test_a_part_of_an_epoch_is_worth_it_where_it_counts_and_is_not_too_small():
+    assert settle_length(3.6, in_parts=True) == 3.6
+    assert settle_length(3.1, in_parts=True) == settle_length(3.6, in_parts=False) == 3
+    assert may_end_early(100, processes=1)
+    assert not may_end_early(0, processes=1)
+    assert not may_end_early(100, processes=2)
 
 
 def test_without_time_for_an_epoch_the_probe_ships():

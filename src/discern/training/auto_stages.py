@@ -57,7 +57,7 @@ def choose_epochs(images: int, *, is_pretrained: bool) -> int:
     thousands = math.log10(max(images, 1) / 1000)
     if is_pretrained:
         return round(min(12, max(6, 10 - 3 * thousands)))
-    return round(min(30, max(6, 16.5 - 10 * thousands)))
+    return round(min(30, max(6, 14.5 - 10 * thousands)))
 
 
 def _solves_random_features(stage: StageSettings, facts: PlanFacts) -> bool:

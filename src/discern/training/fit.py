@@ -31,7 +31,7 @@ from discern.training.plan import check_plan
 from discern.training.stage import Stage
 from discern.training.state import TrainingState, read_generators
 from discern.training.stopping import BestModel
-from discern.training.time_plan import choose_cut
+from discern.training.time_plan import may_end_early, settle_length
 
 logger = logging.getLogger("discern")
 
@@ -140,6 +140,9 @@ class Fit:
             self.runtime,
             stage_index=self.stage_index,
             views=state.facts["stage"]["views"] if state is not None and in_the_middle else None,
+            length=None
+            if self.budget is None
+            else self.budget.lengths.get(self.settings.stages[self.stage_index].name),
         )
         if state is not None and in_the_middle:
             stage.restore(state)
@@ -174,19 +177,17 @@ class Fit:
         remaining = max(1, planned - stage.epochs_done)
         share = remaining / (remaining + sum(other.num_epochs for other in later))
         most = planned if later else self.budget.most_epochs.get(stage.settings.name, planned)
-        cut = choose_cut(validation=len(self.data.validation), processes=self.runtime.processes.count)
-        epochs = _fit_epochs(planned, stage.epochs_done, most, share * left / seconds, cut)
-        if epochs == planned:
-            return
-        logger.info(
-            "stage %s: %d epochs instead of %d, since one took %.1f s and there are %.0f s left for training",
-            stage.settings.name,
-            max(epochs, stage.epochs_done),
-            planned,
-            seconds,
-            max(left, 0),
-        )
-        stage.set_epochs(epochs)
+        in_parts = not later and may_end_early(len(self.data.validation), self.runtime.processes.count)
+        stage.set_length(_fit_length(stage.length, stage.epochs_done, most, share * left / seconds, in_parts=in_parts))
+        if stage.settings.num_epochs != planned:
+            logger.info(
+                "stage %s: %d epochs instead of %d, since one took %.1f s and there are %.0f s left for training",
+                stage.settings.name,
+                stage.settings.num_epochs,
+                planned,
+                seconds,
+                max(left, 0),
+            )
 
     def _note_floor(self, stage: Stage) -> None:
         more_learns_later = any(other.train != (HEAD,) for other in self.settings.stages[1:])
@@ -353,15 +354,12 @@ class Fit:
         )
 
 
-def _fit_epochs(planned: int, done: int, most: int, affordable: float, cut: float) -> int:
-    """Return the epochs of a stage in all, of which some are done, where there is time for `affordable` more.
-
-    Of the last one, a share of `cut` may be more than that.
-    """
-    possible = done + max(0, int(affordable + cut))
-    if possible <= planned:
-        return possible
-    # A picture may take less than it seemed to. But an epoch too many would be cut off while the rate is high, and in
-    # the second half the rate would have to rise again by much.
-    longer = min(most, done + int(affordable / _SPARE))
-    return longer if longer > planned and 2 * done <= longer else planned
+def _fit_length(planned: float, done: int, most: int, affordable: float, *, in_parts: bool) -> float:
+    """Return the epochs of a stage in all, of which some are done, where there is time for `affordable` more."""
+    possible = done + max(0.0, affordable)
+    if possible > planned:
+        # A picture may take less than it seemed to. But an epoch too many would be cut off while the rate is high, and
+        # in the second half the rate would have to rise again by much.
+        longer = min(float(most), done + affordable / _SPARE)
+        possible = longer if longer > planned and 2 * done <= longer else planned
+    return settle_length(possible, in_parts=in_parts)

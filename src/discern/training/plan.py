@@ -31,12 +31,15 @@ def simulate_schedule(stages: Sequence[StageSettings], steps_per_epoch: int) -> 
     return points
 
 
-def compute_stage_factor(stage: StageSettings, epoch: float) -> float:
-    """Return the factor on the stage's learning rate at `epoch` of the stage."""
+def compute_stage_factor(stage: StageSettings, epoch: float, *, length: float | None = None) -> float:
+    """Return the factor on the stage's learning rate at `epoch` of the stage, which ends after `length` epochs.
+
+    By default it ends as the settings have it.
+    """
     return compute_rate_factor(
         stage.schedule,
         epoch,
-        epochs=stage.num_epochs,
+        epochs=stage.num_epochs if length is None else length,
         warmup_epochs=stage.warmup_epochs,
         step_epochs=stage.step_epochs,
         gamma=stage.gamma,

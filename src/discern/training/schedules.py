@@ -16,7 +16,7 @@ def compute_rate_factor(
     schedule: ScheduleName,
     epoch: float,
     *,
-    epochs: int,
+    epochs: float,
     warmup_epochs: float = 0.0,
     step_epochs: int = 5,
     gamma: float = 0.1,

@@ -1,5 +1,6 @@
 """One stage of a plan while it is carried out."""
 
+import math
 from dataclasses import asdict
 from functools import partial
 
@@ -29,13 +30,14 @@ class RateFactor:
     Apart from the stage, which would keep its features in memory after its end if it were part of its own step.
     """
 
-    def __init__(self, settings: StageSettings) -> None:
+    def __init__(self, settings: StageSettings, length: float) -> None:
         self.settings = settings
+        self.length = length
         self.plateau = Plateau(settings.plateau_patience, settings.gamma)
 
     def __call__(self, epoch: float) -> float:
         """Return the factor at `epoch`, fractions of it included."""
-        return compute_stage_factor(self.settings, epoch) * self.plateau.factor
+        return compute_stage_factor(self.settings, epoch, length=self.length) * self.plateau.factor
 
 
 class Stage:
@@ -51,13 +53,14 @@ class Stage:
         *,
         stage_index: int,
         views: int | None = None,
+        length: float | None = None,
     ) -> None:
         # "auto" has been settled by now; what is left of it would leave BatchNorm as it usually is.
         classifier.set_trainable(settings.train, frozen_batchnorm=settings.frozen_batchnorm is True)
         self.settings = settings
         self.inputs = build_inputs(settings, training, classifier, data, runtime, views=views)
         self.optimizer = build_optimizer(classifier, settings, runtime.precision)
-        self.rate_factor = RateFactor(settings)
+        self.rate_factor = RateFactor(settings, settings.num_epochs if length is None else length)
         self.stopping = EarlyStopping(settings.patience, training.monitor)
         # What is solved at once has no way that an average could smooth.
         averages = training.ema_decay > 0 and settings.head_solver != "lbfgs"
@@ -104,10 +107,16 @@ class Stage:
         """Whether all epochs are done."""
         return self.epochs_done >= self.settings.num_epochs
 
-    def set_epochs(self, epochs: int) -> None:
-        """End after so many epochs in all, the rate moving accordingly from now on."""
-        self.settings = self.settings.model_copy(update={"epochs": max(epochs, self.epochs_done, 1)})
+    @property
+    def length(self) -> float:
+        """The epochs after which the rate has come to its end; of the last one perhaps a part."""
+        return self.rate_factor.length
+
+    def set_length(self, length: float) -> None:
+        """End after so many epochs in all, the last one perhaps in part, the rate moving accordingly from now on."""
+        self.settings = self.settings.model_copy(update={"epochs": max(math.ceil(length), self.epochs_done, 1)})
         self.rate_factor.settings = self.settings
+        self.rate_factor.length = max(length, self.epochs_done, 1)
 
     def put_into(self, state: TrainingState) -> None:
         """Add to a state what this stage needs to go on."""
@@ -116,7 +125,7 @@ class Stage:
             state.put_tensors("average", self.average.state_dict())
         state.facts["stage"] = {
             "epochs_done": self.epochs_done,
-            "epochs": self.settings.num_epochs,
+            "length": self.length,
             "views": self.inputs.views,
             "plateau": asdict(self.rate_factor.plateau),
             "stopping": asdict(self.stopping),
@@ -129,7 +138,7 @@ class Stage:
         if self.average is not None:
             self.average.load_state_dict(state.get_tensors("average"))
         self.epochs_done = facts["epochs_done"]
-        self.set_epochs(facts["epochs"])
+        self.set_length(facts["length"])
         for name, value in facts["plateau"].items():
             setattr(self.rate_factor.plateau, name, value)
         best = facts["stopping"].pop("best")

@@ -1,5 +1,6 @@
 """A plan that ends in time: what of a recipe fits into a budget, by how long a picture takes."""
 
+import math
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
@@ -9,8 +10,8 @@ from discern.training.batch_statistics import SAMPLE_IMAGES, learns_other_statis
 MARGIN = 0.04
 """Share of the budget that is not planned for, since no two epochs take the same time."""
 
-_MOST_CUT = 0.15
-"""Share of the last epoch that is rather cut off, since rates are next to nothing by then, than an epoch left out."""
+_LEAST_PART = 0.15
+"""Of an epoch; judging the network takes time after a smaller part as well."""
 
 _PLOTS_SECONDS = 5.0
 _MAPS = 36
@@ -45,12 +46,16 @@ class Counts(NamedTuple):
 
 
 class TimePlan(NamedTuple):
-    """The settings that fit, the whole in words, the seconds kept for what comes after training, and most epochs."""
+    """The settings that fit, the whole in words, and the seconds kept for what comes after training.
+
+    By stage: most epochs, and the epochs for which there is time, the last one perhaps in part.
+    """
 
     training: TrainingSettings
     words: str
     reserve_seconds: float
     most_epochs: dict[str, int]
+    lengths: dict[str, float]
 
 
 def plan_in_time(
@@ -61,14 +66,13 @@ def plan_in_time(
     seconds: float,
     spent_seconds: float,
     extensible: Collection[str] = (),
-    cut: float = 0.0,
+    in_parts: bool = False,
 ) -> TimePlan:
     """Fit a plan into `seconds`, of which `spent_seconds` are gone.
 
     Epochs become fewer, or in the stages named as `extensible` up to three times as many. Where there is no time for
     one, the stage is left out, unless nothing else is left; where there is not even time to look at all pictures once,
-    a sample of them is trained on. Of the last epoch, `cut` may be
-    more than there is time for.
+    a sample of them is trained on. With `in_parts` the last epoch of all may be planned to end early.
     """
     left = seconds * (1 - MARGIN) - spent_seconds - _estimate_ending(speed, counts)
     sample = _choose_sample(training, speed, counts, left)
@@ -79,16 +83,20 @@ def plan_in_time(
         if stage.name in speed.learning
     }
     remembering = _estimate_remembering(training, speed, counts)
-    stages = _fit_epochs(training.stages, epoch_seconds, left - looking - remembering, extensible, cut)
-    learning = [stage for stage in stages if stage.name in epoch_seconds]
-    ending = _estimate_ending(speed, counts) + (remembering if learning else 0.0)
-    total = spent_seconds + looking + ending + sum(epoch_seconds[stage.name] * stage.num_epochs for stage in learning)
-    if learning and total > seconds * (1 - MARGIN):
-        total -= min(cut * epoch_seconds[learning[-1].name], total - seconds * (1 - MARGIN))
+    lengths = _fit_lengths(training.stages, epoch_seconds, left - looking - remembering, extensible, in_parts=in_parts)
+    stages = tuple(
+        stage.model_copy(update={"epochs": math.ceil(lengths[stage.name])}) if stage.name in lengths else stage
+        for stage in training.stages
+        if stage.name in lengths or stage.name not in epoch_seconds
+    )
+    ending = _estimate_ending(speed, counts) + (remembering if lengths else 0.0)
+    total = spent_seconds + looking + ending + sum(epoch_seconds[name] * length for name, length in lengths.items())
     parts = [f"{spent_seconds:.0f} s so far"]
     if looking:
         parts.append(f"{looking:.0f} s for features of {sample or counts.train} training pictures and their head")
-    parts += [f"{stage.num_epochs} epochs of {epoch_seconds[stage.name]:.1f} s in {stage.name}" for stage in learning]
+    parts += [
+        f"{round(length, 1):g} epochs of {epoch_seconds[name]:.1f} s in {name}" for name, length in lengths.items()
+    ]
     parts.append(f"{ending:.0f} s for evaluation and report")
     words = f"about {total:.0f} of {seconds:.0f} s: {', '.join(parts)}"
     left_out = [stage.name for stage in training.stages if stage.name not in {kept.name for kept in stages}]
@@ -98,15 +106,21 @@ def plan_in_time(
         words += "; it cannot be done in less"
     changes = {"stages": stages, "max_images": sample or training.max_images}
     most_epochs = {stage.name: _most(stage, extensible) for stage in training.stages if stage.name in epoch_seconds}
-    return TimePlan(training.model_copy(update=changes), words, ending + MARGIN * seconds, most_epochs)
+    return TimePlan(training.model_copy(update=changes), words, ending + MARGIN * seconds, most_epochs, lengths)
 
 
-def choose_cut(*, validation: int, processes: int) -> float:
-    """Return the share of the last epoch that may be planned to be cut off.
+def may_end_early(validation: int, processes: int) -> bool:
+    """Return whether the last epoch may be planned to end before its last picture.
 
     Processes go on together to the end, and without validation pictures an epoch that was cut off does not count.
     """
-    return _MOST_CUT if validation and processes == 1 else 0.0
+    return validation > 0 and processes == 1
+
+
+def settle_length(epochs: float, *, in_parts: bool) -> float:
+    """Return for how many epochs a stage goes on where there is time for `epochs`, the last one in part or whole."""
+    whole = math.floor(epochs)
+    return epochs if in_parts and epochs - whole >= _LEAST_PART else whole
 
 
 def _estimate_epoch(stage: StageSettings, speed: Speed, counts: Counts) -> float:
@@ -147,21 +161,22 @@ def _most(stage: StageSettings, extensible: Collection[str]) -> int:
     return stage.num_epochs * (_MOST_EPOCHS_FACTOR if stage.name in extensible else 1)
 
 
-def _fit_epochs(
+def _fit_lengths(
     stages: tuple[StageSettings, ...],
     epoch_seconds: Mapping[str, float],
     left: float,
     extensible: Collection[str],
-    cut: float,
-) -> tuple[StageSettings, ...]:
-    wanted = sum(epoch_seconds[stage.name] * stage.num_epochs for stage in stages if stage.name in epoch_seconds)
-    share = left / wanted if wanted else 1.0
-    fitted = []
-    for stage in stages:
-        if stage.name not in epoch_seconds:
-            fitted.append(stage)
-            continue
-        epochs = min(int(stage.num_epochs * share + cut), _most(stage, extensible))
-        if epochs >= 1 or (stage is stages[-1] and not fitted):
-            fitted.append(stage.model_copy(update={"epochs": max(1, epochs)}))
-    return tuple(fitted)
+    *,
+    in_parts: bool,
+) -> dict[str, float]:
+    """Return the epochs of each stage that reads pictures and for which there is time for an epoch."""
+    reading = [stage for stage in stages if stage.name in epoch_seconds]
+    wanted = sum(epoch_seconds[stage.name] * stage.num_epochs for stage in reading)
+    lengths: dict[str, float] = {}
+    for stage in reading:
+        fits = min(stage.num_epochs * left / wanted, float(_most(stage, extensible)))
+        length = settle_length(fits, in_parts=in_parts and stage is stages[-1])
+        is_all_there_is = stage is stages[-1] and not lengths and len(reading) == len(stages)
+        if length >= 1 or is_all_there_is:
+            lengths[stage.name] = max(1.0, length)
+    return lengths

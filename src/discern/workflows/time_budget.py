@@ -24,7 +24,7 @@ from discern.training.batches import TrainingData
 from discern.training.features import choose_views
 from discern.training.optimizers import build_optimizer
 from discern.training.stage import quicken_training
-from discern.training.time_plan import Counts, Speed, choose_cut, plan_in_time
+from discern.training.time_plan import Counts, Speed, may_end_early, plan_in_time
 from discern.workflows.preparation import Prepared, build_training_data
 
 logger = logging.getLogger("discern")
@@ -66,7 +66,7 @@ def plan_for_budget(prepared: Prepared, classifier: Classifier, started: float) 
         seconds=seconds,
         spent_seconds=time.monotonic() - started,
         extensible=[stage.name for stage in training.stages if f"{stage.name}.epochs" in choices],
-        cut=choose_cut(validation=len(data.validation), processes=prepared.runtime.processes.count),
+        in_parts=may_end_early(len(data.validation), prepared.runtime.processes.count),
     )
     logger.info("plan: %s", plan.words)
     stages = []
@@ -76,7 +76,11 @@ def plan_for_budget(prepared: Prepared, classifier: Classifier, started: float) 
         choices |= reasons
     environment = prepared.environment | {
         "choices": choices | {"run.budget": plan.words},
-        "budget": {"reserve_seconds": plan.reserve_seconds, "most_epochs": plan.most_epochs},
+        "budget": {
+            "reserve_seconds": plan.reserve_seconds,
+            "most_epochs": plan.most_epochs,
+            "lengths": plan.lengths,
+        },
     }
     training = plan.training.model_copy(update={"stages": tuple(stages)})
     return replace(prepared, settings=settings.model_copy(update={"training": training}), environment=environment)
