@@ -5,11 +5,13 @@ import pytest
 import torch
 
 from discern.budget import Budget
+from discern.config.load import load_settings
 from discern.data.sources import load_table
 from discern.data.split import split_table
 from discern.errors import RunFolderError, TrainingError
 from discern.training.history import EpochRow
 from discern.training.listeners import Listener
+from discern.training.schedules import compute_rate_factor
 from discern.training.state import STATE_FILE, load_state
 from discern.training.stopping import BestModel
 from fitting import SMALL, build_fit, without_time
@@ -180,6 +182,18 @@ def test_time_that_is_left_is_used_even_by_a_plan_of_one_epoch(table, caplog, pl
     trained = [row.stage for row in result.rows]
     assert trained.count(trained[-1]) == 3
     assert f"3 epochs instead of {planned}" in caplog.text
+
+
+def test_the_rate_comes_to_its_end_within_the_last_epoch_where_there_is_time_for_a_part_of_it(table):
+    def first_rate(**known):
+        return run_within(table, Countdown(1e6, 0.0, **known), epochs=2).rows[0].learning_rate
+
+    steps = -(-len(table.select("train")) // 8)
+    top = load_settings("table", QUICK).training.stages[0].top_rate
+    for length in (1.5, 2.0):
+        expected = top * compute_rate_factor("one-cycle", (steps - 1) / steps, epochs=length)
+        assert first_rate(lengths={"all": length}) == pytest.approx(expected)
+    assert first_rate() == first_rate(lengths={"all": 2.0})
 
 
 def test_an_epoch_ends_when_the_time_is_up(table, caplog):
