@@ -43,8 +43,7 @@ class ForwardPass:
     def __init__(self, network: nn.Module, prepare: Callable[[Tensor], Tensor], runtime: Runtime) -> None:
         self._network = fold_batchnorm(network)
         if runtime.device.type == "cpu":
-            dtype = torch.bfloat16 if runtime.precision == "bf16" else torch.float32
-            self._network = fuse_convolutions(self._network, dtype)
+            self._network = fuse_convolutions(self._network, runtime.dtype)
         self._prepare = prepare
         self._runtime = runtime
         self._parts = 1

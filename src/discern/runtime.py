@@ -34,6 +34,11 @@ class Runtime:
     reasons: Mapping[str, str]
     processes: Processes = ALONE
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What is multiplied in."""
+        return torch.bfloat16 if self.precision == "bf16" else torch.float32
+
     def place(self, module: nn.Module) -> nn.Module:
         """Move a network to the device, in channels-last layout, which convolutions in bf16 are fastest in."""
         return module.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -6,24 +6,11 @@ import pytest
 import torch
 from torch.nn import BatchNorm2d
 
-from discern.data.sources import load_table
-from discern.data.split import split_table
 from discern.inference import prepare_images
 from discern.training.batch_statistics import PlainSample
 from fitting import SMALL, build_fit
 
 FINE_TUNING = [*SMALL, "training.stages.*.epochs=1", "frozen_batchnorm=false", "run.precision=fp32"]
-
-
-@pytest.fixture(scope="module")
-def table(photos):
-    return split_table(load_table(photos), fractions=(0.6, 0.4, 0.0), seed=0)[0]
-
-
-@pytest.fixture(autouse=True)
-def _leave_determinism_off():
-    yield
-    torch.use_deterministic_algorithms(False)
 
 
 def measure_first_norm(fit):

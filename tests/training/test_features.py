@@ -29,17 +29,6 @@ OURS = "model.backbone=resnet18-half"
 TIMM = "model.backbone=timm:resnet10t"
 
 
-@pytest.fixture(autouse=True)
-def _leave_determinism_off():
-    yield
-    torch.use_deterministic_algorithms(False)
-
-
-@pytest.fixture(scope="module")
-def table(photos):
-    return split_table(load_table(photos), fractions=(0.6, 0.4, 0.0), seed=0)[0]
-
-
 def assert_same_training(ours, theirs, tolerance=1e-4):
     results = ours.run(), theirs.run()
     for one, other in zip(*(result.rows for result in results), strict=True):

@@ -50,17 +50,6 @@ class StopAfter(Listener):
                 raise KeyboardInterrupt
 
 
-@pytest.fixture(scope="module")
-def table(photos):
-    return split_table(load_table(photos), fractions=(0.6, 0.4, 0.0), seed=0)[0]
-
-
-@pytest.fixture(autouse=True)
-def _leave_determinism_off():
-    yield
-    torch.use_deterministic_algorithms(False)
-
-
 @pytest.mark.parametrize("epochs_before", [0, 2, 3, 5])
 def test_a_resumed_training_equals_the_uninterrupted_one_bit_for_bit(table, tmp_path, epochs_before):
     """In the first epoch, in the middle of a stage, at the border of two, and in the last epoch."""

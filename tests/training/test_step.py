@@ -191,7 +191,7 @@ def test_the_average_of_weights_follows_by_its_decay():
 def test_rates_fall_towards_the_stem_and_norms_and_biases_do_not_decay():
     classifier = Classifier(build_backbone("resnet18-half"), LinearHead(256, 3))
     stage = StageSettings(learning_rate=1.0, layer_decay=0.5, weight_decay=0.1)
-    groups = build_optimizer(classifier, stage, "fp32").param_groups
+    groups = build_optimizer(classifier, stage, torch.float32).param_groups
     of = {id(parameter): group for group in groups for parameter in group["params"]}
     named = dict(classifier.named_parameters())
     assert len(of) == len(named)
@@ -215,7 +215,7 @@ def test_rates_fall_towards_the_stem_and_norms_and_biases_do_not_decay():
 def test_muon_turns_matrices_whole_and_leaves_the_rest_to_adamw():
     classifier = Classifier(build_backbone("resnet18-half"), LinearHead(256, 5))
     stage = StageSettings(optimizer="muon", learning_rate=0.01, momentum=0.0)
-    optimizer = build_optimizer(classifier, stage, "fp32")
+    optimizer = build_optimizer(classifier, stage, torch.float32)
     named = dict(classifier.named_parameters())
     before = {name: parameter.detach().clone() for name, parameter in named.items()}
     for parameter in named.values():
@@ -235,12 +235,12 @@ def test_muon_turns_matrices_whole_and_leaves_the_rest_to_adamw():
 def test_an_optimizer_that_is_not_settled_is_none():
     classifier = Classifier(build_backbone("resnet18-half"), LinearHead(256, 3))
     with pytest.raises(ValueError, match="the optimizer of stage all is still auto"):
-        build_optimizer(classifier, StageSettings(optimizer="auto"), "fp32")
+        build_optimizer(classifier, StageSettings(optimizer="auto"), torch.float32)
 
 
 def test_only_what_is_trainable_is_optimized():
     classifier = Classifier(build_backbone("resnet18-half"), LinearHead(256, 3))
     classifier.set_trainable(["head"])
-    groups = build_optimizer(classifier, StageSettings(optimizer="sgd"), "fp32").param_groups
+    groups = build_optimizer(classifier, StageSettings(optimizer="sgd"), torch.float32).param_groups
     optimized = {id(parameter) for group in groups for parameter in group["params"]}
     assert optimized == {id(parameter) for parameter in classifier.head.parameters()}

@@ -194,6 +194,11 @@ class StageSettings(Section):
     )
 
     @property
+    def is_augmented(self) -> bool:
+        """Whether training pictures are changed at random."""
+        return self.augment not in ("none", ())
+
+    @property
     def num_epochs(self) -> int:
         """The number of epochs, once it is settled."""
         if self.epochs == "auto":

@@ -20,7 +20,7 @@ SAMPLE_IMAGES = 256
 
 def learns_other_statistics(stage: StageSettings) -> bool:
     """Return whether a stage learns from pictures that are not as those that are answered."""
-    return stage.augment not in ("none", ()) or stage.image_scale != 1
+    return stage.is_augmented or stage.image_scale != 1
 
 
 class PlainSample:

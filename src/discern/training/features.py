@@ -35,7 +35,7 @@ def choose_views(stage: StageSettings, training: TrainingSettings, cache: CacheS
     is_mixed = training.mixup > 0 or training.cutmix > 0
     if not is_solved and (cache.features == "off" or stage.num_epochs == 1 or is_mixed or stage.image_scale < 1):
         return 0
-    if stage.augment in ("none", ()):
+    if not stage.is_augmented:
         return 1
     if isinstance(cache.views, int):
         return min(cache.views, stage.num_epochs)

@@ -131,18 +131,18 @@ class Fit:
             self._load_best_weights()
             if state is not None:
                 state.restore_random_generators(processes)
-        self._tune_convolutions(self.settings.stages[self.stage_index])
+        settings = self.settings.stages[self.stage_index]
+        lengths = {} if self.budget is None else self.budget.lengths
+        self._tune_convolutions(settings)
         stage = Stage(
-            self.settings.stages[self.stage_index],
+            settings,
             self.settings,
             self.classifier,
             self.data,
             self.runtime,
             stage_index=self.stage_index,
+            length=lengths.get(settings.name, settings.num_epochs),
             views=state.facts["stage"]["views"] if state is not None and in_the_middle else None,
-            length=None
-            if self.budget is None
-            else self.budget.lengths.get(self.settings.stages[self.stage_index].name),
         )
         if state is not None and in_the_middle:
             stage.restore(state)

@@ -117,7 +117,7 @@ def _build_feature_inputs(
     )
     if train is None:
         return None
-    if stage.augment not in ("none", ()):
+    if stage.is_augmented:
         logger.info(
             "stage %s trains on features of %s; cache.views=K takes K augmented views, cache.features=off one an epoch",
             stage.name,

@@ -1,7 +1,7 @@
 """Muon: matrices move by their orthogonalised momentum, all else by AdamW."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -55,12 +55,8 @@ class Muon(torch.optim.Optimizer):
         super().__init__(params, defaults)
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+    def step(self) -> None:  # type: ignore[override]
         """Move all parameters that have a gradient."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
         for group in self.param_groups:
             learning = [parameter for parameter in group["params"] if parameter.grad is not None]
             if group["orthogonalized"]:
@@ -68,7 +64,6 @@ class Muon(torch.optim.Optimizer):
                     self._turn(parameter, group)
             else:
                 self._move(learning, group)
-        return loss
 
     def _turn(self, parameter: nn.Parameter, group: dict[str, Any]) -> None:
         state = self.state[parameter]

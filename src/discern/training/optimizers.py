@@ -8,15 +8,14 @@ from torch import nn
 
 from discern.config.settings import StageSettings
 from discern.models.classifier import Classifier
-from discern.runtime import Precision
 from discern.training.muon import Muon, is_matrix
 
 
-def build_optimizer(classifier: Classifier, stage: StageSettings, precision: Precision) -> torch.optim.Optimizer:
+def build_optimizer(classifier: Classifier, stage: StageSettings, dtype: torch.dtype) -> torch.optim.Optimizer:
     """Return the optimizer of a stage over the parameters that learn.
 
     A parameter d blocks below the topmost has the rate `top_rate * block_decay ** d`. Norms and biases (all
-    parameters with one dimension) get no weight decay. Muon multiplies matrices in `precision`.
+    parameters with one dimension) get no weight decay. Muon multiplies matrices in `dtype`.
 
     Source: layer-wise rates after Howard & Ruder, "Universal Language Model Fine-tuning" (2018), section 3.1.
     """
@@ -44,7 +43,6 @@ def build_optimizer(classifier: Classifier, stage: StageSettings, precision: Pre
     if stage.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=stage.top_rate, fused=True)
     if stage.optimizer == "muon":
-        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         return Muon(groups, lr=stage.top_rate, momentum=stage.momentum, dtype=dtype)
     raise ValueError(f"the optimizer of stage {stage.name} is still {stage.optimizer}")
 

@@ -25,21 +25,18 @@ def simulate_schedule(stages: Sequence[StageSettings], steps_per_epoch: int) -> 
     for stage in stages:
         for step in range(stage.num_epochs * steps_per_epoch):
             epoch = step / steps_per_epoch
-            rate = stage.top_rate * compute_stage_factor(stage, epoch)
+            rate = stage.top_rate * compute_stage_factor(stage, epoch, length=stage.num_epochs)
             points.append(RatePoint(stage.name, epochs_before + epoch, rate))
         epochs_before += stage.num_epochs
     return points
 
 
-def compute_stage_factor(stage: StageSettings, epoch: float, *, length: float | None = None) -> float:
-    """Return the factor on the stage's learning rate at `epoch` of the stage, which ends after `length` epochs.
-
-    By default it ends as the settings have it.
-    """
+def compute_stage_factor(stage: StageSettings, epoch: float, *, length: float) -> float:
+    """Return the factor on the stage's learning rate at `epoch` of the stage, which ends after `length` epochs."""
     return compute_rate_factor(
         stage.schedule,
         epoch,
-        epochs=stage.num_epochs if length is None else length,
+        epochs=length,
         warmup_epochs=stage.warmup_epochs,
         step_epochs=stage.step_epochs,
         gamma=stage.gamma,

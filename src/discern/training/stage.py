@@ -52,15 +52,15 @@ class Stage:
         runtime: Runtime,
         *,
         stage_index: int,
+        length: float,
         views: int | None = None,
-        length: float | None = None,
     ) -> None:
         # "auto" has been settled by now; what is left of it would leave BatchNorm as it usually is.
         classifier.set_trainable(settings.train, frozen_batchnorm=settings.frozen_batchnorm is True)
         self.settings = settings
         self.inputs = build_inputs(settings, training, classifier, data, runtime, views=views)
-        self.optimizer = build_optimizer(classifier, settings, runtime.precision)
-        self.rate_factor = RateFactor(settings, settings.num_epochs if length is None else length)
+        self.optimizer = build_optimizer(classifier, settings, runtime.dtype)
+        self.rate_factor = RateFactor(settings, length)
         self.stopping = EarlyStopping(settings.patience, training.monitor)
         # What is solved at once has no way that an average could smooth.
         averages = training.ema_decay > 0 and settings.head_solver != "lbfgs"
@@ -115,7 +115,6 @@ class Stage:
     def set_length(self, length: float) -> None:
         """End after so many epochs in all, the last one perhaps in part, the rate moving accordingly from now on."""
         self.settings = self.settings.model_copy(update={"epochs": max(math.ceil(length), self.epochs_done, 1)})
-        self.rate_factor.settings = self.settings
         self.rate_factor.length = max(length, self.epochs_done, 1)
 
     def put_into(self, state: TrainingState) -> None:

@@ -173,7 +173,7 @@ def _time_learning(
     trained.set_trainable(stage.train, frozen_batchnorm=stage.frozen_batchnorm is True or runtime.processes.count > 1)
     trained.train()
     network = quicken_training(trained, stage, runtime)
-    optimizer = build_optimizer(trained, stage, runtime.precision)
+    optimizer = build_optimizer(trained, stage, runtime.dtype)
     prepare = prepare_images(few.preprocess, runtime)
     updates = []
 
