@@ -6,10 +6,10 @@ import time
 
 import torch
 
-from discern.config.settings import ModelSettings
-from discern.data.loaders import Batch
-from discern.data.preprocess import Preprocess
-from discern.inference import predict_logits, prepare_images
+from discern.data.reading.loaders import Batch
+from discern.data.reading.preprocess import Preprocess
+from discern.engine.forward import predict_logits, prepare_images
+from discern.models.architecture import Architecture
 from discern.models.build import build_classifier
 from discern.models.costs import count_flops
 from discern.runtime import resolve_runtime
@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1000)
     options = parser.parse_args()
     runtime = resolve_runtime()
-    classifier = build_classifier(ModelSettings(weights="none"), 2)
+    classifier = build_classifier(Architecture(), 2)
     runtime.place(classifier)
     prepare = prepare_images(Preprocess(224, "squash", (0.5,) * 3, (0.25,) * 3), runtime)
     images = torch.randint(0, 256, (BATCH_SIZE, 3, 224, 224), dtype=torch.uint8)

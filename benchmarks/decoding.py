@@ -8,8 +8,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from discern.data.decode import decode_image
-from discern.data.preprocess import Preprocess
+from discern.data.reading.decode import decode_image
+from discern.data.reading.preprocess import Preprocess
 
 PREPROCESS = Preprocess(224, "squash", (0.5,) * 3, (0.25,) * 3)
 ROUNDS = 5

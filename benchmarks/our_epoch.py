@@ -9,7 +9,7 @@ from discern.workflows.train import train
 
 
 def main() -> None:
-    """Train by the recipe `table`, which is one plain stage."""
+    """Train by the recipe `table`, which is one plain phase."""
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
     parser.add_argument("--weights", type=Path, required=True)

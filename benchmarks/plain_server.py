@@ -10,7 +10,7 @@ from fastapi import FastAPI, File
 from PIL import Image
 from torchvision.transforms import v2
 
-from discern.bundle import load_bundle
+from discern.predictor.bundle import load_bundle
 
 TRANSFORM = v2.Compose(
     [

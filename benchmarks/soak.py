@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.serving import build_form, post, serving
-from discern.workflows.loading import load
+from discern.predictor.load import load
 
 Expected = tuple[str, float]
 """The label and confidence of `discern predict`."""

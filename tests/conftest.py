@@ -31,7 +31,7 @@ def trained_run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from discern.workflows.train import train
 
     out = tmp_path_factory.mktemp("runs") / "trained"
-    train(photos, out=out, recipe="table", overrides=[*QUICK, "training.stages.*.epochs=8", "learning_rate=2e-3"])
+    train(photos, out=out, recipe="table", overrides=[*QUICK, "training.phases.*.epochs=8", "learning_rate=2e-3"])
     return out
 
 

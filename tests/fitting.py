@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from discern.config.load import load_settings
-from discern.data.preprocess import Preprocess
+from discern.data.reading.preprocess import Preprocess
 from discern.models.build import build_classifier
+from discern.planning.choices import choose_architecture
 from discern.runtime import resolve_runtime, seed_everything
 from discern.training.batches import TrainingData
 from discern.training.fit import Fit
@@ -16,7 +17,7 @@ def build_fit(table, recipe, overrides, state_folder: Path | None = None, listen
     settings = load_settings(recipe, overrides)
     runtime = resolve_runtime(device="cpu", precision=settings.run.precision, threads=1, determinism=True)
     seed_everything(settings.run.seed)
-    classifier = build_classifier(settings.model, len(table.class_names))
+    classifier = build_classifier(choose_architecture(settings.model), len(table.class_names))
     runtime.place(classifier)
     data = TrainingData(
         train=table.select("train"),
@@ -34,4 +35,4 @@ def build_fit(table, recipe, overrides, state_folder: Path | None = None, listen
 
 
 def without_time(rows):
-    return [(row.stage, row.epoch, row.train_loss, row.validation_loss, row.learning_rate) for row in rows]
+    return [(row.phase, row.epoch, row.train_loss, row.validation_loss, row.learning_rate) for row in rows]

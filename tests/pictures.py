@@ -10,7 +10,7 @@ QUICK = (
     "model.weights=none",
     "data.image_size=32",
     "training.batch_size=8",
-    "training.stages.*.epochs=1",
+    "training.phases.*.epochs=1",
     "run.threads=1",
 )
 """Overrides under which any recipe takes a second."""

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from discern.config.load import load_settings, save_settings
+from discern.environment import RUN_FORMAT
 from discern.evaluation.metrics import compute_metrics
 from discern.evaluation.tables import build_predictions, compute_confusion, compute_per_class
-from discern.run_folder import RUN_FORMAT, RunFolder
+from discern.run_folder import RunFolder
 from pictures import draw_photo
 
 HOSTILE_NAMES = (
@@ -78,7 +79,7 @@ def _write_rest(folder: RunFolder, class_names: Sequence[str], per_class: int) -
     pd.DataFrame(rows).to_csv(folder.split, index=False)
     epochs = np.arange(1, 9)
     history = {
-        "stage": ["head"] * 3 + ["all"] * 5,
+        "phase": ["head"] * 3 + ["all"] * 5,
         "epoch": epochs,
         "train_loss": 2 / epochs,
         "train_accuracy": 1 - 0.5 / epochs,
@@ -96,11 +97,14 @@ def _write_rest(folder: RunFolder, class_names: Sequence[str], per_class: int) -
         "architecture": {"backbone": "resnet18", "head": "linear"},
         "preprocess": {"image_size": 64, "fit": "pad"},
         "calibration": {"temperature": 1.5, "count": 99, "ece_before": 0.123, "ece_after": 0.045},
-        "abstention": {
-            "0.01": None,
-            "0.1": {
-                "threshold": 0.8125,
-                "test": {"count": 3, "coverage": 0.625, "error": {"value": 0.05, "low": 0.01, "high": 0.2}},
+        "record": {
+            "best_epoch": None,
+            "abstention": {
+                "0.01": None,
+                "0.1": {
+                    "threshold": 0.8125,
+                    "test": {"count": 3, "coverage": 0.625, "error": {"value": 0.05, "low": 0.01, "high": 0.2}},
+                },
             },
         },
     }

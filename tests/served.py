@@ -9,10 +9,10 @@ from pathlib import Path
 import uvicorn
 from fastapi.testclient import TestClient
 
-from discern.inference import Predictor
+from discern.predictor.load import load
+from discern.predictor.predictor import Predictor
 from discern.serving.app import create_app
-from discern.workflows.listening import describe_uvicorn, take_address
-from discern.workflows.loading import load
+from discern.serving.listening import describe_uvicorn, take_address
 
 
 def load_on_cpu(folder: Path) -> Predictor:

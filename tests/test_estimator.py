@@ -8,7 +8,7 @@ from discern import ImageClassifier
 from discern.errors import DataError
 from pictures import COLOURS, QUICK, draw_photo
 
-SETTINGS = (*QUICK, "training.stages.*.epochs=6", "learning_rate=2e-3")
+SETTINGS = (*QUICK, "training.phases.*.epochs=6", "learning_rate=2e-3")
 
 
 @pytest.fixture(scope="module")

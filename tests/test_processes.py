@@ -21,8 +21,8 @@ OVERRIDES = [
     "data.image_size=32",
     "training.batch_size=8",
     "training.accumulation_steps=2",
-    "training.stages.head.epochs=2",
-    "training.stages.all.epochs=3",
+    "training.phases.head.epochs=2",
+    "training.phases.all.epochs=3",
     # The shares are uneven in every split: 15 train, 15 validation and 9 test pictures in 2 processes.
     "data.split=[0.4, 0.37, 0.23]",
     "optimizer=sgd",
@@ -87,7 +87,7 @@ def assert_same_table(one: Path, other: Path, tolerance: float):
 
 
 def test_two_processes_learn_and_count_what_one_does(of_one, of_two):
-    """Both stages: the first on features of frozen layers, the second on pictures."""
+    """Both phases: the first on features of frozen layers, the second on pictures."""
     out, _ = of_two
     assert_same_table(of_one / "history.csv", out / "history.csv", 1e-5)
     assert_same_table(of_one / "evaluation" / "predictions.csv", out / "evaluation" / "predictions.csv", 1e-5)
@@ -142,12 +142,12 @@ def test_the_default_recipe_keeps_a_budget_in_two_processes(uneven_photos, tmp_p
     state = build_backbone("resnet18-half").network.state_dict()
     weights = tmp_path / "weights.safetensors"
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, weights)
-    overrides = [text for text in OVERRIDES if not text.startswith(("training.stages", "model.weights", "optimizer"))]
+    overrides = [text for text in OVERRIDES if not text.startswith(("training.phases", "model.weights", "optimizer"))]
     command = ["train", str(uneven_photos), "--out", str(tmp_path / "run"), "--budget", "60s", *overrides]
     command += ["data.audit=full"]
     done = run_in_two(["-m", "discern", *command, f"model.weights={weights}", "epochs=3"])
     assert done.returncode == 0, done.stderr
     assert "of 60 s" in done.stdout
     history = pd.read_csv(tmp_path / "run" / "history.csv")
-    assert list(history["stage"]) == ["probe", *["fine-tune"] * 3]
+    assert list(history["phase"]) == ["probe", *["fine-tune"] * 3]
     assert "what ships: " in done.stdout

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from discern.errors import DiscernError
     from discern.estimator import ImageClassifier
+    from discern.predictor.load import load
     from discern.workflows.audit import audit
     from discern.workflows.compare import compare
     from discern.workflows.diff import diff
     from discern.workflows.evaluate import evaluate
     from discern.workflows.explain import explain
     from discern.workflows.export import export
-    from discern.workflows.loading import load
     from discern.workflows.predict import predict
     from discern.workflows.report import report
     from discern.workflows.review import review
@@ -50,7 +50,7 @@ _HOMES = {
     "evaluate": "discern.workflows.evaluate",
     "explain": "discern.workflows.explain",
     "export": "discern.workflows.export",
-    "load": "discern.workflows.loading",
+    "load": "discern.predictor.load",
     "predict": "discern.workflows.predict",
     "report": "discern.workflows.report",
     "resume": "discern.workflows.train",

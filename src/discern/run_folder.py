@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from discern.environment import RUN_FORMAT
 from discern.errors import RunFolderError
 
-RUN_FORMAT = "discern-run"
 RUN_FILES = (
     "config.toml",
     "split.csv",

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from discern.data.array_cache import ArrayCache
+from discern.data.cache.array_cache import ArrayCache
 from discern.errors import ConfigError
 from discern.workflows.train import train
 from pictures import QUICK
@@ -32,7 +32,7 @@ def test_a_cache_that_is_not_there_yet_is_empty(run_cli, tmp_path):
 
 
 def test_a_run_leaves_its_features_where_the_settings_say(photos, tmp_path):
-    overrides = [*QUICK, "training.stages.*.epochs=2", f"cache.folder={tmp_path / 'kept'}"]
+    overrides = [*QUICK, "training.phases.*.epochs=2", f"cache.folder={tmp_path / 'kept'}"]
     train(photos, out=tmp_path / "run", recipe="transfer", overrides=overrides, verbose=False)
     assert ArrayCache(tmp_path / "kept", limit_bytes=1).info().files == 3  # train, validation, fingerprints
     assert "features of" in (tmp_path / "run" / "log.txt").read_text()

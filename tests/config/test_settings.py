@@ -2,7 +2,7 @@ import pytest
 
 from discern.config.describe import describe_settings
 from discern.config.load import load_settings, read_settings, save_settings
-from discern.config.settings import Settings, StageSettings
+from discern.config.settings import PhaseSettings, Settings
 from discern.errors import ConfigError
 from discern.recipes import list_recipe_names
 
@@ -21,60 +21,60 @@ def test_every_recipe_is_valid_says_what_it_is_for_and_survives_a_round_trip(nam
 def test_the_reference_recipes_do_exactly_what_they_promise():
     airplanes = load_settings("airplanes")
     assert (airplanes.model.backbone, airplanes.data.image_size) == ("resnet50", 512)
-    (stage,) = airplanes.training.stages
-    assert (stage.optimizer, stage.learning_rate, stage.schedule) == ("adam", 0.001, "plateau")
+    (phase,) = airplanes.training.phases
+    assert (phase.optimizer, phase.learning_rate, phase.schedule) == ("adam", 0.001, "plateau")
     transfer = load_settings("transfer")
-    (stage,) = transfer.training.stages
-    assert (stage.train, stage.optimizer, stage.epochs, stage.augment) == (("head",), "adam", 15, "flip-rotate")
+    (phase,) = transfer.training.phases
+    assert (phase.train, phase.optimizer, phase.epochs, phase.augment) == (("head",), "adam", 15, "flip-rotate")
     assert transfer.data.image_size == 224
-    assert [stage.train for stage in load_settings("transfer-finetune").training.stages] == [("head",), "all"]
+    assert [phase.train for phase in load_settings("transfer-finetune").training.phases] == [("head",), "all"]
     mlp = load_settings("mlp-head")
-    (stage,) = mlp.training.stages
+    (phase,) = mlp.training.phases
     assert (mlp.model.head, mlp.model.hidden_features, mlp.model.dropout) == ("mlp", (512,), 0.5)
-    assert (stage.schedule, stage.step_epochs, stage.gamma) == ("step", 5, 0.1)
-    assert stage.weight_decay > 0
+    assert (phase.schedule, phase.step_epochs, phase.gamma) == ("step", 5, 0.1)
+    assert phase.weight_decay > 0
 
 
 def test_the_ladder_adds_one_technique_a_rung():
     v1, v2, v3, v4 = (load_settings(name) for name in ("v1", "v2", "v3", "v4"))
-    assert [stage.train for stage in v1.training.stages] == [("head",)]
-    head, everything = v2.training.stages
+    assert [phase.train for phase in v1.training.phases] == [("head",)]
+    head, everything = v2.training.phases
     assert everything.train == "all"
     assert everything.learning_rate < head.learning_rate
-    assert {stage.augment for stage in v1.training.stages + v2.training.stages} == {"none"}
-    assert {stage.augment for stage in v3.training.stages} == {"light"}
+    assert {phase.augment for phase in v1.training.phases + v2.training.phases} == {"none"}
+    assert {phase.augment for phase in v3.training.phases} == {"light"}
     assert v3.model.dropout == 0
-    assert all(stage.patience == 0 for stage in v3.training.stages)
+    assert all(phase.patience == 0 for phase in v3.training.phases)
     assert v4.model.dropout > 0
-    assert all(stage.patience > 0 for stage in v4.training.stages)
+    assert all(phase.patience > 0 for phase in v4.training.phases)
 
 
-def test_overrides_reach_sections_stages_by_name_number_and_star():
+def test_overrides_reach_sections_phases_by_name_number_and_star():
     settings = load_settings(
         "transfer-finetune",
         [
             "model.backbone=timm:mobilenetv2_100",
             "seed=7",
-            "training.stages.head.epochs=2",
-            "training.stages.1.epochs=3",
-            "training.stages.*.augment=none",
+            "training.phases.head.epochs=2",
+            "training.phases.1.epochs=3",
+            "training.phases.*.augment=none",
         ],
     )
     assert settings.model.backbone == "timm:mobilenetv2_100"
     assert settings.run.seed == 7
-    assert [stage.epochs for stage in settings.training.stages] == [2, 3]
-    assert {stage.augment for stage in settings.training.stages} == {"none"}
+    assert [phase.epochs for phase in settings.training.phases] == [2, 3]
+    assert {phase.augment for phase in settings.training.phases} == {"none"}
 
 
-def test_a_setting_of_training_reaches_the_stages_that_do_not_set_their_own():
+def test_a_setting_of_training_reaches_the_phases_that_do_not_set_their_own():
     settings = load_settings("transfer-finetune", ["training.learning_rate=0.5"])
-    assert [stage.learning_rate for stage in settings.training.stages] == [0.5, 1e-4]
-    assert load_settings("transfer", ["epochs=3"]).training.stages[0].epochs == 3
+    assert [phase.learning_rate for phase in settings.training.phases] == [0.5, 1e-4]
+    assert load_settings("transfer", ["epochs=3"]).training.phases[0].epochs == 3
 
 
 def test_numbers_may_be_written_as_scientific_notation_and_lists_as_toml():
     settings = load_settings("table", ["learning_rate=1e-3", "data.split=[0.5, 0.25, 0.25]", "head=mlp"])
-    assert settings.training.stages[0].learning_rate == 0.001
+    assert settings.training.phases[0].learning_rate == 0.001
     assert settings.data.split == (0.5, 0.25, 0.25)
     assert settings.model.head == "mlp"
 
@@ -84,16 +84,16 @@ def test_numbers_may_be_written_as_scientific_notation_and_lists_as_toml():
     [
         (["model.bakcbone=resnet18"], r"unknown setting model\.bakcbone; did you mean model\.backbone\?"),
         (["modle.backbone=resnet18"], r"unknown setting 'modle\.backbone': did you mean model\.backbone"),
-        (["training.stages.head.epoch=3"], r"did you mean training\.stages\.0\.epochs"),
-        (["training.stages.heads.epochs=3"], r"no stage 'heads' .* its stages are head, all"),
-        (["epochs=3"], r"every stage of this recipe sets its own epochs .*training\.stages\.\*\.epochs=3"),
+        (["training.phases.head.epoch=3"], r"did you mean training\.phases\.0\.epochs"),
+        (["training.phases.heads.epochs=3"], r"no phase 'heads' .* its stages are head, all"),
+        (["epochs=3"], r"every phase of this recipe sets its own epochs .*training\.phases\.\*\.epochs=3"),
         (["model.backbone"], r"is not an override; write key=value"),
         (["training.batch_size=0"], r"training\.batch_size: .*greater than or equal to 1"),
         (["data.split=[0.5, 0.1, 0.1]"], r"fractions for train, validation and test must add up to 1"),
-        (["training.stages=5"], r"the plan is a list of stages; in TOML each begins with \[\[training\.stages\]\]"),
-        (["training.stages=5", "training.stages.*.epochs=1"], r"training\.stages is a list of stages"),
-        (["training.stages.head=3"], r"training\.stages\.head is a stage; say which of its settings"),
-        (["training.stages.*.learning_rate=inf"], r"learning_rate: .*finite"),
+        (["training.phases=5"], r"the plan is a list of phases; in TOML each begins with \[\[training\.phases\]\]"),
+        (["training.phases=5", "training.phases.*.epochs=1"], r"training\.phases is a list of phases"),
+        (["training.phases.head=3"], r"training\.phases\.head is a phase; say which of its settings"),
+        (["training.phases.*.learning_rate=inf"], r"learning_rate: .*finite"),
         (["model.backbone.depth=3"], r"model\.backbone\.depth leads nowhere"),
     ],
 )
@@ -119,7 +119,7 @@ def test_a_recipe_file_of_ones_own_may_extend_another(tmp_path):
     path.write_text('extends = "transfer"\n[training]\nbatch_size = 4\n')
     settings = load_settings(path)
     assert settings.training.batch_size == 4
-    assert settings.training.stages == load_settings("transfer").training.stages
+    assert settings.training.phases == load_settings("transfer").training.phases
 
 
 def test_a_recipe_file_that_is_no_toml_is_named(tmp_path):
@@ -129,9 +129,9 @@ def test_a_recipe_file_that_is_no_toml_is_named(tmp_path):
         load_settings(path)
 
 
-def test_stages_need_different_names():
+def test_phases_need_different_names():
     with pytest.raises(ConfigError, match="need different names; these are all, all"):
-        load_settings("auto", ["training.stages=[{}, {}]"])
+        load_settings("auto", ["training.phases=[{}, {}]"])
 
 
 def test_every_setting_is_described():
@@ -139,10 +139,10 @@ def test_every_setting_is_described():
     for section in ("data", "model", "training", "run"):
         for name in getattr(Settings(), section).model_dump():
             assert name in text
-    assert all(f"  {name}" in text for name in StageSettings.model_fields)
+    assert all(f"  {name}" in text for name in PhaseSettings.model_fields)
     lines = [line.strip() for line in text.splitlines() if not line.startswith("[")]
     assert [line for line in lines if "    " not in line] == []
-    assert "schedule = constant    constant, step, cosine, one-cycle, plateau: how the rate moves" in text
+    assert "schedule = constant    constant, step, cosine, one-cycle, plateau: how the learning rate moves" in text
     assert "zero_init_residual = False    start each residual branch" in text
 
 
@@ -155,8 +155,8 @@ def test_weights_of_a_misspelt_name_are_no_path(tmp_path, monkeypatch):
 
 
 def test_a_part_may_be_named_alone_and_numbers_may_stand_for_names():
-    settings = load_settings("auto", ["training.stages.*.train=head", "data.label_column=0"])
-    assert {stage.train for stage in settings.training.stages} == {("head",)}
+    settings = load_settings("auto", ["training.phases.*.train=head", "data.label_column=0"])
+    assert {phase.train for phase in settings.training.phases} == {("head",)}
     assert settings.data.label_column == "0"
 
 

@@ -4,11 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from discern.data.sources import join_classes, load_table
+from data_pictures import MakeFolder
+from discern.data.sources.load import join_classes, load_table
 from discern.data.table import ImageTable, build_table, natural_sort, parse_split
 from discern.errors import DataError
-
-from .conftest import MakeFolder
 
 
 def small_table() -> ImageTable:

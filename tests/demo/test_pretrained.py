@@ -5,7 +5,7 @@ from safetensors import safe_open
 
 from discern.demo import PRETRAINED_WEIGHTS
 from discern.models.backbone import build_backbone
-from discern.models.weights import load_pretrained
+from discern.models.weights.pretrained import load_pretrained
 
 
 def test_the_file_is_small_and_says_how_it_was_made() -> None:

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from discern.bundle import Bundle
-from discern.config.settings import ModelSettings
-from discern.data.preprocess import Preprocess
-from discern.inference import Predictor
+from discern.data.reading.preprocess import Preprocess
+from discern.models.architecture import Architecture
 from discern.models.build import build_classifier
+from discern.predictor.bundle import Bundle
+from discern.predictor.predictor import Predictor
 from discern.runtime import resolve_runtime
 
 COLOURS = ((230, 30, 30), (30, 230, 30), (30, 30, 230))
@@ -22,13 +22,13 @@ def build_predictor(classifier, architecture, size, precision="fp32"):
 
 def build_random(backbone, size, seed=0, precision="fp32", **settings):
     torch.manual_seed(seed)
-    architecture = ModelSettings(backbone=backbone, weights="none", **settings)
+    architecture = Architecture(backbone=backbone, **settings)
     return build_predictor(build_classifier(architecture, 3), architecture, size, precision)
 
 
 def build_colour_detector(stem, size):
     """A ResNet of shortcuts alone: channel k of the map is how much of colour k there is, and so is logit k."""
-    architecture = ModelSettings(backbone="resnet18-half", weights="none", stem=stem, zero_init_residual=True)
+    architecture = Architecture(backbone="resnet18-half", stem=stem, zero_init_residual=True)
     classifier = build_classifier(architecture, 3)
     network, linear = classifier.backbone.network, classifier.head.layers[1]
     with torch.no_grad():

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from discern.config.settings import ModelSettings
 from discern.explanation.cells import Cells, enlarge_map, locate_cells, measure_cells
+from discern.models.architecture import Architecture
 
 
 @pytest.mark.parametrize(
@@ -20,20 +20,20 @@ from discern.explanation.cells import Cells, enlarge_map, locate_cells, measure_
     ],
 )
 def test_cells_lie_where_their_layers_put_them(backbone, stem, first, stride):
-    architecture = ModelSettings(backbone=backbone, stem=stem, weights="none")
+    architecture = Architecture(backbone=backbone, stem=stem)
     assert measure_cells(architecture) == pytest.approx((first, stride), abs=0.3)
     assert locate_cells(architecture) == pytest.approx((first, stride), abs=0.3)
 
 
 def test_patches_of_a_transformer_tile_the_picture():
-    assert locate_cells(ModelSettings(backbone="timm:vit_tiny_patch16_224", weights="none")) is None
+    assert locate_cells(Architecture(backbone="timm:vit_tiny_patch16_224")) is None
 
 
 def test_looking_draws_no_random_number_of_the_caller():
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
-    measure_cells(ModelSettings(backbone="resnet18-half", dropout=0.125, weights="none"))
+    measure_cells(Architecture(backbone="resnet18-half", dropout=0.125))
     assert torch.rand(1) == expected
 
 

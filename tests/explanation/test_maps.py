@@ -7,13 +7,13 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from discern.bundle import load_bundle
 from discern.errors import ConfigError
 from discern.explanation.class_activation import compute_grad_cam, compute_hires_cam
 from discern.explanation.integrated_gradients import compute_integrated_gradients
 from discern.explanation.maps import METHODS, explain_predictions
-from discern.inference import Predictor
 from discern.models.build import build_classifier
+from discern.predictor.bundle import load_bundle
+from discern.predictor.predictor import Predictor
 from discern.runtime import resolve_runtime
 from pictures import COLOURS, draw_photo
 
@@ -133,13 +133,13 @@ def test_frozen_networks_are_explained_as_others_are_and_come_back_as_they_were(
     predictor = build_random(backbone, 64)
     classifier = predictor.bundle.classifier
     maps = {}
-    for stages in ("all", ("head",), ()):
-        classifier.set_trainable(stages)
+    for phases in ("all", ("head",), ()):
+        classifier.set_trainable(phases)
         classifier.train()
         modes = [module.training for module in classifier.modules()]
         asking = [parameter.requires_grad for parameter in classifier.parameters()]
         state = {name: tensor.clone() for name, tensor in classifier.state_dict().items()}
-        maps[stages] = explain_predictions(predictor, images, [0, 1, 2], method)
+        maps[phases] = explain_predictions(predictor, images, [0, 1, 2], method)
         assert [module.training for module in classifier.modules()] == modes
         assert [parameter.requires_grad for parameter in classifier.parameters()] == asking
         assert all(parameter.grad is None for parameter in classifier.parameters())

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from discern.data.preprocess import Preprocess
+from discern.data.reading.preprocess import Preprocess
 from discern.explanation.overlay import overlay_map
 from discern.explanation.placing import fade_unseen, place_on_picture
 

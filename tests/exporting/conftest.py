@@ -4,7 +4,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from discern.bundle import load_bundle, save_bundle
+from discern.predictor.bundle import load_bundle, save_bundle
 from pictures import draw_photos
 
 
@@ -79,8 +79,8 @@ def make_bundle(trained_run, tmp_path):
 @pytest.fixture(scope="session")
 def predict_alike():
     """Return the probabilities of discern itself, in fp32, for images (N, H, W, 3)."""
-    from discern.data.inputs import load_inputs
-    from discern.inference import Predictor
+    from discern.data.sources.inputs import load_inputs
+    from discern.predictor.predictor import Predictor
     from discern.runtime import resolve_runtime
 
     def predict(bundle, images):

@@ -125,7 +125,7 @@ def test_a_damaged_file_is_told(trained_run, copied):
 
 
 def test_the_file_of_another_run_is_told(copied, make_bundle, photos):
-    from discern.bundle import load_bundle
+    from discern.predictor.bundle import load_bundle
 
     folder = make_bundle()
     bundle = load_bundle(folder)

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from discern.bundle import Calibration, load_bundle
 from discern.errors import ExportError
 from discern.exporting.description import describe_export
 from discern.exporting.graph import ExportGraph
 from discern.exporting.onnx_format import OnnxFile, build_onnx, save_onnx
 from discern.exporting.torch_format import TorchFile, save_torch
+from discern.predictor.bundle import Calibration, load_bundle
 
 
 @pytest.fixture
@@ -31,10 +31,10 @@ def test_a_network_of_timm_and_scales_and_biases_of_classes_are_exported_alike(
 ):
     import dataclasses
 
-    from discern.config.settings import ModelSettings
+    from discern.models.architecture import Architecture
     from discern.models.build import build_classifier
 
-    architecture = ModelSettings(backbone="timm:test_vit", weights="none")
+    architecture = Architecture(backbone="timm:test_vit")
     torch.manual_seed(0)
     plain = load_bundle(trained_run)
     preprocess = dataclasses.replace(plain.preprocess, image_size=160)

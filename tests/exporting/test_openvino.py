@@ -8,10 +8,10 @@ import numpy as np
 import openvino
 import pytest
 
-from discern.bundle import load_bundle
 from discern.errors import ExportError
 from discern.exporting.openvino_format import OpenVinoFile
 from discern.files import compute_sha256
+from discern.predictor.bundle import load_bundle
 from discern.workflows.export import certificate_path, export, verify_export
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from discern.data.preprocess import Preprocess
+from discern.data.reading.preprocess import Preprocess
 from discern.exporting.graph import FittingGraph
 
 SIZES = (

@@ -13,13 +13,13 @@ from PIL import Image
 from discern.plots.curves import plot_curves, plot_schedule
 
 
-def make_history(stages: list[str], *, validated: bool = True) -> pd.DataFrame:
-    epochs = np.arange(1, len(stages) + 1)
+def make_history(phases: list[str], *, validated: bool = True) -> pd.DataFrame:
+    epochs = np.arange(1, len(phases) + 1)
     loss = 2 / epochs
-    validation = loss + 0.1 if validated else np.full(len(stages), np.nan)
+    validation = loss + 0.1 if validated else np.full(len(phases), np.nan)
     return pd.DataFrame(
         {
-            "stage": stages,
+            "phase": phases,
             "epoch": epochs,
             "train_loss": loss,
             "train_accuracy": 1 - loss / 4,
@@ -68,7 +68,7 @@ def test_epochs_count_over_the_whole_run() -> None:
     assert plot_curves(history, best_epoch=None).axes[0].lines[0].get_xdata().tolist() == [1, 2, 3, 4]
 
 
-def test_stages_are_named_bands() -> None:
+def test_phases_are_named_bands() -> None:
     figure = plot_curves(make_history(["head"] * 5 + ["all layers"] * 15), best_epoch=None)
     for axes in figure.axes:
         assert texts_of(axes) == ["head", "all layers"]
@@ -77,8 +77,8 @@ def test_stages_are_named_bands() -> None:
 
 
 def test_the_name_of_a_narrow_band_stands_upright_and_long_ones_are_shortened() -> None:
-    stages = ["warm-up of the newly initialised head"] + ["all"] * 39
-    first, second = plot_curves(make_history(stages), best_epoch=None).axes[0].texts
+    phases = ["warm-up of the newly initialised head"] + ["all"] * 39
+    first, second = plot_curves(make_history(phases), best_epoch=None).axes[0].texts
     assert (first.get_rotation(), second.get_rotation()) == (90, 0)
     assert first.get_text().startswith("warm-up")
     assert "…" in first.get_text()
@@ -115,7 +115,7 @@ def test_an_epoch_that_is_not_there_is_refused(epochs: int, best_epoch: int | No
 
 
 def test_schedule_draws_one_rate_without_a_legend() -> None:
-    rates = pd.DataFrame({"epoch": [0.0, 0.5, 1.0, 1.5], "stage": "head", "learning_rate": [1e-3, 8e-4, 6e-4, 4e-4]})
+    rates = pd.DataFrame({"epoch": [0.0, 0.5, 1.0, 1.5], "phase": "head", "learning_rate": [1e-3, 8e-4, 6e-4, 4e-4]})
     figure = plot_schedule(rates)
     (axes,) = figure.axes
     assert axes.get_yscale() == "linear"
@@ -125,11 +125,11 @@ def test_schedule_draws_one_rate_without_a_legend() -> None:
     assert np.asarray(render(figure)).std() > 5
 
 
-def test_schedule_names_groups_and_stages_and_goes_logarithmic_for_wide_ranges() -> None:
+def test_schedule_names_groups_and_phases_and_goes_logarithmic_for_wide_ranges() -> None:
     rates = pd.DataFrame(
         {
             "epoch": np.arange(6.0),
-            "stage": ["head"] * 2 + ["all"] * 4,
+            "phase": ["head"] * 2 + ["all"] * 4,
             "stem": [np.nan] * 2 + [1e-5] * 3 + [0.0],
             "head": [1e-2] * 2 + [1e-4] * 3 + [0.0],
         }
@@ -148,13 +148,13 @@ def test_schedule_names_groups_and_stages_and_goes_logarithmic_for_wide_ranges()
 
 @pytest.mark.parametrize("rate", [1e-3, 0.0, np.nan])
 def test_schedule_of_a_single_row_is_drawn(rate: float) -> None:
-    figure = plot_schedule(pd.DataFrame({"epoch": [0.0], "stage": ["head"], "learning_rate": [rate]}))
+    figure = plot_schedule(pd.DataFrame({"epoch": [0.0], "phase": ["head"], "learning_rate": [rate]}))
     assert figure.axes[0].get_xlim() == (0, 1)
     render(figure)
 
 
 @pytest.mark.parametrize(
-    "rates", [pd.DataFrame({"epoch": [0.0], "stage": ["head"]}), pd.DataFrame(columns=["epoch", "stage", "rate"])]
+    "rates", [pd.DataFrame({"epoch": [0.0], "phase": ["head"]}), pd.DataFrame(columns=["epoch", "phase", "rate"])]
 )
 def test_schedule_without_rates_is_refused(rates: pd.DataFrame) -> None:
     with pytest.raises(ValueError, match="expected rows and a column of rates"):

@@ -235,7 +235,7 @@ def test_it_says_how_it_was_made(run):
     assert f"discern train /data/photos --recipe {root}/config.toml data.split_file={root}/split.csv" in page.text
     assert "It was started as: discern train photos seed=3" in page.text
     assert "Settings that differ from the recipe transfer (2)" in page.text
-    assert "training.stages.0.epochs 8 15" in page.text
+    assert "training.phases.0.epochs 8 15" in page.text
     assert "training.batch_size 8, for 90 training pictures" in page.text
     assert "device cpu, no GPU found" in page.text
     assert "None were used: the network started from random weights." in page.text

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from discern.inference import Predictor
+from discern.predictor.load import load
+from discern.predictor.predictor import Predictor
 from discern.serving.app import create_app
-from discern.workflows.loading import load
 from pictures import QUICK
 from served import load_on_cpu, open_client, serving
 
@@ -17,7 +17,7 @@ def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from discern.workflows.train import train
 
     out = tmp_path_factory.mktemp("served") / "colours"
-    settings = [*QUICK, "training.stages.*.epochs=8", "learning_rate=2e-3", "run.precision=fp32"]
+    settings = [*QUICK, "training.phases.*.epochs=8", "learning_rate=2e-3", "run.precision=fp32"]
     train(photos, out=out, recipe="table", overrides=settings, verbose=False)
     return out
 

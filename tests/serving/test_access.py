@@ -5,8 +5,8 @@ import re
 import pytest
 
 from discern.serving.guard import Access
+from discern.serving.listening import build_access
 from discern.serving.pages import load_pages
-from discern.workflows.listening import build_access
 from hostile_files import PNG
 from served import open_client
 

@@ -100,7 +100,7 @@ def test_an_error_that_cannot_be_promised_is_refused_with_what_can(client):
 
 
 def test_the_most_alike_of_a_training_picture_is_itself(client, predictor, photos):
-    memory = predictor.bundle.memory
+    memory = predictor.bundle.feature_bank
     row = 4
     content = Path(memory.frame["path"].iloc[row]).read_bytes()
     (picture,) = client.post("/predict?nearest=3", content=content).json()["pictures"]

@@ -181,7 +181,7 @@ def test_errors_of_the_command_are_told_in_a_line(run, tmp_path):
 
 
 def test_a_missing_package_is_named_with_what_to_do(monkeypatch):
-    from discern.workflows import listening
+    from discern.serving import listening
 
     monkeypatch.setattr(listening, "_NEEDED", ("fastapi", "no_such_package"))
     with pytest.raises(ConfigError, match=r"serving needs no_such_package; install them with: pip install 'discern"):

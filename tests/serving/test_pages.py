@@ -7,8 +7,8 @@ import io
 import numpy as np
 import pytest
 
-from discern.bundle import load_bundle, save_bundle
-from discern.evidence import Evidence
+from discern.predictor.bundle import load_bundle, save_bundle
+from discern.predictor.evidence import Evidence
 from discern.serving.app import create_app
 from discern.serving.candidates import load_candidates
 from discern.serving.decisions import Decisions

@@ -6,8 +6,8 @@ import json
 import pytest
 from fastapi.testclient import TestClient
 
-from discern.data.fixes import apply_fixes, load_fixes
-from discern.data.folder import load_folder
+from discern.data.sources.folder import load_folder
+from discern.data.splitting.fixes import apply_fixes, load_fixes
 from discern.errors import DataError
 from discern.serving.candidates import load_candidates
 from discern.serving.decisions import Decisions

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from discern.data.sources import load_table
-from discern.data.split import split_table
+from discern.data.sources.load import load_table
+from discern.data.splitting.split import split_table
 
 
 @pytest.fixture(scope="module")

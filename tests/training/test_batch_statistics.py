@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch.nn import BatchNorm2d
 
-from discern.inference import prepare_images
+from discern.engine.forward import prepare_images
 from discern.training.batch_statistics import PlainSample
 from fitting import SMALL, build_fit
 
-FINE_TUNING = [*SMALL, "training.stages.*.epochs=1", "frozen_batchnorm=false", "run.precision=fp32"]
+FINE_TUNING = [*SMALL, "training.phases.*.epochs=1", "frozen_batchnorm=false", "run.precision=fp32"]
 
 
 def measure_first_norm(fit):
@@ -52,7 +52,7 @@ def test_averaged_weights_have_statistics_of_their_own(table):
 
 
 def test_norms_that_rest_keep_theirs(table):
-    overrides = [*FINE_TUNING, "augment=light", 'training.stages.all.train=["layer4","head"]', "cache.features=off"]
+    overrides = [*FINE_TUNING, "augment=light", 'training.phases.all.train=["layer4","head"]', "cache.features=off"]
     fit = build_fit(table, "table", overrides)
     before = copy.deepcopy(fit.classifier.state_dict())
     fit.run()

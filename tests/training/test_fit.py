@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from discern.budget import Budget
 from discern.config.load import load_settings
-from discern.data.sources import load_table
-from discern.data.split import split_table
+from discern.data.sources.load import load_table
+from discern.data.splitting.split import split_table
+from discern.engine.schedules import compute_rate_factor
 from discern.errors import RunFolderError, TrainingError
+from discern.planning.budget import Budget
 from discern.training.history import EpochRow
 from discern.training.listeners import Listener
-from discern.training.schedules import compute_rate_factor
 from discern.training.state import STATE_FILE, load_state
 from discern.training.stopping import BestModel
 from fitting import SMALL, build_fit, without_time
@@ -25,10 +25,10 @@ EVERYTHING = [
     "training.clip_norm=1.0",
     "training.accumulation_steps=2",
     "training.balance=sampler",
-    "training.stages.*.schedule=plateau",
-    "training.stages.*.patience=4",
-    "training.stages.*.warmup_epochs=0.5",
-    "training.stages.*.epochs=3",
+    "training.phases.*.schedule=plateau",
+    "training.phases.*.patience=4",
+    "training.phases.*.warmup_epochs=0.5",
+    "training.phases.*.epochs=3",
     "model.stochastic_depth=0.2",
 ]
 
@@ -40,7 +40,7 @@ class StopAfter(Listener):
         self.left = epochs
         self.batches = batches
 
-    def on_epoch_start(self, stage, epoch, batches):
+    def on_epoch_start(self, phase, epoch, batches):
         self.left -= 1
 
     def on_batch(self, result):
@@ -52,8 +52,8 @@ class StopAfter(Listener):
 
 @pytest.mark.parametrize("epochs_before", [0, 2, 3, 5])
 def test_a_resumed_training_equals_the_uninterrupted_one_bit_for_bit(table, tmp_path, epochs_before):
-    """In the first epoch, in the middle of a stage, at the border of two, and in the last epoch."""
-    overrides = ["training.stages.head.epochs=3", *EVERYTHING]
+    """In the first epoch, in the middle of a phase, at the border of two, and in the last epoch."""
+    overrides = ["training.phases.head.epochs=3", *EVERYTHING]
     whole = build_fit(table, "transfer-finetune", overrides)
     expected = whole.run()
     interrupted = build_fit(table, "transfer-finetune", overrides, tmp_path, [StopAfter(epochs_before, batches=1)])
@@ -75,7 +75,7 @@ def test_a_resumed_training_equals_the_uninterrupted_one_bit_for_bit(table, tmp_
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "muon"])
 def test_every_optimizer_survives_the_state_bit_for_bit(table, tmp_path, optimizer):
-    overrides = [*QUICK, f"optimizer={optimizer}", "training.stages.*.epochs=2", "schedule=one-cycle"]
+    overrides = [*QUICK, f"optimizer={optimizer}", "training.phases.*.epochs=2", "schedule=one-cycle"]
     expected = build_fit(table, "table", overrides).run()
     interrupted = build_fit(table, "table", overrides, tmp_path, [StopAfter(1, batches=0)])
     with pytest.raises(KeyboardInterrupt):
@@ -85,7 +85,7 @@ def test_every_optimizer_survives_the_state_bit_for_bit(table, tmp_path, optimiz
 
 
 def test_frozen_is_bit_equal_and_the_rest_moves(table):
-    fit = build_fit(table, "transfer", [*QUICK, "training.stages.*.epochs=2"])
+    fit = build_fit(table, "transfer", [*QUICK, "training.phases.*.epochs=2"])
     before = {name: tensor.clone() for name, tensor in fit.classifier.state_dict().items()}
     fit.run()
     for name, tensor in fit.classifier.state_dict().items():
@@ -95,7 +95,7 @@ def test_frozen_is_bit_equal_and_the_rest_moves(table):
 
 
 def test_frozen_batchnorm_keeps_statistics_where_weights_learn(table):
-    fit = build_fit(table, "table", [*QUICK, "training.stages.*.epochs=1", "frozen_batchnorm=true"])
+    fit = build_fit(table, "table", [*QUICK, "training.phases.*.epochs=1", "frozen_batchnorm=true"])
     before = {name: tensor.clone() for name, tensor in fit.classifier.state_dict().items()}
     fit.run()
     after = fit.classifier.state_dict()
@@ -106,7 +106,7 @@ def test_frozen_batchnorm_keeps_statistics_where_weights_learn(table):
 
 
 def test_the_best_epochs_weights_are_what_is_left(table):
-    fit = build_fit(table, "table", [*QUICK, "training.stages.*.epochs=4", "learning_rate=3e-3"])
+    fit = build_fit(table, "table", [*QUICK, "training.phases.*.epochs=4", "learning_rate=3e-3"])
     result = fit.run()
     best = max(result.rows, key=lambda row: (row.validation_accuracy, -row.validation_loss))
     assert result.best == best
@@ -116,7 +116,7 @@ def test_the_best_epochs_weights_are_what_is_left(table):
 
 def test_the_floor_gives_way_only_to_a_higher_accuracy():
     def row(epoch, accuracy, loss):
-        return EpochRow("stage", epoch, 0.0, 0.0, loss, accuracy, 0.0, 1.0, 1.0)
+        return EpochRow("phase", epoch, 0.0, 0.0, loss, accuracy, 0.0, 1.0, 1.0)
 
     best = BestModel("validation_accuracy")
     network = torch.nn.Linear(1, 1)
@@ -132,8 +132,8 @@ def test_the_floor_gives_way_only_to_a_higher_accuracy():
     assert judged_by_loss.observe(row(2, 0.7, 0.1), network, None)
 
 
-def test_two_stages_of_the_head_alone_have_no_floor(table):
-    overrides = ["training.stages.*.epochs=1", 'training.stages.all.train=["head"]', *QUICK]
+def test_two_phases_of_the_head_alone_have_no_floor(table):
+    overrides = ["training.phases.*.epochs=1", 'training.phases.all.train=["head"]', *QUICK]
     assert build_fit(table, "transfer-finetune", overrides).run().floor is None
 
 
@@ -150,7 +150,7 @@ class Countdown(Budget):
 
 
 def run_within(table, budget, epochs):
-    fit = build_fit(table, "table", [*QUICK, f"training.stages.*.epochs={epochs}", "schedule=one-cycle"])
+    fit = build_fit(table, "table", [*QUICK, f"training.phases.*.epochs={epochs}", "schedule=one-cycle"])
     fit.budget = budget
     return fit.run()
 
@@ -168,7 +168,7 @@ def test_a_plan_is_shortened_when_the_machine_is_slow(table, caplog):
 def test_time_that_is_left_is_used_even_by_a_plan_of_one_epoch(table, caplog, planned):
     with caplog.at_level(logging.INFO, "discern"):
         result = run_within(table, Countdown(1e6, 0.0, most_epochs={"head": 3, "all": 3}), epochs=planned)
-    trained = [row.stage for row in result.rows]
+    trained = [row.phase for row in result.rows]
     assert trained.count(trained[-1]) == 3
     assert f"3 epochs instead of {planned}" in caplog.text
 
@@ -178,7 +178,7 @@ def test_the_rate_comes_to_its_end_within_the_last_epoch_where_there_is_time_for
         return run_within(table, Countdown(1e6, 0.0, **known), epochs=2).rows[0].learning_rate
 
     steps = -(-len(table.select("train")) // 8)
-    top = load_settings("table", QUICK).training.stages[0].top_rate
+    top = load_settings("table", QUICK).training.phases[0].top_rate
     for length in (1.5, 2.0):
         expected = top * compute_rate_factor("one-cycle", (steps - 1) / steps, epochs=length)
         assert first_rate(lengths={"all": length}) == pytest.approx(expected)
@@ -197,14 +197,14 @@ def test_a_plan_is_extended_while_it_is_early_and_there_is_time(table):
     assert len(run_within(table, Countdown(1e6, 0.0), epochs=4).rows) == 4
 
 
-def test_early_stopping_ends_a_stage(table):
+def test_early_stopping_ends_a_phase(table):
     # A rate of nearly nothing moves no prediction, so that nothing gets better.
-    overrides = [*QUICK, "training.stages.*.epochs=9", "learning_rate=1e-30", "patience=2", "frozen_batchnorm=true"]
+    overrides = [*QUICK, "training.phases.*.epochs=9", "learning_rate=1e-30", "patience=2", "frozen_batchnorm=true"]
     assert len(build_fit(table, "table", overrides).run().rows) == 3
 
 
 def test_order_and_augmentation_do_not_depend_on_loader_processes(table):
-    overrides = [*QUICK, "training.stages.*.epochs=2", "augment=standard"]
+    overrides = [*QUICK, "training.phases.*.epochs=2", "augment=standard"]
     alone = build_fit(table, "table", overrides, workers=0).run()
     helped = build_fit(table, "table", overrides, workers=2).run()
     assert without_time(alone.rows) == without_time(helped.rows)
@@ -222,7 +222,7 @@ def test_a_diverging_training_names_its_last_good_state(table, tmp_path):
 
 def test_without_a_validation_split_the_last_epoch_is_kept(photos):
     table = split_table(load_table(photos), fractions=(1.0, 0.0, 0.0), seed=0)[0]
-    result = build_fit(table, "table", [*QUICK, "training.stages.*.epochs=2", "patience=1"]).run()
+    result = build_fit(table, "table", [*QUICK, "training.phases.*.epochs=2", "patience=1"]).run()
     assert result.best == result.rows[-1]
     assert len(result.rows) == 2
     assert np.isnan(result.best.validation_loss)

@@ -2,13 +2,13 @@ import logging
 
 import pandas as pd
 
-from discern.config.settings import StageSettings
+from discern.config.settings import PhaseSettings
 from discern.training.history import EpochRow, build_history
 from discern.training.listeners import HistoryFile, LogLines, OverfittingWatch, TensorBoard
 from discern.training.stopping import EarlyStopping
 
 HISTORY_COLUMNS = (
-    "stage,epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,learning_rate,seconds,images_per_second"
+    "phase,epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,learning_rate,seconds,images_per_second"
 )
 
 
@@ -44,7 +44,7 @@ def test_a_falling_validation_loss_is_no_overfitting(caplog):
     assert not caplog.messages
 
 
-def test_a_stage_stops_after_its_patience_and_ties_of_accuracy_go_to_the_lower_loss():
+def test_a_phase_stops_after_its_patience_and_ties_of_accuracy_go_to_the_lower_loss():
     stopping = EarlyStopping(patience=2, monitor="validation_accuracy")
     assert not stopping.observe(build_row(1, validation_loss=0.6))
     assert not stopping.observe(build_row(2, validation_loss=0.5))  # as accurate, lower loss: better
@@ -63,11 +63,11 @@ def test_no_patience_and_no_validation_never_stop():
 def test_log_lines_say_what_learns_and_how_it_goes(caplog):
     lines = LogLines()
     with caplog.at_level(logging.INFO, logger="discern"):
-        lines.on_stage_start(StageSettings(name="head", train=("head",), epochs=5), 2)
+        lines.on_phase_start(PhaseSettings(name="head", train=("head",), epochs=5), 2)
         lines.on_epoch_end([build_row(3)], is_best=True)
-    stage, epoch = caplog.messages
-    assert "stage head: head learns for up to 5 epochs" in stage
-    assert "going on after epoch 2" in stage
+    phase, epoch = caplog.messages
+    assert "phase head: head learns for up to 5 epochs" in phase
+    assert "going on after epoch 2" in phase
     assert "validation loss 0.6000 accuracy 70.0% (best)" in epoch
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from discern.data.sources import load_table
-from discern.workflows.audit_page import write_audit_page
+from discern.data.sources.load import load_table
+from discern.reports.audit_files import write_audit_page
 from html_checks import check_page
 
 

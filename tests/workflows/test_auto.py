@@ -33,13 +33,13 @@ def read_choices(run):
 def test_the_better_of_probe_and_fine_tuning_ships_with_the_difference(photos, weights, tmp_path):
     run = train(photos, out=tmp_path / "run", overrides=[*SMALL, f"model.weights={weights}", "epochs=2"])
     history = run.history
-    assert list(history["stage"]) == ["probe", "fine-tune", "fine-tune"]
+    assert list(history["phase"]) == ["probe", "fine-tune", "fine-tune"]
     assert run.metrics["validation"]["accuracy"]["value"] == pytest.approx(
         history["validation_accuracy"].max(), abs=1e-5
     )
     choices = read_choices(run)
     ships = choices["what ships"]
-    assert "fine-tune over probe: " in ships or "the frozen network with the head of stage probe" in ships
+    assert "fine-tune over probe: " in ships or "the frozen network with the head of phase probe" in ships
     assert "learning_rate" in " ".join(choices)
     page = run.folder.report.read_text(encoding="utf-8")
     assert f"What ships: {ships}." in html.unescape(page)
@@ -50,7 +50,7 @@ def test_the_better_of_probe_and_fine_tuning_ships_with_the_difference(photos, w
 
 def test_from_scratch_there_is_no_floor(photos, tmp_path):
     run = train(photos, out=tmp_path / "run", overrides=[*SMALL, "model.weights=none", "epochs=1"])
-    assert list(run.history["stage"]) == ["fine-tune"]
+    assert list(run.history["phase"]) == ["fine-tune"]
     assert "what ships" not in read_choices(run)
 
 
@@ -67,7 +67,7 @@ def test_without_time_the_probe_of_a_sample_ships(photos, weights, tmp_path):
     run = train(photos, out=tmp_path / "run", overrides=overrides)
     settings = read_settings(run.folder.config)
     assert settings.training.max_images == 6
-    assert list(run.history["stage"]) == ["probe"]
+    assert list(run.history["phase"]) == ["probe"]
     assert "it cannot be done in less" in read_choices(run)["run.budget"]
     assert run.load().predict(next(photos.glob("*/*.png")))["label"].iloc[0] in run.load().class_names
 
@@ -76,7 +76,7 @@ def test_without_time_the_probe_of_a_sample_ships(photos, weights, tmp_path):
 def test_an_interrupted_run_keeps_its_plan_and_what_it_has_spent(
     photos, weights, tmp_path, monkeypatch, flops, head_epochs
 ):
-    monkeypatch.setattr("discern.workflows.time_budget._SOLVER_FLOPS", flops)
+    monkeypatch.setattr("discern.planning.time_budget._SOLVER_FLOPS", flops)
     overrides = [*SMALL, f"model.weights={weights}", "run.budget=5m", "epochs=3", "data.audit=off"]
 
     def interrupt(self, rows, *, is_best):

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from discern.errors import ConfigError, DataError, RunFolderError
+from discern.tuning.variants import build_variants
 from discern.workflows.compare import compare
-from discern.workflows.variants import build_variants
 from html_checks import check_page
 from pictures import QUICK, draw_photos
 
@@ -83,11 +83,11 @@ def test_where_nothing_completes_the_reason_is_told(photos, tmp_path):
 
 
 def test_variants_are_every_combination_with_names_to_read():
-    found = build_variants(["v1", "v2"], ["data.image_size=64,96", "training.stages.*.augment=none,light"], ["seed=3"])
+    found = build_variants(["v1", "v2"], ["data.image_size=64,96", "training.phases.*.augment=none,light"], ["seed=3"])
     assert len(found) == 8
     assert found[0].name == "v1 image_size=64 augment=none"
-    assert found[0].overrides == ("seed=3", "data.image_size=64", "training.stages.*.augment=none")
-    lists = build_variants(["table"], ['training.stages.*.train=["head"],["layer4","head"]'], [])
+    assert found[0].overrides == ("seed=3", "data.image_size=64", "training.phases.*.augment=none")
+    lists = build_variants(["table"], ['training.phases.*.train=["head"],["layer4","head"]'], [])
     assert [variant.name for variant in lists] == ['train=["head"]', 'train=["layer4","head"]']
 
 

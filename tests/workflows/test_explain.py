@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 import discern
-from discern.data.inputs import load_inputs
+from discern.data.sources.inputs import load_inputs
 from discern.errors import BadImagesError, ConfigError, DataError
-from discern.workflows.explained_picture import choose_classes
-from discern.workflows.explanation_files import name_figures
-from discern.workflows.neighbours import NearPicture, show_neighbour
+from discern.explanation.explained_picture import choose_classes
+from discern.explanation.files import name_figures
+from discern.explanation.neighbours import NearPicture, show_neighbour
 from pictures import COLOURS, draw_photos
 
 
@@ -206,7 +206,7 @@ def test_mistakes_need_an_evaluation_of_files(run):
 
 def test_the_nearest_training_pictures_are_named_and_shown_as_far_as_they_are_there(run, new_photos, tmp_path):
     predictor = discern.load(run)
-    memory, table = predictor.bundle.memory, load_inputs(str(new_photos))
+    memory, table = predictor.bundle.feature_bank, load_inputs(str(new_photos))
     _, features = predictor.predict_features(table)
     products = (features / np.linalg.norm(features, axis=1, keepdims=True)) @ memory.features.astype(np.float32).T
     frame = discern.explain(run, str(new_photos), neighbours=2).frame
@@ -222,7 +222,7 @@ def test_the_nearest_training_pictures_are_named_and_shown_as_far_as_they_are_th
 
 
 def test_a_training_picture_is_not_its_own_neighbour(run):
-    known = discern.load(run).bundle.memory.frame
+    known = discern.load(run).bundle.feature_bank.frame
     frame = discern.explain(run, known["path"].iloc[0], neighbours=3).frame
     assert known["id"].iloc[0] not in frame.filter(regex=r"^neighbour(_\d)?$").iloc[0].tolist()
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from discern.bundle import load_bundle
 from discern.errors import BundleError
+from discern.predictor.bundle import load_bundle
 from discern.workflows.evaluate import evaluate, evaluate_predictions
 from discern.workflows.train import train
 from pictures import QUICK, draw_photos
@@ -14,7 +14,7 @@ from pictures import QUICK, draw_photos
 
 def test_features_kept_from_training_are_those_of_a_pass_of_their_own(photos, tmp_path):
     """What is frozen is not computed again for the memory, and it makes no difference."""
-    overrides = [*QUICK, "training.stages.*.epochs=3", "run.precision=fp32"]
+    overrides = [*QUICK, "training.phases.*.epochs=3", "run.precision=fp32"]
     kept = train(photos, out=tmp_path / "kept", recipe="transfer", overrides=overrides)
     anew = train(photos, out=tmp_path / "anew", recipe="transfer", overrides=[*overrides, "cache.features=off"])
     of_kept, of_anew = (load_bundle(run.folder.root) for run in (kept, anew))
@@ -24,7 +24,7 @@ def test_features_kept_from_training_are_those_of_a_pass_of_their_own(photos, tm
 
 
 def test_a_memory_holds_as_many_pictures_as_it_may(photos, tmp_path):
-    run = train(photos, out=tmp_path / "run", recipe="table", overrides=[*QUICK, "training.memory=9"])
+    run = train(photos, out=tmp_path / "run", recipe="table", overrides=[*QUICK, "training.feature_bank=9"])
     memory = load_bundle(run.folder.root).memory
     assert list(memory.frame["label"].value_counts()) == [3, 3, 3]
 
@@ -42,7 +42,7 @@ def test_pictures_of_another_kind_are_told_from_the_usual(trained_run, photos, t
 
 
 def test_without_a_memory_nothing_is_unfamiliar(photos, tmp_path):
-    run = train(photos, out=tmp_path / "run", recipe="table", overrides=[*QUICK, "training.memory=0"])
+    run = train(photos, out=tmp_path / "run", recipe="table", overrides=[*QUICK, "training.feature_bank=0"])
     with pytest.raises(BundleError, match=r"training\.memory above 0"):
         evaluate(run.folder.root, photos, out=tmp_path / "out", unfamiliar=str(photos))
 
@@ -58,9 +58,9 @@ def test_thresholds_of_validation_are_tried_on_every_split(trained_run, photos, 
 
 def test_the_outcome_of_a_threshold_is_what_counting_gives(tmp_path):
     photos = draw_photos(tmp_path / "many", per_class=60, first_seed=100)
-    overrides = [*QUICK, "training.stages.*.epochs=8", "learning_rate=2e-3", "data.split=[0.4, 0.4, 0.2]"]
+    overrides = [*QUICK, "training.phases.*.epochs=8", "learning_rate=2e-3", "data.split=[0.4, 0.4, 0.2]"]
     run = train(photos, out=tmp_path / "run", recipe="table", overrides=overrides)
-    summary = load_bundle(run.folder.root).facts["abstention"]
+    summary = load_bundle(run.folder.root).record.abstention
     outcome = summary["0.1"]
     rows = pd.read_csv(run.folder.evaluation / "predictions.csv").query("split == 'test'")
     # The table has six digits.

@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from discern.bundle import load_bundle
 from discern.data.table import build_table
 from discern.errors import BadImagesError, BundleError, ConfigError, DataError
 from discern.evaluation.coverage import find_smallest_error
+from discern.predictor.bundle import load_bundle
+from discern.predictor.submission import fill_submission
 from discern.workflows.evaluate import evaluate
 from discern.workflows.predict import predict
-from discern.workflows.submission import fill_submission
 from discern.workflows.train import train
 from pictures import COLOURS, QUICK, draw_photos
 
@@ -215,7 +215,7 @@ def sure_run(tmp_path_factory):
     """A run with enough validation pictures to promise something, and a memory of what it has seen."""
     photos = draw_photos(tmp_path_factory.mktemp("many"), per_class=40, first_seed=5000)
     out = tmp_path_factory.mktemp("runs") / "sure"
-    overrides = [*QUICK, "training.stages.*.epochs=6", "learning_rate=2e-3", "data.split=[0.5, 0.5, 0.0]"]
+    overrides = [*QUICK, "training.phases.*.epochs=6", "learning_rate=2e-3", "data.split=[0.5, 0.5, 0.0]"]
     train(photos, out=out, recipe="table", overrides=overrides)
     return out
 
@@ -269,7 +269,7 @@ def test_what_cannot_be_promised_is_refused_before_any_work(sure_run, tmp_path, 
 
 
 def test_a_run_without_validation_promises_nothing(photos, tmp_path):
-    overrides = [*QUICK, "data.split=[0.7, 0.0, 0.3]", "training.memory=0"]
+    overrides = [*QUICK, "data.split=[0.7, 0.0, 0.3]", "training.feature_bank=0"]
     train(photos, out=tmp_path / "run", recipe="table", overrides=overrides)
     with pytest.raises(BundleError, match="nothing can be promised of its answers; train again, with a validation"):
         predict(tmp_path / "run", [str(photos)], max_error=0.1)

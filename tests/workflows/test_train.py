@@ -7,10 +7,10 @@ from PIL import Image
 from sklearn.metrics import accuracy_score, f1_score
 
 import discern
-from discern.bundle import load_bundle
 from discern.config.load import read_settings
-from discern.data.decode import decode_image
+from discern.data.reading.decode import decode_image
 from discern.errors import BadImagesError, DiscernError, RunFolderError
+from discern.predictor.bundle import load_bundle
 from discern.recipes import list_recipe_names
 from discern.run_folder import RunFolder
 from discern.workflows.train import resume, train
@@ -78,7 +78,7 @@ def test_paths_pil_images_and_arrays_get_the_same_answer(photos, trained_run):
 def test_every_recipe_trains(recipe, photos, tmp_path):
     run = train(photos, out=tmp_path / "run", recipe=recipe, overrides=QUICK)
     assert set(run.metrics) == {"validation", "test"}
-    assert len(run.history) == len(read_settings(run.folder.config).training.stages)
+    assert len(run.history) == len(read_settings(run.folder.config).training.phases)
 
 
 def test_recipe_settings_are_resolved_and_recorded(photos, tmp_path):
@@ -176,7 +176,7 @@ def test_overwriting_removes_nothing_before_the_new_run_has_proved_usable(photos
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     for source, overrides in (
         (tmp_path / "nowhere", QUICK),
-        (photos, [*QUICK, "training.stages.*.train=hed"]),
+        (photos, [*QUICK, "training.phases.*.train=hed"]),
         (photos, [*QUICK, "augment=bogus"]),
         (photos, [*QUICK, "model.weights=no/such/file.pth"]),
     ):
@@ -192,7 +192,7 @@ def test_overwriting_removes_nothing_before_the_new_run_has_proved_usable(photos
 
 def test_a_failed_start_leaves_no_run_behind(photos, tmp_path):
     with pytest.raises(DiscernError):
-        train(photos, out=tmp_path / "run", recipe="table", overrides=[*QUICK, "training.stages.*.train=hed"])
+        train(photos, out=tmp_path / "run", recipe="table", overrides=[*QUICK, "training.phases.*.train=hed"])
     assert not (tmp_path / "run").exists()
 
 
@@ -215,7 +215,7 @@ def test_a_run_is_not_written_into_the_pictures(photos):
 
 
 def test_a_diverged_epoch_is_neither_kept_nor_taken_for_one_without_validation(photos, tmp_path):
-    overrides = [*QUICK, "training.batch_size=64", "optimizer=sgd", "learning_rate=1e38", "training.stages.*.epochs=2"]
+    overrides = [*QUICK, "training.batch_size=64", "optimizer=sgd", "learning_rate=1e38", "training.phases.*.epochs=2"]
     with pytest.raises(DiscernError, match="a lower learning rate"):
         train(photos, out=tmp_path / "run", recipe="table", overrides=overrides)
     assert not (tmp_path / "run" / "bundle").exists()

@@ -20,7 +20,7 @@ from pictures import QUICK
 
 SPACE = """
 [space]
-"training.stages.*.learning_rate" = {low = 1e-4, high = 1e-2, log = true}
+"training.phases.*.learning_rate" = {low = 1e-4, high = 1e-2, log = true}
 "model.weights" = {choices = ["none", "/nowhere/weights.safetensors"]}
 """
 
@@ -48,7 +48,7 @@ def searched(photos, tmp_path_factory):
     (place / "space.toml").write_text(SPACE)
     arguments = {
         "recipe": "table",
-        "overrides": [*QUICK[:1], *QUICK[2:], "training.stages.*.epochs=2"],
+        "overrides": [*QUICK[:1], *QUICK[2:], "training.phases.*.epochs=2"],
         "space": place / "space.toml",
     }
     table = tune(photos, out=place / "out", trials=6, **arguments)
@@ -83,8 +83,8 @@ def test_the_best_trial_is_a_recipe_and_plots_are_drawn(searched):
     out, _, table = searched
     best = table.loc[table["value"].idxmax()]
     settings = load_settings(out / "best.toml")
-    (stage,) = settings.training.stages
-    assert stage.learning_rate == pytest.approx(best["training.stages.*.learning_rate"])
+    (phase,) = settings.training.phases
+    assert phase.learning_rate == pytest.approx(best["training.phases.*.learning_rate"])
     assert json.loads((out / "best.json").read_text())["trial"] == best["number"]
     with Image.open(out / "history.png") as plot:
         assert min(plot.size) > 200
@@ -94,7 +94,7 @@ def test_asked_again_it_goes_on(searched, photos):
     out, arguments, _ = searched
     table = tune(photos, out=out, trials=1, **arguments)
     assert list(table["number"]) == list(range(7))
-    assert table["training.stages.*.learning_rate"].is_unique
+    assert table["training.phases.*.learning_rate"].is_unique
     with pytest.raises(RunFolderError, match="holds another search, by another name or of other data or settings"):
         tune(photos, out=out, trials=1, **{**arguments, "recipe": "transfer"})
 
@@ -135,9 +135,9 @@ def test_a_floor_that_is_the_same_in_all_trials_judges_none(photos, tmp_path):
     weights = tmp_path / "weights.safetensors"
     torch.manual_seed(0)
     save_file(build_backbone("resnet18-half").network.state_dict(), weights)
-    overrides = [*QUICK, f"model.weights={weights}", "training.stages.fine-tune.epochs=1"]
+    overrides = [*QUICK, f"model.weights={weights}", "training.phases.fine-tune.epochs=1"]
     table = tune(photos, out=tmp_path / "out", recipe="auto", trials=1, overrides=overrides)
-    history = pd.read_csv(tmp_path / "out" / "trials" / "0000" / "history.csv").set_index("stage")
+    history = pd.read_csv(tmp_path / "out" / "trials" / "0000" / "history.csv").set_index("phase")
     assert list(history.index) == ["probe", "fine-tune"]
     assert table["value"].item() == pytest.approx(history.loc["fine-tune", "validation_accuracy"])
 
@@ -150,7 +150,7 @@ def test_every_recipe_has_a_space_that_its_settings_allow():
 
 
 def test_from_scratch_the_rate_is_searched_about_that_of_muon_and_does_not_fall_towards_the_stem():
-    name = "training.stages.fine-tune"
+    name = "training.phases.fine-tune"
     space = build_default_space(load_settings("auto", ["model.weights=none"]))
     assert space[f"{name}.learning_rate"] == Range(low=2.5e-4, high=1.6e-2, log=True)
     assert f"{name}.layer_decay" not in space

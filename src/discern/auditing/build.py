@@ -20,8 +20,8 @@ from discern.auditing.findings import (
     order_findings,
 )
 from discern.auditing.picture_findings import find_odd_pictures, find_unreadable
-from discern.data.duplicates import Duplicates
-from discern.data.fingerprints import Fingerprints
+from discern.data.duplicates.fingerprints import Fingerprints
+from discern.data.duplicates.matching import Duplicates
 from discern.data.table import ImageTable
 
 Form = Literal["quick", "full"]

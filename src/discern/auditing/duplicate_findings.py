@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from discern.auditing.findings import Finding, Item, ItemBuilder, build_finding
-from discern.data.clusters import number_clusters
-from discern.data.duplicates import Duplicates
+from discern.data.duplicates.clusters import number_clusters
+from discern.data.duplicates.matching import Duplicates
 from discern.data.table import SPLITS, ImageTable, natural_sort
 
 Rows = npt.NDArray[np.int64]

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from discern.memory import build_memory
+from discern.predictor.feature_bank import build_feature_bank
 
 _NEAREST = 5
 _LEAST_SIMILARITY = 0.8
@@ -15,7 +15,7 @@ hashes alone gave 20, 3 and none."""
 def propose_copies(features: npt.NDArray[np.floating], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return pairs (P, 2) of `rows`, ascending, of which one is among the nearest of the other by features (N, F)."""
     frame = pd.DataFrame({"id": rows, "path": "", "label": ""})
-    similarities, places = build_memory(features, frame).find_nearest(features, _NEAREST + 1)
+    similarities, places = build_feature_bank(features, frame).find_nearest(features, _NEAREST + 1)
     own = np.repeat(np.arange(len(rows)), places.shape[1])
     other = places.ravel()
     is_near = (similarities.ravel() >= _LEAST_SIMILARITY) & (own != other)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from discern.data.fixes import FIX_COLUMNS
+from discern.data.splitting.fixes import FIX_COLUMNS
 from discern.data.table import ImageTable
 
 FORMAT = "discern-audit"

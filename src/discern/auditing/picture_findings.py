@@ -10,8 +10,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from discern.auditing.findings import Action, Finding, Item, ItemBuilder, Severity, build_finding
-from discern.data.duplicates import LEAST_CONTRAST
-from discern.data.fingerprints import Fingerprints, Records
+from discern.data.duplicates.fingerprints import Fingerprints, Records
+from discern.data.duplicates.matching import LEAST_CONTRAST
 from discern.data.table import ImageTable
 from discern.errors import ImageProblem
 

@@ -24,8 +24,8 @@ def audit(
     quick: Annotated[bool, typer.Option("--quick", help="Leave out what needs a pretrained network.")] = False,
 ) -> None:
     """Find bad files, copies, leaks and wrong labels; exits with 1 when something must be mended."""
+    from discern.console import reporting
     from discern.workflows.audit import audit as audit_data
-    from discern.workflows.reporting import reporting
 
     folder = out or find_free_folder(Path("runs"), f"{Path(data).resolve().stem}-audit")
     with reporting(verbose=True):

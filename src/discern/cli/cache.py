@@ -13,7 +13,7 @@ Folder = Annotated[Path | None, typer.Option(help="The cache's folder, where cac
 @cache_app.command()
 def info(folder: Folder = None) -> None:
     """Show where the cache is and how large."""
-    from discern.workflows.caching import build_cache
+    from discern.data.cache.home import build_cache
 
     facts = build_cache(folder).info()
     typer.echo(
@@ -24,7 +24,7 @@ def info(folder: Folder = None) -> None:
 @cache_app.command()
 def clear(folder: Folder = None) -> None:
     """Remove what is in the cache; it is computed again when it is needed."""
-    from discern.workflows.caching import build_cache
+    from discern.data.cache.home import build_cache
 
     freed = build_cache(folder).clear()
     typer.echo(f"freed {freed / 1e9:.2f} GB")

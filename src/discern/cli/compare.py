@@ -27,8 +27,8 @@ def compare(
     ] = None,
 ) -> None:
     """Train in several ways with several seeds on the same split, and say which is better and whether that is sure."""
+    from discern.console import reporting
     from discern.workflows.compare import compare as compare_variants
-    from discern.workflows.reporting import reporting
 
     folder = out or find_free_folder(Path("comparisons"), Path(data).resolve().stem)
     with reporting(verbose=True):

@@ -19,9 +19,9 @@ def diff(
     ] = None,
 ) -> None:
     """Tell whether run B is better than run A on the same pictures, and show where they disagree."""
+    from discern.console import reporting
     from discern.workflows.diff import diff as diff_runs
     from discern.workflows.diff import find_predictions
-    from discern.workflows.reporting import reporting
 
     name_a = run_a.stem if run_a.is_file() else run_a.resolve().name
     folder = out or find_free_folder(find_predictions(run_b).parent, f"against-{name_a}")

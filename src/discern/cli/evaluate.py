@@ -58,9 +58,9 @@ def evaluate(
     if run is None or data is None:
         raise ConfigError("give a run and labelled pictures: discern evaluate RUN DATA; or --predictions FILE")
     from discern.config.load import check_settings
+    from discern.console import reporting
     from discern.processes import join_processes
     from discern.workflows.evaluate import evaluate as evaluate_run
-    from discern.workflows.reporting import reporting
 
     settings = check_settings({"data": data_settings})
     # The evaluations of a bundle stand beside it, not in it.
@@ -82,8 +82,8 @@ def evaluate(
 
 
 def _evaluate_predictions(predictions: Path, out: Path | None, ranking: bool) -> None:
+    from discern.console import reporting
     from discern.workflows.evaluate import evaluate_predictions
-    from discern.workflows.reporting import reporting
 
     folder = out or find_free_folder(predictions.parent, predictions.stem)
     with reporting(verbose=True):

@@ -36,9 +36,9 @@ def explain(
     device: Device = "auto",
 ) -> None:
     """Show which pixels decided, a figure a picture; exits with 1 when some pictures could not be read."""
-    from discern.data.columns import ColumnSettings
+    from discern.console import reporting
+    from discern.data.sources.columns import ColumnSettings
     from discern.workflows.explain import explain as explain_pictures
-    from discern.workflows.reporting import reporting
 
     columns = ColumnSettings(
         image_column=image_column, label_column=label_column, image_root=image_root, image_suffix=image_suffix

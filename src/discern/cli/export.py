@@ -29,9 +29,9 @@ def export(
     """Export a trained classifier with its preprocessing inside; the file appears only when it answers alike."""
     if verify is not None and (export_format, precision, out) != (None, None, None):
         raise ConfigError("--verify FILE takes format and precision from the file; leave --format, --precision, --out")
+    from discern.console import reporting
     from discern.workflows.export import export as export_run
     from discern.workflows.export import verify_export
-    from discern.workflows.reporting import reporting
 
     with reporting(verbose=True):
         if verify is not None:

@@ -40,10 +40,10 @@ def predict(
             "--like takes its columns from the sample submission; leave --probabilities, --top-k, --max-error and "
             "--set-coverage out"
         )
-    from discern.data.columns import ColumnSettings
+    from discern.console import reporting
+    from discern.data.sources.columns import ColumnSettings
     from discern.processes import join_processes
     from discern.workflows.predict import predict as predict_pictures
-    from discern.workflows.reporting import reporting
 
     columns = ColumnSettings(image_column=image_column, image_root=image_root, image_suffix=image_suffix)
     with reporting(verbose=True):

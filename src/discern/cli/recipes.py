@@ -9,7 +9,7 @@ import typer
 from discern.errors import ConfigError
 
 if TYPE_CHECKING:
-    from discern.config.settings import StageSettings
+    from discern.config.settings import PhaseSettings
 
 recipes_app = typer.Typer(help="List recipes, print one, draw its learning rates.", rich_markup_mode=None)
 
@@ -47,35 +47,35 @@ def show(
     typer.echo(tomli_w.dumps(settings.to_dict()), nl=False)
     if not rates and schedule is None:
         return
-    from discern.training.auto_stages import USUAL, settle_stages
+    from discern.planning.phases import USUAL, settle_phases
 
-    stages, reasons = settle_stages(settings.training.stages, USUAL)
+    phases, reasons = settle_phases(settings.training.phases, USUAL)
     if reasons:
         typer.echo(f"# where the plan depends on the data, this is for {USUAL.images} pictures")
     if rates:
-        _print_rates(stages)
+        _print_rates(phases)
     if schedule is not None:
-        _draw_rates(stages, steps, schedule)
+        _draw_rates(phases, steps, schedule)
 
 
-def _print_rates(stages: "Sequence[StageSettings]") -> None:
+def _print_rates(phases: "Sequence[PhaseSettings]") -> None:
     """Print the rate at the beginning of each epoch, as TOML comments."""
-    from discern.training.plan import simulate_schedule
+    from discern.training.schedule_plan import simulate_schedule
 
-    for number, point in enumerate(simulate_schedule(stages, steps_per_epoch=1), 1):
-        typer.echo(f"# epoch {number:3d}  {point.stage}  learning rate {point.learning_rate:.2e}")
+    for number, point in enumerate(simulate_schedule(phases, steps_per_epoch=1), 1):
+        typer.echo(f"# epoch {number:3d}  {point.phase}  learning rate {point.learning_rate:.2e}")
 
 
-def _draw_rates(stages: "Sequence[StageSettings]", steps: int, path: Path) -> None:
+def _draw_rates(phases: "Sequence[PhaseSettings]", steps: int, path: Path) -> None:
     if path.suffix.lower() != ".png":
         raise ConfigError(f"--schedule writes a PNG; {path} does not end in .png")
     import pandas as pd
 
     from discern.plots.curves import plot_schedule
-    from discern.training.plan import simulate_schedule
-    from discern.workflows.evaluation_files import save_figure
+    from discern.reports.evaluation_files import save_figure
+    from discern.training.schedule_plan import simulate_schedule
 
-    save_figure(plot_schedule(pd.DataFrame(simulate_schedule(stages, steps))), path)
+    save_figure(plot_schedule(pd.DataFrame(simulate_schedule(phases, steps))), path)
     typer.echo(f"# learning rates drawn: {path}")
 
 

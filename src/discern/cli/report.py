@@ -10,8 +10,8 @@ def report(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
 ) -> None:
     """Make the page of a run again: RUN/report.html, one file with everything in it."""
+    from discern.console import reporting
     from discern.workflows.report import report as report_run
-    from discern.workflows.reporting import reporting
 
     with reporting(verbose=True):
         page = report_run(run)

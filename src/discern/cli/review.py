@@ -14,7 +14,7 @@ def review(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8001,
 ) -> None:
     """Decide about suspected pictures on a local page: keep, relabel or drop. Nothing of yours is changed."""
-    from discern.workflows.reporting import reporting
+    from discern.console import reporting
     from discern.workflows.review import review as review_run
 
     with reporting(verbose=True):

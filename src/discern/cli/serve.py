@@ -34,7 +34,7 @@ def serve(
     device: Device = "auto",
 ) -> None:
     """Answer over HTTP, with a page at / and an API: POST /predict, GET /model, /health, /ready, /metrics."""
-    from discern.workflows.reporting import reporting
+    from discern.console import reporting
     from discern.workflows.serve import ServeOptions
     from discern.workflows.serve import serve as serve_runs
 

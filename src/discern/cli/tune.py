@@ -34,7 +34,7 @@ def tune(
 ) -> None:
     """Search for better settings, judged on validation, then train with the best and look at the test split once."""
     from discern.config.duration import parse_duration
-    from discern.workflows.reporting import reporting
+    from discern.console import reporting
     from discern.workflows.tune import tune as tune_recipe
 
     folder = out or find_free_folder(Path("searches"), Path(data).resolve().stem)

@@ -17,7 +17,7 @@ def list_by_default(context: typer.Context) -> None:
 @weights_app.command("list")
 def show_list() -> None:
     """List the weights published for our networks, and what of timm's is cached."""
-    from discern.models.weights import discern_home, list_weights
+    from discern.models.weights.pretrained import discern_home, list_weights
 
     for row in list_weights(discern_home() / "weights"):
         place = str(row.path) if row.cached else "not here"
@@ -29,6 +29,6 @@ def fetch(
     name: Annotated[str, typer.Argument(help="Such as resnet50, resnet50/imagenet-v1 or timm:mobilenetv2_100.")],
 ) -> None:
     """Download weights into the cache (DISCERN_HOME), to use later without a network."""
-    from discern.models.weights import discern_home, fetch_weights
+    from discern.models.weights.pretrained import discern_home, fetch_weights
 
     typer.echo(fetch_weights(name, discern_home() / "weights"))

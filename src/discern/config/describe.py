@@ -7,19 +7,19 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from discern.config.settings import Settings, StageSettings
+from discern.config.settings import PhaseSettings, Settings
 
 
 def describe_settings() -> Iterator[str]:
-    """Yield one line a setting, a section after the other; stage settings come after those of training."""
+    """Yield one line a setting, a section after the other; phase settings come after those of training."""
     for section, field in Settings.model_fields.items():
         if section == "recipe" or not isinstance(field.annotation, type):
             continue
         yield f"[{section}]  {(field.annotation.__doc__ or '').strip()}"
-        yield from _describe_fields(field.annotation, skip=("stages",))
+        yield from _describe_fields(field.annotation, skip=("phases",))
         if section == "training":
-            yield f"[[training.stages]]  {(StageSettings.__doc__ or '').strip()}"
-            yield from _describe_fields(StageSettings)
+            yield f"[[training.phases]]  {(PhaseSettings.__doc__ or '').strip()}"
+            yield from _describe_fields(PhaseSettings)
 
 
 def _describe_fields(model: type[BaseModel], skip: tuple[str, ...] = ()) -> Iterator[str]:
@@ -40,7 +40,7 @@ def _describe(field: FieldInfo) -> str:
 
 
 def flatten_settings(value: object, prefix: str = "") -> dict[str, object]:
-    """Return every plain value by its dotted name; the stages of a plan are numbered."""
+    """Return every plain value by its dotted name; the phases of a plan are numbered."""
     if isinstance(value, dict):
         items = [(str(key), inner) for key, inner in value.items()]
     elif isinstance(value, list) and value and isinstance(value[0], dict):

@@ -11,7 +11,7 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from discern.config.overrides import RawTable, apply_overrides
-from discern.config.settings import STAGE_DEFAULTS, Settings, StageSettings, TrainingSettings
+from discern.config.settings import PHASE_DEFAULTS, PhaseSettings, Settings, TrainingSettings
 from discern.errors import ConfigError
 from discern.files import write_atomically
 from discern.recipes import list_recipe_names, read_recipe_text
@@ -121,9 +121,9 @@ def _known_names(location: tuple[int | str, ...]) -> list[str]:
     model: type[BaseModel] = Settings
     for part in location:
         if isinstance(part, int):
-            model = StageSettings
-        elif part != "stages":
+            model = PhaseSettings
+        elif part != "phases":
             annotation = model.model_fields[part].annotation
             model = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else model
     names = list(model.model_fields)
-    return names + sorted(STAGE_DEFAULTS) if model is TrainingSettings else names
+    return names + sorted(PHASE_DEFAULTS) if model is TrainingSettings else names

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from discern.config.settings import STAGE_DEFAULTS, Settings, StageSettings
+from discern.config.settings import PHASE_DEFAULTS, PhaseSettings, Settings
 from discern.errors import ConfigError
 
 RawTable = dict[str, Any]
@@ -14,8 +14,8 @@ RawTable = dict[str, Any]
 def apply_overrides(raw: RawTable, overrides: Sequence[str]) -> None:
     """Lay each `section.key=value` over `raw`, in place.
 
-    A key may go without its section where that is unambiguous (`seed=1`). A stage is addressed by name, by number from
-    0, or by `*` for all: `training.stages.head.epochs=5`. Values are TOML; what is not TOML is taken as plain text.
+    A key may go without its section where that is unambiguous (`seed=1`). A phase is addressed by name, by number from
+    0, or by `*` for all: `training.phases.head.epochs=5`. Values are TOML; what is not TOML is taken as plain text.
 
     Raises:
         ConfigError: An override has no `=`, or its key does not lead to a setting.
@@ -26,10 +26,10 @@ def apply_overrides(raw: RawTable, overrides: Sequence[str]) -> None:
             raise ConfigError(f"{override!r} is not an override; write key=value, for example training.epochs=5")
         path = _qualify(key.strip())
         value = _parse_value(text.strip())
-        if path[:2] == ["training", "stages"] and len(path) > 2:
-            _override_stages(raw, path, value)
-        elif path[0] == "training" and path[-1] in STAGE_DEFAULTS:
-            _override_stage_default(raw, path[-1], value)
+        if path[:2] == ["training", "phases"] and len(path) > 2:
+            _override_phases(raw, path, value)
+        elif path[0] == "training" and path[-1] in PHASE_DEFAULTS:
+            _override_phase_default(raw, path[-1], value)
         else:
             _set(raw, path, value)
 
@@ -65,46 +65,46 @@ def _names_by_section() -> dict[str, set[str]]:
     for section, field in Settings.model_fields.items():
         model = field.annotation
         names[section] = set(getattr(model, "model_fields", ()))
-    names["training"] |= STAGE_DEFAULTS
+    names["training"] |= PHASE_DEFAULTS
     del names["recipe"]
     return names
 
 
-def _override_stages(raw: RawTable, path: list[str], value: Any) -> None:
-    """Set one field of the stages that `path` selects."""
-    stages = _section(raw, "training").setdefault("stages", [{}])
-    if not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):
-        raise ConfigError("training.stages is a list of stages; in TOML each begins with [[training.stages]]")
-    names = [stage.get("name", StageSettings().name) for stage in stages]
+def _override_phases(raw: RawTable, path: list[str], value: Any) -> None:
+    """Set one field of the phases that `path` selects."""
+    phases = _section(raw, "training").setdefault("phases", [{}])
+    if not isinstance(phases, list) or not all(isinstance(phase, dict) for phase in phases):
+        raise ConfigError("training.phases is a list of phases; in TOML each begins with [[training.phases]]")
+    names = [phase.get("name", PhaseSettings().name) for phase in phases]
     selector = path[2]
     if selector == "*":
-        chosen = list(range(len(stages)))
+        chosen = list(range(len(phases)))
     elif selector in names:
         chosen = [names.index(selector)]
-    elif selector.isdigit() and int(selector) < len(stages):
+    elif selector.isdigit() and int(selector) < len(phases):
         chosen = [int(selector)]
     else:
         raise ConfigError(
-            f"no stage {selector!r} in the training plan; its stages are {', '.join(names)} (or * for all of them)"
+            f"no phase {selector!r} in the training plan; its stages are {', '.join(names)} (or * for all of them)"
         )
     if len(path) == 3:
-        raise ConfigError(f"{'.'.join(path)} is a stage; say which of its settings, such as {'.'.join(path)}.epochs")
+        raise ConfigError(f"{'.'.join(path)} is a phase; say which of its settings, such as {'.'.join(path)}.epochs")
     for index in chosen:
-        _set(stages[index], path[3:], value)
+        _set(phases[index], path[3:], value)
 
 
-def _override_stage_default(raw: RawTable, key: str, value: Any) -> None:
-    """Set `training.key` so that it has an effect: in the one stage, or where no stage has a value of its own."""
+def _override_phase_default(raw: RawTable, key: str, value: Any) -> None:
+    """Set `training.key` so that it has an effect: in the one phase, or where no phase has a value of its own."""
     training = _section(raw, "training")
-    stages = training.get("stages", [])
-    own = [stage for stage in stages if key in stage]
-    if len(stages) == 1:
-        stages[0][key] = value
-    elif own and len(own) == len(stages):
-        values = ", ".join(f"{stage.get('name')}: {stage[key]}" for stage in stages)
+    phases = training.get("phases", [])
+    own = [phase for phase in phases if key in phase]
+    if len(phases) == 1:
+        phases[0][key] = value
+    elif own and len(own) == len(phases):
+        values = ", ".join(f"{phase.get('name')}: {phase[key]}" for phase in phases)
         raise ConfigError(
-            f"every stage of this recipe sets its own {key} ({values}); "
-            f"write training.stages.{stages[-1].get('name')}.{key}={value}, or training.stages.*.{key}={value} for all"
+            f"every phase of this recipe sets its own {key} ({values}); "
+            f"write training.phases.{phases[-1].get('name')}.{key}={value}, or training.phases.*.{key}={value} for all"
         )
     else:
         training[key] = value

@@ -34,6 +34,9 @@ def _check_duration(text: str) -> str:
 
 
 AugmentPolicy = str | tuple[dict[str, Any], ...]
+ScheduleName = Literal["constant", "step", "cosine", "one-cycle", "plateau"]
+OptimizerName = Literal["sgd", "adam", "adamw", "muon"]
+HeadSolver = Literal["gradient", "lbfgs"]
 
 
 def _settle_weights(weights: str) -> str:
@@ -150,15 +153,31 @@ class ModelSettings(Section):
     zero_init_residual: bool = Field(False, description="start each residual branch at zero (from scratch only)")
 
 
-class StageSettings(Section):
-    """One phase of the training plan; any of these except name and train may be given once for all in [training]."""
+class PhaseBase(Section):
+    """What a phase of a training plan is told and what is planned for it alike."""
 
     name: str = Field("all", description="by which it is called in overrides, logs and tables")
     train: Annotated[Literal["all"] | tuple[str, ...], BeforeValidator(_make_tuple)] = Field(
-        "all", description="parts that learn: stem, layer1 ... head"
+        "all", description="stages of the network that learn: stem, layer1 ... head"
     )
+    weight_decay: NotNegative = Field(0.0, description="not applied to norms and biases")
+    momentum: Fraction = Field(0.9, description="for sgd and muon")
+    schedule: ScheduleName = Field("constant", description="how the learning rate moves within the phase")
+    warmup_epochs: NotNegative = Field(0.0, description="linear rise at the start (not for one-cycle)")
+    step_epochs: Count = Field(5, description="for step: epochs between two drops")
+    gamma: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="for step and plateau: factor of a drop")
+    plateau_patience: Annotated[int, Field(ge=0)] = Field(2, description="epochs without a better validation loss")
+    patience: Annotated[int, Field(ge=0)] = Field(0, description="early stopping after so many epochs; 0 = never")
+    image_scale: Annotated[float, Field(ge=0.25, le=1)] = Field(
+        1.0, description="side of the training pictures as a share of data.image_size, which validation always has"
+    )
+
+
+class PhaseSettings(PhaseBase):
+    """One phase of the training plan; any of these except name and train may be given once for all in [training]."""
+
     epochs: Count | Literal["auto"] = Field(10, description="auto: as many as suit the number of training pictures")
-    optimizer: Literal["sgd", "adam", "adamw", "muon", "auto"] = Field(
+    optimizer: OptimizerName | Literal["auto"] = Field(
         "adamw", description="muon learns fastest from scratch, and takes longer for a step; auto: by weights"
     )
     learning_rate: Positive | Literal["auto"] = Field(
@@ -167,16 +186,6 @@ class StageSettings(Section):
     layer_decay: Annotated[float, Field(gt=0, le=1)] | Literal["auto"] = Field(
         1.0, description="rate of each block = this times the rate of the block above it; auto: by weights"
     )
-    weight_decay: NotNegative = Field(0.0, description="not applied to norms and biases")
-    momentum: Fraction = Field(0.9, description="for sgd and muon")
-    schedule: Literal["constant", "step", "cosine", "one-cycle", "plateau"] = Field(
-        "constant", description="how the rate moves within the stage"
-    )
-    warmup_epochs: NotNegative = Field(0.0, description="linear rise at the start (not for one-cycle)")
-    step_epochs: Count = Field(5, description="for step: epochs between two drops")
-    gamma: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="for step and plateau: factor of a drop")
-    plateau_patience: Annotated[int, Field(ge=0)] = Field(2, description="epochs without a better validation loss")
-    patience: Annotated[int, Field(ge=0)] = Field(0, description="early stopping after so many epochs; 0 = never")
     frozen_batchnorm: bool | Literal["auto"] = Field(
         False, description="keep all BatchNorm statistics as they are; auto: if pretrained and batches are small"
     )
@@ -184,10 +193,7 @@ class StageSettings(Section):
         "light",
         description="none, shift, flip-rotate, light, standard or a list of transforms; auto: by epochs, weights, size",
     )
-    image_scale: Annotated[float, Field(ge=0.25, le=1)] = Field(
-        1.0, description="side of the training pictures as a share of data.image_size, which validation always has"
-    )
-    head_solver: Literal["gradient", "lbfgs", "auto"] = Field(
+    head_solver: HeadSolver | Literal["auto"] = Field(
         "gradient",
         description="lbfgs: the exact solution for a linear head alone, its regularisation by validation or, where "
         "that is small, cross-validated; auto: where that is possible and quick",
@@ -202,31 +208,30 @@ class StageSettings(Section):
     def num_epochs(self) -> int:
         """The number of epochs, once it is settled."""
         if self.epochs == "auto":
-            raise ValueError(f"the epochs of stage {self.name} are still auto")
+            raise ValueError(f"the epochs of phase {self.name} are still auto")
         return self.epochs
 
     @property
     def top_rate(self) -> float:
         """The learning rate of the topmost part that learns, once it is settled."""
         if self.learning_rate == "auto":
-            raise ValueError(f"the learning rate of stage {self.name} is still auto")
+            raise ValueError(f"the learning rate of phase {self.name} is still auto")
         return self.learning_rate
 
     @property
     def block_decay(self) -> float:
         """What the rate of each block is of the rate of the block above it, once it is settled."""
         if self.layer_decay == "auto":
-            raise ValueError(f"the layer decay of stage {self.name} is still auto")
+            raise ValueError(f"the layer decay of phase {self.name} is still auto")
         return self.layer_decay
 
 
-STAGE_DEFAULTS = frozenset(StageSettings.model_fields) - {"name", "train"}
+PHASE_DEFAULTS = frozenset(PhaseSettings.model_fields) - {"name", "train"}
 
 
-class TrainingSettings(Section):
-    """How the network learns."""
+class TrainingBase(Section):
+    """What holds for all phases of a training plan."""
 
-    batch_size: Count | Literal["auto"] = Field(32, description="pictures a forward pass, in all processes together")
     max_images: Count | None = Field(
         None, description="train on a sample of so many training pictures, each class with its share"
     )
@@ -248,24 +253,30 @@ class TrainingSettings(Section):
         description="what makes confidences mean what they say, fitted on the validation split: temperature, and with "
         "auto also a scale and a bias for each class where that pays",
     )
-    memory: Annotated[int, Field(ge=0)] = Field(
+    feature_bank: Annotated[int, Field(ge=0)] = Field(
         5000, description="training pictures whose features the bundle keeps, to find similar and unfamiliar pictures"
     )
     tensorboard: bool = Field(False, description="also write TensorBoard events (needs discern[tensorboard])")
-    stages: tuple[StageSettings, ...] = (StageSettings(),)
+
+
+class TrainingSettings(TrainingBase):
+    """How the network learns."""
+
+    batch_size: Count | Literal["auto"] = Field(32, description="pictures a forward pass, in all processes together")
+    phases: tuple[PhaseSettings, ...] = (PhaseSettings(),)
 
     @model_validator(mode="before")
     @classmethod
-    def _hand_defaults_to_stages(cls, raw: Any) -> Any:
-        """Move stage settings that stand in [training] into each stage that does not set its own."""
+    def _hand_defaults_to_phases(cls, raw: Any) -> Any:
+        """Move phase settings that stand in [training] into each phase that does not set its own."""
         if not isinstance(raw, dict):
             return raw
-        shared = {key: raw[key] for key in raw if key in STAGE_DEFAULTS}
-        own = {key: raw[key] for key in raw if key not in STAGE_DEFAULTS}
-        stages = own.get("stages") or [{}]
-        if not isinstance(stages, list | tuple) or not all(isinstance(stage, dict) for stage in stages):
-            raise ValueError("the plan is a list of stages; in TOML each begins with [[training.stages]]")
-        own["stages"] = [{**shared, **stage} for stage in stages]
+        shared = {key: raw[key] for key in raw if key in PHASE_DEFAULTS}
+        own = {key: raw[key] for key in raw if key not in PHASE_DEFAULTS}
+        phases = own.get("phases") or [{}]
+        if not isinstance(phases, list | tuple) or not all(isinstance(phase, dict) for phase in phases):
+            raise ValueError("the plan is a list of phases; in TOML each begins with [[training.phases]]")
+        own["phases"] = [{**shared, **phase} for phase in phases]
         return own
 
 
@@ -297,6 +308,9 @@ class RunSettings(Section):
         None, description="time for the whole run, such as 10m: the plan is made, and changed on the way, to keep it"
     )
     evaluate_test: bool = Field(True, description="look at the test split at the end; false leaves it for later")
+    acceleration: Literal["auto", "off"] = Field(
+        "auto", description="auto: networks are transformed to give the same results in less time; off: plain PyTorch"
+    )
     determinism: bool = Field(False, description="only deterministic algorithms: the same run gives the same bits")
 
 
@@ -312,9 +326,9 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _check_stage_names(self) -> Self:
-        names = [stage.name for stage in self.training.stages]
+        names = [phase.name for phase in self.training.phases]
         if len(set(names)) < len(names):
-            raise ValueError(f"the stages of the training plan need different names; these are {', '.join(names)}")
+            raise ValueError(f"the phases of the training plan need different names; these are {', '.join(names)}")
         return self
 
     def to_dict(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from discern.config.settings import ModelSettings
+from discern.models.architecture import Architecture
 from discern.models.backbone import TIMM_PREFIX, Backbone
 from discern.models.build import build_classifier
 
@@ -42,7 +42,7 @@ def enlarge_map(values: Tensor, side_pixels: int, cells: Cells | None) -> Tensor
     return enlarged[:, 0]
 
 
-def locate_cells(architecture: ModelSettings) -> Cells | None:
+def locate_cells(architecture: Architecture) -> Cells | None:
     """Return where the cells of a backbone lie: known for our own networks, measured for others.
 
     None where they tile the picture.
@@ -53,7 +53,7 @@ def locate_cells(architecture: ModelSettings) -> Cells | None:
 
 
 @lru_cache(maxsize=16)
-def measure_cells(architecture: ModelSettings) -> Cells | None:
+def measure_cells(architecture: Architecture) -> Cells | None:
     """Measure where the cells of a convolutional backbone lie; None where they tile the picture.
 
     It is done once for each architecture, on a network of random weights that has no preference for any direction:

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
 
-from discern.bundle import Bundle
+from discern.engine.forward import evaluating
 from discern.errors import ConfigError
 from discern.explanation.cells import enlarge_map, locate_cells
 from discern.explanation.class_activation import compute_grad_cam, compute_hires_cam
 from discern.explanation.integrated_gradients import compute_integrated_gradients
-from discern.inference import Predictor, evaluating
+from discern.predictor.bundle import Bundle
+from discern.predictor.predictor import Predictor
 
 _BLUR_SHARE = 0.02
 """Of the side of the picture: values of single pixels are too scattered to be seen."""

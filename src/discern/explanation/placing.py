@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from discern.data.preprocess import Preprocess
+from discern.data.reading.preprocess import Preprocess
 
 
 def place_on_picture(

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from importlib.metadata import version
 
-from discern.bundle import Bundle
-from discern.data.decode import DECODE_RULES
+from discern.data.reading.decode import DECODE_RULES
 from discern.errors import ExportError
+from discern.predictor.bundle import Bundle
 
 _INPUT = "images: uint8 (N, H, W, 3), RGB, upright, of any height and width; N pictures of one size"
 _OUTPUT = "probabilities: float32 (N, K), calibrated; logits: float32 (N, K), before calibration; K as in class_names"
@@ -14,7 +14,8 @@ _OUTPUT = "probabilities: float32 (N, K), calibrated; logits: float32 (N, K), be
 
 def describe_export(bundle: Bundle, precision: str, weights_sha256: str) -> dict[str, str]:
     """Return the metadata of an exported file; what is no plain text is JSON."""
-    weights = bundle.facts.get("environment", {}).get("weights", {})
+    record = bundle.record
+    weights = None if record is None else record.environment.weights
     content: dict[str, object] = {
         "discern_version": version("discern"),
         "class_names": list(bundle.class_names),
@@ -24,10 +25,10 @@ def describe_export(bundle: Bundle, precision: str, weights_sha256: str) -> dict
         "preprocessing": {**bundle.preprocess.to_dict(), "where": "inside the graph"},
         "decode_rules": DECODE_RULES,
         "calibration": bundle.calibration.model_dump(),
-        "abstention": bundle.facts.get("abstention"),
+        "abstention": None if record is None else record.abstention,
         "weights_sha256": weights_sha256,
-        "pretrained_weights": weights.get("source"),
-        "licence_note": weights.get("note"),
+        "pretrained_weights": None if weights is None else weights.source,
+        "licence_note": None if weights is None else weights.note,
     }
     return {
         name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

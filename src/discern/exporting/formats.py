@@ -9,10 +9,10 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from discern.bundle import Bundle
 from discern.errors import ExportError
 from discern.exporting.graph import ExportGraph
 from discern.exporting.measurement import ExportedFile
+from discern.predictor.bundle import Bundle
 
 Precision = Literal["fp32", "fp16", "int8"]
 Pictures = Iterable[npt.NDArray[np.uint8]]

@@ -5,11 +5,11 @@ import copy
 import torch
 from torch import Tensor, fx, nn
 
-from discern.bundle import Bundle
-from discern.data.preprocess import Preprocess
+from discern.data.reading.preprocess import Preprocess
 from discern.errors import ExportError
 from discern.exporting.resampling import Axis, compute_weights, find_shown, is_shortened_first, resample_square
-from discern.models.folding import fold_batchnorm
+from discern.models.acceleration.folding import fold_batchnorm
+from discern.predictor.bundle import Bundle
 
 INPUT = "images"
 OUTPUTS = ("probabilities", "logits")

@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from discern.data.dataset import decode_row
+from discern.data.reading.dataset import decode_row
 from discern.data.table import ImageTable
+from discern.engine.forward import ForwardPass, prepare_images
 from discern.exporting.certificate import Accuracy, Certificate, Latency, compare
 from discern.files import compute_sha256
-from discern.inference import ForwardPass, Predictor, compute_probabilities, prepare_images
+from discern.predictor.predictor import Predictor, compute_probabilities
 
 _AT_ONCE = 64
 BATCH_SIZE = 8

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from discern.data.preflight import check_images
-from discern.data.sources import Source, join_classes, load_table
+from discern.data.reading.preflight import check_images
+from discern.data.sources.load import Source, join_classes, load_table
 from discern.data.table import ImageTable, build_table
 from discern.errors import BadImagesError, DataError, ExportError
 from discern.run_folder import RunFolder

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from discern.errors import ConfigError
 from discern.models import timm_network
+from discern.models.acceleration.small_maps import quicken_small_maps
+from discern.models.acceleration.strided_depthwise import quicken_gradients
 from discern.models.resnet import ResNet, Stem, resnet18, resnet34, resnet50, resnet101, resnet152
-from discern.models.small_maps import quicken_small_maps
-from discern.models.strided_depthwise import quicken_gradients
 
 TIMM_PREFIX = "timm:"
 

@@ -1,30 +1,28 @@
-"""Settings -> classifier."""
+"""Architecture -> classifier."""
 
-from discern.config.settings import ModelSettings
+from discern.models.architecture import Architecture
 from discern.models.backbone import build_backbone
 from discern.models.classifier import Classifier
 from discern.models.heads import build_head
 
 
-def build_classifier(settings: ModelSettings, num_classes: int) -> Classifier:
+def build_classifier(architecture: Architecture, num_classes: int) -> Classifier:
     """Build a classifier with random weights; pretrained ones are loaded into its backbone by `load_pretrained`.
 
-    A stem that is still `auto` becomes the one of the published networks.
-
     Raises:
-        ConfigError: The backbone is unknown, or a setting does not fit it.
+        ConfigError: The backbone or the head is unknown, or an option does not fit it.
     """
     backbone = build_backbone(
-        settings.backbone,
-        stem="imagenet" if settings.stem == "auto" else settings.stem,
-        stochastic_depth=settings.stochastic_depth,
-        zero_init_residual=settings.zero_init_residual,
+        architecture.backbone,
+        stem=architecture.stem,
+        stochastic_depth=architecture.stochastic_depth,
+        zero_init_residual=architecture.zero_init_residual,
     )
     head = build_head(
-        settings.head,
+        architecture.head,
         backbone.num_features,
         num_classes,
-        hidden_features=settings.hidden_features,
-        dropout=settings.dropout,
+        hidden_features=architecture.hidden_features,
+        dropout=architecture.dropout,
     )
     return Classifier(backbone, head)

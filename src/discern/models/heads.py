@@ -44,7 +44,7 @@ class MlpHead(nn.Module):
 
 
 def build_head(
-    kind: HeadKind, in_features: int, num_classes: int, hidden_features: Sequence[int], dropout: float
+    kind: str, in_features: int, num_classes: int, hidden_features: Sequence[int], dropout: float
 ) -> nn.Module:
     """Build a head; `hidden_features` matters to "mlp" only.
 

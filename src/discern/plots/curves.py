@@ -10,20 +10,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from discern.plots.stages import build_bands, draw_bands
+from discern.plots.phases import build_bands, draw_bands
 from discern.plots.style import TRAIN_COLOR, VALIDATION_COLOR, build_figure, tidy_axes
 
 _AXES_WIDTH_POINTS = 360
 _FEW_EPOCHS = 25
 _WIDE_RANGE = 20
-_NAMES_SHARE = 0.12  # of the height, above the lines, for the names of the stages
+_NAMES_SHARE = 0.12  # of the height, above the lines, for the names of the phases
 
 
 def plot_curves(history: pd.DataFrame, *, best_epoch: int | None) -> Figure:
-    """Draw loss and accuracy of train and validation side by side, with the stages as bands and the best epoch marked.
+    """Draw loss and accuracy of train and validation side by side, with the phases as bands and the best epoch marked.
 
     Rows of `history` are the epochs 1, 2, ... of the whole run in order; `best_epoch` counts the same way. The columns
-    read are stage, train_loss, train_accuracy and, NaN or absent without a validation split, validation_loss and
+    read are phase, train_loss, train_accuracy and, NaN or absent without a validation split, validation_loss and
     validation_accuracy.
 
     Raises:
@@ -42,15 +42,15 @@ def plot_curves(history: pd.DataFrame, *, best_epoch: int | None) -> Figure:
 
 
 def plot_schedule(learning_rates: pd.DataFrame) -> Figure:
-    """Draw the learning rate over the run, one line for each column other than `epoch` and `stage`.
+    """Draw the learning rate over the run, one line for each column other than `epoch` and `phase`.
 
     `epoch` is a float that grows over the whole run from 0, where a row's rates set in; there may be a row a step. NaN
-    leaves a gap. The axis is logarithmic when the peaks of groups or stages lie far apart.
+    leaves a gap. The axis is logarithmic when the peaks of groups or phases lie far apart.
 
     Raises:
         ValueError: There is no row, or no column of rates.
     """
-    groups = [str(name) for name in learning_rates.columns if name not in ("epoch", "stage")]
+    groups = [str(name) for name in learning_rates.columns if name not in ("epoch", "phase")]
     if learning_rates.empty or not groups:
         raise ValueError(f"expected rows and a column of rates, got {learning_rates.shape} with rates {groups}")
     figure = build_figure(8, 4.2)
@@ -61,7 +61,7 @@ def plot_schedule(learning_rates: pd.DataFrame) -> Figure:
         rates = learning_rates[group].to_numpy(dtype=np.float64)
         axes.plot(edges, [*rates, rates[-1]], color=color, drawstyle="steps-post", label=group)
     _scale_rates(axes, learning_rates, groups)
-    bands = build_bands(learning_rates["stage"].astype(str).tolist(), edges)
+    bands = build_bands(learning_rates["phase"].astype(str).tolist(), edges)
     draw_bands(axes, bands, axes_width_points=_AXES_WIDTH_POINTS)
     axes.set(title="Learning rate", xlabel="epoch", ylabel="learning rate")
     tidy_axes(axes)
@@ -84,7 +84,7 @@ def _draw_measure(axes: Axes, history: pd.DataFrame, measure: str, best_epoch: i
     bottom, top = axes.get_ylim()
     axes.set_ylim(max(bottom, 0), top + _NAMES_SHARE * (top - bottom))
     edges = [float(edge) for edge in np.arange(len(epochs) + 1) + 0.5]
-    draw_bands(axes, build_bands(history["stage"].astype(str).tolist(), edges), axes_width_points=_AXES_WIDTH_POINTS)
+    draw_bands(axes, build_bands(history["phase"].astype(str).tolist(), edges), axes_width_points=_AXES_WIDTH_POINTS)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     tidy_axes(axes)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
@@ -116,8 +116,8 @@ def _finite_column(history: pd.DataFrame, name: str) -> NDArray[np.float64]:
 
 def _scale_rates(axes: Axes, learning_rates: pd.DataFrame, groups: Sequence[str]) -> None:
     """Choose a logarithmic axis for peaks far apart; a rate that decays to nothing must not stretch it."""
-    by_stage = learning_rates.groupby("stage", sort=False)[list(groups)].max().to_numpy(dtype=float)
-    peaks = by_stage[by_stage > 0]
+    by_phase = learning_rates.groupby("phase", sort=False)[list(groups)].max().to_numpy(dtype=float)
+    peaks = by_phase[by_phase > 0]
     if len(peaks) and peaks.max() / peaks.min() > _WIDE_RANGE:
         axes.set_yscale("log")
         axes.set_ylim(peaks.min() / 30, peaks.max() * 4)

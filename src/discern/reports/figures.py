@@ -135,7 +135,7 @@ def _draw_measure(history: pd.DataFrame, measure: str, best: BestEpoch) -> Marku
         build_axis("accuracy, %" if is_accuracy else "loss", low, high, percent=is_accuracy),
         margins=Margins(top=34, right=16),
     )
-    _draw_stages(chart, [str(name) for name in history["stage"]], high)
+    _draw_phases(chart, [str(name) for name in history["phase"]], high)
     for split, look in (("train", "train"), ("validation", "validation")):
         points = list(zip(epochs, values[split], strict=True))
         chart.add_line(points, look)
@@ -148,12 +148,12 @@ def _draw_measure(history: pd.DataFrame, measure: str, best: BestEpoch) -> Marku
     return chart.to_markup()
 
 
-def _draw_stages(chart: Chart, stages: Sequence[str], high: float) -> None:
-    """Shade every second stage and write the names above the plot."""
-    start, bands = 0.5, [(name, len(list(group))) for name, group in groupby(stages)]
+def _draw_phases(chart: Chart, phases: Sequence[str], high: float) -> None:
+    """Shade every second phase and write the names above the plot."""
+    start, bands = 0.5, [(name, len(list(group))) for name, group in groupby(phases)]
     for place, (name, length) in enumerate(bands):
         if place % 2 == 0 and len(bands) > 1:
-            chart.add_bar(start, start + length, chart.y.low, high, "stage")
+            chart.add_bar(start, start + length, chart.y.low, high, "phase")
         room = (chart.place_x(start + length) - chart.place_x(start)) / 6.6
         if len(bands) > 1 and room >= 3:
             chart.add_text(start + length / 2, high, shorten(name, int(room)), "muted", anchor="middle", up=8)

@@ -122,7 +122,7 @@ def _limit_unknown(facts: RunFacts) -> Iterator[str]:
         "It answers with one of its classes, whatever it is shown: a picture of something else gets a name all the "
         "same, perhaps with a high confidence."
     )
-    if facts.bundle is not None and any(facts.bundle.abstention.values()):
+    if facts.record is not None and any(facts.record.abstention.values()):
         yield (
             "With discern predict --max-error it says “unknown” rather than err too often. The thresholds come from "
             "the validation pictures and hold for pictures like these."

@@ -16,7 +16,7 @@ from discern.config.settings import Settings
 from discern.data.table import SPLITS, natural_sort
 from discern.errors import DiscernError
 from discern.evaluation.predictions_file import SavedAnswers, load_answers, load_probabilities
-from discern.reports.saved import Saved, SavedAudit, SavedBundle, SavedEnvironment, SavedMetrics
+from discern.reports.saved import Saved, SavedAudit, SavedBundle, SavedEnvironment, SavedMetrics, SavedRecord
 from discern.run_folder import RunFolder
 
 MetricsBySplit = dict[str, SavedMetrics]
@@ -94,6 +94,11 @@ class RunFacts:
     def reported(self) -> SavedMetrics | None:
         """The metrics of the reported split."""
         return None if self.split is None else self.metrics[self.split]
+
+    @property
+    def record(self) -> SavedRecord | None:
+        """What the bundle says of its training."""
+        return None if self.bundle is None else self.bundle.record
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -212,7 +217,7 @@ def _read_confusion(path: Path) -> pd.DataFrame:
 
 
 def _read_history(path: Path) -> pd.DataFrame:
-    history = pd.read_csv(path, dtype={"stage": "str"}, keep_default_na=False, na_values={"validation_loss": [""]})
+    history = pd.read_csv(path, dtype={"phase": "str"}, keep_default_na=False, na_values={"validation_loss": [""]})
     numbers = ["epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
     history[numbers] = history[numbers].apply(pd.to_numeric, errors="coerce")
     if history.empty:

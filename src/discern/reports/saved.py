@@ -72,6 +72,13 @@ class SavedThreshold(Saved):
     test: SavedOutcome | None = None
 
 
+class SavedRecord(Saved):
+    """What came of a training, as far as the page shows it."""
+
+    abstention: dict[float, SavedThreshold | None] = {}
+    best_epoch: int | None = None
+
+
 class SavedBundle(Saved):
     """The description of a bundle, bundle.json."""
 
@@ -80,8 +87,7 @@ class SavedBundle(Saved):
     architecture: dict[str, object] = {}
     preprocess: dict[str, object] = {}
     calibration: SavedCalibration = SavedCalibration()
-    abstention: dict[float, SavedThreshold | None] = {}
-    best_epoch: int | None = None
+    record: SavedRecord | None = None
 
 
 class SavedWeights(Saved):

@@ -94,7 +94,7 @@ def find_best_epoch(facts: RunFacts) -> BestEpoch | None:
     if history is None:
         return None
     epochs = history.reset_index(drop=True)
-    known = None if facts.bundle is None else facts.bundle.best_epoch
+    known = None if facts.record is None else facts.record.best_epoch
     if known is not None and (epochs["epoch"] == known).any():
         return BestEpoch(known, len(history), epochs[epochs["epoch"] == known].iloc[0])
     validated = epochs[epochs["validation_loss"].notna() & epochs["validation_accuracy"].notna()]

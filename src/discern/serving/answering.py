@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from discern.answers import UNKNOWN, AnswerPolicy
 from discern.errors import DiscernError
 from discern.explanation.maps import explain_predictions, find_method
+from discern.predictor.answers import UNKNOWN, AnswerPolicy
 from discern.serving.decoding import fit_upload, shrink_upload
 from discern.serving.heat_maps import SHOWN_PIXELS, draw_heat_map
 from discern.serving.limits import Limits
@@ -74,7 +74,7 @@ class Answering:
     def _check(self, wanted: Wanted, model: ServedModel, count: int) -> AnswerPolicy:
         if wanted.explain is not None and count > self._limits.most_explained:
             raise Refusal(UNUSABLE, f"heat maps of {count} pictures; at most {self._limits.most_explained} at once")
-        if wanted.nearest and model.memory is None:
+        if wanted.nearest and model.feature_bank is None:
             raise Refusal(UNUSABLE, f"the model {model.name} remembers no training pictures to compare with")
         try:
             if wanted.explain is not None:
@@ -119,7 +119,7 @@ def _describe(
         described.append({"label": top[0].label, "confidence": top[0].confidence, "top": top})
     if policy.point is not None:
         _apply_policy(described, probabilities, features, policy, model)
-    if wanted.nearest and model.memory is not None:
+    if wanted.nearest and model.feature_bank is not None:
         for fields, nearest in zip(described, _find_nearest(features, wanted.nearest, model), strict=True):
             fields["nearest"] = nearest
     return described
@@ -134,8 +134,8 @@ def _apply_policy(
 ) -> None:
     """Say unknown where the policy says so, and why."""
     similarities = None
-    if policy.needs_similarity and model.memory is not None:
-        similarities = model.memory.measure_similarity(features)
+    if policy.needs_similarity and model.feature_bank is not None:
+        similarities = model.feature_bank.measure_similarity(features)
     reasons, familiarity = policy.judge(probabilities.max(axis=1), similarities)
     for row, (fields, reason) in enumerate(zip(described, reasons, strict=True)):
         fields |= {"guess": fields["label"], "reason": reason}
@@ -147,10 +147,10 @@ def _apply_policy(
 
 def _find_nearest(features: npt.NDArray[np.float32], count: int, model: ServedModel) -> list[list[Neighbour]]:
     """Return for each picture the training pictures most like it, the most similar first."""
-    if model.memory is None:
+    if model.feature_bank is None:
         return [[] for _ in features]
-    frame = model.memory.frame
-    similarities, rows = model.memory.find_nearest(features, count)
+    frame = model.feature_bank.frame
+    similarities, rows = model.feature_bank.find_nearest(features, count)
     return [
         [
             Neighbour(index=int(row), id=frame["id"].iloc[row], label=frame["label"].iloc[row], similarity=float(value))

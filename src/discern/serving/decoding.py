@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from discern.bundle import Bundle
-from discern.data.decode import Covering, decode_image, read_header
+from discern.data.reading.decode import Covering, decode_image, read_header
 from discern.errors import BadImageError
+from discern.predictor.bundle import Bundle
 from discern.serving.limits import Limits
 from discern.serving.refusals import BAD_REQUEST, TOO_LARGE, UNSUPPORTED, UNUSABLE, Refusal
 from discern.serving.uploads import Upload

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from discern.data.decode import decode_image
+from discern.data.reading.decode import decode_image
 from discern.errors import BadImageError, DataError
 from discern.evaluation.predictions_file import load_answers
 from discern.run_folder import RunFolder
@@ -52,9 +52,9 @@ def show_remembered(model: ServedModel, index: int) -> bytes:
     Raises:
         Refusal: There is no such picture, or its file is gone.
     """
-    if model.memory is None or not 0 <= index < len(model.memory.frame):
+    if model.feature_bank is None or not 0 <= index < len(model.feature_bank.frame):
         raise Refusal(NOT_FOUND, f"the model {model.name} remembers no training picture {index}")
-    return shrink_file(str(model.memory.frame["path"].iloc[index]))
+    return shrink_file(str(model.feature_bank.frame["path"].iloc[index]))
 
 
 def show_mistake(folder: Path, index: int) -> bytes:

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from discern.data.decode import DECODE_RULES
+from discern.data.reading.decode import DECODE_RULES
 from discern.errors import DiscernError
 from discern.evaluation.coverage import WANTED_ERRORS
 from discern.explanation.maps import METHODS
+from discern.predictor.record import TrainingRecord
 from discern.serving.limits import Limits
 from discern.serving.served_model import ServedModel
 
@@ -14,7 +15,7 @@ def describe_model(model: ServedModel, limits: Limits) -> dict[str, Any]:
     """Return names, scores, preprocessing, calibration, thresholds and origin, for JSON."""
     bundle, runtime = model.predictor.bundle, model.predictor.runtime
     architecture = bundle.architecture.model_dump(mode="json")
-    facts = bundle.facts
+    record = bundle.record
     return {
         "name": model.name,
         "class_names": list(bundle.class_names),
@@ -22,13 +23,13 @@ def describe_model(model: ServedModel, limits: Limits) -> dict[str, Any]:
         "preprocess": bundle.preprocess.to_dict(),
         "decode": {**DECODE_RULES, "max_pixels": min(bundle.max_pixels, limits.most_pixels)},
         "calibration": bundle.calibration.model_dump(),
-        "scores": facts.get("scores", {}),
-        "counts": facts.get("counts", {}),
+        "scores": {} if record is None else record.scores,
+        "counts": {} if record is None else record.counts,
         "thresholds": _list_thresholds(model),
-        "remembered_pictures": 0 if model.memory is None else len(model.memory.frame),
+        "remembered_pictures": 0 if model.feature_bank is None else len(model.feature_bank.frame),
         "explanations": list(METHODS),
-        "weights": _describe_weights(facts),
-        "discern_version": facts.get("discern_version"),
+        "weights": {} if record is None else _describe_weights(record),
+        "discern_version": None if record is None else record.environment.packages.get("discern"),
         "device": str(runtime.device),
         "precision": runtime.precision,
         "limits": {
@@ -54,9 +55,9 @@ def _list_thresholds(model: ServedModel) -> list[dict[str, Any]]:
     return thresholds
 
 
-def _describe_weights(facts: dict[str, Any]) -> dict[str, Any]:
+def _describe_weights(record: TrainingRecord) -> dict[str, str]:
     """Return where the pretrained weights came from, without a place on this machine."""
-    recorded = facts.get("environment", {}).get("weights") or {}
+    recorded = {} if record.environment.weights is None else record.environment.weights.model_dump()
     return {
         name: value
         for name, value in recorded.items()

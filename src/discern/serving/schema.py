@@ -24,7 +24,7 @@ class Place(BaseModel):
 
 
 class Neighbour(BaseModel):
-    """A training picture that is much like this one; `index` is its place in the bundle's memory."""
+    """A training picture that is much like this one; `index` is its place in the bundle's feature bank."""
 
     index: int
     id: str

@@ -12,9 +12,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from discern.answers import AnswerForm, AnswerPolicy, build_policy
-from discern.inference import FeaturesAndLogits, ForwardPass, Predictor, compute_probabilities, prepare_images
-from discern.memory import Memory
+from discern.engine.forward import FeaturesAndLogits, ForwardPass, prepare_images
+from discern.predictor.answers import AnswerForm, AnswerPolicy, build_policy
+from discern.predictor.feature_bank import FeatureBank
+from discern.predictor.predictor import Predictor, compute_probabilities
 from discern.serving.batching import Batcher
 from discern.serving.limits import Limits
 
@@ -55,12 +56,12 @@ class Engine:
 
 @dataclass(frozen=True, eq=False)
 class ServedModel:
-    """One classifier by name, with its queue; `memory` is kept at the precision that it is compared in."""
+    """One classifier by name, with its queue; `feature_bank` is kept at the precision that it is compared in."""
 
     name: str
     engine: Engine
     batcher: Batcher[Output]
-    memory: Memory | None
+    feature_bank: FeatureBank | None
 
     @property
     def predictor(self) -> Predictor:
@@ -85,10 +86,10 @@ def open_model(
     name: str, engine: Engine, thread: Executor, limits: Limits, tell_size: Callable[[int], None]
 ) -> ServedModel:
     """Put a queue before a classifier; called in the event loop."""
-    memory = engine.predictor.bundle.memory
-    if memory is not None:
-        memory = replace(memory, features=memory.features.astype(np.float32))
-    return ServedModel(name, engine, Batcher(engine.compute, thread, limits, tell_size), memory)
+    bank = engine.predictor.bundle.feature_bank
+    if bank is not None:
+        bank = replace(bank, features=bank.features.astype(np.float32))
+    return ServedModel(name, engine, Batcher(engine.compute, thread, limits, tell_size), bank)
 
 
 Folders = Mapping[str, Path]

@@ -1,1 +1,1 @@
-"""From a plan of stages to a trained classifier: steps, optimizers, schedules, stopping, state and listeners."""
+"""From a plan of phases to a trained classifier: steps, optimizers, schedules, stopping, state and listeners."""

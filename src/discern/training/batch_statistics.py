@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from discern.config.settings import StageSettings
-from discern.data.loaders import Batch
+from discern.config.settings import PhaseSettings
+from discern.data.reading.loaders import Batch
 from discern.processes import ALONE
 from discern.runtime import Runtime
 from discern.training.batches import TrainingData
@@ -18,9 +18,9 @@ from discern.training.batches import TrainingData
 SAMPLE_IMAGES = 256
 
 
-def learns_other_statistics(stage: StageSettings) -> bool:
-    """Return whether a stage learns from pictures that are not as those that are answered."""
-    return stage.is_augmented or stage.image_scale != 1
+def learns_other_statistics(phase: PhaseSettings) -> bool:
+    """Return whether a phase learns from pictures that are not as those that are answered."""
+    return phase.is_augmented or phase.image_scale != 1
 
 
 class PlainSample:

@@ -13,16 +13,16 @@ import torch
 from torch import Tensor
 
 from discern.config.settings import AugmentPolicy, CacheSettings
-from discern.data.array_cache import ArrayCache
-from discern.data.augment import Augment, build_augment
-from discern.data.cache_choice import choose_picture_cache
-from discern.data.dataset import ImageDataset
-from discern.data.loaders import EvaluationLoader, TrainLoader, build_evaluation_loader, build_train_loader
-from discern.data.picture_cache import CachePlace, PictureCache, build_picture_cache, compute_cache_key
-from discern.data.preprocess import Preprocess
+from discern.data.cache.array_cache import ArrayCache
+from discern.data.cache.cache_choice import choose_picture_cache
+from discern.data.cache.picture_cache import CachePlace, PictureCache, build_picture_cache, compute_cache_key
+from discern.data.reading.augment import Augment, build_augment
+from discern.data.reading.dataset import ImageDataset
+from discern.data.reading.loaders import EvaluationLoader, TrainLoader, build_evaluation_loader, build_train_loader
+from discern.data.reading.preprocess import Preprocess
 from discern.data.table import ImageTable
+from discern.engine.features import FeatureJob, FeatureReader
 from discern.processes import ALONE, Processes
-from discern.training.features import FeatureJob, FeatureReader
 
 logger = logging.getLogger("discern")
 
@@ -162,7 +162,7 @@ class TrainingData:
         )
 
     def _find_picture_cache(self, table: ImageTable, canvas_size: int, epochs: int) -> PictureCache | None:
-        """Return where decoded pictures of a table and size are kept from one stage to the next, if they are."""
+        """Return where decoded pictures of a table and size are kept from one phase to the next, if they are."""
         name = ("train" if table is self.train else "validation"), canvas_size
         if self.cache is not None and name not in self._pictures:
             # Of several processes each would fill one of its own, from the part of an epoch that it reads.

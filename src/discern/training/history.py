@@ -14,11 +14,11 @@ from discern.files import write_atomically
 class EpochRow:
     """One row of history.csv; averages over pictures, fractions, not a number where there is no validation split.
 
-    `epoch` counts from 1 over all stages; `learning_rate` is that of the epoch's last step in the topmost part;
+    `epoch` counts from 1 over all phases; `learning_rate` is that of the epoch's last step in the topmost part;
     `seconds` is the whole epoch with validation; `images_per_second` is training alone.
     """
 
-    stage: str
+    phase: str
     epoch: int
     train_loss: float
     train_accuracy: float

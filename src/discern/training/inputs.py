@@ -1,4 +1,4 @@
-"""What a stage learns from: pictures, or features of them where the first part of the network is frozen."""
+"""What a phase learns from: pictures, or features of them where the first part of the network is frozen."""
 
 import logging
 from collections.abc import Callable
@@ -10,15 +10,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from discern.config.settings import StageSettings, TrainingSettings
-from discern.data.loaders import EvaluationLoader, TrainLoader
+from discern.config.settings import PhaseSettings, TrainingSettings
+from discern.data.reading.loaders import EvaluationLoader, TrainLoader
+from discern.engine.features import choose_views, load_or_compute_features
+from discern.engine.forward import prepare_images
 from discern.errors import RunFolderError
-from discern.inference import prepare_images
 from discern.models.classifier import HEAD, Classifier
 from discern.models.cutting import cut_classifier
 from discern.runtime import Runtime
 from discern.training.batches import TrainingData
-from discern.training.features import choose_views, load_or_compute_features
 
 logger = logging.getLogger("discern")
 
@@ -31,7 +31,7 @@ class PooledFeatures(NamedTuple):
 
 
 @dataclass(frozen=True)
-class StageInputs:
+class PhaseInputs:
     """Batches, and how the network takes them.
 
     `prepare` moves what is in a batch to the device, `network_of` gives the part of a classifier that takes it.
@@ -54,25 +54,25 @@ class StageInputs:
         return PooledFeatures(train[0][torch.from_numpy(rows)].float(), validation[0].float())
 
     def network_of(self, classifier: Classifier) -> nn.Module:
-        """Return the part of a classifier, frozen as the stage's own, that takes what the batches hold."""
+        """Return the part of a classifier, frozen as the phase's own, that takes what the batches hold."""
         halves = cut_classifier(classifier) if self.views else None
         return classifier if halves is None else halves.trained
 
 
 def build_inputs(
-    stage: StageSettings,
+    phase: PhaseSettings,
     training: TrainingSettings,
     classifier: Classifier,
     data: TrainingData,
     runtime: Runtime,
     *,
     views: int | None = None,
-) -> StageInputs:
-    """Decide what a stage reads; `classifier` is frozen for it already.
+) -> PhaseInputs:
+    """Decide what a phase reads; `classifier` is frozen for it already.
 
     Args:
-        stage: The stage.
-        training: What holds for all stages.
+        phase: The phase.
+        training: What holds for all phases.
         classifier: On the device.
         data: The pictures.
         runtime: Where and how features are computed.
@@ -82,30 +82,30 @@ def build_inputs(
         RunFolderError: An interrupted run had features, and there is no room for them now.
     """
     only_head = classifier.trainable_stages == (HEAD,)
-    chosen = choose_views(stage, training, data.cache_settings, only_head=only_head) if views is None else views
+    chosen = choose_views(phase, training, data.cache_settings, only_head=only_head) if views is None else views
     if chosen:
-        found = _build_feature_inputs(stage, classifier, data, runtime, chosen)
+        found = _build_feature_inputs(phase, classifier, data, runtime, chosen)
         if found is not None:
             return found
         if views is not None:
             raise RunFolderError(
-                f"stage {stage.name} was begun on features of its pictures, for which there is no room now; make room "
+                f"phase {phase.name} was begun on features of its pictures, for which there is no room now; make room "
                 "in memory or in the cache (cache.folder, cache.limit_gigabytes), or start a new run"
             )
-    train = data.build_train_loader(stage.augment, epochs=stage.num_epochs, image_scale=stage.image_scale)
+    train = data.build_train_loader(phase.augment, epochs=phase.num_epochs, image_scale=phase.image_scale)
     validation = (
-        data.build_evaluation_loader(data.validation, epochs=stage.num_epochs) if len(data.validation) else None
+        data.build_evaluation_loader(data.validation, epochs=phase.num_epochs) if len(data.validation) else None
     )
-    return StageInputs(train, validation, prepare_images(data.preprocess, runtime))
+    return PhaseInputs(train, validation, prepare_images(data.preprocess, runtime))
 
 
 def _build_feature_inputs(
-    stage: StageSettings, classifier: Classifier, data: TrainingData, runtime: Runtime, views: int
-) -> StageInputs | None:
+    phase: PhaseSettings, classifier: Classifier, data: TrainingData, runtime: Runtime, views: int
+) -> PhaseInputs | None:
     halves = cut_classifier(classifier)
     if halves is None:
         return None
-    policy = stage.augment if views > 1 else "none"
+    policy = phase.augment if views > 1 else "none"
     network = f"{classifier.backbone.name} before {classifier.trainable_stages[0]}"
     prepare = prepare_images(data.preprocess, runtime)
     train = load_or_compute_features(
@@ -117,10 +117,10 @@ def _build_feature_inputs(
     )
     if train is None:
         return None
-    if stage.is_augmented:
+    if phase.is_augmented:
         logger.info(
-            "stage %s trains on features of %s; cache.views=K takes K augmented views, cache.features=off one an epoch",
-            stage.name,
+            "phase %s trains on features of %s; cache.views=K takes K augmented views, cache.features=off one an epoch",
+            phase.name,
             f"{views} augmented views" if views > 1 else "pictures as they are",
         )
     validation, validation_loader = None, None
@@ -132,4 +132,4 @@ def _build_feature_inputs(
         if validation is None:
             return None
         validation_loader = data.build_evaluation_loader_over(validation, data.validation)
-    return StageInputs(data.build_train_loader_over(train), validation_loader, runtime.move, views, train, validation)
+    return PhaseInputs(data.build_train_loader_over(train), validation_loader, runtime.move, views, train, validation)

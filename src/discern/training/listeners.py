@@ -4,10 +4,10 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from discern.config.settings import StageSettings
-from discern.data.loaders import Batch
+from discern.config.settings import PhaseSettings
+from discern.data.reading.loaders import Batch
+from discern.engine.loop import Step, StepResult
 from discern.errors import ConfigError
-from discern.loop import Step, StepResult
 from discern.training.history import EpochRow, save_history
 
 logger = logging.getLogger("discern")
@@ -16,11 +16,11 @@ logger = logging.getLogger("discern")
 class Listener:
     """Is told what happens; every method may be left as it is."""
 
-    def on_stage_start(self, stage: StageSettings, epochs_done: int) -> None:
-        """A stage begins or goes on after `epochs_done` of its epochs."""
+    def on_phase_start(self, phase: PhaseSettings, epochs_done: int) -> None:
+        """A phase begins or goes on after `epochs_done` of its epochs."""
 
-    def on_epoch_start(self, stage: StageSettings, epoch: int, batches: int) -> None:
-        """Epoch `epoch` of the stage, counted from 1, begins and will have so many batches."""
+    def on_epoch_start(self, phase: PhaseSettings, epoch: int, batches: int) -> None:
+        """Epoch `epoch` of the phase, counted from 1, begins and will have so many batches."""
 
     def on_batch(self, result: StepResult) -> None:
         """A training batch is done."""
@@ -63,24 +63,24 @@ class HistoryFile(Listener):
 
 
 class LogLines(Listener):
-    """One line in the log for every stage and epoch."""
+    """One line in the log for every phase and epoch."""
 
-    def on_stage_start(self, stage: StageSettings, epochs_done: int) -> None:
-        """Name the stage and what learns in it."""
-        parts = "all layers" if stage.train == "all" else ", ".join(stage.train)
+    def on_phase_start(self, phase: PhaseSettings, epochs_done: int) -> None:
+        """Name the phase and what learns in it."""
+        parts = "all layers" if phase.train == "all" else ", ".join(phase.train)
         going_on = f", going on after epoch {epochs_done}" if epochs_done else ""
-        if stage.head_solver == "lbfgs":
-            logger.info("stage %s: the head is solved for exactly, at once", stage.name)
+        if phase.head_solver == "lbfgs":
+            logger.info("phase %s: the head is solved for exactly, at once", phase.name)
             return
         logger.info(
-            "stage %s: %s learn%s for up to %d epochs, %s at %.2g, %s schedule%s",
-            stage.name,
+            "phase %s: %s learn%s for up to %d epochs, %s at %.2g, %s schedule%s",
+            phase.name,
             parts,
-            "" if stage.train == "all" or len(stage.train) > 1 else "s",
-            stage.num_epochs,
-            stage.optimizer,
-            stage.top_rate,
-            stage.schedule,
+            "" if phase.train == "all" or len(phase.train) > 1 else "s",
+            phase.num_epochs,
+            phase.optimizer,
+            phase.top_rate,
+            phase.schedule,
             going_on,
         )
 
@@ -94,7 +94,7 @@ class LogLines(Listener):
         )
         logger.info(
             "%s epoch %d: train loss %.4f accuracy %.1f%%, %s%s; rate %.2e, %.1f s, %.0f images/s",
-            row.stage,
+            row.phase,
             row.epoch,
             row.train_loss,
             100 * row.train_accuracy,
@@ -107,9 +107,9 @@ class LogLines(Listener):
 
 
 class OverfittingWatch(Listener):
-    """Says once a stage when the gap between training and validation opens.
+    """Says once a phase when the gap between training and validation opens.
 
-    The rule: over the last three epochs of a stage the validation loss rose while the training loss fell, and training
+    The rule: over the last three epochs of a phase the validation loss rose while the training loss fell, and training
     accuracy is at least `gap` above validation accuracy.
     """
 
@@ -118,15 +118,15 @@ class OverfittingWatch(Listener):
         self._named: set[str] = set()
 
     def on_epoch_end(self, rows: Sequence[EpochRow], *, is_best: bool) -> None:  # noqa: ARG002
-        """Compare the last three epochs of the stage."""
-        last = [row for row in rows if row.stage == rows[-1].stage][-3:]
-        if len(last) < 3 or not last[-1].has_validation or last[-1].stage in self._named:
+        """Compare the last three epochs of the phase."""
+        last = [row for row in rows if row.phase == rows[-1].phase][-3:]
+        if len(last) < 3 or not last[-1].has_validation or last[-1].phase in self._named:
             return
         validation_rises = last[0].validation_loss < last[1].validation_loss < last[2].validation_loss
         training_falls = last[0].train_loss > last[1].train_loss > last[2].train_loss
         gap = last[-1].train_accuracy - last[-1].validation_accuracy
         if validation_rises and training_falls and gap >= self.gap:
-            self._named.add(last[-1].stage)
+            self._named.add(last[-1].phase)
             logger.warning(
                 "overfitting since epoch %d: training accuracy is %.1f points above validation, whose loss has risen "
                 "from %.4f to %.4f. Augmentation, dropout, weight decay, patience or fewer trained layers help",

@@ -26,22 +26,22 @@ Generators = tuple[Facts, dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class FrozenWeights:
-    """Weights (on the CPU) that no epoch of a stage changes, neither in the trained network nor in the best one."""
+    """Weights (on the CPU) that no epoch of a phase changes, neither in the trained network nor in the best one."""
 
-    stage_index: int
+    phase_index: int
     tensors: dict[str, Tensor]
 
     @property
     def name(self) -> str:
         """The name of their file."""
-        return f"frozen-{self.stage_index}.safetensors"
+        return f"frozen-{self.phase_index}.safetensors"
 
 
 class TrainingState:
     """Named tensors and JSON facts, written and read together.
 
     One file, renamed into place: a kill at any moment leaves the state of the last epoch or of the one before. Weights
-    that are frozen in a stage lie in a second file, written once, which the first one names.
+    that are frozen in a phase lie in a second file, written once, which the first one names.
     """
 
     def __init__(self, frozen: FrozenWeights | None = None) -> None:
@@ -172,7 +172,7 @@ def load_state(folder: Path) -> TrainingState:
             state.tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
         frozen = state.facts.get("frozen")
         if frozen is not None:
-            state.frozen = FrozenWeights(state.facts["stage_index"], load_file(folder / frozen))
+            state.frozen = FrozenWeights(state.facts["phase_index"], load_file(folder / frozen))
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise RunFolderError(f"{path} is damaged ({error}); start anew with --overwrite") from None
     if state.facts.get("version") != STATE_VERSION:

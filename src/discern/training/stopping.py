@@ -1,4 +1,4 @@
-"""Which epoch is the best, and when a stage has nothing more to give."""
+"""Which epoch is the best, and when a phase has nothing more to give."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from discern.training.history import EpochRow
 
 @dataclass
 class EarlyStopping:
-    """Ends a stage when `patience` epochs in a row brought nothing better than its best one; 0 never ends it."""
+    """Ends a phase when `patience` epochs in a row brought nothing better than its best one; 0 never ends it."""
 
     patience: int
     monitor: str
@@ -17,7 +17,7 @@ class EarlyStopping:
     waited: int = 0
 
     def observe(self, row: EpochRow) -> bool:
-        """Take in an epoch; return whether the stage should end."""
+        """Take in an epoch; return whether the phase should end."""
         if not row.has_validation:
             return False
         score = row.score(self.monitor)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from discern.config.load import load_settings
 from discern.config.settings import Settings
 from discern.errors import ConfigError
-from discern.training.auto_stages import USUAL, settle_stages
+from discern.planning.phases import USUAL, settle_phases
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -64,19 +64,19 @@ class _SpaceFile(BaseModel):
 
 
 def build_default_space(settings: Settings) -> dict[str, Range | Choices]:
-    """Return what is worth searching in a recipe: the rates of its stages, and what keeps it from learning by heart.
+    """Return what is worth searching in a recipe: the rates of its phases, and what keeps it from learning by heart.
 
     From scratch the rate does not fall towards the stem, since no layer knows more than another.
     """
     space: dict[str, Range | Choices] = {}
     is_pretrained = settings.model.weights != "none"
-    stages, _ = settle_stages(settings.training.stages, USUAL._replace(is_pretrained=is_pretrained))
-    for stage in stages:
-        if stage.head_solver == "lbfgs":
+    phases, _ = settle_phases(settings.training.phases, USUAL._replace(is_pretrained=is_pretrained))
+    for phase in phases:
+        if phase.head_solver == "lbfgs":
             continue
-        name, rate = f"training.stages.{stage.name}", stage.top_rate
+        name, rate = f"training.phases.{phase.name}", phase.top_rate
         space[f"{name}.learning_rate"] = Range(low=rate / _RATE_FACTOR, high=rate * _RATE_FACTOR, log=True)
-        if stage.train != ("head",):
+        if phase.train != ("head",):
             space[f"{name}.augment"] = Choices(choices=("light", "standard"))
             space[f"{name}.weight_decay"] = Range(low=1e-4, high=0.2, log=True)
             if is_pretrained:

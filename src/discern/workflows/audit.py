@@ -16,26 +16,26 @@ from discern.auditing.findings import Finding
 from discern.auditing.label_errors import build_label_findings, find_label_issues, has_cleanlab, predict_out_of_fold
 from discern.config.load import load_settings
 from discern.config.settings import Settings
-from discern.data.duplicates import Duplicates, find_duplicates
-from discern.data.fingerprints import Fingerprints, compute_fingerprints
-from discern.data.folder import walk_pictures
-from discern.data.perceptual_hash import WIDE_VIEWS
-from discern.data.preprocess import Preprocess
-from discern.data.sources import Source
+from discern.data.cache.home import build_cache
+from discern.data.duplicates.fingerprints import Fingerprints, compute_fingerprints
+from discern.data.duplicates.matching import Duplicates, find_duplicates
+from discern.data.duplicates.perceptual_hash import WIDE_VIEWS
+from discern.data.load import CheckedPictures, load_fixed
+from discern.data.reading.preprocess import Preprocess
+from discern.data.sources.folder import walk_pictures
+from discern.data.sources.load import Source
 from discern.data.table import ImageTable
+from discern.engine.frozen_features import compute_frozen_features
 from discern.errors import WeightsError
 from discern.files import write_atomically, write_json
 from discern.models.build import build_classifier
-from discern.models.weights import discern_home, load_pretrained
-from discern.models.weights_catalog import PUBLISHED_NAMES, find_weights
+from discern.models.weights.catalog import PUBLISHED_NAMES, find_weights
+from discern.models.weights.pretrained import discern_home, load_pretrained
+from discern.planning.choices import choose_architecture, choose_image_size
+from discern.planning.start import choose_unseen, settle_unseen
 from discern.processes import ALONE
+from discern.reports.audit_files import write_audit_page
 from discern.runtime import Runtime, resolve_runtime
-from discern.training.frozen_features import compute_frozen_features
-from discern.workflows.audit_page import write_audit_page
-from discern.workflows.caching import build_cache
-from discern.workflows.candidates import choose_unseen, settle_unseen
-from discern.workflows.choices import choose_image_size
-from discern.workflows.pictures import CheckedPictures, load_fixed
 
 logger = logging.getLogger("discern")
 
@@ -169,7 +169,7 @@ def _find_obstacle(settings: Settings) -> str:
 
 
 def _compute_features(table: ImageTable, settings: Settings, runtime: Runtime) -> npt.NDArray[np.float32]:
-    backbone = build_classifier(settings.model, len(table.class_names)).backbone
+    backbone = build_classifier(choose_architecture(settings.model), len(table.class_names)).backbone
     load_pretrained(backbone, settings.model.weights, cache_folder=discern_home() / "weights")
     runtime.place(backbone)
     return compute_frozen_features(

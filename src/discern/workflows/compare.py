@@ -12,18 +12,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from discern.config.load import load_settings
+from discern.data.load import fix_split
 from discern.errors import ConfigError, DataError
 from discern.evaluation.intervals import Interval
 from discern.evaluation.predictions_file import load_answers
 from discern.evaluation.seed_comparison import describe_difference, estimate_accuracy, estimate_mean
 from discern.plots.ladder import plot_ladder
+from discern.reports.evaluation_files import save_figure, write_table
 from discern.run_folder import RunFolder
-from discern.workflows.child_run import ChildRun, run_child
+from discern.tuning.child_run import ChildRun, run_child
+from discern.tuning.claim import claim_folder
+from discern.tuning.variants import Variant, build_variants
 from discern.workflows.comparison_page import write_comparison_page
-from discern.workflows.evaluation_files import save_figure, write_table
-from discern.workflows.pictures import fix_split
-from discern.workflows.plan_file import claim_folder
-from discern.workflows.variants import Variant, build_variants
 
 logger = logging.getLogger("discern")
 

@@ -4,28 +4,32 @@ import logging
 import shlex
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from discern.bundle import Bundle, save_bundle
 from discern.data.table import SPLITS
+from discern.environment import Environment
 from discern.files import write_json
-from discern.inference import Predictor, compute_probabilities
 from discern.models.classifier import Classifier
+from discern.planning.choices import choose_architecture
+from discern.planning.preparation import Prepared
 from discern.plots.curves import plot_curves, plot_schedule
+from discern.predictor.bundle import Bundle, save_bundle
+from discern.predictor.predictor import Predictor, compute_probabilities
+from discern.predictor.record import TrainingRecord
+from discern.reports.evaluation_files import SplitAnswers, save_figure, write_evaluation
+from discern.reports.leak_scores import write_scores_without_leaks
 from discern.run_folder import RunFolder
 from discern.runtime import Runtime
 from discern.training.batches import TrainingData
 from discern.training.fit import FitResult
 from discern.training.history import build_history
-from discern.training.plan import RatePoint, simulate_schedule
-from discern.workflows.evaluation_files import SplitAnswers, save_figure, write_evaluation
-from discern.workflows.knowledge import add_knowledge, summarise_abstention
-from discern.workflows.leak_scores import write_scores_without_leaks
-from discern.workflows.preparation import Prepared
+from discern.training.knowledge import add_knowledge, summarise_abstention
+from discern.training.schedule_plan import RatePoint, simulate_schedule
+from discern.training.shipped import describe_shipped
 from discern.workflows.report import write_report
-from discern.workflows.shipped import describe_shipped
 
 logger = logging.getLogger("discern")
 
@@ -37,12 +41,13 @@ def complete_run(
     logger.info("best epoch: %d of %d", result.best.epoch, len(result.rows))
     _tell_what_ships(prepared, folder, data, result)
     training, runtime = prepared.settings.training, prepared.runtime
-    bundle = add_knowledge(_build_bundle(prepared, classifier, data, result), training, data, result, runtime)
+    bundle = add_knowledge(_build_bundle(prepared, classifier, data), training, data, result, runtime)
     answers = _answer(prepared, bundle, data, result)
     processes = prepared.runtime.processes
     if processes.is_main:
-        bundle.facts["abstention"] = summarise_abstention(bundle, answers)
-        bundle.facts["scores"] = dict(write_evaluation(answers, folder.evaluation, folder.plots))
+        scores = dict(write_evaluation(answers, folder.evaluation, folder.plots))
+        abstention = summarise_abstention(bundle, answers)
+        bundle = replace(bundle, record=_build_record(prepared, result, scores, abstention))
         write_scores_without_leaks(answers, folder.leaks, folder.evaluation / "metrics_without_leaks.json")
         save_bundle(bundle, folder.bundle)
         _draw_training(prepared, folder, data, result)
@@ -64,21 +69,26 @@ def _tell_what_ships(prepared: Prepared, folder: RunFolder, data: TrainingData, 
         write_json(folder.environment, prepared.environment)
 
 
-def _build_bundle(prepared: Prepared, classifier: Classifier, data: TrainingData, result: FitResult) -> Bundle:
-    counts = {split: len(prepared.table.select(split)) for split in SPLITS}
-    facts: dict[str, Any] = {
-        "settings": prepared.settings.to_dict(),
-        "environment": prepared.environment,
-        "counts": counts,
-        "best_epoch": result.best.epoch,
-    }
+def _build_bundle(prepared: Prepared, classifier: Classifier, data: TrainingData) -> Bundle:
     return Bundle(
         classifier=classifier,
-        architecture=prepared.settings.model,
+        architecture=choose_architecture(prepared.settings.model),
         class_names=prepared.table.class_names,
         preprocess=data.preprocess,
         max_pixels=data.max_pixels,
-        facts=facts,
+    )
+
+
+def _build_record(
+    prepared: Prepared, result: FitResult, scores: dict[str, Any], abstention: dict[str, Any]
+) -> TrainingRecord:
+    return TrainingRecord(
+        environment=Environment.model_validate(prepared.environment),
+        counts={split: len(prepared.table.select(split)) for split in SPLITS},
+        best_epoch=result.best.epoch,
+        scores=scores,
+        abstention=abstention,
+        outcome=prepared.environment["choices"].get("what ships"),
     )
 
 
@@ -120,10 +130,10 @@ def _draw_training(prepared: Prepared, folder: RunFolder, data: TrainingData, re
     folder.plots.mkdir(exist_ok=True)
     best_epoch = result.best.epoch if result.best.has_validation else None
     save_figure(plot_curves(build_history(result.rows), best_epoch=best_epoch), folder.plots / "curves.png")
-    stages, place = prepared.settings.training.stages, folder.plots / "learning_rate.png"
-    if prepared.settings.run.budget is not None or any(stage.schedule == "plateau" for stage in stages):
+    phases, place = prepared.settings.training.phases, folder.plots / "learning_rate.png"
+    if prepared.settings.run.budget is not None or any(phase.schedule == "plateau" for phase in phases):
         # When the rate drops was not known beforehand: this is what it was at the end of every epoch.
-        rates = [RatePoint(row.stage, row.epoch - 1, row.learning_rate) for row in result.rows]
+        rates = [RatePoint(row.phase, row.epoch - 1, row.learning_rate) for row in result.rows]
     else:
-        rates = simulate_schedule(stages, steps_per_epoch=-(-len(data.train) // data.batch_size))
+        rates = simulate_schedule(phases, steps_per_epoch=-(-len(data.train) // data.batch_size))
     save_figure(plot_schedule(pd.DataFrame(rates)), place)

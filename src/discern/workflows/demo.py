@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from rich.console import Console
 
+from discern.console import build_console, reporting
 from discern.demo import DEMO_TYPES, PRETRAINED_WEIGHTS, draw_dataset
 from discern.errors import RunFolderError
 from discern.workflows.predict import predict
-from discern.workflows.reporting import build_console, reporting
 from discern.workflows.train import Run, train
 
 logger = logging.getLogger("discern")
@@ -59,7 +59,7 @@ def _list_ways() -> list[DemoRun]:
         DemoRun(
             "frozen",
             "a backbone that has seen other aircraft is frozen; only the head learns",
-            (pretrained, 'training.stages.all.train=["head"]'),
+            (pretrained, 'training.phases.all.train=["head"]'),
         ),
         DemoRun("fine-tuned", "the head first, then all layers", (pretrained,)),
         DemoRun(
@@ -67,9 +67,9 @@ def _list_ways() -> list[DemoRun]:
             "the same network and epochs without any pretraining",
             (
                 "model.weights=none",
-                "training.stages.head.train=all",
-                "training.stages.all.learning_rate=2e-3",
-                "training.stages.head.name=first",
+                "training.phases.head.train=all",
+                "training.phases.all.learning_rate=2e-3",
+                "training.phases.head.name=first",
             ),
         ),
     ]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from discern.data.reading.thumbnails import load_thumbnails
 from discern.data.table import build_table, parse_split
 from discern.errors import DataError
 from discern.evaluation.comparison import (
@@ -19,8 +20,7 @@ from discern.evaluation.intervals import Interval
 from discern.evaluation.predictions_file import UNSPLIT, SavedAnswers, load_answers
 from discern.files import write_json
 from discern.plots.gallery import GALLERY_SIZE, Answer, plot_disagreements
-from discern.workflows.evaluation_files import replace_figure, write_table
-from discern.workflows.thumbnails import load_thumbnails
+from discern.reports.evaluation_files import replace_figure, write_table
 
 logger = logging.getLogger("discern")
 

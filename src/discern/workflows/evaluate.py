@@ -6,21 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
-from discern.bundle import load_bundle
 from discern.config.settings import DataSettings
-from discern.data.inputs import Input
-from discern.data.sources import Source, join_classes
+from discern.data.load import load_labelled
+from discern.data.sources.inputs import Input
+from discern.data.sources.load import Source, join_classes
 from discern.data.table import SPLITS, ImageTable, build_table, parse_split
 from discern.errors import ConfigError, DataError
 from discern.evaluation.metrics import Metrics, compute_metrics
 from discern.evaluation.predictions_file import UNSPLIT, load_answers, load_probabilities
 from discern.files import write_json
+from discern.predictor.bundle import load_bundle
+from discern.predictor.load import build_predictor
 from discern.processes import join_processes
-from discern.workflows.evaluation_files import SplitAnswers, write_evaluation, write_ranking, write_scores
-from discern.workflows.familiarity import compare_familiarity
-from discern.workflows.knowledge import summarise_abstention
-from discern.workflows.loading import build_predictor
-from discern.workflows.pictures import load_labelled
+from discern.reports.evaluation_files import SplitAnswers, write_evaluation, write_ranking, write_scores
+from discern.reports.familiarity import compare_familiarity
+from discern.training.knowledge import summarise_abstention
 
 logger = logging.getLogger("discern")
 

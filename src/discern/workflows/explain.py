@@ -7,27 +7,27 @@ from pathlib import Path
 
 import pandas as pd
 
-from discern.data.columns import ColumnSettings
-from discern.data.inputs import Input, load_inputs
-from discern.data.preflight import save_bad_files
+from discern.data.reading.preflight import save_bad_files
+from discern.data.sources.columns import ColumnSettings
+from discern.data.sources.inputs import Input, load_inputs
 from discern.data.table import ImageTable
 from discern.errors import BadImagesError, ConfigError, ImageProblem
-from discern.explanation.maps import find_method
-from discern.inference import Predictor
-from discern.run_folder import RunFolder
-from discern.workflows.evaluation_files import save_figure, write_table
-from discern.workflows.explained_picture import ExplainedPicture, choose_classes, find_class
-from discern.workflows.explanation_figure import draw_explanation
-from discern.workflows.explanation_files import (
+from discern.explanation.explained_picture import ExplainedPicture, choose_classes, find_class
+from discern.explanation.figure import draw_explanation
+from discern.explanation.files import (
     BAD_FILES_NAME,
     TABLE_NAME,
     build_explanations,
     claim_folder,
     name_figures,
 )
-from discern.workflows.loading import load
-from discern.workflows.neighbours import NearPicture, find_neighbours, name_neighbours, show_neighbour
-from discern.workflows.pictures_to_explain import drop_labels, find_true_names, load_mistakes
+from discern.explanation.maps import find_method
+from discern.explanation.neighbours import NearPicture, find_neighbours, name_neighbours, show_neighbour
+from discern.explanation.pictures import drop_labels, find_true_names, load_mistakes
+from discern.predictor.load import load
+from discern.predictor.predictor import Predictor
+from discern.reports.evaluation_files import save_figure, write_table
+from discern.run_folder import RunFolder
 
 logger = logging.getLogger("discern")
 

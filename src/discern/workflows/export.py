@@ -10,9 +10,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 
-from discern.bundle import WEIGHTS_FILE, load_bundle
-from discern.data.dataset import decode_row
-from discern.data.sources import Source
+from discern.data.reading.dataset import decode_row
+from discern.data.sources.load import Source
 from discern.data.table import ImageTable
 from discern.errors import ConfigError, ExportError
 from discern.exporting.certificate import Certificate, find_faults
@@ -22,10 +21,11 @@ from discern.exporting.measurement import OwnAnswers, measure
 from discern.exporting.pictures import choose_pictures, draw_training_pictures, load_pictures
 from discern.exporting.quantization import CALIBRATION_PICTURES
 from discern.files import compute_sha256, replacing, write_json
-from discern.inference import Predictor
+from discern.predictor.bundle import WEIGHTS_FILE, load_bundle
+from discern.predictor.load import build_predictor
+from discern.predictor.predictor import Predictor
 from discern.run_folder import RunFolder
 from discern.runtime import Runtime, resolve_runtime
-from discern.workflows.loading import build_predictor
 
 logger = logging.getLogger("discern")
 

@@ -7,17 +7,25 @@ from pathlib import Path
 
 import pandas as pd
 
-from discern.answers import NOT_SURE, UNFAMILIAR, UNKNOWN, AnswerForm, AnswerPolicy, build_answers, build_policy
-from discern.bundle import load_bundle
-from discern.data.columns import ColumnSettings
-from discern.data.inputs import Input, load_inputs
-from discern.data.preflight import save_bad_files
+from discern.data.reading.preflight import save_bad_files
+from discern.data.sources.columns import ColumnSettings
+from discern.data.sources.inputs import Input, load_inputs
 from discern.data.table import ImageTable
 from discern.errors import BadImagesError, ConfigError, ImageProblem
 from discern.files import write_atomically
+from discern.predictor.answers import (
+    NOT_SURE,
+    UNFAMILIAR,
+    UNKNOWN,
+    AnswerForm,
+    AnswerPolicy,
+    build_answers,
+    build_policy,
+)
+from discern.predictor.bundle import load_bundle
+from discern.predictor.load import build_predictor
+from discern.predictor.submission import fill_submission
 from discern.processes import join_processes
-from discern.workflows.loading import build_predictor
-from discern.workflows.submission import fill_submission
 
 logger = logging.getLogger("discern")
 

@@ -3,17 +3,17 @@
 import logging
 from pathlib import Path
 
-from discern.data.decode import MAX_PIXELS
+from discern.data.reading.decode import MAX_PIXELS
 from discern.data.table import ImageTable, build_table
 from discern.errors import RunFolderError
 from discern.files import write_atomically
-from discern.inference import Predictor
+from discern.predictor.load import load
+from discern.predictor.predictor import Predictor
 from discern.reports.mistakes import Images, choose_pictures
+from discern.reports.report_pictures import gather_pictures
 from discern.reports.run_facts import load_run_facts
 from discern.reports.run_page import build_run_page
 from discern.run_folder import RunFolder
-from discern.workflows.loading import load
-from discern.workflows.report_pictures import gather_pictures
 
 logger = logging.getLogger("discern")
 

@@ -4,10 +4,10 @@ import logging
 import secrets
 from pathlib import Path
 
-from discern.bundle import load_bundle
 from discern.data.table import natural_sort
 from discern.errors import DataError, DiscernError
-from discern.workflows.listening import build_access, check_packages, describe_uvicorn, take_address
+from discern.predictor.bundle import load_bundle
+from discern.serving.listening import build_access, check_packages, describe_uvicorn, take_address
 
 logger = logging.getLogger("discern")
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from discern.bundle import load_bundle
 from discern.errors import ConfigError
-from discern.inference import Predictor
-from discern.workflows.listening import build_access, check_packages, describe_uvicorn, take_address
-from discern.workflows.loading import load
+from discern.predictor.bundle import load_bundle
+from discern.predictor.load import load
+from discern.predictor.predictor import Predictor
+from discern.serving.listening import build_access, check_packages, describe_uvicorn, take_address
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

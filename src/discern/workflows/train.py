@@ -15,20 +15,11 @@ from rich.console import Console
 
 from discern.config.load import load_settings
 from discern.config.settings import Settings
-from discern.data.sources import Source
+from discern.console import reporting
+from discern.data.sources.load import Source
 from discern.errors import BadImageError, DataError
-from discern.inference import Predictor
 from discern.models.classifier import Classifier
-from discern.processes import join_processes
-from discern.run_folder import RunFolder, check_new_run, open_interrupted_run
-from discern.runtime import seed_everything
-from discern.training.fit import Fit
-from discern.training.listeners import HistoryFile, Listener, LogLines, OverfittingWatch, TensorBoard
-from discern.training.progress import ProgressBar
-from discern.training.state import TrainingState, has_state, load_state
-from discern.workflows.completion import complete_run
-from discern.workflows.loading import load
-from discern.workflows.preparation import (
+from discern.planning.preparation import (
     Prepared,
     agree,
     begin_run,
@@ -39,8 +30,17 @@ from discern.workflows.preparation import (
     prepare,
     prepare_again,
 )
-from discern.workflows.reporting import reporting
-from discern.workflows.time_budget import build_budget, plan_for_budget
+from discern.planning.time_budget import build_budget, plan_for_budget
+from discern.predictor.load import load
+from discern.predictor.predictor import Predictor
+from discern.processes import join_processes
+from discern.run_folder import RunFolder, check_new_run, open_interrupted_run
+from discern.runtime import seed_everything
+from discern.training.fit import Fit
+from discern.training.listeners import HistoryFile, Listener, LogLines, OverfittingWatch, TensorBoard
+from discern.training.progress import ProgressBar
+from discern.training.state import TrainingState, has_state, load_state
+from discern.workflows.completion import complete_run
 
 logger = logging.getLogger("discern")
 
@@ -191,5 +191,5 @@ def _choose_listeners(settings: Settings, folder: RunFolder, console: Console | 
     if settings.training.tensorboard:
         listeners.append(TensorBoard(folder.tensorboard))
     if console is not None and console.is_terminal and not console.is_jupyter:
-        listeners.append(ProgressBar(console, settings.training.stages))
+        listeners.append(ProgressBar(console, settings.training.phases))
     return listeners

@@ -12,16 +12,16 @@ import pandas as pd
 
 from discern.config.load import load_settings, save_settings
 from discern.config.settings import Settings
+from discern.data.load import fix_split
 from discern.errors import DataError
 from discern.files import write_json
 from discern.plots.tuning import plot_importance, plot_trials
+from discern.reports.evaluation_files import save_figure, write_table
 from discern.run_folder import RunFolder
+from discern.tuning.child_run import run_child
+from discern.tuning.claim import claim_folder
 from discern.tuning.space import Space, build_default_space, build_override, check_space, load_space, suggest_overrides
 from discern.tuning.study import measure_importance, open_study, tabulate_trials
-from discern.workflows.child_run import run_child
-from discern.workflows.evaluation_files import save_figure, write_table
-from discern.workflows.pictures import fix_split
-from discern.workflows.plan_file import claim_folder
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -54,8 +54,8 @@ class Search:
         return self.out / "split.csv"
 
     def score(self, history: pd.DataFrame) -> pd.Series:
-        """Return what is maximised, epoch by epoch of the stages that trials differ in."""
-        values = history.loc[~history["stage"].isin(self.floors), self.monitor]
+        """Return what is maximised, epoch by epoch of the phases that trials differ in."""
+        values = history.loc[~history["phase"].isin(self.floors), self.monitor]
         return -values if self.monitor == "validation_loss" else values
 
 
@@ -73,7 +73,7 @@ def tune(
 ) -> pd.DataFrame:
     """Search, and write trials.csv, best.toml, the plots and the run `best` to the folder `out`.
 
-    Trials are judged on validation, by the best epoch of the stages that they differ in; the test split is looked at
+    Trials are judged on validation, by the best epoch of the phases that they differ in; the test split is looked at
     once, by the run `best`. A trial that fails ends alone. Called again with the same `out` it goes on; several
     processes may do so at once, with `storage` on many machines.
 
@@ -120,13 +120,13 @@ def _begin(name: str, source: str, out: Path, recipe: str, overrides: Sequence[s
 
 
 def _find_floors(settings: Settings) -> frozenset[str]:
-    """Name the stages that come to the same in every trial, where others follow that do not.
+    """Name the phases that come to the same in every trial, where others follow that do not.
 
     A floor above all trials would make them all equal, and leave nothing to search by.
     """
-    stages = settings.training.stages
-    solved = frozenset(stage.name for stage in stages if stage.head_solver != "gradient")
-    return solved if len(solved) < len(stages) else frozenset()
+    phases = settings.training.phases
+    solved = frozenset(phase.name for phase in phases if phase.head_solver != "gradient")
+    return solved if len(solved) < len(phases) else frozenset()
 
 
 def _claim(search: Search) -> None:
@@ -150,7 +150,7 @@ def _try(trial: "Trial", search: Search) -> float:
         *suggest_overrides(search.space, trial),
         f"data.split_file={search.split.resolve()}",
         "run.evaluate_test=false",
-        "training.memory=0",
+        "training.feature_bank=0",
     ]
     folder = RunFolder(search.out / "trials" / f"{trial.number:04d}")
 

@@ -1,0 +1,1 @@
+"""What was decoded or computed once, kept for later."""

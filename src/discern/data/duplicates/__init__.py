@@ -1,0 +1,1 @@
+"""Which pictures show the same photo."""

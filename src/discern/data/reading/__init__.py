@@ -1,0 +1,1 @@
+"""One picture after the other: decoded, fitted, augmented, put into batches."""

@@ -1,0 +1,146 @@
+"""Pictures of a table, decoded, fitted and augmented one by one, for loader processes."""
+
+import functools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from discern.data.cache.picture_cache import PictureCache
+from discern.data.reading.decode import MAX_PIXELS, Covering, decode_image
+from discern.data.reading.preprocess import Preprocess
+from discern.data.table import ImageTable, Pixels
+
+if TYPE_CHECKING:
+    from discern.data.reading.augment import Augment
+
+
+class SampleKey(NamedTuple):
+    """Which picture, in which epoch; together with the seed it fixes the random augmentation."""
+
+    epoch: int
+    row: int
+
+
+class Sample(NamedTuple):
+    """One uint8 image (3, S, S), its class index (-1 when unlabelled) and its row in the table."""
+
+    image: Tensor
+    target: int
+    row: int
+
+
+class ImageDataset(Dataset[Sample]):
+    """The pictures of a table as uint8 tensors; random augmentation depends on (seed, epoch, row) only.
+
+    Nothing in it is a Python object per picture: counting references to those would copy the memory of a forked
+    loader process page by page. Without `augment` the images have the preprocessing's own size. JPEG files are decoded
+    at the size they are needed in. Pictures of files are put into `cache`, which is made for this table and
+    `canvas_size`, and taken from it the next time; images are the same with and without.
+    """
+
+    def __init__(
+        self,
+        table: ImageTable,
+        preprocess: Preprocess,
+        augment: "Augment | None" = None,
+        *,
+        seed: int = 0,
+        max_pixels: int = MAX_PIXELS,
+        cache: PictureCache | None = None,
+    ) -> None:
+        encoded = [os.fsencode(path) for path in table.frame["path"]]
+        self._paths = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+        self._path_ends = np.cumsum([len(path) for path in encoded], dtype=np.int64)
+        self._array_index = table.frame["array_index"].to_numpy(dtype=np.int64, copy=True)
+        self._arrays = table.arrays
+        self.targets = table.targets()
+        self.preprocess = preprocess
+        self.augment = augment
+        self.seed = seed
+        self.max_pixels = max_pixels
+        self.cache = cache
+
+    @property
+    def canvas_size(self) -> int:
+        """The side of a picture before augmentation, in pixels."""
+        return self.preprocess.image_size if self.augment is None else self.augment.canvas_size
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, key: SampleKey) -> Sample:
+        """Return one picture.
+
+        Raises:
+            BadImageError: It cannot be decoded.
+        """
+        return self.finish(self.read_canvas(key.row), key)
+
+    def finish(self, canvas: Tensor, key: SampleKey) -> Sample:
+        """Augment a canvas; only one thread at a time may do this, since all share torch's generator."""
+        if self.augment is not None:
+            with _seeded(self.seed, key):
+                canvas = self.augment(canvas)
+        return Sample(canvas, int(self.targets[key.row]), key.row)
+
+    def read_canvas(self, row: int) -> Tensor:
+        """Return a picture (3, C, C) before augmentation; several threads may do this at a time.
+
+        Raises:
+            BadImageError: It cannot be decoded.
+        """
+        cache = self.cache if self._array_index[row] < 0 else None
+        kept = None if cache is None else cache.get(row)
+        if kept is not None:
+            return kept
+        canvas = self.preprocess.fit_image(self._decode(row), size=self.canvas_size)
+        if cache is not None:
+            cache.put(row, canvas)
+        return canvas
+
+    def _decode(self, row: int) -> Image.Image:
+        start = int(self._path_ends[row - 1]) if row else 0
+        path = os.fsdecode(self._paths[start : int(self._path_ends[row])].tobytes())
+        covering = functools.partial(self.preprocess.needed_size, size=self.canvas_size)
+        return _decode_picture(path, int(self._array_index[row]), self._arrays, self.max_pixels, covering)
+
+
+def decode_row(table: ImageTable, row: int, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Decode the picture at this position of a table, whether it is in memory or in a file.
+
+    Raises:
+        BadImageError: It cannot be decoded.
+    """
+    path, place = table.frame["path"].iloc[row], table.frame["array_index"].iloc[row]
+    return _decode_picture(str(path), int(place), table.arrays, max_pixels)
+
+
+def _decode_picture(
+    path: str,
+    place: int,
+    arrays: Pixels | tuple[Pixels, ...] | None,
+    max_pixels: int,
+    covering: Covering | None = None,
+) -> Image.Image:
+    if arrays is not None and place >= 0:
+        return decode_image(arrays[place], max_pixels=max_pixels, name=f"picture {place} in memory")
+    return decode_image(path, max_pixels=max_pixels, covering=covering)
+
+
+@contextmanager
+def _seeded(seed: int, key: SampleKey) -> Iterator[None]:
+    """Seed torch's generator of the CPU, and only that one, and put it back as it was."""
+    state = torch.get_rng_state()
+    (derived,) = np.random.SeedSequence((seed, key.epoch, key.row)).generate_state(1, np.uint64)
+    torch.default_generator.manual_seed(int(derived >> np.uint64(1)))
+    try:
+        yield
+    finally:
+        torch.set_rng_state(state)

@@ -1,0 +1,69 @@
+"""Small pictures to show people, of those that can still be read."""
+
+import io
+import logging
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from discern.data.reading.dataset import decode_row
+from discern.data.reading.decode import MAX_PIXELS
+from discern.data.table import ImageTable
+from discern.errors import BadImageError
+
+logger = logging.getLogger("discern")
+
+THUMBNAIL_PIXELS = 256
+"""No side of a small picture is longer."""
+
+_JPEG_QUALITY = 80
+
+
+def load_thumbnails(
+    table: ImageTable, rows: Iterable[int], *, most: int, shown_in: str, max_pixels: int = MAX_PIXELS
+) -> dict[int, npt.NDArray[np.uint8]]:
+    """Return up to `most` pictures (H, W, 3), no side above 256 pixels, by row: the first that can be read.
+
+    That some cannot is said, with `shown_in`, the name of what they are missing from.
+    """
+    thumbnails: dict[int, npt.NDArray[np.uint8]] = {}
+    unreadable = []
+    for row in map(int, rows):
+        if len(thumbnails) == most:
+            break
+        try:
+            thumbnails[row] = load_thumbnail(table, row, max_pixels=max_pixels)
+        except BadImageError as error:
+            unreadable.append(f"{table.frame['id'].iloc[row]} ({error.reason})")
+    if unreadable:
+        outcome = "they are left out of" if thumbnails else "so there is no"
+        logger.warning(
+            "%d pictures are not there to be shown, such as %s; %s %s",
+            len(unreadable),
+            unreadable[0],
+            outcome,
+            shown_in,
+        )
+    return thumbnails
+
+
+def load_thumbnail(
+    table: ImageTable, row: int, *, side_pixels: int = THUMBNAIL_PIXELS, max_pixels: int = MAX_PIXELS
+) -> npt.NDArray[np.uint8]:
+    """Return the picture (H, W, 3) at this position of a table, no side above `side_pixels`.
+
+    Raises:
+        BadImageError: It cannot be decoded.
+    """
+    image = decode_row(table, row, max_pixels=max_pixels)
+    image.thumbnail((side_pixels, side_pixels))
+    return np.asarray(image)
+
+
+def encode_thumbnail(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """Return a picture (H, W, 3) as a JPEG file for a page, without anything that the photo's own file told."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="JPEG", quality=_JPEG_QUALITY, optimize=True)
+    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""Whatever holds pictures -> `ImageTable`."""

@@ -1,0 +1,145 @@
+"""Pictures in memory or in an .npz file."""
+
+import zipfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from discern.data.sources.csv_file import as_text
+from discern.data.table import ImageTable, Pixels, build_table, natural_sort, parse_split
+from discern.errors import DataError
+
+Array = npt.NDArray[np.generic]
+
+_EXPECTED = (
+    "Expected images and labels, or train_images, train_labels, test_images and test_labels (val_... as well), and "
+    "optionally class_names."
+)
+
+
+def load_npz(path: Path, *, labelled: bool) -> ImageTable:
+    """Load the pictures of an .npz file; nothing pickled is accepted.
+
+    Raises:
+        DataError: The file or its arrays cannot be used.
+    """
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            parts = dict(file)
+    except (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{path}: not readable as .npz of plain arrays: {error}\n"
+            "Plain arrays hold numbers or text; save names as np.array(names, dtype=str), not as objects."
+        ) from error
+    return load_arrays(parts, source=str(path), labelled=labelled)
+
+
+def load_arrays(parts: Mapping[str, Array], *, source: str, labelled: bool) -> ImageTable:
+    """Load pictures from arrays by name: `images` (uint8, (N, H, W, 3) or (N, H, W)) and `labels` (N,).
+
+    With a prefix (`train_`, `val_`, `test_`) they belong to that split. Whole numbers in `labels`, of whatever type,
+    count into `class_names` when that is given. An id is the place in its array, after the split if there is one:
+    `train/17`.
+
+    Raises:
+        DataError: An array is missing, or has a type, shape, length or label that was not expected.
+    """
+    found = {name.removesuffix("images"): parts[name] for name in parts if _is_images(name)}
+    if not found:
+        raise DataError(f"{source}: holds {', '.join(parts) or 'nothing'}. {_EXPECTED}")
+    names = _read_class_names(parts["class_names"], f"{source}: class_names") if "class_names" in parts else None
+    images = [_check_images(array, f"{source}: {prefix}images") for prefix, array in found.items()]
+    if len({array.shape[1:] for array in images}) > 1:
+        raise DataError(f"{source}: pictures of several sizes: {', '.join(str(array.shape) for array in images)}.")
+    ids: list[str] = []
+    labels: list[str | None] = []
+    splits: list[str | None] = []
+    for prefix, array in zip(found, images, strict=True):
+        split = parse_split(prefix.removesuffix("_"))
+        ids += [f"{split}/{place}" if split else str(place) for place in range(len(array))]
+        splits += [split] * len(array)
+        labels += _read_labels(parts.get(f"{prefix}labels"), len(array), names, f"{source}: {prefix}labels", labelled)
+    return build_table(
+        {"id": ids, "label": labels, "split": splits},
+        arrays=images[0] if len(images) == 1 else np.concatenate(images),
+        array_index=np.arange(len(ids)),
+        source=source,
+        ignored=[f"array {name!r}: not understood" for name in parts if not _is_known(name, found)],
+    )
+
+
+def _read_class_names(array: Array, shown: str) -> list[str]:
+    if array.ndim != 1:
+        raise DataError(f"{shown} has shape {array.shape}; expected (K,), one name a class.")
+    names = [str(name).strip() for name in _decode_text(array, shown)]
+    repeated = natural_sort(name for name, count in Counter(names).items() if count > 1)
+    if repeated or "" in names:
+        wrong = f"{', '.join(map(repr, repeated))} more than once" if repeated else "an empty name"
+        raise DataError(f"{shown} holds {wrong}; expected a different name for each class.")
+    return names
+
+
+def _decode_text(array: Array, shown: str) -> Array:
+    if array.dtype.kind != "S":
+        return array
+    try:
+        return np.char.decode(array.astype(np.bytes_), "utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{shown} holds bytes that are no UTF-8: {error}. Save it as text (dtype=str).") from error
+
+
+def _is_images(name: str) -> bool:
+    return name == "images" or (name.endswith("_images") and parse_split(name.removesuffix("_images")) is not None)
+
+
+def _is_known(name: str, found: Mapping[str, Array]) -> bool:
+    return name == "class_names" or any(name in (f"{prefix}images", f"{prefix}labels") for prefix in found)
+
+
+def _check_images(images: Array, shown: str) -> Pixels:
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or images.size == 0:
+        raise DataError(
+            f"{shown} is {images.dtype} of shape {images.shape}; "
+            "expected uint8 (0..255) of shape (N, H, W, 3) or (N, H, W)."
+        )
+    return np.broadcast_to(images.astype(np.uint8, copy=False), (*images.shape[:3], 3))
+
+
+def _read_labels(
+    labels: Array | None, count: int, class_names: Sequence[str] | None, shown: str, labelled: bool
+) -> Sequence[str | None]:
+    if labels is None:
+        if labelled:
+            raise DataError(f"{shown} is missing. {_EXPECTED}")
+        return [None] * count
+    flat = labels.reshape(-1) if labels.shape == (count, 1) else labels
+    if flat.shape != (count,):
+        raise DataError(f"{shown} has shape {labels.shape}; expected ({count},), one label a picture.")
+    if class_names is not None and _holds_whole_numbers(flat):
+        return _name_labels(flat.astype(np.int64), class_names, shown)
+    text = as_text(pd.Series(_decode_text(flat, shown)))
+    unknown = sorted(set(text.dropna()) - set(class_names)) if class_names is not None else []
+    if unknown or text.isna().any():
+        raise DataError(f"{shown} holds {unknown or 'missing values'}; expected one of class_names for each picture.")
+    return [str(label) for label in text]
+
+
+def _holds_whole_numbers(labels: Array) -> bool:
+    return labels.dtype.kind in "iu" or (
+        labels.dtype.kind == "f" and all(float(label).is_integer() for label in labels.tolist())
+    )
+
+
+def _name_labels(labels: npt.NDArray[np.int64], class_names: Sequence[str], shown: str) -> list[str | None]:
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= len(class_names):
+        raise DataError(
+            f"{shown} goes from {low} to {high}; class_names has {len(class_names)} names, 0 to {len(class_names) - 1}."
+        )
+    return [class_names[label] for label in labels]

@@ -1,0 +1,192 @@
+"""Pictures listed in a CSV file or a DataFrame."""
+
+import csv
+import os
+from collections.abc import Collection, Sequence
+from functools import cache
+from itertools import compress
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from discern.data.reading.decode import supported_extensions
+from discern.data.sources.columns import ChosenColumns, ColumnSettings, choose_columns
+from discern.data.table import ImageTable, build_table, check_unique, escape, join_all, list_some, parse_split
+from discern.errors import DataError
+
+_MOST_SHARED_CELLS = 10_000
+_is_file = os.path.isfile  # making a Path takes longer than asking
+
+
+def load_csv(path: Path, settings: ColumnSettings, *, labelled: bool) -> ImageTable:
+    """Load the table that a CSV file lists.
+
+    Every cell is text as written (`007` stays `007`, a class may be called `NA`); only an empty cell is missing.
+
+    Raises:
+        DataError: The file, its columns or its rows cannot be used.
+    """
+    return load_frame(read_cells(path), settings, folder=path.parent, source=str(path), labelled=labelled)
+
+
+def read_cells(path: Path, *, only: Collection[str] | None = None) -> pd.DataFrame:
+    """Read a CSV file, or `only` these of its columns, as text.
+
+    Cells are separated by comma, semicolon or tab, whichever the first line has most of.
+    A row that is too short ends in empty cells. A column without a name is called by its place, such as `column 3`.
+
+    Raises:
+        DataError: The file is no CSV in UTF-8, or has rows with more cells than columns; all are listed.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            separator = max(",;\t", key=file.readline().count)
+            file.seek(0)
+            reader = csv.reader(file, delimiter=separator, strict=True)
+            rows = filter(None, reader)
+            header: list[str] = next(rows, [])
+            names = [name.strip() or f"column {place}" for place, name in enumerate(header, start=1)]
+            kept = [only is None or name in only for name in names]
+            columns: list[list[str]] = [[] for name in compress(names, kept)]
+            long = []
+            shared: dict[str, str] = {}  # equal cells share their memory: a class is named in every row
+            for row in rows:
+                if len(row) > len(names):
+                    long.append(f"line {reader.line_num}: {len(row)} cells, {separator.join(row)[:80]!r}")
+                row += [""] * (len(names) - len(row))
+                for column, cell in zip(columns, compress(row, kept), strict=True):
+                    column.append(shared.setdefault(cell, cell))
+                if len(shared) > _MOST_SHARED_CELLS:
+                    shared.clear()
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(f"{path}: not readable as CSV in UTF-8: {error}") from error
+    if not names:
+        raise DataError(f"{path}: empty; expected a line of column names and one row a picture.")
+    if long:
+        raise DataError(
+            f"{path}: rows with more cells than the {len(names)} columns {', '.join(names)}:\n{list_some(long)}\n"
+            f"Remove what is too much, or put a cell that holds {separator!r} in double quotes."
+        )
+    return pd.DataFrame(dict(enumerate(columns)), dtype="object").set_axis(list(compress(names, kept)), axis="columns")
+
+
+def load_frame(
+    frame: pd.DataFrame, settings: ColumnSettings, *, folder: Path, source: str, labelled: bool
+) -> ImageTable:
+    """Load the table that a DataFrame lists; `folder` is where picture names start when no `image_root` is set.
+
+    A picture's id is its name as the user wrote it. A name without extension is looked up in its folder. A file that
+    is missing keeps its row, to be found by the check of the pictures. Blanks around a cell do not count.
+
+    Raises:
+        DataError: Columns or rows cannot be used, or not one of the pictures exists.
+    """
+    names = [str(name) for name in frame.columns]
+    _check_different(names, source)
+    columns = choose_columns(names, settings, labelled=labelled, source=source)
+    used = {columns.image, columns.label, columns.split, columns.group}
+    listing = zip(names, frame.reset_index(drop=True).items(), strict=True)
+    text = pd.DataFrame({name: _strip(as_text(cells)) for name, (_, cells) in listing if name in used})
+    ids = text[columns.image]
+    _check_filled(ids, columns.image, source)
+    splits, ignored = _read_splits(text, columns, source)
+    cells = {"id": ids.tolist(), "split": splits.tolist()}
+    cells |= {kind: text[name].tolist() for kind, name in (("label", columns.label), ("group", columns.group)) if name}
+    suffix = settings.image_suffix or ""
+    suffix = f".{suffix}" if suffix.isalnum() else suffix
+    paths = _find_files(cells["id"], settings.image_root or folder, suffix, source)
+    plain = pd.Series([os.path.normpath(path) if ".." in path else path for path in paths], dtype="object")
+    check_unique(plain, f"{source}: the same file")
+    return build_table({**cells, "path": paths}, source=source, ignored=ignored)
+
+
+def as_text(cells: "pd.Series[Any]") -> "pd.Series[str]":
+    """Return cells as text; whole numbers that became floats for the sake of a missing one lose their `.0`."""
+    if pd.api.types.is_float_dtype(cells) and (cells.dropna() % 1 == 0).all():
+        cells = cells.astype("Int64")
+    return cells.astype("object").map(lambda cell: escape(str(cell)), na_action="ignore").astype("str")
+
+
+def _strip(cells: "pd.Series[str]") -> "pd.Series[str]":
+    stripped = cells.str.strip()
+    return stripped.where(stripped != "")
+
+
+def _check_different(names: Sequence[str], source: str) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DataError(
+            f"{source}: several columns are called {', '.join(map(repr, repeated))}. "
+            f"Its columns are {', '.join(names)}. Rename or remove all but one."
+        )
+
+
+def _check_filled(cells: "pd.Series[str]", column: str, source: str) -> None:
+    empty = [str(row) for row, is_empty in enumerate(cells.isna(), start=1) if is_empty]
+    if len(cells) == 0:
+        raise DataError(f"{source}: no rows. Expected one row a picture.")
+    if empty:
+        raise DataError(
+            f"{source}: column {column!r} is empty in the rows\n{list_some(empty)}\nFill them or remove them."
+        )
+
+
+def _read_splits(text: pd.DataFrame, columns: ChosenColumns, source: str) -> tuple["pd.Series[str]", tuple[str, ...]]:
+    """Return the splits, and why a column that is merely called `split` was not used."""
+    none = pd.Series([None] * len(text), dtype="str")
+    if columns.split is None:
+        return none, ()
+    cells = text[columns.split].fillna("")
+    splits = cells.map({cell: parse_split(cell) for cell in cells.unique()})
+    is_unknown = splits.isna()
+    if not is_unknown.any():
+        return splits, ()
+    if columns.split_is_guessed and is_unknown.all():
+        found = ", ".join(map(repr, sorted(cells.unique())[:5]))
+        return none, (f"{source}: column {columns.split!r} holds {found}, so it was not taken for the split",)
+    unknown = zip(text[columns.image][is_unknown], cells[is_unknown], strict=True)
+    raise DataError(
+        f"{source}: column {columns.split!r} holds something else than train, validation or test for\n"
+        f"{list_some([f'{name}: {cell!r}' for name, cell in unknown])}\n"
+        "Correct these cells; if the column is no split, rename it, or set data.split_column to the one that is."
+    )
+
+
+def _find_files(names: Sequence[str], root: Path, suffix: str, source: str) -> list[str]:
+    list_folder = cache(_list_by_stem)
+    paths = join_all(root, [f"{name}{suffix}" for name in names] if suffix else names)
+    ambiguous = []
+    extensions = supported_extensions()
+    for row, path in enumerate(paths):
+        if path.lower().endswith(extensions) or _is_file(path):
+            continue
+        folder, file = os.path.split(path)
+        files = list_folder(folder).get(file, "").split("/")
+        if len(files) == 1:
+            paths[row] = path.removesuffix(file) + (files[0] or file)
+        else:
+            ambiguous.append(f"{names[row]}: {', '.join(sorted(files))}")
+    if ambiguous:
+        raise DataError(
+            f"{source}: names that several files answer to:\n{list_some(ambiguous)}\n"
+            "Write the extension, or set data.image_suffix."
+        )
+    if not any(map(_is_file, paths)):
+        raise DataError(
+            f"{source}: none of its {len(paths)} pictures is there; the first one was looked for at {paths[0]}. "
+            "Set data.image_root to the folder that the names start from, and data.image_suffix to what they lack."
+        )
+    return paths
+
+
+def _list_by_stem(folder: str) -> dict[str, str]:
+    """Return the names in a folder by what they are without extension; several for one stem are joined by `/`."""
+    by_stem: dict[str, str] = {}
+    place = Path(folder)
+    if place.is_dir():
+        with os.scandir(place) as entries:
+            for entry in entries:
+                stem = entry.name.rpartition(".")[0] or entry.name
+                by_stem[stem] = f"{by_stem[stem]}/{entry.name}" if stem in by_stem else entry.name
+    return by_stem

@@ -1,0 +1,155 @@
+"""Pictures to predict or evaluate, in whatever form they come."""
+
+import glob
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from PIL import Image
+
+from discern.data.reading.decode import decode_image
+from discern.data.sources.arrays import load_npz
+from discern.data.sources.columns import ColumnSettings
+from discern.data.sources.csv_file import load_csv, load_frame
+from discern.data.sources.folder import describe_no_pictures, describe_unsupported, is_picture, walk_pictures
+from discern.data.table import ImageTable, Pixels, build_table, list_some, natural_sort
+from discern.errors import DataError
+
+_INPUT_TYPES = (str, Path, pd.DataFrame, Image.Image, np.ndarray)
+Input = str | Path | pd.DataFrame | Image.Image | npt.NDArray[np.generic]
+
+
+def load_inputs(inputs: Sequence[Input] | Input, columns: ColumnSettings | None = None) -> ImageTable:
+    """Gather pictures from files, folders at any depth, globs, CSV or .npz files, DataFrames, arrays and PIL pictures.
+
+    Inputs keep their order; inside a folder or glob it is natural. An id is a file's name, its path below the folder
+    that was given, the name in the CSV, or the place among the pictures in memory. Ids that meet become the whole
+    path, and `#2`, `#3`... is added where one picture is given more than once. Labels are kept where a CSV, DataFrame
+    or .npz has them. An array is (H, W, 3), (H, W), (N, H, W, 3) or (N, H, W).
+
+    Raises:
+        DataError: An input is missing or of a form that is not understood, or there are no pictures.
+    """
+    listed = [inputs] if isinstance(inputs, _INPUT_TYPES) else list(inputs)
+    if not listed:
+        raise DataError("no inputs were given; expected paths, DataFrames, NumPy arrays or PIL pictures.")
+    _check_understood(listed)
+    gathered = _Gathered(columns or ColumnSettings())
+    for item in listed:
+        gathered.add(item)
+    return gathered.to_table(", ".join(_describe(item) for item in listed[:3]) + (", ..." if len(listed) > 3 else ""))
+
+
+class _Gathered:
+    """Pictures so far, a row each."""
+
+    def __init__(self, columns: ColumnSettings) -> None:
+        self.columns = columns
+        self.ids: list[str] = []
+        self.whole_names: list[str] = []
+        self.paths: list[str] = []
+        self.labels: list[str | None] = []
+        self.array_index: list[int] = []
+        self.arrays: list[Pixels] = []
+        self.ignored: list[str] = []
+
+    def add(self, item: Input) -> None:
+        if isinstance(item, str | Path):
+            self._add_place(Path(item))
+        elif isinstance(item, pd.DataFrame):
+            self._add_table(load_frame(item, self.columns, folder=Path(), source="the DataFrame", labelled=False))
+        else:
+            self._add_pixels(item)
+
+    def to_table(self, source: str) -> ImageTable:
+        if not self.ids:
+            raise DataError(describe_no_pictures(source, self.ignored))
+        return build_table(
+            {"id": _make_unique(self.ids, self.whole_names), "path": self.paths, "label": self.labels},
+            arrays=tuple(self.arrays) or None,
+            array_index=np.array(self.array_index, dtype=np.int64),
+            source=source,
+            ignored=self.ignored,
+        )
+
+    def _add_place(self, place: Path) -> None:
+        if not place.exists():
+            for match in natural_sort(glob.glob(str(place), recursive=True)):  # noqa: PTH207 - the pattern may be absolute
+                self._add_match(Path(match))
+        elif place.is_dir():
+            self._add_folder(place)
+        elif place.suffix.lower() in (".csv", ".tsv"):
+            self._add_table(load_csv(place, self.columns, labelled=False))
+        elif place.suffix.lower() == ".npz":
+            self._add_table(load_npz(place, labelled=False))
+        else:
+            self._add_row(place.name, str(place))
+
+    def _add_match(self, match: Path) -> None:
+        if match.is_dir() or is_picture(match.name):
+            self._add_place(match)
+        else:
+            self.ignored.append(describe_unsupported(str(match)))
+
+    def _add_folder(self, folder: Path) -> None:
+        pictures, ignored = walk_pictures(folder)
+        self.ignored += ignored
+        for name in pictures:
+            self._add_row(name, str(folder / name))
+
+    def _add_table(self, table: ImageTable) -> None:
+        start = len(self.arrays)
+        self.arrays += list(table.arrays) if table.arrays is not None else []
+        self.ignored += table.ignored
+        columns = (table.frame[name] for name in ("id", "path", "label", "array_index"))
+        for name, path, label, index in zip(*columns, strict=True):
+            place = start + index if index >= 0 else -1
+            self._add_row(name, path, label=None if pd.isna(label) else label, array_index=place)
+
+    def _add_pixels(self, item: Image.Image | npt.NDArray[np.generic]) -> None:
+        several = isinstance(item, np.ndarray) and (item.ndim == 4 or (item.ndim == 3 and item.shape[2] not in (3, 4)))
+        for picture in item if isinstance(item, np.ndarray) and several else [item]:
+            name = str(len(self.arrays))
+            self.arrays.append(np.asarray(decode_image(picture, name=f"picture {name} in memory")))
+            self._add_row(name, "", array_index=len(self.arrays) - 1)
+
+    def _add_row(self, name: str, path: str, *, label: str | None = None, array_index: int = -1) -> None:
+        self.ids.append(name)
+        self.whole_names.append(Path(path).as_posix() if path else name)
+        self.paths.append(path)
+        self.labels.append(label)
+        self.array_index.append(array_index)
+
+
+def _make_unique(ids: Sequence[str], whole_names: Sequence[str]) -> list[str]:
+    counts = Counter(ids)
+    names = [whole if counts[name] > 1 else name for name, whole in zip(ids, whole_names, strict=True)]
+    seen: Counter[str] = Counter()
+    unique = []
+    for name in names:
+        seen[name] += 1
+        unique.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return unique
+
+
+def _check_understood(inputs: Sequence[object]) -> None:
+    missing = [
+        str(item)
+        for item in inputs
+        if isinstance(item, str | Path) and not Path(item).exists() and not glob.glob(str(item), recursive=True)  # noqa: PTH207
+    ]
+    if missing:
+        raise DataError(f"There is no file or folder, and no match, for\n{list_some(missing)}\nCheck the spelling.")
+    odd = sorted({type(item).__name__ for item in inputs if not isinstance(item, _INPUT_TYPES)})
+    if odd:
+        raise DataError(
+            f"Inputs of type {', '.join(odd)} are not understood; "
+            "expected paths, DataFrames, NumPy arrays or PIL pictures."
+        )
+
+
+def _describe(item: object) -> str:
+    return str(item) if isinstance(item, str | Path) else type(item).__name__

@@ -1,0 +1,88 @@
+"""From what the user gives to the one table of pictures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from discern.data.sources.arrays import load_arrays, load_npz
+from discern.data.sources.columns import ColumnSettings
+from discern.data.sources.csv_file import load_csv, load_frame
+from discern.data.sources.folder import load_folder
+from discern.data.sources.inputs import load_inputs
+from discern.data.table import ImageTable, list_some, natural_sort
+from discern.errors import DataError
+
+__all__ = ["ColumnSettings", "Source", "join_classes", "load_inputs", "load_table"]
+
+LabelledArrays = tuple[npt.NDArray[np.generic], Sequence[object] | npt.NDArray[np.generic]]
+Source = str | Path | pd.DataFrame | LabelledArrays | Mapping[str, npt.NDArray[np.generic]]
+
+
+def load_table(source: Source, columns: ColumnSettings | None = None) -> ImageTable:
+    """Load labelled pictures from a folder, CSV or .npz file, a DataFrame, (images, labels) or arrays by name.
+
+    Raises:
+        DataError: The source is missing or cannot be used as it is.
+    """
+    settings = columns or ColumnSettings()
+    if isinstance(source, pd.DataFrame):
+        return load_frame(source, settings, folder=Path(), source="the DataFrame", labelled=True)
+    if isinstance(source, tuple) and len(source) == 2:
+        images, labels = source
+        return _load_parts({"images": images, "labels": labels})
+    if isinstance(source, Mapping):
+        return _load_parts(source)
+    if isinstance(source, str | Path):
+        return _load_place(Path(source), settings)
+    raise DataError(
+        f"Labelled pictures cannot be read from a {type(source).__name__}; expected the path of a folder, a .csv, .tsv "
+        "or .npz file, a DataFrame, a pair (images, labels) or a mapping of arrays by name."
+    )
+
+
+def join_classes(table: ImageTable, class_names: Sequence[str]) -> ImageTable:
+    """Return the table with these classes, joined by name; unlabelled pictures stay unlabelled.
+
+    Raises:
+        DataError: The table has labels that are none of them.
+    """
+    counts = table.frame["label"].value_counts()
+    unknown = natural_sort(set(table.class_names) - set(class_names))
+    if unknown:
+        listed = list_some([f"{name!r}: {counts.get(name, 0)} pictures" for name in unknown])
+        raise DataError(
+            f"{table.source}: classes that the classifier does not know:\n{listed}\n"
+            f"It knows {', '.join(class_names)}. Rename or leave out the others."
+        )
+    return replace(table, class_names=tuple(class_names))
+
+
+def _load_parts(parts: Mapping[str, object]) -> ImageTable:
+    arrays = {}
+    for name, part in parts.items():
+        try:
+            arrays[name] = np.asarray(part)
+        except ValueError as error:
+            raise DataError(
+                f"the arrays: {name} is no array of one shape: {error}. Give pictures of several sizes as files."
+            ) from error
+    return load_arrays(arrays, source="the arrays", labelled=True)
+
+
+def _load_place(place: Path, settings: ColumnSettings) -> ImageTable:
+    if place.is_dir():
+        return load_folder(place)
+    if not place.exists():
+        raise DataError(f"{place}: no such file or folder (seen from {Path.cwd()}).")
+    match place.suffix.lower():
+        case ".csv" | ".tsv":
+            return load_csv(place, settings, labelled=True)
+        case ".npz":
+            return load_npz(place, labelled=True)
+    raise DataError(
+        f"{place}: labelled pictures come as a folder of class folders, a .csv or .tsv file, or an .npz file."
+    )

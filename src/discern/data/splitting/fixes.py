@@ -1,0 +1,185 @@
+"""Decisions about single pictures, from a CSV of the audit or of a review: left out, labelled anew, grouped."""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from discern.data.sources.csv_file import read_cells
+from discern.data.splitting.groups import chain_rows, join_groups
+from discern.data.table import ImageTable, list_some, natural_sort
+from discern.errors import DataError
+from discern.files import compute_sha256
+
+logger = logging.getLogger("discern")
+
+ACTIONS = ("drop", "relabel", "group", "keep")
+FIX_COLUMNS = ("path", "problem", "action", "value", "score", "reason")
+
+
+class Fix(NamedTuple):
+    """One row of a fixes file; `value` is the new label of a relabel, the name of a group, or empty."""
+
+    path: str
+    action: str
+    value: str
+    place: str
+    """The file and row, for messages."""
+
+
+class FixFile(NamedTuple):
+    """A file of fixes as it was read."""
+
+    path: Path
+    sha256: str
+    fixes: tuple[Fix, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a run records of it."""
+        return {
+            "path": str(self.path),
+            "sha256": self.sha256,
+            "rows": dict(sorted(Counter(fix.action for fix in self.fixes).items())),
+        }
+
+
+class FixedTable(NamedTuple):
+    """A table after its fixes: the ids that were left out, and how many pictures got what."""
+
+    table: ImageTable
+    dropped: tuple[str, ...]
+    counts: dict[str, int]
+
+
+@dataclass
+class _Decisions:
+    """What is to become of pictures, by row."""
+
+    dropped: set[int] = field(default_factory=set)
+    labels: dict[int, str] = field(default_factory=dict)
+    groups: dict[int, list[str]] = field(default_factory=dict)
+
+    def add(self, row: int, fix: Fix) -> None:
+        """Take a decision in place of an earlier one: the last holds, and `keep` takes all back."""
+        if fix.action == "group":
+            self.groups.setdefault(row, []).append(fix.value)
+            return
+        self.dropped.discard(row)
+        self.labels.pop(row, None)
+        if fix.action == "drop":
+            self.dropped.add(row)
+        elif fix.action == "relabel":
+            self.labels[row] = fix.value
+        else:
+            self.groups.pop(row, None)
+
+
+def load_fixes(path: Path) -> FixFile:
+    """Read a fixes file: the columns path and action, and value (or new, as a review of labels writes it).
+
+    Raises:
+        DataError: It cannot be read, an action is unknown, or a relabel or group has no value; all are listed.
+    """
+    cells = read_cells(path).map(str.strip)
+    value_column = next((name for name in ("value", "new") if name in cells), None)
+    if "path" not in cells or "action" not in cells or value_column is None:
+        raise DataError(
+            f"{path}: its columns are {', '.join(map(str, cells.columns))}; expected path, action and value (or new), "
+            "as `discern audit` writes them."
+        )
+    rows = zip(cells["path"], cells["action"], cells[value_column], strict=True)
+    fixes = [Fix(*row, place=f"row {number}") for number, row in enumerate(rows, start=1)]
+    problems = list(_find_problems(fixes))
+    if problems:
+        raise DataError(f"{path}: rows that cannot be applied:\n{list_some(problems)}\nCorrect or remove them.")
+    return FixFile(path, compute_sha256(path), tuple(fixes))
+
+
+def apply_fixes(table: ImageTable, files: Sequence[FixFile]) -> FixedTable:
+    """Return the table with pictures left out, labelled anew and grouped; no file of the user's is touched.
+
+    A picture is named by its id, its path, or its path made absolute. Of several decisions for one the last holds,
+    later files after earlier ones; groups are added.
+
+    Raises:
+        DataError: A row names no picture of the table; all such rows are listed.
+    """
+    row_by_name = _name_rows(table)
+    decisions, unknown = _Decisions(), []
+    for file in files:
+        for fix in file.fixes:
+            row = _find_row(fix.path, row_by_name)
+            if row is None:
+                unknown.append(f"{file.path.name}, {fix.place}: {fix.path!r}")
+            else:
+                decisions.add(row, fix)
+    if unknown:
+        raise DataError(
+            f"{table.source}: fixes for pictures that it does not have:\n{list_some(unknown)}\n"
+            "Remove these rows, or give the data that the file was written for."
+        )
+    return _carry_out(table, decisions)
+
+
+def _find_problems(fixes: Iterable[Fix]) -> Iterable[str]:
+    for fix in fixes:
+        if not fix.path:
+            yield f"{fix.place}: no path"
+        elif fix.action not in ACTIONS:
+            yield f"{fix.place}, {fix.path}: unknown action {fix.action!r}; there are {', '.join(ACTIONS)}"
+        elif fix.action in ("relabel", "group") and not fix.value:
+            yield f"{fix.place}, {fix.path}: {fix.action} without a {'label' if fix.action == 'relabel' else 'name'}"
+
+
+def _name_rows(table: ImageTable) -> dict[str, int]:
+    """Return the row of each name that a picture goes by; ids before paths."""
+    paths = table.frame["path"].tolist()
+    absolute = {os.path.abspath(path): row for row, path in enumerate(paths) if path}  # noqa: PTH100 - a million of them
+    return {**absolute, **{path: row for row, path in enumerate(paths) if path}, **_number(table.frame["id"])}
+
+
+def _number(names: Iterable[str]) -> dict[str, int]:
+    return {name: row for row, name in enumerate(names)}
+
+
+def _find_row(path: str, row_by_name: Mapping[str, int]) -> int | None:
+    row = row_by_name.get(path)
+    return row_by_name.get(os.path.abspath(path)) if row is None else row  # noqa: PTH100
+
+
+def _carry_out(table: ImageTable, decisions: _Decisions) -> FixedTable:
+    frame = table.frame
+    labels = frame["label"].to_numpy(dtype=object, copy=True)
+    relabelled = {row: label for row, label in decisions.labels.items() if labels[row] != label}
+    new_classes = natural_sort(set(relabelled.values()) - set(table.class_names))
+    if new_classes:
+        logger.warning("labels that no picture had before the fixes: %s", ", ".join(new_classes))
+    for row, label in relabelled.items():
+        labels[row] = label
+    frame = frame.assign(label=pd.Series(labels, dtype="str"))
+    fixed = replace(table, frame=frame, class_names=natural_sort(frame["label"].dropna().unique()))
+    fixed = _group(fixed, decisions.groups)
+    kept = np.setdiff1d(np.arange(len(table)), np.array(sorted(decisions.dropped), dtype=np.int64))
+    dropped = tuple(frame["id"].iloc[sorted(decisions.dropped)])
+    grouped = len(set(decisions.groups) - decisions.dropped)
+    counts = {"drop": len(dropped), "relabel": len(set(relabelled) - decisions.dropped), "group": grouped}
+    return FixedTable(fixed.take(kept), dropped, counts)
+
+
+def _group(table: ImageTable, groups: Mapping[int, Sequence[str]]) -> ImageTable:
+    """Bring pictures of one name together, with the groups that they had."""
+    if not groups:
+        return table
+    names = table.frame["group"].to_numpy(dtype=object, copy=True)
+    for row, given in groups.items():
+        names[row] = given[0] if pd.isna(names[row]) else names[row]
+    table = replace(table, frame=table.frame.assign(group=pd.Series(names, dtype="str")))
+    rows = np.array([row for row, given in groups.items() for _ in given], dtype=np.int64)
+    codes, _ = pd.factorize(np.array([name for given in groups.values() for name in given], dtype=object))
+    return join_groups(table, rows[chain_rows(codes)])

@@ -1,0 +1,212 @@
+"""Features: what the frozen part of a network gives for each picture, computed once and trained on many times."""
+
+import hashlib
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from discern.config.settings import CacheSettings, PhaseSettings, TrainingSettings
+from discern.data.cache.array_cache import ArrayCache
+from discern.data.reading.loaders import Batch, EvaluationLoader
+from discern.engine.forward import ForwardPass, evaluating
+from discern.engine.loop import StepResult, run_epoch
+from discern.errors import ImageProblem
+from discern.processes import Processes
+from discern.runtime import Runtime
+
+logger = logging.getLogger("discern")
+
+
+def choose_views(phase: PhaseSettings, training: TrainingSettings, cache: CacheSettings, *, only_head: bool) -> int:
+    """Return how many views of each picture a phase trains on: 1 is the picture as it is, 0 one read in every epoch.
+
+    Features pay from the second epoch on, and cannot be mixed. `auto` is an augmented view for every 8 epochs of a
+    linear or small head, which hardly gains from more, and for every 3 where layers of the backbone learn too.
+    """
+    is_solved = phase.head_solver == "lbfgs"
+    is_mixed = training.mixup > 0 or training.cutmix > 0
+    if not is_solved and (cache.features == "off" or phase.num_epochs == 1 or is_mixed or phase.image_scale < 1):
+        return 0
+    if not phase.is_augmented:
+        return 1
+    if isinstance(cache.views, int):
+        return min(cache.views, phase.num_epochs)
+    return max(1, phase.num_epochs // (8 if only_head else 3))
+
+
+class FeatureReader:
+    """Batches of features (V, N, ...) in place of pictures; in epoch e a picture is seen in its view e modulo V."""
+
+    def __init__(self, features: Tensor, targets: npt.NDArray[np.int64]) -> None:
+        self._features = features
+        self._targets = torch.from_numpy(targets)
+
+    def read(
+        self,
+        groups: list[npt.NDArray[np.int64]],
+        epoch: int,
+        problems: list[tuple[int, ImageProblem]] | None = None,  # noqa: ARG002 - pictures were read before
+    ) -> Iterator[Batch]:
+        """Yield one batch for the rows of each group."""
+        view = self._features[epoch % len(self._features)]
+        for group in groups:
+            rows = torch.from_numpy(group)
+            yield Batch(view[rows], self._targets[rows], rows)
+
+
+@dataclass(frozen=True)
+class FeatureJob:
+    """Everything that features depend on but the weights of the frozen network.
+
+    `pictures` reads the picture of a row in a view; `key` stands for its files, preprocessing and augmentation, and for
+    the network's structure.
+    """
+
+    pictures: EvaluationLoader
+    views: int
+    key: str
+    prepare: Callable[[Tensor], Tensor]
+
+
+def load_or_compute_features(
+    frozen: nn.Module, job: FeatureJob, runtime: Runtime, cache: ArrayCache | None, *, memory_bytes: int
+) -> Tensor | None:
+    """Return features (V, N, ...) in the precision they were computed in, from the cache if they are there.
+
+    Those that are larger than `memory_bytes` lie in a file of the cache and are read from it as needed. None, with the
+    reason in the log, where neither has room.
+    """
+    sample = _compute_sample(frozen, job, runtime)
+    shape = (job.views, job.pictures.num_images, *sample.shape[1:])
+    size_bytes = sample[0].nbytes * shape[0] * shape[1]
+    key = _complete_key(frozen, job, runtime)
+    found = None if cache is None else cache.open(key)
+    if all(runtime.processes.gather(found is not None and found.shape == shape)) and found is not None:
+        logger.info("features of %d pictures were computed before: %s", shape[1], _describe_bytes(size_bytes))
+        return _to_tensor(found if size_bytes > memory_bytes else np.array(found), sample.dtype)
+    # What one process decides about, all do: they compute together.
+    fits = all(runtime.processes.gather(size_bytes <= memory_bytes))
+    if fits:
+        features = torch.empty(shape, dtype=sample.dtype)
+        _fill(features, frozen, job, runtime)
+        if cache is not None and runtime.processes.is_main:
+            _keep(features, key, cache)
+        return features
+    if cache is None or runtime.processes.count > 1 or not cache.make_room(size_bytes):
+        logger.warning(
+            "features would take %s, for which there is no room: frozen layers are computed anew in every epoch. "
+            "cache.views=1 or a larger cache.limit_gigabytes may help",
+            _describe_bytes(size_bytes),
+        )
+        return None
+    try:
+        pending = cache.begin(key, shape, _storage_type(sample.dtype))
+    except OSError as error:
+        logger.warning("features could not be written, and are computed in every epoch: %s", error.strerror or error)
+        return None
+    try:
+        features = _to_tensor(pending.array, sample.dtype)
+        _fill(features, frozen, job, runtime)
+        pending.commit()
+    finally:
+        pending.discard()
+    return features
+
+
+class FeatureStep:
+    """Writes what the frozen part gives for a batch to the rows of the batch, in all processes."""
+
+    def __init__(self, forward: ForwardPass, processes: Processes, out: Tensor, rounds: int) -> None:
+        self.forward = forward
+        self.processes = processes
+        self.out = out
+        self._rounds_left = rounds
+
+    def __call__(self, batch: Batch) -> StepResult:
+        """Compute and write; nothing is counted."""
+        self._exchange(batch.rows, self.forward(batch.images).cpu().contiguous())
+        return StepResult(torch.zeros(()), torch.zeros((), dtype=torch.int64), 0)
+
+    def finish(self) -> None:
+        """Receive what other processes have for rounds in which this one has no batch."""
+        while self._rounds_left:
+            self._exchange(torch.empty(0, dtype=torch.int64), torch.empty(0))
+
+    def _exchange(self, rows: Tensor, features: Tensor) -> None:
+        self._rounds_left -= 1
+        for part_rows, part in self.processes.gather((rows, features)):
+            if len(part_rows):
+                self.out[part_rows] = part
+
+
+@torch.inference_mode()
+def _fill(out: Tensor, frozen: nn.Module, job: FeatureJob, runtime: Runtime) -> None:
+    started = time.perf_counter()
+    with evaluating(frozen):
+        forward = ForwardPass(frozen, job.prepare, runtime)
+        for view in range(job.views):
+            step = FeatureStep(forward, runtime.processes, out[view], job.pictures.num_rounds)
+            run_epoch(job.pictures.batches(view), step)
+    seconds = time.perf_counter() - started
+    logger.info(
+        "features of %d pictures%s: %s, computed in %.1f s, %.0f images/s",
+        out.shape[1],
+        f" in {job.views} views" if job.views > 1 else "",
+        _describe_bytes(out.nbytes),
+        seconds,
+        out.shape[0] * out.shape[1] / seconds,
+    )
+
+
+@torch.inference_mode()
+def _compute_sample(frozen: nn.Module, job: FeatureJob, runtime: Runtime) -> Tensor:
+    """Return the features (1, ...) of a black picture, for their shape and type."""
+    side = job.pictures.image_size
+    with evaluating(frozen), runtime.autocast():
+        sample: Tensor = frozen(job.prepare(torch.zeros(1, 3, side, side, dtype=torch.uint8)))
+    return sample.cpu().contiguous()
+
+
+def _complete_key(frozen: nn.Module, job: FeatureJob, runtime: Runtime) -> str:
+    digest = hashlib.sha256()
+    versions = [version(package) for package in ("discern", "torch", "torchvision", "timm")]
+    for part in (job.key, job.views, runtime.precision, runtime.device.type, runtime.determinism, *versions):
+        digest.update(f"{part}\0".encode())
+    for name, tensor in frozen.state_dict().items():
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\0".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _keep(features: Tensor, key: str, cache: ArrayCache) -> None:
+    """Write features for later runs; that there is no room for them is no reason to stop."""
+    try:
+        if cache.make_room(features.nbytes):
+            with cache.create(key, tuple(features.shape), _storage_type(features.dtype)) as array:
+                _to_tensor(array, features.dtype).copy_(features)
+    except OSError as error:
+        logger.warning("features could not be kept for later runs: %s", error.strerror or error)
+
+
+def _storage_type(dtype: torch.dtype) -> npt.DTypeLike:
+    """Return the type in which NumPy, which knows no bf16, holds the same bits."""
+    return np.uint16 if dtype == torch.bfloat16 else np.dtype(str(dtype).removeprefix("torch."))
+
+
+def _to_tensor(array: npt.NDArray[np.generic], dtype: torch.dtype) -> Tensor:
+    with warnings.catch_warnings():
+        # Files of the cache are mapped for reading alone, and nobody writes to features.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array).view(dtype)
+
+
+def _describe_bytes(size_bytes: int) -> str:
+    return f"{size_bytes / 2**30:.1f} GiB" if size_bytes >= 2**30 else f"{size_bytes / 2**20:.1f} MiB"

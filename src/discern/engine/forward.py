@@ -1,0 +1,164 @@
+"""The forward pass without gradients: the one path of validation, test, prediction, explanation and export checks."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from discern.data.reading.loaders import Batch
+from discern.data.reading.preprocess import Preprocess
+from discern.data.table import ImageTable
+from discern.engine.loop import EpochAverages, StepResult, run_epoch
+from discern.errors import DataError
+from discern.models.acceleration.folding import fold_batchnorm
+from discern.models.acceleration.fusion import fuse_convolutions
+from discern.models.classifier import Classifier
+from discern.processes import Processes
+from discern.runtime import Runtime, is_out_of_memory
+
+logger = logging.getLogger("discern")
+
+
+class ForwardPass:
+    """A network without gradients; pictures that do not fit into the memory at once go through it in parts.
+
+    Args:
+        network: In evaluation mode; BatchNorm is folded into its convolutions, and on a CPU so is what follows it.
+        prepare: Turns the images of a batch into what the network takes, on its device.
+        runtime: Where and how it is computed.
+    """
+
+    def __init__(self, network: nn.Module, prepare: Callable[[Tensor], Tensor], runtime: Runtime) -> None:
+        self._network = fold_batchnorm(network)
+        if runtime.device.type == "cpu":
+            self._network = fuse_convolutions(self._network, runtime.dtype)
+        self._prepare = prepare
+        self._runtime = runtime
+        self._parts = 1
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return what the network gives for the images (N, ...) of a batch, on the device."""
+        while True:
+            try:
+                return torch.cat([self._compute(part) for part in images.tensor_split(min(self._parts, len(images)))])
+            except RuntimeError as error:
+                if not is_out_of_memory(error) or self._parts >= len(images):
+                    raise
+            self._parts *= 2
+            logger.warning("out of memory with %d pictures at once: going on with fewer", len(images))
+
+    def _compute(self, images: Tensor) -> Tensor:
+        inputs = self._prepare(images)
+        with self._runtime.autocast():
+            outputs: Tensor = self._network(inputs)
+        return outputs
+
+
+class CollectionStep:
+    """Forward pass of one batch; keeps what the network gives, (N, C)."""
+
+    def __init__(self, forward: ForwardPass, processes: Processes) -> None:
+        self.forward = forward
+        self.processes = processes
+        self._rows: list[Tensor] = []
+        self._outputs: list[Tensor] = []
+
+    def __call__(self, batch: Batch) -> StepResult:
+        """Keep the outputs; nothing is counted."""
+        self.keep(batch)
+        return StepResult(torch.zeros(()), torch.zeros((), dtype=torch.int64), 0)
+
+    def keep(self, batch: Batch) -> Tensor:
+        """Compute, keep and return the outputs of a batch."""
+        outputs = self.forward(batch.images).float()
+        self._rows.append(batch.rows)
+        self._outputs.append(outputs)
+        return outputs
+
+    def finish(self) -> None:
+        """Nothing is left open between batches."""
+
+    def collect(self) -> Tensor:
+        """Return the outputs (N, C) of all batches so far, those of other processes included, in the order of rows."""
+        own = [(torch.cat(self._rows), torch.cat(self._outputs).cpu())] if self._rows else []
+        parts = [part for parts in self.processes.gather(own) for part in parts]
+        if not parts:
+            return torch.empty(0, 0)
+        rows, outputs = (torch.cat(column) for column in zip(*parts, strict=True))
+        return outputs[rows.argsort()]
+
+
+class PredictionStep(CollectionStep):
+    """Forward pass of one batch; keeps the logits (N, K) and counts loss and accuracy."""
+
+    def __call__(self, batch: Batch) -> StepResult:
+        """Keep the logits; pictures without a label (target -1) count in neither loss nor accuracy."""
+        logits = self.keep(batch)
+        labelled = torch.nonzero(batch.targets >= 0)[:, 0]
+        targets = batch.targets[labelled].to(logits.device)
+        logits = logits[labelled.to(logits.device)]
+        loss_sum = functional.cross_entropy(logits, targets, reduction="sum")
+        return StepResult(loss_sum, (logits.argmax(dim=1) == targets).sum(), len(targets))
+
+
+@torch.inference_mode()
+def predict_logits(
+    network: nn.Module, batches: Iterable[Batch], prepare: Callable[[Tensor], Tensor], runtime: Runtime
+) -> tuple[Tensor, EpochAverages]:
+    """Return logits (N, K) in the order of rows, float32 on the CPU, and loss and accuracy of the labelled pictures.
+
+    With several processes each has some of the batches, and all of them get all logits.
+    """
+    with evaluating(network):
+        step = PredictionStep(ForwardPass(network, prepare, runtime), runtime.processes)
+        averages = run_epoch(batches, step, runtime.processes)
+        return step.collect(), averages
+
+
+class FeaturesAndLogits(nn.Module):
+    """A classifier that also gives what its head sees."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (N, 3, H, W) to pooled features and logits side by side (N, F + K)."""
+        features = self.classifier.backbone(images)
+        return torch.cat([features, self.classifier.forward_head(features)], dim=1)
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Set a network to evaluation mode, and each of its modules back to its own mode afterwards."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def prepare_images(preprocess: Preprocess, runtime: Runtime) -> Callable[[Tensor], Tensor]:
+    """Return what turns uint8 images (N, 3, S, S) into normalised ones on the device."""
+    return lambda images: preprocess.normalize(runtime.move(images))
+
+
+def check_same_rows(table: ImageTable, processes: Processes) -> None:
+    """Raise when the processes of a job, perhaps on several machines, have other pictures or another order.
+
+    Raises:
+        DataError: They have.
+    """
+    marks = processes.gather(hashlib.sha256("\0".join(table.frame["id"]).encode()).hexdigest())
+    different = [rank for rank, mark in enumerate(marks) if mark != marks[0]]
+    if different:
+        raise DataError(
+            f"{table.source}: the processes {different} have other pictures than process 0, or another order; every "
+            "machine needs the same data under the same path"
+        )

@@ -1,0 +1,54 @@
+"""Features of a pretrained network as it comes, for looking at data rather than training on it."""
+
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+
+from discern.data.cache.array_cache import ArrayCache
+from discern.data.cache.picture_cache import compute_cache_key
+from discern.data.reading.dataset import ImageDataset
+from discern.data.reading.loaders import build_evaluation_loader, choose_workers
+from discern.data.reading.preprocess import Preprocess
+from discern.data.table import ImageTable
+from discern.engine.features import FeatureJob, load_or_compute_features
+from discern.engine.forward import prepare_images
+from discern.errors import DataError
+from discern.models.backbone import Backbone
+from discern.runtime import Runtime
+
+_BATCH_SIZE = 64
+
+
+def compute_frozen_features(
+    backbone: Backbone,
+    table: ImageTable,
+    preprocess: Preprocess,
+    runtime: Runtime,
+    cache: ArrayCache | None,
+    *,
+    max_pixels: int,
+    memory_bytes: int,
+) -> npt.NDArray[np.float32]:
+    """Return the pooled features (N, F) of a table's pictures, from the cache where they are there.
+
+    Raises:
+        BadImageError: A picture cannot be decoded.
+        DataError: There is no room for them.
+    """
+    dataset = ImageDataset(table, preprocess, max_pixels=max_pixels)
+    workers = choose_workers("auto", len(table), runtime.device.type, num_ranks=runtime.processes.local_count)
+    pictures = build_evaluation_loader(
+        dataset,
+        batch_size=_BATCH_SIZE,
+        workers=workers,
+        rank=runtime.processes.rank,
+        num_ranks=runtime.processes.count,
+    )
+    pictures_key = compute_cache_key(table, preprocess, canvas_size=preprocess.image_size, max_pixels=max_pixels)
+    key = hashlib.sha256(f"{pictures_key} pooled {backbone.name}".encode()).hexdigest()
+    job = FeatureJob(pictures, 1, key, prepare_images(preprocess, runtime))
+    features = load_or_compute_features(backbone, job, runtime, cache, memory_bytes=memory_bytes)
+    if features is None:
+        raise DataError(f"{table.source}: features of {len(table)} pictures have no room; data.audit=quick needs none")
+    return features[0].float().numpy()

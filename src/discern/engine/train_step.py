@@ -1,0 +1,213 @@
+"""One training step: forward, loss, backward, and an update every so many batches."""
+
+import logging
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from discern.data.reading.loaders import Batch
+from discern.engine.loop import StepResult
+from discern.engine.optimizers import get_learning_rate, set_rate_factor
+from discern.errors import TrainingError
+from discern.runtime import Runtime, is_out_of_memory
+
+logger = logging.getLogger("discern")
+
+
+class TrainStep:
+    """Learns from one batch.
+
+    Gradients of `accumulation_steps` batches are summed over their pictures and divided by the number of pictures at
+    the update, in all processes together, so that a last, smaller batch weighs by its pictures. A batch that does not
+    fit into the memory is cut in two, and again, which changes nothing but what BatchNorm sees at once
+    and what dropout and mixing draw. The reported loss is the plain cross-entropy of the labels, without smoothing and
+    class weights. It can be compared with the validation loss, unless pictures are mixed, which makes it higher.
+
+    Args:
+        network: Gives logits; what `Processes.wrap` returned.
+        optimizer: Over the parameters that learn.
+        prepare: Turns the images of a batch into what the network takes, on its device.
+        runtime: Where and how it is computed.
+        rate_factor: The factor on all rates at a moment of the phase, in epochs.
+        batches_per_epoch: As the loader has them.
+        mixing: What `build_mixing` returned.
+        class_weights: One weight a class (K,), on the device.
+        label_smoothing: Share of the target that all classes divide evenly.
+        accumulation_steps: Batches an update.
+        clip_norm: Largest norm of the gradient; 0 for none.
+        after_update: Called after each update of the weights.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        prepare: Callable[[Tensor], Tensor],
+        runtime: Runtime,
+        *,
+        rate_factor: Callable[[float], float],
+        batches_per_epoch: int,
+        mixing: nn.Module | None = None,
+        class_weights: Tensor | None = None,
+        label_smoothing: float = 0.0,
+        accumulation_steps: int = 1,
+        clip_norm: float = 0.0,
+        after_update: Callable[[], None] | None = None,
+    ) -> None:
+        self.network = network
+        self.optimizer = optimizer
+        self.prepare = prepare
+        self.runtime = runtime
+        self.rate_factor = rate_factor
+        self.batches_per_epoch = batches_per_epoch
+        self.mixing = mixing
+        self.class_weights = class_weights
+        self.label_smoothing = label_smoothing
+        self.accumulation_steps = accumulation_steps
+        self.clip_norm = clip_norm
+        self.after_update = after_update
+        self.parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        self.parts = 1
+        self.start_epoch(0)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Begin epoch `epoch` of the phase, counted from 0."""
+        self._epoch = epoch
+        self._batches_done = 0
+        self._step = 1
+        self._pending: list[Batch] = []
+        self._unchecked: tuple[Tensor, Tensor] | None = None
+
+    def __call__(self, batch: Batch) -> StepResult:
+        """Learn from one batch.
+
+        Raises:
+            TrainingError: The loss or its gradient is not finite, or the memory is too small for two pictures.
+        """
+        set_rate_factor(self.optimizer, self.rate_factor(self._epoch + self._batches_done / self.batches_per_epoch))
+        self._batches_done += 1
+        self._pending.append(batch)
+        is_last = len(self._pending) == self.accumulation_steps or self._batches_done == self.batches_per_epoch
+        result = self._accumulate(batch, share_gradients=is_last)
+        if is_last:
+            self._update(result.loss_sum)
+        return result
+
+    def finish(self) -> None:
+        """Check the last update."""
+        self._check_finite()
+
+    def _accumulate(self, batch: Batch, *, share_gradients: bool) -> StepResult:
+        """Add a batch to the gradients, in smaller parts from now on if the memory is too small."""
+        to_do = [batch]
+        while True:
+            try:
+                for each in to_do[:-1]:
+                    self._learn(each, share_gradients=False)
+                return self._learn(batch, share_gradients=share_gradients)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Out here, since the error keeps the tensors of the failed pass alive. What that pass has left in the
+            # gradients is unknown, so that all pending batches are done again.
+            self._make_parts_smaller(len(batch.targets))
+            self.optimizer.zero_grad(set_to_none=True)
+            to_do = self._pending
+
+    def _learn(self, batch: Batch, *, share_gradients: bool) -> StepResult:
+        inputs, labels = self.prepare(batch.images), batch.targets.to(self.runtime.device, non_blocking=True)
+        mixed, targets = (inputs, labels) if self.mixing is None else self.mixing(inputs, labels)
+        # At least two pictures together, as BatchNorm needs.
+        parts = min(self.parts, max(1, len(labels) // 2))
+        chunks = list(zip(*(values.tensor_split(parts) for values in (mixed, targets, labels)), strict=True))
+        results = []
+        for place, chunk in enumerate(chunks):
+            is_shared = share_gradients and place == len(chunks) - 1
+            with nullcontext() if is_shared else self.runtime.processes.unsynchronized(self.network):
+                results.append(self._backpropagate(*chunk))
+        losses, corrects = zip(*results, strict=True)
+        return StepResult(torch.stack(losses).sum(), torch.stack(corrects).sum(), len(labels))
+
+    def _backpropagate(self, inputs: Tensor, targets: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the plain loss and the number of correct answers."""
+        with self.runtime.autocast():
+            logits = self.network(inputs)
+        logits = logits.float()
+        loss = functional.cross_entropy(
+            logits, targets, weight=self.class_weights, label_smoothing=self.label_smoothing, reduction="sum"
+        )
+        (loss / self._unit()).backward()  # type: ignore[no-untyped-call]
+        logits = logits.detach()
+        return functional.cross_entropy(logits, labels, reduction="sum"), (logits.argmax(dim=1) == labels).sum()
+
+    def _unit(self) -> int:
+        """Return what losses are divided by at once, so that gradients of a single batch need no second look.
+
+        It is the same for all pending batches and in all processes.
+        """
+        return len(self._pending[0].targets) if self.runtime.processes.count == 1 else 1
+
+    def _update(self, loss: Tensor) -> None:
+        # Looked at one update late, so that a GPU always has something to do.
+        self._check_finite()
+        processes = self.runtime.processes
+        (images,) = processes.sum([sum(len(batch.targets) for batch in self._pending)])
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        # Between processes, gradients have been averaged.
+        left = images / processes.count / self._unit()
+        if left != 1:
+            torch._foreach_div_(gradients, left)
+        norm = nn.utils.get_total_norm(gradients)
+        self._unchecked = loss, norm
+        if self.clip_norm:
+            nn.utils.clip_grads_with_norm_(self.parameters, self.clip_norm, norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.after_update is not None:
+            self.after_update()
+        self._pending = []
+        self._step += 1
+
+    def _check_finite(self) -> None:
+        if self._unchecked is None:
+            return
+        loss, norm = torch.stack(self._unchecked).tolist()
+        self._unchecked = None
+        if not math.isfinite(loss + norm):
+            name, value = ("norm of the gradient", norm) if math.isfinite(loss) else ("loss", loss)
+            raise TrainingError(
+                f"the {name} is {value} at step {self._step - 1} of epoch {self._epoch + 1} of the phase, "
+                f"with learning rate {get_learning_rate(self.optimizer):.2e}. "
+                "A lower learning rate, clip_norm=1 or run.precision=fp32 usually mends that"
+            )
+
+    def _make_parts_smaller(self, images: int) -> None:
+        processes = self.runtime.processes
+        if processes.count > 1:
+            raise TrainingError(
+                f"process {processes.rank} has too little memory for {images} pictures at once, and the others wait "
+                "for its gradients; halve training.batch_size and double training.accumulation_steps"
+            )
+        if images < 4 * self.parts:
+            raise TrainingError(
+                "the memory is too small even for a few pictures at once; a smaller data.image_size or model.backbone "
+                "needs less"
+            )
+        self.parts *= 2
+        if self.runtime.device.type == "cuda":
+            torch.cuda.empty_cache()
+        logger.warning(
+            "out of memory with %d pictures at once: going on with %d at once; an update still sees as many as before",
+            -(-images // (self.parts // 2)),
+            -(-images // self.parts),
+        )
+
+
+def compute_class_weights(targets: Tensor, num_classes: int) -> Tensor:
+    """Return one weight a class (K,), inverse to its frequency, with mean 1 over the pictures of `targets` (N,)."""
+    counts = torch.bincount(targets, minlength=num_classes).clamp(min=1)
+    return len(targets) / (num_classes * counts.float())

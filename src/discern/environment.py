@@ -1,0 +1,91 @@
+"""environment.json: the machine, the versions, the data and the weights that a run was made with."""
+
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+from pydantic import BaseModel, ConfigDict
+
+from discern.runtime import Runtime
+
+RUN_FORMAT = "discern-run"
+
+_RECORDED_PACKAGES = ("discern", "torch", "torchvision", "timm", "numpy", "pandas", "pillow", "scikit-learn")
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class RuntimeRecord(_Record):
+    """Device, precision and threads, with the reasons for those that were chosen."""
+
+    device: str = ""
+    precision: str = ""
+    threads: int | None = None
+    determinism: bool | None = None
+    processes: int | None = None
+    reasons: dict[str, str] = {}
+
+
+class MachineRecord(_Record):
+    """The machine and the program's versions, and the command line that was given."""
+
+    python: str = ""
+    platform: str = ""
+    processor: str = ""
+    command: tuple[str, ...] = ()
+    packages: dict[str, str] = {}
+    runtime: RuntimeRecord = RuntimeRecord()
+
+
+class FixesRecord(_Record):
+    """A file of fixes that was applied to the data, and how many of its rows did what."""
+
+    path: str
+    sha256: str = ""
+    rows: dict[str, int] = {}
+
+
+class DataRecord(_Record):
+    """Which pictures a run was made from; `source` is missing where they were in memory."""
+
+    source: str | None = None
+    fingerprint: str = ""
+    fixes: tuple[FixesRecord, ...] = ()
+
+
+class WeightsOrigin(_Record):
+    """Where pretrained weights came from: a URL or a path, the file's checksum, and the licence where known."""
+
+    source: str
+    sha256: str = ""
+    note: str = ""
+
+
+class Environment(MachineRecord):
+    """All of environment.json; `resumed` has an entry for each time that the run went on after an interruption."""
+
+    format: str = RUN_FORMAT
+    data: DataRecord = DataRecord()
+    weights: WeightsOrigin | None = None
+    resumed: tuple[MachineRecord, ...] = ()
+
+
+def describe_machine(runtime: Runtime) -> MachineRecord:
+    """Return what is recorded of this process and the machine that it runs on."""
+    return MachineRecord(
+        python=platform.python_version(),
+        platform=platform.platform(),
+        processor=platform.processor() or platform.machine(),
+        command=tuple(sys.argv),
+        packages={name: _find_version(name) for name in _RECORDED_PACKAGES},
+        runtime=RuntimeRecord.model_validate(runtime.to_dict()),
+    )
+
+
+def _find_version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,68 @@
+"""The training pictures that a classifier finds most like others."""
+
+import logging
+import os
+from dataclasses import dataclass
+
+import pandas as pd
+
+from discern.data.reading.thumbnails import load_thumbnail
+from discern.data.table import ImageTable, build_table
+from discern.errors import BadImageError
+from discern.plots.explanation import Neighbour
+from discern.predictor.predictor import Predictor
+
+logger = logging.getLogger("discern")
+
+
+@dataclass(frozen=True)
+class NearPicture:
+    """A training picture, and its cosine similarity to another, at most 1."""
+
+    id: str
+    path: str
+    label: str
+    similarity: float
+
+
+def find_neighbours(predictor: Predictor, table: ImageTable, count: int) -> list[list[NearPicture]]:
+    """Return for each picture of a table up to `count` training pictures, the most similar first, never itself."""
+    bank = predictor.bundle.feature_bank
+    if bank is None and count:
+        logger.info("the bundle remembers no training pictures, so that none can be shown beside these")
+    if bank is None or not count or not len(table):
+        return [[] for _ in range(len(table))]
+    _, features = predictor.predict_features(table)
+    similarities, rows = bank.find_nearest(features, count + 1)
+    known = bank.frame.fillna("").astype("str").to_dict("records")
+    neighbours = []
+    for path, near_rows, near in zip(table.frame["path"], rows, similarities, strict=True):
+        found = [NearPicture(**known[row], similarity=float(value)) for row, value in zip(near_rows, near, strict=True)]
+        neighbours.append([picture for picture in found if not _is_same(picture.path, path)][:count])
+    return neighbours
+
+
+def show_neighbour(picture: NearPicture, max_pixels: int) -> Neighbour:
+    """Return it with its pixels, as far as its file can still be read."""
+    table = build_table({"id": [picture.id], "path": [picture.path]}, source="neighbours")
+    try:
+        image = load_thumbnail(table, 0, max_pixels=max_pixels) if picture.path else None
+    except BadImageError:
+        image = None
+    return Neighbour(image, picture.id, picture.label, picture.similarity)
+
+
+def name_neighbours(neighbours: list[list[NearPicture]]) -> pd.DataFrame:
+    """Return a row a picture: neighbour (its id), neighbour_label, neighbour_similarity, neighbour_2 and so on."""
+    columns: dict[str, list[object]] = {}
+    for place in range(max(map(len, neighbours), default=0)):
+        suffix = f"_{place + 1}" if place else ""
+        near = [found[place] if place < len(found) else None for found in neighbours]
+        columns[f"neighbour{suffix}"] = [picture and picture.id for picture in near]
+        columns[f"neighbour_label{suffix}"] = [picture and picture.label for picture in near]
+        columns[f"neighbour_similarity{suffix}"] = [picture and picture.similarity for picture in near]
+    return pd.DataFrame(columns, index=range(len(neighbours)))
+
+
+def _is_same(path: str, other: str) -> bool:
+    return bool(path) and bool(other) and os.path.realpath(path) == os.path.realpath(other)

@@ -1,0 +1,72 @@
+"""Which pictures are explained, and what their true classes are."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from discern.data.sources.csv_file import read_cells
+from discern.data.table import ImageTable, build_table
+from discern.errors import DataError
+from discern.evaluation.predictions_file import load_answers
+from discern.run_folder import RunFolder
+
+MISTAKES = 25
+"""As many misclassified pictures are explained at most."""
+
+
+def load_mistakes(folder: RunFolder) -> ImageTable:
+    """Return the misclassified pictures of the split that a run reports, the most confident first, 25 at most.
+
+    Raises:
+        DataError: The run has no predictions, or its pictures were not files.
+    """
+    answers = load_answers(folder.evaluation / "predictions.csv")
+    reported = answers.select(answers.list_splits()[-1]).frame
+    wrong = reported[reported["true"] != reported["predicted"]]
+    worst = wrong.sort_values("confidence", ascending=False, kind="stable").head(MISTAKES)
+    if (worst["path"] == "").any():
+        raise DataError(
+            f"{answers.source}: its pictures were no files, so they cannot be read again; give them as an .npz file"
+        )
+    return build_table(
+        {"id": worst["id"], "path": worst["path"], "label": worst["true"]}, source=f"mistakes of {answers.source}"
+    )
+
+
+def find_true_names(table: ImageTable, class_names: Sequence[str], folder: RunFolder) -> list[str | None]:
+    """Return the true class of each picture where it is known.
+
+    It is the label that the picture came with, or the one in the run's split.csv, or the name of its folder where that
+    is a class.
+    """
+    saved = _load_labels(folder.split, table.frame["path"])
+    names: list[str | None] = []
+    for path, label in zip(table.frame["path"], table.frame["label"], strict=True):
+        parent = Path(path).parent.name
+        guess = parent if parent in class_names else None
+        names.append(str(label) if pd.notna(label) else saved.get(_make_whole(path), guess))
+    return names
+
+
+def drop_labels(table: ImageTable) -> ImageTable:
+    """Return the table without labels, which may be none of the classifier's classes."""
+    frame = table.frame.assign(label=pd.Series(np.full(len(table), None), dtype="str"))
+    return replace(table, frame=frame, class_names=())
+
+
+def _load_labels(split_file: Path, paths: "pd.Series[str]") -> dict[str, str]:
+    """Return the labels of these pictures by whole path, as far as a run's split.csv has them."""
+    if not split_file.is_file():
+        return {}
+    cells = read_cells(split_file, only=["path", "label"])
+    wanted = {_make_whole(path) for path in paths if path}
+    pairs = zip(map(_make_whole, cells["path"]), cells["label"], strict=True)
+    return {path: label for path, label in pairs if path in wanted}
+
+
+def _make_whole(path: str) -> str:
+    return os.path.abspath(path)  # noqa: PTH100 - links are not followed, and a million Paths take seconds

@@ -1,0 +1,1 @@
+"""The same results in less time: transformations of networks, behind one switch."""

@@ -1,0 +1,19 @@
+"""What a classifier is built from, complete: a bundle saves it, and the same network can be built again."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Architecture(BaseModel):
+    """A backbone and a head with their options; see `ModelSettings` for what each means."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backbone: str = "resnet50"
+    stem: Literal["imagenet", "small"] = "imagenet"
+    head: str = "linear"
+    hidden_features: tuple[int, ...] = (512,)
+    dropout: float = 0.0
+    stochastic_depth: float = 0.0
+    zero_init_residual: bool = False

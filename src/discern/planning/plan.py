@@ -1,0 +1,107 @@
+"""What will be done, decided once: every value that was left to the program, with its reason, and no `auto`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from discern.config.settings import AugmentPolicy, HeadSolver, OptimizerName, PhaseBase, TrainingBase
+from discern.data.reading.preprocess import Preprocess
+from discern.models.architecture import Architecture
+from discern.runtime import Precision
+
+PLAN_FORMAT = 1
+
+
+def _refuse_auto(value: AugmentPolicy) -> AugmentPolicy:
+    if value == "auto":
+        raise ValueError("a plan holds what was decided, never auto")
+    return value
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PhasePlan(PhaseBase):
+    """One phase of the training.
+
+    `length` is the number of epochs after which the learning rate has come to its end, whole or, under a time budget,
+    with a part; `epochs` is it rounded up. `max_epochs` is how far a budget may lengthen the phase. `views` is the
+    number of views of each picture whose features are computed once; 0 for pictures that are read in every epoch.
+    """
+
+    epochs: Annotated[int, Field(ge=1)]
+    length: Annotated[float, Field(gt=0)]
+    max_epochs: Annotated[int, Field(ge=1)]
+    optimizer: OptimizerName
+    learning_rate: Annotated[float, Field(gt=0)]
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
+    frozen_batchnorm: bool
+    augment: Annotated[AugmentPolicy, AfterValidator(_refuse_auto)]
+    head_solver: HeadSolver
+    views: Annotated[int, Field(ge=0)]
+    picture_cache: Literal["memory", "disk", "off"]
+
+    @property
+    def is_augmented(self) -> bool:
+        """Whether training pictures are changed at random."""
+        return self.augment not in ("none", ())
+
+
+class TrainingPlan(TrainingBase):
+    """What holds for all phases; `batch_size` counts the pictures of all processes together."""
+
+    batch_size: Annotated[int, Field(ge=1)]
+
+
+class ReadingPlan(_Part):
+    """How pictures are read: `workers` are loader processes of each training process; the cache lies in `folder`."""
+
+    workers: int
+    max_pixels: int
+    features: Literal["auto", "off"]
+    folder: Path
+    limit_gigabytes: float
+
+
+class MachinePlan(_Part):
+    """Where and how is computed; `processes` counts those of the whole job."""
+
+    device: str
+    precision: Precision
+    threads: int
+    determinism: bool
+    accelerates: bool
+    processes: int
+
+
+class BudgetPlan(_Part):
+    """The time for the whole run, and what of it is kept for what comes after training."""
+
+    seconds: float
+    reserve_seconds: float
+
+
+class Plan(_Part):
+    """All that training is told.
+
+    `weights` names published weights, a file, or "none"; `custom` names what the user brought along as Python objects
+    (network, loss, metrics, augmentation), which a plan cannot hold. `reasons` says of each value that was chosen why,
+    by the name of the setting.
+    """
+
+    format: int = PLAN_FORMAT
+    recipe: str
+    seed: int
+    architecture: Architecture
+    weights: str
+    preprocess: Preprocess
+    training: TrainingPlan
+    phases: Annotated[tuple[PhasePlan, ...], Field(min_length=1)]
+    reading: ReadingPlan
+    machine: MachinePlan
+    budget: BudgetPlan | None = None
+    evaluates_test: bool = True
+    custom: dict[str, str] = {}
+    reasons: dict[str, str] = {}

@@ -1,0 +1,1 @@
+"""A trained classifier: its bundle, its promises, its answers."""

@@ -1,0 +1,75 @@
+"""What a classifier remembers of its training pictures: features to compare new pictures with."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+_NEAREST = 5
+"""Nearest training pictures by which a picture is called familiar or not."""
+_ROWS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureBank:
+    """Training pictures by their features.
+
+    `features` (M, F) are of length 1; `frame` has their id, path and label, a row a picture.
+    """
+
+    features: npt.NDArray[np.floating]
+    frame: pd.DataFrame
+
+    def find_nearest(
+        self, features: npt.NDArray[np.floating], count: int
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """Return the cosine similarities (N, k), -1..1, and rows (N, k) of the pictures most like features (N, F).
+
+        The most similar come first; k is `count`, or M if that is less.
+        """
+        remembered = self.features.astype(np.float32, copy=False)
+        wanted = normalise(features)
+        kept = min(count, len(remembered))
+        similarities, rows = [], []
+        for start in range(0, len(wanted), _ROWS_AT_ONCE):
+            products = wanted[start : start + _ROWS_AT_ONCE] @ remembered.T
+            nearest = np.sort(np.argpartition(-products, kept - 1, axis=1)[:, :kept], axis=1)
+            near = np.take_along_axis(products, nearest, axis=1)
+            order = np.argsort(-near, axis=1, kind="stable")
+            rows.append(np.take_along_axis(nearest, order, axis=1))
+            similarities.append(np.take_along_axis(near, order, axis=1))
+        if not rows:
+            return np.empty((0, kept), np.float32), np.empty((0, kept), np.int64)
+        return np.concatenate(similarities), np.concatenate(rows)
+
+    def measure_similarity(self, features: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """Return how like the training pictures each of features (N, F) is: the similarity of the fifth nearest.
+
+        Source: Sun et al., "Out-of-distribution detection with deep nearest neighbors", 2022,
+        https://arxiv.org/abs/2204.06507; the k-th nearest of normalised features, with a small k, since classes here
+        may have few pictures.
+        """
+        similarities, _ = self.find_nearest(features, _NEAREST)
+        return similarities[:, -1].astype(np.float64)
+
+
+def build_feature_bank(features: npt.NDArray[np.floating], frame: pd.DataFrame) -> FeatureBank:
+    """Remember the pictures of `frame` (id, path, label) by their features (M, F)."""
+    kept = frame[["id", "path", "label"]].reset_index(drop=True)
+    return FeatureBank(normalise(features).astype(np.float16), kept)
+
+
+def choose_remembered(targets: npt.NDArray[np.int64], most: int, *, seed: int) -> npt.NDArray[np.int64]:
+    """Return up to `most` rows, in order: all, or as equal a number of each class (N,) as there are."""
+    if len(targets) <= most:
+        return np.arange(len(targets))
+    shuffled = np.random.default_rng(seed).permutation(len(targets))
+    place_in_class = pd.Series(shuffled).groupby(targets[shuffled]).cumcount().to_numpy()
+    return np.sort(shuffled[np.argsort(place_in_class, kind="stable")[:most]])
+
+
+def normalise(features: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """Return features (N, F) scaled to length 1; zeros stay zeros."""
+    values = features.astype(np.float32)
+    return np.asarray(values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12))

@@ -1,0 +1,27 @@
+"""How a classifier came about, as its bundle tells it to people, reports and exported files."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from discern.environment import Environment
+from discern.planning.plan import Plan
+
+
+class TrainingRecord(BaseModel):
+    """The plan, the machine and the data of a training, and what came of it.
+
+    `counts` are pictures by split, `best_epoch` counts from 1, `scores` are metrics by split. `abstention` says for
+    usual shares of wrong answers which confidence is needed, as chosen on validation, and what that did on each split.
+    `outcome` says in words which model was kept and what fine-tuning brought, where there is something to compare.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    plan: Plan | None = None
+    environment: Environment
+    counts: dict[str, int]
+    best_epoch: int
+    scores: dict[str, Any] = {}
+    abstention: dict[str, Any] = {}
+    outcome: str | None = None

@@ -1,0 +1,220 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from data_pictures import MakeFolder, draw
+from discern.data.sources.columns import ColumnSettings
+from discern.data.sources.load import load_table
+from discern.errors import DataError
+
+
+@pytest.fixture
+def photos(make_folder: MakeFolder) -> Path:
+    """photos/1.png .. photos/4.png"""
+    return make_folder({".": 4})
+
+
+def write(folder: Path, text: str, name: str = "labels.csv") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_ids_without_extension_and_whole_number_labels(photos: Path) -> None:
+    table = load_table(write(photos, "id,label\n1,10\n2,2\n3,10\n"))
+    assert table.frame["id"].tolist() == ["1", "2", "3"]
+    assert [Path(path).name for path in table.frame["path"]] == ["1.png", "2.png", "3.png"]
+    assert table.class_names == ("2", "10")
+
+
+def test_extension_by_setting(photos: Path) -> None:
+    draw(9).save(photos / "1.jpg")
+    path = write(photos, "id,label\n1,a\n2,b\n")
+    with pytest.raises(DataError, match=r"several files answer to:\n  1: 1.jpg, 1.png\nWrite the extension"):
+        load_table(path)
+    for suffix in (".png", "png"):
+        table = load_table(path, ColumnSettings(image_suffix=suffix))
+        assert [Path(name).name for name in table.frame["path"]] == ["1.png", "2.png"]
+
+
+def test_ending_that_is_no_extension(photos: Path) -> None:
+    (photos / "1.png").rename(photos / "1_small.png")
+    table = load_table(write(photos, "id,label\n1,a\n"), ColumnSettings(image_suffix="_small.png"))
+    assert Path(table.frame["path"][0]).name == "1_small.png"
+
+
+def test_dots_in_names_are_no_extension(photos: Path) -> None:
+    (photos / "1.png").rename(photos / "bird.v1.png")
+    (photos / "2.png").rename(photos / "bird.v2.png")
+    table = load_table(write(photos, "id,label\nbird.v1,a\nbird.v2,b\n"))
+    assert [Path(name).name for name in table.frame["path"]] == ["bird.v1.png", "bird.v2.png"]
+
+
+def test_image_root_and_columns_by_setting(photos: Path, tmp_path: Path) -> None:
+    path = write(tmp_path, "what,where,who,part\nant,1.png,p1,train\nbee,2.png,p2,val\n")
+    settings = ColumnSettings("where", "what", photos, split_column="part", group_column="who")
+    frame = load_table(path, settings).frame
+    assert frame["label"].tolist() == ["ant", "bee"]
+    assert frame["split"].tolist() == ["train", "validation"]
+    assert frame["group"].tolist() == ["p1", "p2"]
+
+
+def test_every_cell_is_text_as_written(photos: Path) -> None:
+    (photos / "1.png").rename(photos / "007.png")
+    table = load_table(write(photos, "image,label\n007.png,NA\n2.png,1.50\n3.png,\n"))
+    assert table.frame["id"].tolist() == ["007.png", "2.png", "3.png"]
+    assert table.class_names == ("1.50", "NA")
+    assert table.targets().tolist() == [1, 0, -1]
+
+
+def test_blanks_around_cells_and_names_of_columns_do_not_count(photos: Path) -> None:
+    path = write(photos, "image , label,split,who\n1.png, ant,train ,p1\n 2.png,ant , val, p1 \n3.png,  ,train,\n")
+    frame = load_table(path, ColumnSettings(label_column="label", group_column="who")).frame
+    assert frame["id"].tolist() == ["1.png", "2.png", "3.png"]
+    assert frame["label"].fillna("missing").tolist() == ["ant", "ant", "missing"]
+    assert frame["split"].tolist() == ["train", "validation", "train"]
+    assert frame["group"].fillna("missing").tolist() == ["p1", "p1", "missing"]
+
+
+@pytest.mark.parametrize("separator", [";", ",", "\t"])
+def test_rows_with_more_cells_than_columns_are_listed(photos: Path, separator: str) -> None:
+    text = "image,label\n1.png,a\n\n2.png,b,c\n3.png,a,\n".replace(",", separator)
+    with pytest.raises(DataError, match=r"rows with more cells than the 2 columns image, label:") as error:
+        load_table(write(photos, text))
+    lines = str(error.value).splitlines()
+    assert [line.split(",")[0] for line in lines[1:3]] == ["  line 4: 3 cells", "  line 5: 3 cells"]
+    assert repr(f"2.png{separator}b{separator}c") in lines[1]
+    assert "in double quotes" in lines[3]
+
+
+def test_rows_with_fewer_cells_and_cells_with_a_separator(photos: Path) -> None:
+    table = load_table(write(photos, 'image,label,note\n1.png,"a, b"\n2.png,c,x\n'))
+    assert table.class_names == ("a, b", "c")
+    assert load_table(write(photos, "image;label\n1.png;a, b\n2.png;c\n")).class_names == ("a, b", "c")
+
+
+def test_column_without_a_name_is_not_lost(photos: Path) -> None:
+    path = write(photos, ",image,\n0,1.png,a\n1,2.png,b\n")
+    with pytest.raises(DataError, match=r"no column looks like the label. Its columns are column 1, image, column 3"):
+        load_table(path)
+    assert load_table(path, ColumnSettings(label_column="column 3")).class_names == ("a", "b")
+
+
+def test_two_columns_of_one_name(photos: Path) -> None:
+    message = r"several columns are called 'label'. Its columns are image, label, label. Rename or remove all but one"
+    with pytest.raises(DataError, match=message):
+        load_table(write(photos, "image,label,label\n1.png,a,b\n"))
+    frame = pd.DataFrame([["1.png", "a", "b"]], columns=["image", "label", "label"])
+    with pytest.raises(DataError, match=message):
+        load_table(frame, ColumnSettings(image_root=photos))
+
+
+def test_index_of_a_frame_does_not_matter(photos: Path) -> None:
+    frame = pd.DataFrame({"image": ["1.png", "2.png"], "label": ["a", "b"], "split": ["train", "val"]}, index=[7, 7])
+    table = load_table(frame, ColumnSettings(image_root=photos))
+    assert table.targets().tolist() == [0, 1]
+    assert table.frame["split"].tolist() == ["train", "validation"]
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_other_separators_and_a_byte_order_mark(photos: Path, separator: str) -> None:
+    text = "\ufeffimage,label\n1.png,a\n2.png,b\n".replace(",", separator)
+    assert load_table(write(photos, text)).frame["id"].tolist() == ["1.png", "2.png"]
+
+
+def test_path_goes_before_id_and_a_lone_column_is_the_label(photos: Path) -> None:
+    table = load_table(write(photos, "id,path,rank\nx,1.png,a\ny,2.png,b\n"))
+    assert table.frame["id"].tolist() == ["1.png", "2.png"]
+    assert table.class_names == ("a", "b")
+
+
+def test_split_column_is_found_by_name(photos: Path) -> None:
+    table = load_table(write(photos, "image,label,split\n1.png,a,train\n2.png,b,dev\n3.png,b,Test\n"))
+    assert table.frame["split"].tolist() == ["train", "validation", "test"]
+
+
+def test_cells_of_a_split_column_that_are_no_split_are_listed(photos: Path) -> None:
+    path = write(photos, "image,label,split\n1.png,a,train\n2.png,b,\n3.png,b,holdout\n4.png,a,test\n")
+    message = (
+        r"column 'split' holds something else than train, validation or test for\n  2.png: ''\n  3.png: 'holdout'\n"
+        r"Correct these cells; .*rename it, or set data.split_column"
+    )
+    for settings in (ColumnSettings(), ColumnSettings(split_column="split")):
+        with pytest.raises(DataError, match=message):
+            load_table(path, settings)
+
+
+def test_column_that_is_merely_called_split_is_left_alone_and_said_so(photos: Path) -> None:
+    path = write(photos, "image,label,split\n1.png,a,left\n2.png,b,right\n")
+    table = load_table(path)
+    assert table.frame["split"].isna().all()
+    assert "column 'split' holds 'left', 'right', so it was not taken" in table.ignored[0]
+    with pytest.raises(DataError, match=r"something else than train, .* for\n  1.png: 'left'\n  2.png: 'right'\n"):
+        load_table(path, ColumnSettings(split_column="split"))
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("file,path,label", r"'file' and 'path' could each be the column of the picture. .* Set data.image_column"),
+        ("image,label,class", r"'label' and 'class' could each be the column of the label. .* Set data.label_column"),
+        ("when,label,where", r"no column looks like the file name of a picture. Its columns are when, label, where"),
+        ("image,when,where", r"no column looks like the label. Its columns are image, when, where"),
+    ],
+)
+def test_columns_that_cannot_be_told(photos: Path, header: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load_table(write(photos, f"{header}\n1.png,a,b\n"))
+
+
+def test_column_that_is_not_there(photos: Path) -> None:
+    with pytest.raises(DataError, match=r"no column 'labl' \(data.label_column\). Its columns are image, label"):
+        load_table(write(photos, "image,label\n1.png,a\n"), ColumnSettings(label_column="labl"))
+
+
+def test_some_missing_files_stay_for_the_check_of_the_pictures(photos: Path) -> None:
+    table = load_table(write(photos, "image,label\n1.png,a\nno.png,b\n"))
+    assert [Path(path).is_file() for path in table.frame["path"]] == [True, False]
+
+
+def test_no_file_there_at_all_is_a_wrong_root(photos: Path) -> None:
+    with pytest.raises(DataError, match=r"none of its 2 pictures is there; .*x.png. Set data.image_root"):
+        load_table(write(photos, "image,label\nx.png,a\ny.png,b\n"))
+
+
+def test_empty_names_and_repeated_files(photos: Path) -> None:
+    with pytest.raises(DataError, match=r"column 'image' is empty in the rows\n  2\n  3\n"):
+        load_table(write(photos, "image,label\n1.png,a\n,b\n ,c\n"))
+    with pytest.raises(DataError, match=r"the same file occurs more than once:\n  .*1.png: 2 times"):
+        load_table(write(photos, "image,label\n1.png,a\n1.png,b\n"))
+    with pytest.raises(DataError, match=r"the same file occurs more than once:\n  .*1.png: 2 times"):
+        load_table(write(photos, "image,label\n1.png,a\n./1.png,b\n"))
+    with pytest.raises(DataError, match="no rows"):
+        load_table(write(photos, "image,label\n"))
+
+
+def test_empty_file(photos: Path) -> None:
+    with pytest.raises(DataError, match=r"labels.csv: empty; expected a line of column names"):
+        load_table(write(photos, ""))
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00image", b'image,label\n"1.png,a\n'])
+def test_unreadable_files(photos: Path, content: bytes) -> None:
+    (photos / "bad.csv").write_bytes(content)
+    with pytest.raises(DataError, match=r"bad.csv: not readable as CSV"):
+        load_table(photos / "bad.csv")
+
+
+def test_frame_with_numbers_and_categories(photos: Path) -> None:
+    frame = pd.DataFrame({"id": [1, 2, 3], "label": [1.0, 2.0, None], "group": pd.Categorical(["x", "y", "x"])})
+    table = load_table(frame, ColumnSettings(image_root=photos, group_column="group"))
+    assert table.frame["id"].tolist() == ["1", "2", "3"]
+    assert table.class_names == ("1", "2")
+    assert table.frame["group"].tolist() == ["x", "y", "x"]
+
+
+def test_frame_starts_from_the_working_folder(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(photos)
+    table = load_table(pd.DataFrame({"image": ["1.png", "2.png"], "label": [True, False]}))
+    assert table.class_names == ("False", "True")

@@ -1,0 +1,133 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from data_pictures import MakeFolder, draw, write_run
+from discern.data.sources.load import ColumnSettings, load_inputs
+from discern.errors import DataError
+
+
+def test_flat_and_nested_folders_in_natural_order(make_folder: MakeFolder) -> None:
+    root = make_folder({".": 11, "deep/er": 1})
+    (root / "notes.txt").write_text("x")
+    table = load_inputs([root])
+    assert table.frame["id"].tolist() == [f"{number}.png" for number in range(1, 12)] + ["deep/er/1.png"]
+    assert table.ignored == ("notes.txt: .txt is no supported type of picture",)
+    assert table.class_names == ()
+
+
+def test_files_and_globs_keep_the_order_given(make_folder: MakeFolder) -> None:
+    root = make_folder({".": 3})
+    table = load_inputs([root / "3.png", str(root / "[12].png")])
+    assert table.frame["id"].tolist() == ["3.png", "1.png", "2.png"]
+    assert load_inputs(str(root / "**" / "*.png")).frame["id"].tolist() == ["1.png", "2.png", "3.png"]
+
+
+def test_name_with_brackets_is_a_file_before_it_is_a_pattern(make_folder: MakeFolder) -> None:
+    root = make_folder({".": 1})
+    (root / "1.png").rename(root / "[a].png")
+    assert load_inputs([root / "[a].png"]).frame["id"].tolist() == ["[a].png"]
+
+
+def test_ids_that_meet_become_whole_paths(make_folder: MakeFolder) -> None:
+    root = make_folder({"a": 1, "b": 1, "c": 2})
+    places = [root / "a" / "1.png", root / "b", root / "c" / "2.png"]
+    ids = load_inputs(places).frame["id"].tolist()
+    assert ids == [(root / "a" / "1.png").as_posix(), (root / "b" / "1.png").as_posix(), "2.png"]
+
+
+def test_picture_given_twice_gives_two_rows(make_folder: MakeFolder) -> None:
+    file = make_folder({".": 1}) / "1.png"
+    table = load_inputs([file, file, file])
+    assert table.frame["id"].tolist() == [file.as_posix(), f"{file.as_posix()}#2", f"{file.as_posix()}#3"]
+    assert table.frame["path"].tolist() == [str(file)] * 3
+
+
+def test_csv_with_and_without_labels(make_folder: MakeFolder) -> None:
+    root = make_folder({".": 2})
+    (root / "plain.csv").write_text("id,comment\n2,x\n1,y\n")
+    (root / "labelled.csv").write_text("id,label\n2,bee\n1,ant\n")
+    plain = load_inputs([root / "plain.csv"])
+    assert plain.frame["id"].tolist() == ["2", "1"]
+    assert plain.frame["label"].isna().all()
+    labelled = load_inputs([root / "labelled.csv"])
+    assert labelled.class_names == ("ant", "bee")
+    assert labelled.targets().tolist() == [1, 0]
+
+
+def test_frame_with_settings(make_folder: MakeFolder) -> None:
+    root = make_folder({".": 2})
+    settings = ColumnSettings(image_column="n", image_root=root, image_suffix=".png")
+    table = load_inputs(pd.DataFrame({"n": [1, 2]}), settings)
+    assert [Path(path).name for path in table.frame["path"]] == ["1.png", "2.png"]
+
+
+def test_npz_without_labels_beside_files(make_folder: MakeFolder) -> None:
+    root = make_folder({".": 1})
+    images = np.arange(2 * 3 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3, 3)
+    np.savez(root / "a.npz", images=images)
+    table = load_inputs([root / "1.png", root / "a.npz", Image.fromarray(images[1])])
+    assert table.frame["id"].tolist() == ["1.png", "0", "1", "2"]
+    assert table.frame["array_index"].tolist() == [-1, 0, 1, 2]
+    assert table.arrays is not None
+    assert np.array_equal(table.arrays[2], images[1])
+
+
+@pytest.mark.parametrize(
+    ("shape", "count"),
+    [((5, 4, 4, 3), 5), ((6, 4, 3), 1), ((6, 4, 4), 1), ((5, 8, 8), 5), ((8, 9), 1), ((2, 8, 9, 1), 2)],
+)
+def test_arrays_of_one_or_many(shape: tuple[int, ...], count: int) -> None:
+    table = load_inputs(np.full(shape, 7, dtype=np.uint8))
+    assert len(table) == count
+    assert table.arrays is not None
+    assert all(picture.ndim == 3 and picture.shape[2] == 3 for picture in table.arrays)
+
+
+def test_pil_pictures_of_different_sizes() -> None:
+    pictures = [draw(1, size=(9, 7)), draw(2, size=(5, 6)).convert("L")]
+    table = load_inputs(pictures)
+    assert table.frame["id"].tolist() == ["0", "1"]
+    assert table.arrays is not None
+    assert [picture.shape for picture in table.arrays] == [(7, 9, 3), (6, 5, 3)]
+
+
+def test_all_missing_inputs_are_listed(make_folder: MakeFolder) -> None:
+    root = make_folder({".": 1})
+    with pytest.raises(DataError, match=r"no match, for\n  .*no.png\n  .*\*.gif\nCheck the spelling"):
+        load_inputs([root / "no.png", root / "1.png", str(root / "*.gif")])
+
+
+def test_inputs_that_are_not_understood() -> None:
+    with pytest.raises(DataError, match="Inputs of type dict, int are not understood; expected paths"):
+        load_inputs([3, {}])  # type: ignore[list-item]
+
+
+def test_no_pictures(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(DataError, match=r"no pictures found. Passed over:\n  a.txt: .txt is no supported type"):
+        load_inputs([tmp_path])
+    with pytest.raises(DataError, match="no inputs were given; expected paths"):
+        load_inputs([])
+
+
+def test_folder_with_a_run_in_it(make_folder: MakeFolder, tmp_path: Path) -> None:
+    root = make_folder({"ants": 1, "runs/first": 0, "runs/first/plots": 2})
+    write_run(root / "runs" / "first")
+    table = load_inputs([root])
+    assert table.frame["id"].tolist() == ["ants/1.png"]
+    assert table.ignored == ("runs/first: belongs to a run of discern",)
+    with pytest.raises(
+        DataError, match=r"no pictures found. Passed over:\n(.*\n)*  plots: belongs to a run of discern"
+    ):
+        load_inputs([root / "runs" / "first"])
+    assert len(load_inputs([root / "runs" / "first" / "plots"])) == 2
+
+
+def test_partly_filled_split_column_is_of_no_concern_where_nothing_is_split(make_folder: MakeFolder) -> None:
+    root = make_folder({".": 2})
+    (root / "new.csv").write_text("image,split\n1.png,test\n2.png,\n")
+    assert len(load_inputs([root / "new.csv"])) == 2

@@ -1,0 +1,259 @@
+"""Downloads, from a server on the loopback: what is kept, what is refused, and what an error says."""
+
+import hashlib
+import io
+import socket
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import torch
+import torchvision
+from safetensors.torch import save
+
+from discern.errors import ConfigError, WeightsError
+from discern.models.backbone import build_backbone
+from discern.models.weights import catalog as weights_catalog
+from discern.models.weights.pretrained import fetch_weights, list_weights, load_pretrained
+
+HUB_PATH = "/timm/mobilenetv2_100.ra_in1k/resolve/main/model.safetensors"
+
+
+class Server(ThreadingHTTPServer):
+    """Serves `files`; a value may be bytes, a status, or the place it redirects to."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files: dict[str, bytes | int | str] = {}
+        self.asked: list[str] = []
+        self.claimed_bytes: int | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        answer = self.server.files.get(self.path, 404)
+        if isinstance(answer, int):
+            self.send_error(answer)
+        elif isinstance(answer, str):
+            self.send_response(302)
+            self.send_header("Location", answer)
+            self.end_headers()
+        else:
+            self.send_response(200)
+            self.send_header("Content-Length", str(self.server.claimed_bytes or len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    with Server() as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        use_mirror(monkeypatch, server.url)
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def dead_mirror(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a port at which nobody listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    use_mirror(monkeypatch, url)
+    return url
+
+
+def use_mirror(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("DISCERN_WEIGHTS_URL", f"{url}/models/")
+    monkeypatch.setenv("HF_ENDPOINT", url)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture(scope="module")
+def resnet18_file() -> bytes:
+    torch.manual_seed(0)
+    buffer = io.BytesIO()
+    torch.save(torchvision.models.resnet18(num_classes=2).state_dict(), buffer)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def resnet18_name(resnet18_file: bytes, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Put the drawn file in the catalog, named after its own checksum as torchvision names its files."""
+    name = f"resnet18-{hashlib.sha256(resnet18_file).hexdigest()[:8]}.pth"
+    monkeypatch.setitem(weights_catalog._TORCHVISION_FILES, "resnet18", {"imagenet-v1": name})
+    return name
+
+
+@pytest.fixture(scope="module")
+def mobilenet_file() -> bytes:
+    return save(build_backbone("timm:mobilenetv2_100").network.state_dict())
+
+
+def test_download_is_loaded_recorded_and_not_repeated(
+    server: Server, resnet18_name: str, resnet18_file: bytes, tmp_path: Path
+) -> None:
+    server.files[f"/models/{resnet18_name}"] = resnet18_file
+    backbone = build_backbone("resnet18")
+    record = load_pretrained(backbone, "imagenet", cache_folder=tmp_path / "weights")
+    published = torch.load(io.BytesIO(resnet18_file), weights_only=True)
+    assert torch.equal(backbone.network.layer4[1].conv2.weight, published["layer4.1.conv2.weight"])
+    assert record.source == f"{server.url}/models/{resnet18_name}"
+    assert record.sha256 == hashlib.sha256(resnet18_file).hexdigest()
+    assert record.unused == ("fc.weight", "fc.bias")
+    assert "BSD-3-Clause" in record.note
+
+    load_pretrained(build_backbone("resnet18"), "imagenet-v1", cache_folder=tmp_path / "weights")
+    assert server.asked == [f"/models/{resnet18_name}"]
+    assert [path.name for path in (tmp_path / "weights").iterdir()] == [resnet18_name]
+
+
+def test_cached_weights_need_no_network(
+    dead_mirror: str, resnet18_name: str, resnet18_file: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / resnet18_name).write_bytes(resnet18_file)
+    record = load_pretrained(build_backbone("resnet18"), "imagenet", cache_folder=tmp_path)
+    assert record.source == f"{dead_mirror}/models/{resnet18_name}"
+
+
+def test_fetch_gives_the_path_and_shows_nothing_off_a_terminal(
+    server: Server, resnet18_name: str, resnet18_file: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server.files[f"/models/{resnet18_name}"] = resnet18_file
+    for name in ("resnet18", "resnet18/imagenet-v1"):
+        path = fetch_weights(name, tmp_path)
+        assert path == tmp_path / resnet18_name
+        assert path.read_bytes() == resnet18_file
+    assert capfd.readouterr() == ("", "")
+
+
+def test_wrong_checksum_leaves_nothing_behind(
+    server: Server, resnet18_name: str, resnet18_file: bytes, tmp_path: Path
+) -> None:
+    server.files[f"/models/{resnet18_name}"] = resnet18_file[:-1] + b"?"
+    message = rf"SHA-256 starts with \w{{8}}, expected {resnet18_name[9:17]}; it was not kept\. Fetch it where"
+    with pytest.raises(WeightsError, match=message):
+        fetch_weights("resnet18", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("dead_mirror")
+def test_damaged_cache_is_noticed(resnet18_name: str, tmp_path: Path) -> None:
+    (tmp_path / resnet18_name).write_bytes(b"half a file")
+    with pytest.raises(
+        WeightsError, match=r"is damaged: .* Delete it and run `discern weights fetch resnet18/imagenet-v1`"
+    ):
+        load_pretrained(build_backbone("resnet18"), "imagenet", cache_folder=tmp_path)
+
+
+def test_cut_connection_leaves_nothing_behind(
+    server: Server, resnet18_name: str, resnet18_file: bytes, tmp_path: Path
+) -> None:
+    server.files[f"/models/{resnet18_name}"] = resnet18_file[:1000]
+    server.claimed_bytes = len(resnet18_file)
+    with pytest.raises(WeightsError, match=rf"was not downloaded whole \(1000 of {len(resnet18_file)} bytes came\)"):
+        fetch_weights("resnet18", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_servers_refusal_is_told(server: Server, resnet18_name: str, status: int, tmp_path: Path) -> None:
+    server.files[f"/models/{resnet18_name}"] = status
+    with pytest.raises(WeightsError, match=rf"{server.url}/models/{resnet18_name} answered {status} \("):
+        fetch_weights("resnet18", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["resnet50", "timm:mobilenetv2_100"])
+def test_no_network_names_the_address_and_the_ways_out(dead_mirror: str, name: str, tmp_path: Path) -> None:
+    backbone = build_backbone(name)
+    before = {key: tensor.clone() for key, tensor in backbone.state_dict().items()}
+    message = (
+        rf"{dead_mirror}/.* cannot be reached \(.*refused.*\)\. Fetch it where there is a network "
+        rf"\(`discern weights fetch {name}\S+` keeps it as {tmp_path}/.*model\.weights=PATH.*model\.weights=none"
+    )
+    with pytest.raises(WeightsError, match=message):
+        load_pretrained(backbone, "imagenet", cache_folder=tmp_path)
+    assert all(torch.equal(tensor, before[key]) for key, tensor in backbone.state_dict().items())
+
+
+def test_timm_weights_come_from_the_hub_through_its_redirect(
+    server: Server, mobilenet_file: bytes, tmp_path: Path
+) -> None:
+    server.files = {HUB_PATH: "/storage/abc", "/storage/abc": mobilenet_file}
+    backbone = build_backbone("timm:mobilenetv2_100")
+    record = load_pretrained(backbone, "imagenet", cache_folder=tmp_path)
+    assert server.asked == [HUB_PATH, "/storage/abc"]
+    assert record.source == server.url + HUB_PATH
+    assert record.note == "timm, apache-2.0"
+    assert (tmp_path / "timm--mobilenetv2_100.ra_in1k.safetensors").read_bytes() == mobilenet_file
+    assert fetch_weights("timm:mobilenetv2_100.ra_in1k", tmp_path).is_file()
+    assert len(server.asked) == 2
+
+
+def test_page_in_place_of_weights_is_not_kept(server: Server, tmp_path: Path) -> None:
+    server.files[HUB_PATH] = b"<html>Please log in to the hotel's network</html>"
+    with pytest.raises(WeightsError, match=r"did not send weights; nothing was kept\. Fetch it"):
+        fetch_weights("timm:mobilenetv2_100", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_address_that_is_not_http_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DISCERN_WEIGHTS_URL", "file:///etc")
+    with pytest.raises(WeightsError, match="is no http or https address"):
+        fetch_weights("resnet18", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("resnet18/imagenet-v2", WeightsError, "No 'imagenet-v2' is published for resnet18; there is imagenet-v1"),
+        ("resnet18-half", WeightsError, "No weights are published for 'resnet18-half', only for resnet18, "),
+        (
+            "timm:mobilenetv2_100/imagenet-v1",
+            WeightsError,
+            r"choose the weights by timm's tag, as in timm:mobilenetv2_100\.TAG",
+        ),
+        ("timm:resnet10", ConfigError, "timm has no network 'resnet10'; nearest: "),
+        ("timm:test_nothing.at_all", ConfigError, "timm has no network 'test_nothing'"),
+    ],
+)
+def test_unpublished_names_are_refused_before_any_download(
+    server: Server, name: str, error: type[Exception], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=message):
+        fetch_weights(name, tmp_path)
+    assert server.asked == []
+
+
+def test_list_shows_ours_and_the_cached_ones_of_timm(
+    server: Server, resnet18_name: str, resnet18_file: bytes, mobilenet_file: bytes, tmp_path: Path
+) -> None:
+    names = [row.name for row in list_weights(tmp_path)]
+    assert names[0] == "resnet18/imagenet-v1"
+    assert {"resnet50/imagenet-v1", "resnet50/imagenet-v2", "resnet152/imagenet-v2"} < set(names)
+    assert not any(row.cached for row in list_weights(tmp_path / "not_made_yet"))
+
+    server.files = {f"/models/{resnet18_name}": resnet18_file, HUB_PATH: mobilenet_file}
+    fetch_weights("resnet18", tmp_path)
+    fetch_weights("timm:mobilenetv2_100", tmp_path)
+    (tmp_path / "timm--gone_from_timm.safetensors").touch()
+    cached = [row for row in list_weights(tmp_path) if row.cached]
+    assert [row.name for row in cached] == ["resnet18/imagenet-v1", "timm:mobilenetv2_100.ra_in1k"]
+    assert all(row.path.is_file() and row.url.startswith(server.url) and row.note for row in cached)
