@@ -3,9 +3,12 @@
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from discern.errors import RunFolderError
+from discern.files import write_json
 from discern.runtime import Runtime
 
 RUN_FORMAT = "discern-run"
@@ -70,6 +73,23 @@ class Environment(MachineRecord):
     data: DataRecord = DataRecord()
     weights: WeightsOrigin | None = None
     resumed: tuple[MachineRecord, ...] = ()
+
+
+def save_environment(environment: Environment, path: Path) -> None:
+    """Write environment.json."""
+    write_json(path, environment.model_dump(mode="json"))
+
+
+def load_environment(path: Path) -> Environment:
+    """Read environment.json.
+
+    Raises:
+        RunFolderError: It is missing or damaged.
+    """
+    try:
+        return Environment.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path} is damaged ({error}); start anew with --overwrite") from None
 
 
 def describe_machine(runtime: Runtime) -> MachineRecord:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from discern.environment import RUN_FORMAT
 from discern.errors import RunFolderError
+from discern.files import find_free_folder
 
 RUN_FILES = (
     "config.toml",
+    "plan.json",
     "split.csv",
     "bad_files.csv",
     "leaks.csv",
@@ -30,12 +32,17 @@ class RunFolder:
 
     @property
     def config(self) -> Path:
-        """The settings of the run, complete; written last of all that is written before training."""
+        """The settings that were asked for; written last of all that is written before training."""
         return self.root / "config.toml"
 
     @property
+    def plan(self) -> Path:
+        """What was decided, with the reasons."""
+        return self.root / "plan.json"
+
+    @property
     def environment(self) -> Path:
-        """Machine, versions, data and the outcome of every automatic choice; its format marks the folder as a run."""
+        """Machine, versions, data and weights; its format marks the folder as a run."""
         return self.root / "environment.json"
 
     @property
@@ -173,6 +180,25 @@ def open_interrupted_run(root: Path) -> RunFolder:
     if folder.is_complete():
         raise RunFolderError(f"the run in {root} is complete; there is nothing to resume")
     return folder
+
+
+def check_outside_data(folder: RunFolder, source: object) -> None:
+    """Raise when a run would be written into the folder of pictures, where the next training would find it.
+
+    Raises:
+        RunFolderError: `folder` is the folder of pictures, or inside it.
+    """
+    if not isinstance(source, str | Path) or not Path(source).is_dir():
+        return
+    data, out = Path(source).resolve(), folder.root.resolve()
+    if out == data or data in out.parents:
+        raise RunFolderError(f"{folder.root} is inside the folder of pictures {source}; give an --out outside of it")
+
+
+def name_new_run(source: object) -> Path:
+    """Return a folder in runs/ that does not exist yet, named after the source of the pictures."""
+    name = Path(source).resolve().stem if isinstance(source, str | Path) else "run"
+    return find_free_folder(Path("runs"), name)
 
 
 def _find_run_names(folder: RunFolder) -> Iterator[str]:

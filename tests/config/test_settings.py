@@ -85,7 +85,7 @@ def test_numbers_may_be_written_as_scientific_notation_and_lists_as_toml():
         (["model.bakcbone=resnet18"], r"unknown setting model\.bakcbone; did you mean model\.backbone\?"),
         (["modle.backbone=resnet18"], r"unknown setting 'modle\.backbone': did you mean model\.backbone"),
         (["training.phases.head.epoch=3"], r"did you mean training\.phases\.0\.epochs"),
-        (["training.phases.heads.epochs=3"], r"no phase 'heads' .* its stages are head, all"),
+        (["training.phases.heads.epochs=3"], r"no phase 'heads' .* its phases are head, all"),
         (["epochs=3"], r"every phase of this recipe sets its own epochs .*training\.phases\.\*\.epochs=3"),
         (["model.backbone"], r"is not an override; write key=value"),
         (["training.batch_size=0"], r"training\.batch_size: .*greater than or equal to 1"),

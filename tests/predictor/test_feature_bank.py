@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from discern.predictor.feature_bank import build_feature_bank, choose_remembered
+from discern.predictor.feature_bank import build_feature_bank, choose_bank_rows
 
 
 def build(features):
@@ -42,11 +42,11 @@ def test_features_of_zeros_are_like_nothing():
 
 def test_what_is_remembered_is_even_over_classes_seeded_and_in_order():
     targets = np.repeat([0, 1, 2], [1000, 50, 10])
-    rows = choose_remembered(targets, 90, seed=0)
+    rows = choose_bank_rows(targets, 90, seed=0)
     counts = np.bincount(targets[rows])
     assert list(counts) == [40, 40, 10]
     assert (np.diff(rows) > 0).all()
-    assert (rows == choose_remembered(targets, 90, seed=0)).all()
-    assert (rows != choose_remembered(targets, 90, seed=1)).any()
-    assert list(choose_remembered(targets[:5], 90, seed=0)) == [0, 1, 2, 3, 4]
-    assert len(choose_remembered(targets, 0, seed=0)) == 0
+    assert (rows == choose_bank_rows(targets, 90, seed=0)).all()
+    assert (rows != choose_bank_rows(targets, 90, seed=1)).any()
+    assert list(choose_bank_rows(targets[:5], 90, seed=0)) == [0, 1, 2, 3, 4]
+    assert len(choose_bank_rows(targets, 0, seed=0)) == 0

@@ -1,7 +1,9 @@
-"""key=value overrides laid over a recipe's raw table."""
+"""Overrides laid over a recipe's raw table: `key=value` texts, a mapping or keyword arguments, which mean the same."""
 
+import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from difflib import get_close_matches
 from typing import Any
 
@@ -9,6 +11,47 @@ from discern.config.settings import PHASE_DEFAULTS, PhaseSettings, Settings
 from discern.errors import ConfigError
 
 RawTable = dict[str, Any]
+Overrides = Sequence[str] | Mapping[str, Any]
+"""`["epochs=5"]`, `{"epochs": 5}`, `{"training.epochs": 5}` or `{"training": {"epochs": 5}}`."""
+
+
+def list_overrides(*given: Overrides) -> list[str]:
+    """Return overrides of any form as `key=value` texts, in the order given.
+
+    Raises:
+        ConfigError: A value is of a type that no setting has.
+    """
+    texts: list[str] = []
+    for overrides in given:
+        if isinstance(overrides, Mapping):
+            texts += [f"{key}={_write_value(key, value)}" for key, value in _flatten(overrides)]
+        else:
+            texts += [overrides] if isinstance(overrides, str) else overrides
+    return texts
+
+
+def _flatten(overrides: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in overrides.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _write_value(key: str, value: Any) -> str:
+    """Return a value as TOML."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, str | Path):
+        return json.dumps(str(value), ensure_ascii=False)
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{json.dumps(str(name))} = {_write_value(key, one)}" for name, one in value.items())
+        return f"{{{inner}}}"
+    if isinstance(value, Sequence):
+        return f"[{', '.join(_write_value(key, one) for one in value)}]"
+    raise ConfigError(f"{key} is a {type(value).__name__}; a setting is a text, a number, true or false, or a list")
 
 
 def apply_overrides(raw: RawTable, overrides: Sequence[str]) -> None:
@@ -85,7 +128,7 @@ def _override_phases(raw: RawTable, path: list[str], value: Any) -> None:
         chosen = [int(selector)]
     else:
         raise ConfigError(
-            f"no phase {selector!r} in the training plan; its stages are {', '.join(names)} (or * for all of them)"
+            f"no phase {selector!r} in the training plan; its phases are {', '.join(names)} (or * for all of them)"
         )
     if len(path) == 3:
         raise ConfigError(f"{'.'.join(path)} is a phase; say which of its settings, such as {'.'.join(path)}.epochs")

@@ -34,12 +34,10 @@ def _check_duration(text: str) -> str:
 
 
 AugmentPolicy = str | tuple[dict[str, Any], ...]
-ScheduleName = Literal["constant", "step", "cosine", "one-cycle", "plateau"]
-OptimizerName = Literal["sgd", "adam", "adamw", "muon"]
 HeadSolver = Literal["gradient", "lbfgs"]
 
 
-def _settle_weights(weights: str) -> str:
+def _find_weights(weights: str) -> str:
     path = Path(weights)
     if weights in WEIGHTS_BY_NAME:
         return weights
@@ -129,14 +127,14 @@ class CandidateSettings(Section):
     """A network and weights that a run may start from."""
 
     backbone: str
-    weights: Annotated[str, AfterValidator(_settle_weights), AfterValidator(_refuse_no_weights)]
+    weights: Annotated[str, AfterValidator(_find_weights), AfterValidator(_refuse_no_weights)]
 
 
 class ModelSettings(Section):
     """The network: backbone, its weights, and the head."""
 
     backbone: str = Field("resnet50", description="resnet18 ... resnet152, resnet18-half, or timm:NAME")
-    weights: Annotated[str, AfterValidator(_settle_weights)] = Field(
+    weights: Annotated[str, AfterValidator(_find_weights)] = Field(
         "imagenet",
         description="imagenet, imagenet-v1, imagenet-v2, none, or a path to .safetensors or .pth; auto: of the "
         "published ones that are here, those that a linear probe of the data does best with; the newest, downloaded, "
@@ -162,7 +160,11 @@ class PhaseBase(Section):
     )
     weight_decay: NotNegative = Field(0.0, description="not applied to norms and biases")
     momentum: Fraction = Field(0.9, description="for sgd and muon")
-    schedule: ScheduleName = Field("constant", description="how the learning rate moves within the phase")
+    schedule: str = Field(
+        "constant",
+        description="how the learning rate moves within the phase: constant, step, cosine, one-cycle, plateau, or a "
+        "registered one",
+    )
     warmup_epochs: NotNegative = Field(0.0, description="linear rise at the start (not for one-cycle)")
     step_epochs: Count = Field(5, description="for step: epochs between two drops")
     gamma: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="for step and plateau: factor of a drop")
@@ -177,8 +179,10 @@ class PhaseSettings(PhaseBase):
     """One phase of the training plan; any of these except name and train may be given once for all in [training]."""
 
     epochs: Count | Literal["auto"] = Field(10, description="auto: as many as suit the number of training pictures")
-    optimizer: OptimizerName | Literal["auto"] = Field(
-        "adamw", description="muon learns fastest from scratch, and takes longer for a step; auto: by weights"
+    optimizer: str = Field(
+        "adamw",
+        description="sgd, adam, adamw, muon (learns fastest from scratch, and takes longer for a step), or a registered "
+        "one; auto: by weights",
     )
     learning_rate: Positive | Literal["auto"] = Field(
         1e-3, description="of the topmost part that learns; auto: by weights and data"
@@ -198,32 +202,6 @@ class PhaseSettings(PhaseBase):
         description="lbfgs: the exact solution for a linear head alone, its regularisation by validation or, where "
         "that is small, cross-validated; auto: where that is possible and quick",
     )
-
-    @property
-    def is_augmented(self) -> bool:
-        """Whether training pictures are changed at random."""
-        return self.augment not in ("none", ())
-
-    @property
-    def num_epochs(self) -> int:
-        """The number of epochs, once it is settled."""
-        if self.epochs == "auto":
-            raise ValueError(f"the epochs of phase {self.name} are still auto")
-        return self.epochs
-
-    @property
-    def top_rate(self) -> float:
-        """The learning rate of the topmost part that learns, once it is settled."""
-        if self.learning_rate == "auto":
-            raise ValueError(f"the learning rate of phase {self.name} is still auto")
-        return self.learning_rate
-
-    @property
-    def block_decay(self) -> float:
-        """What the rate of each block is of the rate of the block above it, once it is settled."""
-        if self.layer_decay == "auto":
-            raise ValueError(f"the layer decay of phase {self.name} is still auto")
-        return self.layer_decay
 
 
 PHASE_DEFAULTS = frozenset(PhaseSettings.model_fields) - {"name", "train"}
@@ -294,7 +272,7 @@ class CacheSettings(Section):
 
 
 class RunSettings(Section):
-    """The machine and the dice."""
+    """The machine, the seed, the time, and what is written."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
         0, description="of the split, of weights from scratch and of every random change"
@@ -307,7 +285,9 @@ class RunSettings(Section):
     budget: Annotated[str, AfterValidator(_check_duration)] | None = Field(
         None, description="time for the whole run, such as 10m: the plan is made, and changed on the way, to keep it"
     )
-    evaluate_test: bool = Field(True, description="look at the test split at the end; false leaves it for later")
+    evaluate_test: bool = Field(True, description="evaluate the test split at the end; false leaves it for later")
+    plots: bool = Field(True, description="draw the plots of training and evaluation")
+    report: bool = Field(True, description="write report.html")
     acceleration: Literal["auto", "off"] = Field(
         "auto", description="auto: networks are transformed to give the same results in less time; off: plain PyTorch"
     )

@@ -13,7 +13,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from discern.config.settings import CacheSettings, PhaseSettings, TrainingSettings
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.reading.loaders import Batch, EvaluationLoader
 from discern.engine.forward import ForwardPass, evaluating
@@ -23,23 +22,6 @@ from discern.processes import Processes
 from discern.runtime import Runtime
 
 logger = logging.getLogger("discern")
-
-
-def choose_views(phase: PhaseSettings, training: TrainingSettings, cache: CacheSettings, *, only_head: bool) -> int:
-    """Return how many views of each picture a phase trains on: 1 is the picture as it is, 0 one read in every epoch.
-
-    Features pay from the second epoch on, and cannot be mixed. `auto` is an augmented view for every 8 epochs of a
-    linear or small head, which hardly gains from more, and for every 3 where layers of the backbone learn too.
-    """
-    is_solved = phase.head_solver == "lbfgs"
-    is_mixed = training.mixup > 0 or training.cutmix > 0
-    if not is_solved and (cache.features == "off" or phase.num_epochs == 1 or is_mixed or phase.image_scale < 1):
-        return 0
-    if not phase.is_augmented:
-        return 1
-    if isinstance(cache.views, int):
-        return min(cache.views, phase.num_epochs)
-    return max(1, phase.num_epochs // (8 if only_head else 3))
 
 
 class FeatureReader:

@@ -24,7 +24,7 @@ _UNTRIED_STRENGTH = 1e-2
 _FEW_VALIDATION = 200
 _FOLDS = 3
 _MAX_ITERATIONS = 1000
-_LEAST_CHANCE = 1e-12
+_MIN_PROBABILITY = 1e-12
 
 
 def solve_head(
@@ -36,7 +36,7 @@ def solve_head(
 ) -> float:
     """Set a linear head to the solution of multinomial logistic regression; return the strength that was chosen.
 
-    The strength is the one with the lowest loss, whatever the run is judged by: accuracies of a few hundred pictures
+    The strength is the one with the lowest loss, whatever the run is monitored by: accuracies of a few hundred pictures
     differ by chance, and a head that is sure of everything is a bad start for all layers.
 
     Args:
@@ -65,7 +65,7 @@ def solve_head(
     return strength
 
 
-class Judgement(NamedTuple):
+class ProbeScore(NamedTuple):
     """The strength with the lowest loss on pictures left out of the fit, that loss, and the accuracy there."""
 
     strength: float
@@ -73,8 +73,8 @@ class Judgement(NamedTuple):
     accuracy: float
 
 
-def cross_validate(features: Numbers, targets: npt.NDArray[np.int64], *, balanced: bool = False) -> Judgement:
-    """Judge logistic regression on features (N, F) by leaving out each picture once, in three parts.
+def cross_validate(features: Numbers, targets: npt.NDArray[np.int64], *, balanced: bool = False) -> ProbeScore:
+    """Score logistic regression on features (N, F) by leaving out each picture once, in three parts.
 
     Args:
         features: As the backbone gives them.
@@ -92,21 +92,21 @@ def cross_validate(features: Numbers, targets: npt.NDArray[np.int64], *, balance
 
 def _search(
     parts: list[tuple[Numbers, npt.NDArray[np.int64], Numbers, npt.NDArray[np.int64]]], *, balanced: bool
-) -> Judgement:
+) -> ProbeScore:
     """Try strengths from much regularisation to little, until the loss rises: what comes then takes long and is worse.
 
-    Each part has features and targets to fit and to be judged by.
+    Each part has features and targets to fit, and others to score the fit by.
     """
     models = [_build_model(balanced=balanced) for _ in parts]
-    best: Judgement | None = None
+    best: ProbeScore | None = None
     for strength in STRENGTHS:
         losses, hits = [], []
         for model, (features, targets, left_out, truth) in zip(models, parts, strict=True):
             _fit(model, strength, features, targets)
-            chances = model.predict_proba(left_out).astype(np.float64)
-            losses.append(-np.log(chances[np.arange(len(truth)), truth].clip(_LEAST_CHANCE)))
-            hits.append(chances.argmax(axis=1) == truth)
-        found = Judgement(strength, float(np.concatenate(losses).mean()), float(np.concatenate(hits).mean()))
+            probabilities = model.predict_proba(left_out).astype(np.float64)
+            losses.append(-np.log(probabilities[np.arange(len(truth)), truth].clip(_MIN_PROBABILITY)))
+            hits.append(probabilities.argmax(axis=1) == truth)
+        found = ProbeScore(strength, float(np.concatenate(losses).mean()), float(np.concatenate(hits).mean()))
         logger.info(
             "C = %g: loss %.4f accuracy %.1f%% on pictures left out", strength, found.loss, 100 * found.accuracy
         )

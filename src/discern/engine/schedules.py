@@ -1,10 +1,11 @@
 """How the learning rate moves within a phase: pure functions of the progress, so that they can be drawn beforehand."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
 
-ScheduleName = Literal["constant", "step", "cosine", "one-cycle", "plateau"]
+from discern.config.settings import PhaseBase
+from discern.registry import Registry
 
 # Smith & Topin, "Super-Convergence" (2017), with the cosine form and the values that torch's OneCycleLR has by default.
 ONE_CYCLE_RISE = 0.3
@@ -12,36 +13,57 @@ ONE_CYCLE_START = 1 / 25
 ONE_CYCLE_END = 1 / (25 * 1e4)
 
 
-def compute_rate_factor(
-    schedule: ScheduleName,
-    epoch: float,
-    *,
-    epochs: float,
-    warmup_epochs: float = 0.0,
-    step_epochs: int = 5,
-    gamma: float = 0.1,
-) -> float:
-    """Return the factor on the base rate at `epoch` (0 <= epoch < epochs, fractions are steps within an epoch).
+Schedule = Callable[[float, float, PhaseBase], float]
+"""From the epoch (0 <= epoch < length, fractions are steps within an epoch), the length of the phase in epochs and its
+options to the factor on the learning rate."""
 
-    The plateau schedule answers 1 here apart from its warm-up: its drops depend on the validation loss (`Plateau`).
+SCHEDULES: Registry[Schedule] = Registry("schedule")
+register_schedule = SCHEDULES.register
+
+
+def compute_rate_factor(epoch: float, length: float, options: PhaseBase) -> float:
+    """Return the factor on the learning rate at `epoch` of a phase that ends after `length` epochs.
+
+    The plateau schedule gives 1 here apart from its warm-up: its drops depend on the validation loss (`Plateau`).
+
+    Raises:
+        ConfigError: There is no such schedule.
     """
-    if schedule == "one-cycle":
-        return _compute_one_cycle(epoch / epochs)
-    if epoch < warmup_epochs:
-        # Starts above zero, so that the first step already moves.
-        return max(epoch / warmup_epochs, 0.01)
-    if schedule == "step":
-        return float(gamma ** int(epoch / step_epochs))
-    if schedule == "cosine":
-        progress = (epoch - warmup_epochs) / max(epochs - warmup_epochs, 1e-9)
-        return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-    return 1.0
+    return SCHEDULES.find(options.schedule)(epoch, length, options)
 
 
-def _compute_one_cycle(progress: float) -> float:
+@register_schedule("constant")
+@register_schedule("plateau")
+def _constant(epoch: float, length: float, options: PhaseBase) -> float:  # noqa: ARG001 - as schedules are called
+    return _warm_up(epoch, options)
+
+
+@register_schedule("step")
+def _step(epoch: float, length: float, options: PhaseBase) -> float:  # noqa: ARG001
+    if epoch < options.warmup_epochs:
+        return _warm_up(epoch, options)
+    return float(options.gamma ** int(epoch / options.step_epochs))
+
+
+@register_schedule("cosine")
+def _cosine(epoch: float, length: float, options: PhaseBase) -> float:
+    if epoch < options.warmup_epochs:
+        return _warm_up(epoch, options)
+    progress = (epoch - options.warmup_epochs) / max(length - options.warmup_epochs, 1e-9)
+    return _anneal(1.0, 0.0, min(progress, 1.0))
+
+
+@register_schedule("one-cycle")
+def _one_cycle(epoch: float, length: float, options: PhaseBase) -> float:  # noqa: ARG001
+    progress = epoch / length
     if progress < ONE_CYCLE_RISE:
         return _anneal(ONE_CYCLE_START, 1.0, progress / ONE_CYCLE_RISE)
     return _anneal(1.0, ONE_CYCLE_END, min((progress - ONE_CYCLE_RISE) / (1 - ONE_CYCLE_RISE), 1.0))
+
+
+def _warm_up(epoch: float, options: PhaseBase) -> float:
+    # Starts above zero, so that the first step already moves.
+    return max(epoch / options.warmup_epochs, 0.01) if epoch < options.warmup_epochs else 1.0
 
 
 def _anneal(start: float, end: float, progress: float) -> float:

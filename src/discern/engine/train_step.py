@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,10 @@ from discern.runtime import Runtime, is_out_of_memory
 
 logger = logging.getLogger("discern")
 
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""From logits (N, K) and targets, (N,) class indices or (N, K) shares after mixing, to the loss of each picture (N,), or
+to the mean of all as one number."""
+
 
 class TrainStep:
     """Learns from one batch.
@@ -24,8 +29,8 @@ class TrainStep:
     Gradients of `accumulation_steps` batches are summed over their pictures and divided by the number of pictures at
     the update, in all processes together, so that a last, smaller batch weighs by its pictures. A batch that does not
     fit into the memory is cut in two, and again, which changes nothing but what BatchNorm sees at once
-    and what dropout and mixing draw. The reported loss is the plain cross-entropy of the labels, without smoothing and
-    class weights. It can be compared with the validation loss, unless pictures are mixed, which makes it higher.
+    and what dropout and mixing draw. The reported loss is the plain cross-entropy of the labels, whatever is learned
+    from. It can be compared with the validation loss, unless pictures are mixed, which makes it higher.
 
     Args:
         network: Gives logits; what `Processes.wrap` returned.
@@ -35,8 +40,7 @@ class TrainStep:
         rate_factor: The factor on all rates at a moment of the phase, in epochs.
         batches_per_epoch: As the loader has them.
         mixing: What `build_mixing` returned.
-        class_weights: One weight a class (K,), on the device.
-        label_smoothing: Share of the target that all classes divide evenly.
+        loss: What is learned from; cross-entropy by default.
         accumulation_steps: Batches an update.
         clip_norm: Largest norm of the gradient; 0 for none.
         after_update: Called after each update of the weights.
@@ -52,8 +56,7 @@ class TrainStep:
         rate_factor: Callable[[float], float],
         batches_per_epoch: int,
         mixing: nn.Module | None = None,
-        class_weights: Tensor | None = None,
-        label_smoothing: float = 0.0,
+        loss: Loss = functional.cross_entropy,
         accumulation_steps: int = 1,
         clip_norm: float = 0.0,
         after_update: Callable[[], None] | None = None,
@@ -65,8 +68,7 @@ class TrainStep:
         self.rate_factor = rate_factor
         self.batches_per_epoch = batches_per_epoch
         self.mixing = mixing
-        self.class_weights = class_weights
-        self.label_smoothing = label_smoothing
+        self.loss = loss
         self.accumulation_steps = accumulation_steps
         self.clip_norm = clip_norm
         self.after_update = after_update
@@ -137,12 +139,20 @@ class TrainStep:
         with self.runtime.autocast():
             logits = self.network(inputs)
         logits = logits.float()
-        loss = functional.cross_entropy(
-            logits, targets, weight=self.class_weights, label_smoothing=self.label_smoothing, reduction="sum"
-        )
-        (loss / self._unit()).backward()  # type: ignore[no-untyped-call]
+        (self._sum_loss(logits, targets) / self._unit()).backward()  # type: ignore[no-untyped-call]
         logits = logits.detach()
         return functional.cross_entropy(logits, labels, reduction="sum"), (logits.argmax(dim=1) == labels).sum()
+
+    def _sum_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        loss = self.loss(logits, targets)
+        if loss.shape == (len(logits),):
+            return loss.sum()
+        if loss.ndim:
+            raise TrainingError(
+                f"the loss has shape {tuple(loss.shape)}; expected one number, the mean over the pictures, or one for "
+                f"each of the {len(logits)} pictures"
+            )
+        return loss * len(logits)
 
     def _unit(self) -> int:
         """Return what losses are divided by at once, so that gradients of a single batch need no second look.
@@ -205,6 +215,18 @@ class TrainStep:
             -(-images // (self.parts // 2)),
             -(-images // self.parts),
         )
+
+
+def build_cross_entropy(*, class_weights: Tensor | None = None, label_smoothing: float = 0.0) -> Loss:
+    """Return the cross-entropy of each picture.
+
+    Args:
+        class_weights: One weight a class (K,), on the device.
+        label_smoothing: Share of the target that all classes divide evenly.
+    """
+    return partial(
+        functional.cross_entropy, weight=class_weights, label_smoothing=label_smoothing, reduction="none"
+    )
 
 
 def compute_class_weights(targets: Tensor, num_classes: int) -> Tensor:

@@ -1,28 +1,161 @@
-"""How long a run may take, from the moment it was asked for."""
+"""A plan that ends in time: a first guess of what fits, which training corrects after every epoch."""
 
-import time
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from discern.config.settings import PhaseSettings
+from discern.engine.batch_statistics import SAMPLE_IMAGES
+from discern.planning.phases import choose_pretrained_augment, estimate_solving_seconds
+from discern.planning.plan import BudgetPlan, PhasePlan, Plan
+from discern.planning.speed import Speed
+
+MARGIN = 0.04
+"""Share of the budget that is not planned for, since no two epochs take the same time."""
+
+_MIN_PART = 0.15
+"""Of an epoch; evaluating the network takes time after a smaller part as well."""
+_PLOTS_SECONDS = 5.0
+_EXPLAINED = 36
 
 
-@dataclass
-class Budget:
-    """A span of time, and how much of it is kept for what comes after training.
+class Counts(NamedTuple):
+    """How many pictures there are for what, how many classes, and the length of the features."""
 
-    `started` is a moment of `time.monotonic()`; a run that goes on after an interruption sets it back by what it had
-    spent before. By phase, `most_epochs` are those worth having where there is more time than was planned with, and
-    `lengths` those for which there is time, the last of them perhaps in part.
+    train: int
+    validation: int
+    test: int
+    classes: int
+    features: int = 0
+
+
+def fit_to_budget(
+    plan: Plan,
+    asked: Sequence[PhaseSettings],
+    speed: Speed,
+    counts: Counts,
+    *,
+    seconds: float,
+    spent_seconds: float,
+    may_end_early: bool,
+) -> Plan:
+    """Return what of a plan fits into `seconds`, of which `spent_seconds` are gone.
+
+    Phases get fewer epochs, or more where their number was left to the program (`asked` are the phases as the user
+    wrote them). Where there is no time for one epoch, the phase is left out, unless nothing else is left; where there is
+    not even time to look at all pictures once, a sample of them is trained on. With `may_end_early` the last epoch of
+    all may be planned to end before its last picture.
     """
+    time = _Estimate(plan, speed, counts)
+    left = seconds * (1 - MARGIN) - spent_seconds - time.ending
+    sample = time.choose_sample(left)
+    trained = sample or counts.train
+    features = time.estimate_features(trained)
+    epochs = {phase.name: time.estimate_epoch(phase, trained) for phase in plan.phases if not phase.views}
+    lengths = _fit_lengths(plan.phases, epochs, left - features - time.feature_bank, may_end_early=may_end_early)
+    ending = time.ending + (time.feature_bank if lengths else 0.0)
+    total = spent_seconds + features + ending + sum(epochs[name] * length for name, length in lengths.items())
+    parts = [f"{spent_seconds:.0f} s so far"]
+    if features:
+        parts.append(f"{features:.0f} s for features of {trained} training pictures and their head")
+    parts += [f"{round(length, 1):g} epochs of {epochs[name]:.1f} s in {name}" for name, length in lengths.items()]
+    parts.append(f"{ending:.0f} s for evaluation and report")
+    message = f"about {total:.0f} of {seconds:.0f} s: {', '.join(parts)}"
+    left_out = [name for name in epochs if name not in lengths]
+    if left_out:
+        message += f"; there is no time for {', '.join(left_out)}"
+    if total > seconds:
+        message += "; it cannot be done in less"
+    kept = [phase for phase in plan.phases if phase.name in lengths or phase.name not in epochs]
+    phases, reasons = _set_lengths(kept, lengths, asked, is_pretrained=plan.weights != "none")
+    return plan.model_copy(
+        update={
+            "phases": phases,
+            "training": plan.training.model_copy(update={"max_images": sample or plan.training.max_images}),
+            "budget": BudgetPlan(seconds=seconds, reserve_seconds=ending + MARGIN * seconds),
+            "reasons": plan.reasons | reasons | {"run.budget": message},
+        }
+    )
 
-    seconds: float
-    started: float = field(default_factory=time.monotonic)
-    reserve_seconds: float = 0.0
-    most_epochs: dict[str, int] = field(default_factory=dict)
-    lengths: dict[str, float] = field(default_factory=dict)
 
-    def spent_seconds(self) -> float:
-        """Return what is spent so far."""
-        return time.monotonic() - self.started
+def round_length(epochs: float, *, may_end_early: bool) -> float:
+    """Return for how many epochs a phase goes on where there is time for `epochs`, the last one in part or whole."""
+    whole = math.floor(epochs)
+    return epochs if may_end_early and epochs - whole >= _MIN_PART else whole
 
-    def left_for_training(self) -> float:
-        """Return the seconds until training must end; negative when it should have ended."""
-        return self.seconds - self.reserve_seconds - self.spent_seconds()
+
+class _Estimate:
+    """Seconds that the parts of a run take."""
+
+    def __init__(self, plan: Plan, speed: Speed, counts: Counts) -> None:
+        self._plan = plan
+        self._speed = speed
+        self._counts = counts
+        self._views = max((phase.views for phase in plan.phases), default=0)
+        bank = plan.training.feature_bank
+        self.ending = _PLOTS_SECONDS + speed.predicting * (counts.test + _EXPLAINED)
+        """After the last epoch: the test split, plots and report."""
+        self.feature_bank = speed.predicting * (min(bank, counts.train) + counts.validation) if bank else 0.0
+        """Of the features that the bundle keeps; those of a frozen backbone are known already."""
+
+    @property
+    def _looking(self) -> float:
+        """What the features of a training picture, and the head's solution for it, take."""
+        solving = 0.0
+        if any(phase.head_solver == "lbfgs" for phase in self._plan.phases):
+            solving = estimate_solving_seconds(1, self._counts.classes, self._counts.features)
+        return self._speed.predicting * self._views + solving
+
+    def choose_sample(self, left: float) -> int | None:
+        """Return how many training pictures there is time to look at once; None for all."""
+        per_picture = self._looking if self._views else min(self._speed.learning.values())
+        possible = int((left - self._speed.predicting * self._counts.validation) / per_picture)
+        if possible >= self._counts.train:
+            return None
+        return min(self._counts.train, max(2 * self._counts.classes, possible))
+
+    def estimate_features(self, images: int) -> float:
+        if not self._views:
+            return 0.0
+        return self._looking * images + self._speed.predicting * self._counts.validation
+
+    def estimate_epoch(self, phase: PhasePlan, images: int) -> float:
+        """One epoch, with validation and the pictures that BatchNorm's statistics are estimated from."""
+        estimates = not phase.frozen_batchnorm and phase.sees_other_pictures
+        sample = min(images, SAMPLE_IMAGES) if estimates else 0
+        return self._speed.learning[phase.name] * images + self._speed.predicting * (self._counts.validation + sample)
+
+
+def _fit_lengths(
+    phases: Sequence[PhasePlan], epoch_seconds: Mapping[str, float], left: float, *, may_end_early: bool
+) -> dict[str, float]:
+    """Return the epochs of each phase that reads pictures and for which there is time for an epoch."""
+    reading = [phase for phase in phases if phase.name in epoch_seconds]
+    wanted = sum(epoch_seconds[phase.name] * phase.epochs for phase in reading)
+    lengths: dict[str, float] = {}
+    for phase in reading:
+        fits = min(phase.epochs * left / wanted, float(phase.max_epochs))
+        length = round_length(fits, may_end_early=may_end_early and phase is phases[-1])
+        is_all_there_is = phase is phases[-1] and not lengths and len(reading) == len(phases)
+        if length >= 1 or is_all_there_is:
+            lengths[phase.name] = max(1.0, length)
+    return lengths
+
+
+def _set_lengths(
+    phases: Sequence[PhasePlan], lengths: Mapping[str, float], asked: Sequence[PhaseSettings], *, is_pretrained: bool
+) -> tuple[tuple[PhasePlan, ...], dict[str, str]]:
+    """Return the phases with their new lengths, and what was chosen by the number of epochs chosen anew."""
+    wishes = {phase.name: phase for phase in asked}
+    fitted, reasons = [], {}
+    for phase in phases:
+        changes: dict[str, object] = {}
+        if phase.name in lengths:
+            changes = {"length": lengths[phase.name], "epochs": math.ceil(lengths[phase.name])}
+        epochs = math.ceil(lengths.get(phase.name, phase.epochs))
+        if wishes[phase.name].epochs == "auto" and phase.head_solver != "lbfgs":
+            reasons[f"{phase.name}.epochs"] = f"{epochs}, as many as the budget allows"
+        if wishes[phase.name].augment == "auto" and phase.augment in ("light", "standard") and is_pretrained:
+            changes["augment"], reasons[f"{phase.name}.augment"] = choose_pretrained_augment(epochs)
+        fitted.append(phase.model_copy(update=changes))
+    return tuple(fitted), reasons

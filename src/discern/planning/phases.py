@@ -1,23 +1,34 @@
-"""What `auto` comes to in a training plan: epochs, rates, augmentation and solver, by the data and the weights."""
+"""The phases of a training plan: epochs, rates, augmentation and solver, by the data and the weights."""
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
-from discern.config.settings import PhaseSettings
+from discern.config.settings import AugmentPolicy, HeadSolver, PhaseBase, PhaseSettings
+from discern.planning.plan import CUSTOM_AUGMENT, PhasePlan
 
 HEAD_ONLY = ("head",)
 
-_SOLVABLE = 500_000
-HEAD_EPOCHS = 8
+_HEAD_EPOCHS = 8
+_MAX_EPOCHS_FACTOR = 3
+"""How many times as many epochs a budget may give to a phase whose epochs were chosen."""
+_MIN_NORM_BATCH = 64
 _FEW_IMAGES = 300
 _STRONG_FROM_EPOCHS = 16
+_SOLVABLE = 500_000
+_SOLVER_PASSES = 1500
+"""Of an exact head over the training pictures: some strengths, in three folds and once more, a hundred steps each."""
+_SOLVER_FLOPS = 2e10
+_MAX_SOLVING = 0.2
+"""Share of a budget."""
 
 
-class PlanFacts(NamedTuple):
-    """What a plan is fitted to: training pictures, classes, and whether weights are pretrained and the head linear.
+class PhaseFacts(NamedTuple):
+    """What phases are fitted to.
 
-    `is_enlarged` says whether the network sees pictures at their own size or larger.
+    `images` are training pictures, `features` the length F of what the head sees; `is_enlarged` says whether the network
+    sees pictures at their own size or larger, `mixes` whether pictures are mixed. `features_cached` and `views` are the
+    settings of the cache; `budget_seconds` is the time for the whole run, where it is limited.
     """
 
     images: int
@@ -25,28 +36,37 @@ class PlanFacts(NamedTuple):
     is_pretrained: bool = True
     has_linear_head: bool = True
     is_enlarged: bool = False
+    batch_size: int = 32
+    features: int = 2048
+    mixes: bool = False
+    features_cached: bool = True
+    views: int | Literal["auto"] = "auto"
+    budget_seconds: float | None = None
+    custom_augment: bool = False
 
 
-USUAL = PlanFacts(images=1000, num_classes=10)
+USUAL = PhaseFacts(images=1000, num_classes=10)
 """What a plan is shown for where there are no data."""
 
 
-def settle_phases(
-    phases: Sequence[PhaseSettings], facts: PlanFacts
-) -> tuple[tuple[PhaseSettings, ...], dict[str, str]]:
-    """Return the phases without `auto`, and by name of the setting what was chosen and why.
+def plan_phases(
+    phases: Sequence[PhaseSettings], facts: PhaseFacts
+) -> tuple[tuple[PhasePlan, ...], dict[str, str]]:
+    """Return the phases, and by name of the setting the reason for each value that was chosen.
 
     A phase that would solve for a head on random features is left out, since it has nothing to learn from.
     """
-    settled, reasons = [], {}
+    planned, reasons = [], {}
     for phase in phases:
         if _solves_random_features(phase, facts) and len(phases) > 1:
             reasons[phase.name] = "left out, since the features of a network from scratch say nothing yet"
             continue
-        changes, why = _settle(phase, facts)
-        settled.append(phase.model_copy(update=changes))
+        plan, why = _plan_phase(phase, facts)
+        planned.append(plan)
         reasons |= {f"{phase.name}.{name}": reason for name, reason in why.items()}
-    return tuple(settled), reasons
+    if any(phase.frozen_batchnorm == "auto" for phase in phases):
+        _, reasons["frozen_batchnorm"] = _choose_batchnorm(facts)
+    return tuple(planned), reasons
 
 
 def choose_epochs(images: int, *, is_pretrained: bool) -> int:
@@ -60,57 +80,92 @@ def choose_epochs(images: int, *, is_pretrained: bool) -> int:
     return round(min(30, max(6, 14.5 - 10 * thousands)))
 
 
-def _solves_random_features(phase: PhaseSettings, facts: PlanFacts) -> bool:
+def choose_pretrained_augment(epochs: int) -> tuple[str, str]:
+    """Return the policy for so many epochs of all layers of a pretrained network, and why."""
+    if epochs >= _STRONG_FROM_EPOCHS:
+        return "standard", f"standard, since {epochs} epochs would learn pictures by heart under less"
+    return "light", f"light: {epochs} epochs are too few to learn from stronger changes"
+
+
+def estimate_solving_seconds(images: int, num_classes: int, features: int) -> float:
+    """Return about how long the exact solution for a linear head takes."""
+    return images * _SOLVER_PASSES * 4 * features * num_classes / _SOLVER_FLOPS
+
+
+def _solves_random_features(phase: PhaseSettings, facts: PhaseFacts) -> bool:
     return not facts.is_pretrained and phase.train == HEAD_ONLY and phase.head_solver == "auto"
 
 
-def _settle(phase: PhaseSettings, facts: PlanFacts) -> tuple[dict[str, Any], dict[str, str]]:
-    changes: dict[str, Any] = {}
+def _plan_phase(phase: PhaseSettings, facts: PhaseFacts) -> tuple[PhasePlan, dict[str, str]]:
     reasons: dict[str, str] = {}
     if phase.head_solver == "auto":
-        changes["head_solver"], reasons["head_solver"] = _choose_solver(phase, facts)
-    solver = changes.get("head_solver", phase.head_solver)
-    epochs = phase.epochs
-    if solver == "lbfgs" and (epochs == "auto" or "head_solver" in changes):
-        epochs = changes["epochs"] = 1
-    elif epochs == "auto":
+        solver, reasons["head_solver"] = _choose_solver(phase, facts)
+    else:
+        solver = phase.head_solver
+    if solver == "lbfgs" and (phase.head_solver == "auto" or phase.epochs == "auto"):
+        epochs = 1
+    elif phase.epochs == "auto":
         epochs, reasons["epochs"] = _choose_phase_epochs(phase, facts)
-        changes["epochs"] = epochs
-    if phase.optimizer == "auto":
-        changes["optimizer"], reason = _choose_optimizer(phase, facts)
-        if solver != "lbfgs":
-            reasons["optimizer"] = reason
+    else:
+        epochs = phase.epochs
+    optimizer = phase.optimizer
+    if optimizer == "auto":
+        optimizer, reasons["optimizer"] = _choose_optimizer(phase, facts)
     if phase.learning_rate == "auto":
-        changes["learning_rate"], reason = _choose_rate(phase, facts, changes.get("optimizer", phase.optimizer))
-        if solver != "lbfgs":
-            reasons["learning_rate"] = reason
-    if phase.augment == "auto":
-        changes["augment"], reasons["augment"] = _choose_augment(epochs, facts)
+        rate, reasons["learning_rate"] = _choose_rate(phase, facts, optimizer)
+    else:
+        rate = phase.learning_rate
+    augment, reason = _choose_augment(phase, solver, epochs, facts)
+    reasons |= {"augment": reason} if reason else {}
     if phase.layer_decay == "auto":
-        changes["layer_decay"], reasons["layer_decay"] = _choose_decay(facts)
-    return changes, reasons
+        decay, reasons["layer_decay"] = _choose_decay(facts)
+    else:
+        decay = phase.layer_decay
+    if solver == "lbfgs":
+        # What is solved at once takes no steps.
+        reasons = {name: reason for name, reason in reasons.items() if name not in ("optimizer", "learning_rate")}
+    may_grow = phase.epochs == "auto" and solver != "lbfgs"
+    plan = PhasePlan(
+        **{name: getattr(phase, name) for name in PhaseBase.model_fields},
+        epochs=epochs,
+        length=epochs,
+        max_epochs=epochs * (_MAX_EPOCHS_FACTOR if may_grow else 1),
+        optimizer=optimizer,
+        learning_rate=rate,
+        layer_decay=decay,
+        frozen_batchnorm=_choose_batchnorm(facts)[0] if phase.frozen_batchnorm == "auto" else phase.frozen_batchnorm,
+        augment=augment,
+        head_solver=solver,
+        views=_choose_views(phase, solver, epochs, augment, facts),
+        picture_cache="off",
+    )
+    return plan, reasons
 
 
-def _choose_solver(phase: PhaseSettings, facts: PlanFacts) -> tuple[str, str]:
+def _choose_solver(phase: PhaseSettings, facts: PhaseFacts) -> tuple[HeadSolver, str]:
     if phase.train != HEAD_ONLY:
         return "gradient", "gradient, since more than the head learns"
     if not facts.has_linear_head:
         return "gradient", "gradient, since only a linear head has an exact solution"
-    size = facts.images * facts.num_classes
-    if size > _SOLVABLE:
+    if facts.images * facts.num_classes > _SOLVABLE:
         return "gradient", f"gradient, since the exact solution for {facts.images} pictures would take long"
+    solving = estimate_solving_seconds(facts.images, facts.num_classes, facts.features)
+    if facts.budget_seconds is not None and solving > _MAX_SOLVING * facts.budget_seconds:
+        return "gradient", (
+            f"gradient, since the exact solution would take about {solving:.0f} of {facts.budget_seconds:.0f} s"
+        )
     return "lbfgs", "lbfgs, the exact solution for a linear head on frozen features: what the rest has to beat"
 
 
-def _choose_phase_epochs(phase: PhaseSettings, facts: PlanFacts) -> tuple[int, str]:
+def _choose_phase_epochs(phase: PhaseSettings, facts: PhaseFacts) -> tuple[int, str]:
     if phase.train == HEAD_ONLY:
-        return HEAD_EPOCHS, f"{HEAD_EPOCHS}, enough for a head alone"
+        return _HEAD_EPOCHS, f"{_HEAD_EPOCHS}, enough for a head alone"
     epochs = choose_epochs(facts.images, is_pretrained=facts.is_pretrained)
     start = "pretrained weights" if facts.is_pretrained else "a network from scratch"
     return epochs, f"{epochs}, for {facts.images} training pictures and {start}"
 
 
-def _choose_optimizer(phase: PhaseSettings, facts: PlanFacts) -> tuple[str, str]:
+def _choose_optimizer(phase: PhaseSettings, facts: PhaseFacts) -> tuple[str, str]:
     if phase.train == HEAD_ONLY:
         return "adamw", "adamw, for a head alone"
     if not facts.is_pretrained:
@@ -118,7 +173,7 @@ def _choose_optimizer(phase: PhaseSettings, facts: PlanFacts) -> tuple[str, str]
     return "adamw", "adamw, for pretrained weights"
 
 
-def _choose_rate(phase: PhaseSettings, facts: PlanFacts, optimizer: str) -> tuple[float, str]:
+def _choose_rate(phase: PhaseSettings, facts: PhaseFacts, optimizer: str) -> tuple[float, str]:
     if phase.train == HEAD_ONLY:
         return 3e-3, "3e-3, for a head alone"
     if not facts.is_pretrained and optimizer == "muon":
@@ -130,7 +185,13 @@ def _choose_rate(phase: PhaseSettings, facts: PlanFacts, optimizer: str) -> tupl
     return 1e-3, "1e-3, for pretrained weights"
 
 
-def _choose_augment(epochs: int, facts: PlanFacts) -> tuple[str, str]:
+def _choose_augment(
+    phase: PhaseSettings, solver: HeadSolver, epochs: int, facts: PhaseFacts
+) -> tuple[AugmentPolicy, str | None]:
+    if facts.custom_augment and solver != "lbfgs":
+        return CUSTOM_AUGMENT, None
+    if phase.augment != "auto":
+        return phase.augment, None
     if facts.is_pretrained:
         return choose_pretrained_augment(epochs)
     if facts.is_enlarged:
@@ -138,14 +199,37 @@ def _choose_augment(epochs: int, facts: PlanFacts) -> tuple[str, str]:
     return "light", "light: a network from scratch learns too little from stronger changes"
 
 
-def choose_pretrained_augment(epochs: int) -> tuple[str, str]:
-    """Return the policy for so many epochs of all layers of a pretrained network, and why."""
-    if epochs >= _STRONG_FROM_EPOCHS:
-        return "standard", f"standard, since {epochs} epochs would learn pictures by heart under less"
-    return "light", f"light: {epochs} epochs are too few to learn from stronger changes"
-
-
-def _choose_decay(facts: PlanFacts) -> tuple[float, str]:
+def _choose_decay(facts: PhaseFacts) -> tuple[float, str]:
     if facts.is_pretrained:
         return 0.8, "0.8, since what is near the stem suits all pictures already"
     return 1.0, "1, since all layers start from scratch"
+
+
+def _choose_batchnorm(facts: PhaseFacts) -> tuple[bool, str]:
+    """Return whether the statistics of BatchNorm are frozen: where batches are too small for better ones."""
+    if not facts.is_pretrained:
+        return False, "learns its statistics, since the network starts from scratch"
+    if facts.batch_size < _MIN_NORM_BATCH:
+        return True, f"frozen, since the network is pretrained and a batch has {facts.batch_size} pictures"
+    return False, f"learns its statistics from batches of {facts.batch_size} pictures"
+
+
+def _choose_views(
+    phase: PhaseSettings, solver: HeadSolver, epochs: int, augment: AugmentPolicy, facts: PhaseFacts
+) -> int:
+    """Return the views of each picture whose features are computed once; 0 where pictures are read in every epoch.
+
+    Features need a frozen stem, pay from the second epoch on, and cannot be mixed. `auto` is an augmented view for every
+    8 epochs of a head alone, which hardly gains from more, and for every 3 where layers of the backbone learn too.
+    """
+    if phase.train == "all" or "stem" in phase.train:
+        return 0
+    if solver != "lbfgs" and (
+        not facts.features_cached or epochs == 1 or facts.mixes or phase.image_scale < 1
+    ):
+        return 0
+    if augment in ("none", ()):
+        return 1
+    if facts.views != "auto":
+        return min(facts.views, epochs)
+    return max(1, epochs // (8 if phase.train == HEAD_ONLY else 3))

@@ -1,19 +1,27 @@
 """What will be done, decided once: every value that was left to the program, with its reason, and no `auto`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from discern.config.settings import AugmentPolicy, HeadSolver, OptimizerName, PhaseBase, TrainingBase
+from discern.config.settings import AugmentPolicy, HeadSolver, PhaseBase, TrainingBase
 from discern.data.reading.preprocess import Preprocess
 from discern.models.architecture import Architecture
+from discern.errors import RunFolderError
+from discern.files import write_json
 from discern.runtime import Precision
 
 PLAN_FORMAT = 1
+OWN_WEIGHTS = "own"
+"""Stands for the weights that a network of the user brings along."""
+CUSTOM_AUGMENT = "custom"
+"""Stands for the augmentation that a user gave as a callable."""
+
+Value = TypeVar("Value")
 
 
-def _refuse_auto(value: AugmentPolicy) -> AugmentPolicy:
+def _refuse_auto(value: Value) -> Value:
     if value == "auto":
         raise ValueError("a plan holds what was decided, never auto")
     return value
@@ -34,7 +42,7 @@ class PhasePlan(PhaseBase):
     epochs: Annotated[int, Field(ge=1)]
     length: Annotated[float, Field(gt=0)]
     max_epochs: Annotated[int, Field(ge=1)]
-    optimizer: OptimizerName
+    optimizer: Annotated[str, AfterValidator(_refuse_auto)]
     learning_rate: Annotated[float, Field(gt=0)]
     layer_decay: Annotated[float, Field(gt=0, le=1)]
     frozen_batchnorm: bool
@@ -48,6 +56,11 @@ class PhasePlan(PhaseBase):
         """Whether training pictures are changed at random."""
         return self.augment not in ("none", ())
 
+    @property
+    def sees_other_pictures(self) -> bool:
+        """Whether the network learns from pictures that differ from those it predicts later."""
+        return self.is_augmented or self.image_scale != 1
+
 
 class TrainingPlan(TrainingBase):
     """What holds for all phases; `batch_size` counts the pictures of all processes together."""
@@ -60,7 +73,6 @@ class ReadingPlan(_Part):
 
     workers: int
     max_pixels: int
-    features: Literal["auto", "off"]
     folder: Path
     limit_gigabytes: float
 
@@ -86,16 +98,16 @@ class BudgetPlan(_Part):
 class Plan(_Part):
     """All that training is told.
 
-    `weights` names published weights, a file, or "none"; `custom` names what the user brought along as Python objects
-    (network, loss, metrics, augmentation), which a plan cannot hold. `reasons` says of each value that was chosen why,
-    by the name of the setting.
+    `weights` names published weights, a file, "none", or "own" for those that a user's network brings along. `custom`
+    names what the user brought along as Python objects (network, loss, metrics, augmentation), which a plan cannot
+    hold. `reasons` says of each value that was chosen why, by the name of the setting.
     """
 
     format: int = PLAN_FORMAT
     recipe: str
     seed: int
     architecture: Architecture
-    weights: str
+    weights: Annotated[str, AfterValidator(_refuse_auto)]
     preprocess: Preprocess
     training: TrainingPlan
     phases: Annotated[tuple[PhasePlan, ...], Field(min_length=1)]
@@ -103,5 +115,24 @@ class Plan(_Part):
     machine: MachinePlan
     budget: BudgetPlan | None = None
     evaluates_test: bool = True
+    draws_plots: bool = True
+    writes_report: bool = True
     custom: dict[str, str] = {}
     reasons: dict[str, str] = {}
+
+
+def save_plan(plan: Plan, path: Path) -> None:
+    """Write plan.json."""
+    write_json(path, plan.model_dump(mode="json"))
+
+
+def load_plan(path: Path) -> Plan:
+    """Read plan.json.
+
+    Raises:
+        RunFolderError: It is missing or damaged, or another version of the program wrote it.
+    """
+    try:
+        return Plan.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path} is damaged or of another version ({error}); start anew with --overwrite") from None

@@ -1,8 +1,7 @@
-"""Where to start from: which pretrained weights, and which way of making pictures square, a linear probe finds best."""
+"""Where a run starts from: of the weights that are here, and of the ways to make pictures square, the best by a probe."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -16,16 +15,20 @@ from discern.data.reading.preprocess import Fit, Preprocess
 from discern.data.splitting.sample import sample_table
 from discern.data.table import ImageTable
 from discern.engine.frozen_features import compute_frozen_features
-from discern.engine.head_solver import Judgement, cross_validate
-from discern.errors import ConfigError, WeightsError
+from discern.engine.head_solver import ProbeScore, cross_validate
+from discern.models.architecture import CUSTOM, Architecture
 from discern.models.backbone import TIMM_PREFIX
 from discern.models.build import build_classifier
-from discern.models.weights.catalog import PUBLISHED_NAMES, find_weights
-from discern.models.weights.pretrained import discern_home, load_pretrained
-from discern.planning.choices import choose_architecture, choose_image_size, measure_sides
+from discern.models.weights.catalog import PUBLISHED_NAMES
+from discern.models.weights.pretrained import discern_home, is_cached, load_pretrained
+from discern.planning.plan import OWN_WEIGHTS
+from discern.planning.sizes import choose_image_size
 from discern.runtime import Runtime
 
 logger = logging.getLogger("discern")
+
+
+
 
 _SAMPLE = 1000
 _MEMORY_BYTES = 2**30
@@ -34,125 +37,129 @@ _SHORT_BUDGET_SECONDS = 900
 _NEWEST = "imagenet"
 
 
-class Candidate(NamedTuple):
-    """A network with weights, and a way of making pictures square."""
+class Start(NamedTuple):
+    """A network with weights, and a way to make pictures square."""
 
-    model: ModelSettings
+    backbone: str
+    weights: str
     fit: Fit
 
     def describe(self) -> str:
         """Return it in words."""
-        weights = self.model.weights
-        name = weights if weights in PUBLISHED_NAMES else Path(weights).name
-        return f"{self.model.backbone} {name} {self.fit}"
+        name = self.weights if self.weights in PUBLISHED_NAMES else Path(self.weights).name
+        return f"{self.backbone} {name} {self.fit}"
 
 
 def choose_start(
-    settings: Settings, table: ImageTable, runtime: Runtime, cache: ArrayCache | None
-) -> tuple[Settings, dict[str, str]]:
-    """Replace `auto` for weights and fit by what answers best on frozen features; return the reasons.
+    settings: Settings,
+    train: ImageTable,
+    sides: Sequence[tuple[int, int]],
+    runtime: Runtime,
+    cache: ArrayCache | None,
+    *,
+    custom_network: bool = False,
+) -> tuple[Start, str | None]:
+    """Return what a run starts from and, where several starts were compared, the reason.
 
-    Up to 1,000 training pictures are answered by cross-validation. Nothing is downloaded for it: of published weights
-    only those count that are here, and where none are, the newest are taken unseen. Where there is little time, the
-    first of those that are here is taken; several processes, which might find different files, take the newest.
+    Up to 1,000 training pictures are predicted by cross-validation of a linear head on frozen features. Nothing is
+    downloaded for it: of published weights only those take part that are here, and where none are, the newest are taken
+    without a comparison. Where there is little time, the first of those that are here is taken; several processes,
+    which might find different files, take the newest.
     """
-    if settings.model.weights != "auto" and settings.data.fit != "auto" and not settings.model.candidates:
-        return settings, {}
-    if runtime.processes.count > 1:
-        return settle_unseen(settings), {}
-    train = table.select("train")
-    candidates = list(_list_candidates(settings, train))
+    unseen = choose_unseen(settings, custom_network=custom_network)
+    is_open = settings.model.weights == "auto" or settings.data.fit == "auto" or settings.model.candidates
+    if custom_network or not is_open or runtime.processes.count > 1:
+        return unseen, None
+    starts = list(_list_starts(settings, unseen, sides))
     sample = _choose_sample(train, settings.run.seed)
-    hurry = settings.run.budget is not None and parse_duration(settings.run.budget) < _SHORT_BUDGET_SECONDS
-    if len(candidates) < 2 or sample is None or hurry:
-        return _settle(settings, candidates[0]), {}
-    scores = [_score(candidate, settings, sample, runtime, cache) for candidate in candidates]
-    chosen = candidates[min(range(len(scores)), key=lambda place: scores[place].loss)]
+    is_short = settings.run.budget is not None and parse_duration(settings.run.budget) < _SHORT_BUDGET_SECONDS
+    if len(starts) < 2 or sample is None or is_short:
+        return starts[0], None
+    scores = [_probe(start, settings, sample, sides, runtime, cache) for start in starts]
+    best = min(range(len(starts)), key=lambda place: scores[place].loss)
     found = ", ".join(
-        f"{one.describe()} {score.loss:.3f} ({score.accuracy:.1%} right)"
-        for one, score in zip(candidates, scores, strict=True)
+        f"{one.describe()} {score.loss:.3f} ({score.accuracy:.1%} correct)"
+        for one, score in zip(starts, scores, strict=True)
     )
-    reason = (
-        f"{chosen.describe()}, by the loss of a linear probe on {len(sample)} pictures, each left out once: {found}"
+    return starts[best], (
+        f"{starts[best].describe()}, by the loss of a linear probe on {len(sample)} pictures, each left out once: "
+        f"{found}"
     )
-    return _settle(settings, chosen), {"starting point": reason}
 
 
-def settle_unseen(settings: Settings) -> Settings:
-    """Return settings that start from what is taken without a look at the pictures."""
-    return _settle(settings, choose_unseen(settings))
-
-
-def choose_unseen(settings: Settings) -> Candidate:
-    """Return what is taken without a look at the pictures: the newest weights, and all of a picture, squashed."""
+def choose_unseen(settings: Settings, *, custom_network: bool = False) -> Start:
+    """Return what is taken without a look at the pictures: the newest weights, and the whole picture, squashed."""
     weights = _NEWEST if settings.model.weights == "auto" else settings.model.weights
-    fit = "squash" if settings.data.fit == "auto" else settings.data.fit
-    return Candidate(settings.model.model_copy(update={"weights": weights}), fit)
+    if custom_network and weights in PUBLISHED_NAMES:
+        weights = OWN_WEIGHTS
+    backbone = CUSTOM if custom_network else settings.model.backbone
+    return Start(backbone, weights, "squash" if settings.data.fit == "auto" else settings.data.fit)
 
 
-def _settle(settings: Settings, candidate: Candidate) -> Settings:
-    data = settings.data.model_copy(update={"fit": candidate.fit})
-    return settings.model_copy(update={"model": candidate.model, "data": data})
-
-
-def _list_candidates(settings: Settings, train: ImageTable) -> Iterator[Candidate]:
-    """Yield what is to be compared, the settings' own network first if it is here."""
-    unseen = choose_unseen(settings)
-    models = [model for model in _list_models(settings.model) if _is_here(model)] or [unseen.model]
+def _list_starts(settings: Settings, unseen: Start, sides: Sequence[tuple[int, int]]) -> Iterator[Start]:
+    """Yield what is to be compared, the settings' own network first if its weights are here."""
+    networks = [pair for pair in _list_networks(settings.model) if _is_here(*pair)]
     fits: tuple[Fit, ...] = (unseen.fit,)
-    if _is_here(models[0]) and settings.data.fit == "auto" and not _are_square(train, settings.data.max_pixels):
+    if networks and settings.data.fit == "auto" and not _are_square(sides):
         fits = ("squash", "crop")
-    for model in models:
+    for backbone, weights in networks or [(unseen.backbone, unseen.weights)]:
         for fit in fits:
-            yield Candidate(model, fit)
+            yield Start(backbone, weights, fit)
 
 
-def _are_square(train: ImageTable, max_pixels: int) -> bool:
-    """Tell whether a usual picture is so nearly square that cropping and squashing it give much the same."""
-    return median(max(sides) / min(sides) for sides in measure_sides(train, max_pixels)) < _SQUARE
+def _are_square(sides: Sequence[tuple[int, int]]) -> bool:
+    """Return whether a usual picture is so nearly square that cropping and squashing it give much the same."""
+    return median(max(pair) / min(pair) for pair in sides) < _SQUARE
 
 
-def _list_models(model: ModelSettings) -> Iterator[ModelSettings]:
+def _list_networks(model: ModelSettings) -> Iterator[tuple[str, str]]:
+    """Yield backbones with weights."""
     if model.weights != "auto":
-        yield model
+        yield model.backbone, model.weights
     else:
         names = ("imagenet",) if model.backbone.startswith(TIMM_PREFIX) else ("imagenet-v2", "imagenet-v1")
         for name in names:
-            yield model.model_copy(update={"weights": name})
+            yield model.backbone, name
     for given in model.candidates:
-        yield model.model_copy(update={"backbone": given.backbone, "weights": given.weights})
+        yield given.backbone, given.weights
 
 
-def _is_here(model: ModelSettings) -> bool:
-    """Tell whether weights can be loaded without a download."""
-    if model.weights not in PUBLISHED_NAMES:
-        return model.weights != "none" and Path(model.weights).is_file()
-    with suppress(WeightsError, ConfigError):
-        return (discern_home() / "weights" / find_weights(model.backbone, model.weights).file_name).is_file()
-    return False
+def _is_here(backbone: str, weights: str) -> bool:
+    """Return whether weights can be loaded without a download."""
+    if weights in PUBLISHED_NAMES:
+        return is_cached(backbone, weights)
+    return weights != "none" and Path(weights).is_file()
 
 
 def _choose_sample(train: ImageTable, seed: int) -> ImageTable | None:
     """Return up to 1,000 pictures of classes that have two or more; None where there are no two such classes."""
     sample = sample_table(train, _SAMPLE, seed=seed)
     counts = np.bincount(sample.targets())
-    repeated = sample.take(np.flatnonzero(counts[sample.targets()] > 1))
-    return repeated if (counts > 1).sum() > 1 else None
+    has_two = counts[sample.targets()] > 1
+    if (counts > 1).sum() < 2:
+        return None
+    # The very table where nothing is left out, so that its features are found again when training begins.
+    return sample if has_two.all() else sample.take(np.flatnonzero(has_two))
 
 
-def _score(
-    candidate: Candidate, settings: Settings, sample: ImageTable, runtime: Runtime, cache: ArrayCache | None
-) -> Judgement:
-    """Return how a linear probe answers pictures left out of its fit."""
-    backbone = build_classifier(choose_architecture(candidate.model), len(sample.class_names)).backbone
-    load_pretrained(backbone, candidate.model.weights, cache_folder=discern_home() / "weights")
+def _probe(
+    start: Start,
+    settings: Settings,
+    sample: ImageTable,
+    sides: Sequence[tuple[int, int]],
+    runtime: Runtime,
+    cache: ArrayCache | None,
+) -> ProbeScore:
+    """Return how a linear head on frozen features predicts pictures left out of its fit."""
+    backbone = build_classifier(Architecture(backbone=start.backbone), len(sample.class_names)).backbone
+    load_pretrained(backbone, start.weights, cache_folder=discern_home() / "weights")
     runtime.place(backbone)
-    size = choose_image_size(_settle(settings, candidate), sample)
+    size, _ = choose_image_size(settings.data.image_size, start.backbone, "imagenet", sides)
     backbone.check_image_size(size)
     features = compute_frozen_features(
         backbone,
         sample,
-        Preprocess(size, candidate.fit, backbone.mean, backbone.std),
+        Preprocess(size, start.fit, backbone.mean, backbone.std),
         runtime,
         cache,
         max_pixels=settings.data.max_pixels,

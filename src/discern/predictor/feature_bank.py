@@ -60,7 +60,7 @@ def build_feature_bank(features: npt.NDArray[np.floating], frame: pd.DataFrame) 
     return FeatureBank(normalise(features).astype(np.float16), kept)
 
 
-def choose_remembered(targets: npt.NDArray[np.int64], most: int, *, seed: int) -> npt.NDArray[np.int64]:
+def choose_bank_rows(targets: npt.NDArray[np.int64], most: int, *, seed: int) -> npt.NDArray[np.int64]:
     """Return up to `most` rows, in order: all, or as equal a number of each class (N,) as there are."""
     if len(targets) <= most:
         return np.arange(len(targets))

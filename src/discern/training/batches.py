@@ -1,33 +1,38 @@
-"""What a training reads: one place that turns tables, and features of them, into loaders."""
+"""What a training reads: one place that turns tables, and features of them, into batches."""
 
 import hashlib
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from discern.config.settings import AugmentPolicy, CacheSettings
+from discern.config.settings import AugmentPolicy
 from discern.data.cache.array_cache import ArrayCache
-from discern.data.cache.cache_choice import choose_picture_cache
+from discern.data.cache.free_memory import compute_free_memory_bytes
 from discern.data.cache.picture_cache import CachePlace, PictureCache, build_picture_cache, compute_cache_key
 from discern.data.reading.augment import Augment, build_augment
 from discern.data.reading.dataset import ImageDataset
-from discern.data.reading.loaders import EvaluationLoader, TrainLoader, build_evaluation_loader, build_train_loader
-from discern.data.reading.preprocess import Preprocess
+from discern.data.reading.loaders import Batch, EvaluationLoader, TrainLoader, build_evaluation_loader, build_train_loader
+from discern.data.reading.preprocess import Preprocess, scale_size
+from discern.data.splitting.sample import sample_table
 from discern.data.table import ImageTable
+from discern.engine.batch_statistics import SAMPLE_IMAGES
 from discern.engine.features import FeatureJob, FeatureReader
+from discern.planning.plan import CUSTOM_AUGMENT, Plan
+from discern.predictor.feature_bank import choose_bank_rows
 from discern.processes import ALONE, Processes
+from discern.runtime import Runtime
 
 logger = logging.getLogger("discern")
 
 _FEATURE_BATCH = 64
-_SIZE_STEP, _SMALL_SIZE_STEP = 32, 4
+_FEATURE_MEMORY_SHARE = 0.25
+_ASSUMED_MEMORY_BYTES = 4 * 2**30
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,8 @@ class TrainingData:
     """The train and validation rows and how they are read.
 
     `batch_size` is that of all processes together; `workers` are loader processes of each. Features larger than
-    `feature_memory_bytes` are kept on disk. `picture_pixels` is the size of a usual picture, where
-    it is known; of the `remembered_rows` of train the bundle keeps features.
+    `feature_memory_bytes` are kept on disk. The bundle keeps the features of the `bank_rows` of train.
+    `custom_augment` maps uint8 images (3, S, S) to the same.
     """
 
     train: ImageTable
@@ -49,12 +54,10 @@ class TrainingData:
     class_balanced: bool = False
     processes: Processes = ALONE
     pin_memory: bool = False
-    cache_settings: CacheSettings = field(default_factory=CacheSettings)
     cache: ArrayCache | None = None
     feature_memory_bytes: int = 2**30
-    remembered_rows: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    picture_setting: CachePlace | Literal["auto"] = "off"
-    picture_pixels: int | None = None
+    bank_rows: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    custom_augment: Callable[[Tensor], Tensor] | None = None
     _pictures: dict[tuple[str, int], PictureCache | None] = field(default_factory=dict, repr=False)
 
     @property
@@ -71,14 +74,17 @@ class TrainingData:
         """Return the targets (N,) of the train rows."""
         return torch.from_numpy(self.train.targets())
 
-    def build_train_loader(self, policy: AugmentPolicy, *, epochs: int = 1, image_scale: float = 1.0) -> TrainLoader:
-        """Return shuffled batches under an augmentation policy; pictures read more than once are kept decoded.
+    def build_train_loader(
+        self, policy: AugmentPolicy, *, image_scale: float = 1.0, kept: CachePlace = "off"
+    ) -> TrainLoader:
+        """Return shuffled batches under an augmentation policy.
 
-        With an `image_scale` they are smaller than those of evaluation, in steps of 32 pixels where they are large.
+        With an `image_scale` pictures are smaller than those of validation, in steps of 32 pixels where they are large.
+        `kept` says where decoded pictures are kept between epochs.
         """
-        augment = build_augment(policy, scale_size(self.preprocess.image_size, image_scale))
+        augment = self._build_augment(policy, scale_size(self.preprocess.image_size, image_scale))
         return build_train_loader(
-            self._build_dataset(self.train, augment, epochs=epochs),
+            self._build_dataset(self.train, augment, kept),
             batch_size=self.batch_size,
             seed=self.seed,
             workers=self.workers,
@@ -89,12 +95,17 @@ class TrainingData:
         )
 
     def build_evaluation_loader(
-        self, table: ImageTable, policy: AugmentPolicy = "none", *, epochs: int = 1, batch_size: int | None = None
+        self,
+        table: ImageTable,
+        policy: AugmentPolicy = "none",
+        *,
+        kept: CachePlace = "off",
+        batch_size: int | None = None,
     ) -> EvaluationLoader:
         """Return the pictures of a table, each once and in order; with a policy, augmented anew in every epoch."""
-        augment = None if policy == "none" else build_augment(policy, self.preprocess.image_size)
+        augment = None if policy == "none" else self._build_augment(policy, self.preprocess.image_size)
         return build_evaluation_loader(
-            self._build_dataset(table, augment, epochs=epochs),
+            self._build_dataset(table, augment, kept),
             batch_size=batch_size or 2 * self.batch_size,
             workers=self.workers,
             pin_memory=self.pin_memory,
@@ -103,7 +114,13 @@ class TrainingData:
         )
 
     def build_feature_job(
-        self, table: ImageTable, network: str, policy: AugmentPolicy, views: int, prepare: Callable[[Tensor], Tensor]
+        self,
+        table: ImageTable,
+        network: str,
+        policy: AugmentPolicy,
+        views: int,
+        prepare: Callable[[Tensor], Tensor],
+        kept: CachePlace = "off",
     ) -> FeatureJob:
         """Return what features of a table's pictures, in so many augmented views, depend on.
 
@@ -111,11 +128,11 @@ class TrainingData:
         """
         size = self.preprocess.image_size
         pictures = compute_cache_key(table, self.preprocess, canvas_size=size, max_pixels=self.max_pixels)
-        dice = None if policy == "none" else self.seed
-        key = hashlib.sha256(json.dumps([network, pictures, policy, dice], default=str).encode()).hexdigest()
+        seed = None if policy == "none" else self.seed
+        key = hashlib.sha256(json.dumps([network, pictures, policy, seed], default=str).encode()).hexdigest()
         # Of one size always, so that the last bits of features do not depend on the settings of a run.
-        pictures_loader = self.build_evaluation_loader(table, policy, epochs=views, batch_size=_FEATURE_BATCH)
-        return FeatureJob(pictures_loader, views, key, prepare)
+        loader = self.build_evaluation_loader(table, policy, kept=kept, batch_size=_FEATURE_BATCH)
+        return FeatureJob(loader, views, key, prepare)
 
     def build_train_loader_over(self, features: Tensor) -> TrainLoader:
         """Return shuffled batches of train features (V, N, ...), in the order in which pictures would come."""
@@ -140,8 +157,17 @@ class TrainingData:
             num_ranks=self.processes.count,
         )
 
+    def read_statistics_sample(self) -> list[Batch]:
+        """Return some training pictures without augmentation, as bytes; all processes get the same ones."""
+        alone = replace(self, processes=ALONE, workers=0, cache=None, pin_memory=False)
+        count = min(len(self.train), SAMPLE_IMAGES)
+        # Not sorted, so that each batch has pictures of many classes.
+        rows = np.random.default_rng(self.seed).choice(len(self.train), count, replace=False)
+        batch_size = -(-count // -(-count // self.batch_size))
+        return list(alone.build_evaluation_loader(self.train.take(rows), batch_size=batch_size).batches())
+
     def close(self) -> None:
-        """Give back what decoded pictures take; files that are full stay for later runs."""
+        """Release what decoded pictures take; files that are full stay for later runs."""
         for pictures in self._pictures.values():
             if pictures is not None:
                 try:
@@ -150,7 +176,12 @@ class TrainingData:
                     logger.warning("decoded pictures could not be kept for later runs: %s", error.strerror or error)
         self._pictures.clear()
 
-    def _build_dataset(self, table: ImageTable, augment: Augment | None, *, epochs: int) -> ImageDataset:
+    def _build_augment(self, policy: AugmentPolicy, image_size: int) -> Augment:
+        if policy == CUSTOM_AUGMENT and self.custom_augment is not None:
+            return build_augment(self.custom_augment, image_size)
+        return build_augment(policy, image_size)
+
+    def _build_dataset(self, table: ImageTable, augment: Augment | None, kept: CachePlace) -> ImageDataset:
         size = self.preprocess.image_size if augment is None else augment.canvas_size
         return ImageDataset(
             table,
@@ -158,31 +189,16 @@ class TrainingData:
             augment,
             seed=self.seed,
             max_pixels=self.max_pixels,
-            cache=self._find_picture_cache(table, size, epochs) if epochs > 1 else None,
+            cache=None if kept == "off" else self._open_picture_cache(table, size, kept),
         )
 
-    def _find_picture_cache(self, table: ImageTable, canvas_size: int, epochs: int) -> PictureCache | None:
-        """Return where decoded pictures of a table and size are kept from one phase to the next, if they are."""
+    def _open_picture_cache(self, table: ImageTable, canvas_size: int, place: CachePlace) -> PictureCache | None:
+        """Return where decoded pictures of a table and size are kept from one phase to the next."""
         name = ("train" if table is self.train else "validation"), canvas_size
         if self.cache is not None and name not in self._pictures:
-            # Of several processes each would fill one of its own, from the part of an epoch that it reads.
-            alone = self.processes.count == 1
-            choice, reason = choose_picture_cache(
-                self.picture_setting if alone or self.picture_setting != "auto" else "off",
-                num_images=len(table),
-                canvas_size=canvas_size,
-                epochs=epochs,
-                workers=self.workers,
-                folder=self.cache.folder,
-                limit_bytes=self.cache.limit_bytes,
-                in_memory=table.arrays is not None,
-                picture_pixels=self.picture_pixels,
-                num_ranks=self.processes.local_count,
-            )
-            logger.info("decoded %s pictures are kept: %s (%s)", name[0], choice, reason)
             try:
                 self._pictures[name] = build_picture_cache(
-                    choice,
+                    place,
                     table,
                     self.preprocess,
                     canvas_size=canvas_size,
@@ -195,7 +211,26 @@ class TrainingData:
         return self._pictures.get(name)
 
 
-def scale_size(image_size: int, scale: float) -> int:
-    """Return a side in pixels times `scale`: a multiple of 32, by which networks halve five times, or else of 4."""
-    step = _SIZE_STEP if image_size >= 3 * _SIZE_STEP else _SMALL_SIZE_STEP
-    return image_size if scale == 1 else min(image_size, max(step, step * round(image_size * scale / step)))
+def build_training_data(
+    plan: Plan, table: ImageTable, runtime: Runtime, augment: Callable[[Tensor], Tensor] | None = None
+) -> TrainingData:
+    """Return the pictures of a plan; `augment` is the user's own augmentation, where the plan names one."""
+    train = sample_table(table.select("train"), plan.training.max_images, seed=plan.seed)
+    reading, processes = plan.reading, runtime.processes
+    feature_memory = _FEATURE_MEMORY_SHARE * (compute_free_memory_bytes() or _ASSUMED_MEMORY_BYTES)
+    return TrainingData(
+        train=train,
+        validation=table.select("validation"),
+        preprocess=plan.preprocess,
+        batch_size=plan.training.batch_size,
+        seed=plan.seed,
+        workers=reading.workers,
+        max_pixels=reading.max_pixels,
+        class_balanced=plan.training.balance == "sampler",
+        processes=processes,
+        pin_memory=runtime.device.type == "cuda",
+        cache=ArrayCache(reading.folder, limit_bytes=int(reading.limit_gigabytes * 1e9)),
+        feature_memory_bytes=int(feature_memory) // processes.local_count,
+        bank_rows=choose_bank_rows(train.targets(), plan.training.feature_bank, seed=plan.seed),
+        custom_augment=augment,
+    )

@@ -1,8 +1,8 @@
 """What is known of every epoch, as data."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +15,8 @@ class EpochRow:
     """One row of history.csv; averages over pictures, fractions, not a number where there is no validation split.
 
     `epoch` counts from 1 over all phases; `learning_rate` is that of the epoch's last step in the topmost part;
-    `seconds` is the whole epoch with validation; `images_per_second` is training alone.
+    `seconds` is the whole epoch with validation; `images_per_second` is training alone. `metrics` are the user's own,
+    of the validation pictures: in the file each has a column `validation_NAME`.
     """
 
     phase: str
@@ -27,6 +28,7 @@ class EpochRow:
     learning_rate: float
     seconds: float
     images_per_second: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def has_validation(self) -> bool:
@@ -42,7 +44,10 @@ class EpochRow:
 
 def build_history(rows: Sequence[EpochRow]) -> pd.DataFrame:
     """Return the rows as a table with the columns of history.csv."""
-    return pd.DataFrame([asdict(row) for row in rows], columns=[field.name for field in fields(EpochRow)])
+    columns = [one.name for one in fields(EpochRow) if one.name != "metrics"]
+    own = [f"validation_{name}" for name in (rows[0].metrics if rows else ())]
+    cells = [asdict(row) | {f"validation_{name}": value for name, value in row.metrics.items()} for row in rows]
+    return pd.DataFrame(cells, columns=[*columns, *own])
 
 
 def save_history(rows: Sequence[EpochRow], path: Path) -> None:

@@ -10,13 +10,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from discern.config.settings import PhaseSettings, TrainingSettings
 from discern.data.reading.loaders import EvaluationLoader, TrainLoader
-from discern.engine.features import choose_views, load_or_compute_features
+from discern.engine.features import load_or_compute_features
 from discern.engine.forward import prepare_images
 from discern.errors import RunFolderError
 from discern.models.classifier import HEAD, Classifier
 from discern.models.cutting import cut_classifier
+from discern.planning.plan import CUSTOM_AUGMENT, PhasePlan
 from discern.runtime import Runtime
 from discern.training.batches import TrainingData
 
@@ -24,7 +24,7 @@ logger = logging.getLogger("discern")
 
 
 class PooledFeatures(NamedTuple):
-    """Features of remembered train pictures (M, F) and of all validation pictures (V, F), on the CPU."""
+    """Features (M, F) of the train pictures of the feature bank and (V, F) of all validation pictures, on the CPU."""
 
     train: Tensor
     validation: Tensor
@@ -60,31 +60,23 @@ class PhaseInputs:
 
 
 def build_inputs(
-    phase: PhaseSettings,
-    training: TrainingSettings,
-    classifier: Classifier,
-    data: TrainingData,
-    runtime: Runtime,
-    *,
-    views: int | None = None,
+    phase: PhasePlan, classifier: Classifier, data: TrainingData, runtime: Runtime, *, views: int | None = None
 ) -> PhaseInputs:
-    """Decide what a phase reads; `classifier` is frozen for it already.
+    """Return what a phase reads; `classifier` is frozen for it already.
 
     Args:
-        phase: The phase.
-        training: What holds for all phases.
+        phase: Its plan; where there is no room for the features that it names, pictures are read.
         classifier: On the device.
         data: The pictures.
         runtime: Where and how features are computed.
-        views: As an interrupted run had it; decided here by default.
+        views: As an interrupted run had it; as planned by default.
 
     Raises:
         RunFolderError: An interrupted run had features, and there is no room for them now.
     """
-    only_head = classifier.trainable_stages == (HEAD,)
-    chosen = choose_views(phase, training, data.cache_settings, only_head=only_head) if views is None else views
-    if chosen:
-        found = _build_feature_inputs(phase, classifier, data, runtime, chosen)
+    planned = phase.views if views is None else views
+    if planned:
+        found = _build_feature_inputs(phase, classifier, data, runtime, planned)
         if found is not None:
             return found
         if views is not None:
@@ -92,15 +84,15 @@ def build_inputs(
                 f"phase {phase.name} was begun on features of its pictures, for which there is no room now; make room "
                 "in memory or in the cache (cache.folder, cache.limit_gigabytes), or start a new run"
             )
-    train = data.build_train_loader(phase.augment, epochs=phase.num_epochs, image_scale=phase.image_scale)
-    validation = (
-        data.build_evaluation_loader(data.validation, epochs=phase.num_epochs) if len(data.validation) else None
-    )
+    train = data.build_train_loader(phase.augment, image_scale=phase.image_scale, kept=phase.picture_cache)
+    validation = None
+    if len(data.validation):
+        validation = data.build_evaluation_loader(data.validation, kept=phase.picture_cache)
     return PhaseInputs(train, validation, prepare_images(data.preprocess, runtime))
 
 
 def _build_feature_inputs(
-    phase: PhaseSettings, classifier: Classifier, data: TrainingData, runtime: Runtime, views: int
+    phase: PhasePlan, classifier: Classifier, data: TrainingData, runtime: Runtime, views: int
 ) -> PhaseInputs | None:
     halves = cut_classifier(classifier)
     if halves is None:
@@ -110,9 +102,10 @@ def _build_feature_inputs(
     prepare = prepare_images(data.preprocess, runtime)
     train = load_or_compute_features(
         halves.frozen,
-        data.build_feature_job(data.train, network, policy, views, prepare),
+        data.build_feature_job(data.train, network, policy, views, prepare, phase.picture_cache),
         runtime,
-        data.cache,
+        # Two callables cannot be told apart, so that features under one cannot be found again.
+        None if policy == CUSTOM_AUGMENT else data.cache,
         memory_bytes=data.feature_memory_bytes,
     )
     if train is None:

@@ -1,46 +1,52 @@
-"""Those who are told how training goes: people, files and trackers."""
+"""Those that hear how training goes: people, files and trackers; a user's own are listeners too."""
 
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from discern.config.settings import PhaseSettings
 from discern.data.reading.loaders import Batch
 from discern.engine.loop import Step, StepResult
 from discern.errors import ConfigError
+from discern.planning.plan import PhasePlan
 from discern.training.history import EpochRow, save_history
 
 logger = logging.getLogger("discern")
 
 
 class Listener:
-    """Is told what happens; every method may be left as it is."""
+    """Hears what happens in a training; a subclass overrides the methods that it needs.
 
-    def on_phase_start(self, phase: PhaseSettings, epochs_done: int) -> None:
+    With several processes, listeners are called in the first one alone.
+    """
+
+    def on_phase_start(self, phase: PhasePlan, epochs_done: int) -> None:
         """A phase begins or goes on after `epochs_done` of its epochs."""
 
-    def on_epoch_start(self, phase: PhaseSettings, epoch: int, batches: int) -> None:
+    def on_epoch_start(self, phase: PhasePlan, epoch: int, batches: int) -> None:
         """Epoch `epoch` of the phase, counted from 1, begins and will have so many batches."""
 
     def on_batch(self, result: StepResult) -> None:
         """A training batch is done."""
 
-    def on_epoch_end(self, rows: Sequence[EpochRow], *, is_best: bool) -> None:
-        """An epoch is done; `rows` are all epochs so far, the last one new."""
+    def on_epoch_end(self, rows: Sequence[EpochRow], *, is_best: bool) -> bool | None:
+        """An epoch is done; `rows` are all epochs so far, the last one new.
+
+        Return True to end the training: the best epoch so far is kept, and evaluated as at the end of the plan.
+        """
 
     def on_end(self) -> None:
         """Training is over, whether complete or interrupted."""
 
 
 class Announced:
-    """A step that tells the listeners of every batch."""
+    """A step that lets the listeners hear of every batch."""
 
     def __init__(self, step: Step, listeners: Sequence[Listener]) -> None:
         self.step = step
         self.listeners = listeners
 
     def __call__(self, batch: Batch) -> StepResult:
-        """Do the step, then tell."""
+        """Do the step, then call the listeners."""
         result = self.step(batch)
         for listener in self.listeners:
             listener.on_batch(result)
@@ -65,21 +71,21 @@ class HistoryFile(Listener):
 class LogLines(Listener):
     """One line in the log for every phase and epoch."""
 
-    def on_phase_start(self, phase: PhaseSettings, epochs_done: int) -> None:
+    def on_phase_start(self, phase: PhasePlan, epochs_done: int) -> None:
         """Name the phase and what learns in it."""
         parts = "all layers" if phase.train == "all" else ", ".join(phase.train)
         going_on = f", going on after epoch {epochs_done}" if epochs_done else ""
         if phase.head_solver == "lbfgs":
-            logger.info("phase %s: the head is solved for exactly, at once", phase.name)
+            logger.info("phase %s: the head is set to the exact solution at once", phase.name)
             return
         logger.info(
             "phase %s: %s learn%s for up to %d epochs, %s at %.2g, %s schedule%s",
             phase.name,
             parts,
             "" if phase.train == "all" or len(phase.train) > 1 else "s",
-            phase.num_epochs,
+            phase.epochs,
             phase.optimizer,
-            phase.top_rate,
+            phase.learning_rate,
             phase.schedule,
             going_on,
         )

@@ -1,26 +1,22 @@
 """One phase of a plan while it is carried out."""
 
 import math
-from dataclasses import asdict
 from functools import partial
 
-from torch import nn
-
-from discern.config.settings import PhaseSettings, TrainingSettings
+from discern.engine.batch_statistics import estimate_statistics
 from discern.engine.mixing import build_mixing
 from discern.engine.optimizers import build_optimizer
-from discern.engine.schedules import Plateau
-from discern.engine.train_step import TrainStep, compute_class_weights
-from discern.models.acceleration.folding import fold_resting_batchnorm
+from discern.engine.schedules import Plateau, compute_rate_factor
+from discern.engine.train_step import Loss, TrainStep, build_cross_entropy, compute_class_weights
+from discern.models.acceleration.accelerate import accelerate_training
 from discern.models.classifier import Classifier
+from discern.planning.plan import PhasePlan, TrainingPlan
 from discern.runtime import Runtime
 from discern.training.averaging import WeightAverage
-from discern.training.batch_statistics import PlainSample, learns_other_statistics
 from discern.training.batches import TrainingData
 from discern.training.history import EpochRow
 from discern.training.inputs import build_inputs
-from discern.training.schedule_plan import compute_phase_factor
-from discern.training.state import FrozenWeights, TrainingState
+from discern.training.state import FrozenWeights, PhaseState, TrainingState
 from discern.training.stopping import EarlyStopping
 
 
@@ -30,82 +26,100 @@ class RateFactor:
     Apart from the phase, which would keep its features in memory after its end if it were part of its own step.
     """
 
-    def __init__(self, settings: PhaseSettings, length: float) -> None:
-        self.settings = settings
-        self.length = length
-        self.plateau = Plateau(settings.plateau_patience, settings.gamma)
+    def __init__(self, plan: PhasePlan) -> None:
+        self.plan = plan
+        self.length = plan.length
+        self.plateau = Plateau(plan.plateau_patience, plan.gamma)
 
     def __call__(self, epoch: float) -> float:
         """Return the factor at `epoch`, fractions of it included."""
-        return compute_phase_factor(self.settings, epoch, length=self.length) * self.plateau.factor
+        return compute_rate_factor(epoch, self.length, self.plan) * self.plateau.factor
 
 
 class Phase:
-    """What lives as long as one phase does."""
+    """What lives as long as one phase does.
+
+    Args:
+        plan: Of the phase.
+        training: What holds for all phases.
+        classifier: On the device; what the phase does not train is frozen now.
+        data: The pictures.
+        runtime: Where and how it is computed.
+        index: The place of the phase in the plan.
+        loss: The user's own; cross-entropy as planned by default.
+        views: As an interrupted run had it; as planned by default.
+    """
 
     def __init__(
         self,
-        settings: PhaseSettings,
-        training: TrainingSettings,
+        plan: PhasePlan,
+        training: TrainingPlan,
         classifier: Classifier,
         data: TrainingData,
         runtime: Runtime,
         *,
-        phase_index: int,
-        length: float,
+        index: int,
+        loss: Loss | None = None,
         views: int | None = None,
     ) -> None:
-        # "auto" has been settled by now; what is left of it would leave BatchNorm as it usually is.
-        classifier.set_trainable(settings.train, frozen_batchnorm=settings.frozen_batchnorm is True)
-        self.settings = settings
-        self.inputs = build_inputs(settings, training, classifier, data, runtime, views=views)
-        self.optimizer = build_optimizer(classifier, settings, runtime.dtype)
-        self.rate_factor = RateFactor(settings, length)
-        self.stopping = EarlyStopping(settings.patience, training.monitor)
+        classifier.set_trainable(plan.train, frozen_batchnorm=plan.frozen_batchnorm)
+        self.plan = plan
+        self.inputs = build_inputs(plan, classifier, data, runtime, views=views)
+        self.optimizer = build_optimizer(
+            plan.optimizer,
+            classifier,
+            learning_rate=plan.learning_rate,
+            layer_decay=plan.layer_decay,
+            weight_decay=plan.weight_decay,
+            momentum=plan.momentum,
+        )
+        self.rate_factor = RateFactor(plan)
+        self.stopping = EarlyStopping(plan.patience, training.monitor)
         # What is solved at once has no way that an average could smooth.
-        averages = training.ema_decay > 0 and settings.head_solver != "lbfgs"
+        averages = training.ema_decay > 0 and plan.head_solver != "lbfgs"
         self.average = WeightAverage(classifier, training.ema_decay) if averages else None
         self.epochs_done = 0
-        weights = None
-        if training.balance == "weights":
-            weights = compute_class_weights(data.train_targets(), data.num_classes).to(runtime.device)
         self.step = TrainStep(
-            runtime.processes.wrap(quicken_training(self.inputs.network_of(classifier), settings, runtime)),
+            runtime.processes.wrap(
+                accelerate_training(
+                    self.inputs.network_of(classifier), frozen_batchnorm=plan.frozen_batchnorm, runtime=runtime
+                )
+            ),
             self.optimizer,
             self.inputs.prepare,
             runtime,
             rate_factor=self.rate_factor,
             batches_per_epoch=len(self.inputs.train),
             mixing=build_mixing(data.num_classes, mixup=training.mixup, cutmix=training.cutmix),
-            class_weights=weights,
-            label_smoothing=training.label_smoothing,
+            loss=loss or _build_loss(training, data, runtime),
             accumulation_steps=training.accumulation_steps,
             clip_norm=training.clip_norm,
             after_update=None if self.average is None else partial(self.average.update, classifier),
         )
-        self.frozen = _find_frozen(classifier, phase_index)
-        self.judged = classifier if self.average is None else self.average.classifier
-        is_augmented = learns_other_statistics(settings) and not self.inputs.views
-        self._sample = PlainSample(data, self.inputs.prepare, runtime) if is_augmented else None
-        self.judged_network = self.inputs.network_of(self.judged)
+        self.frozen = _find_frozen(classifier, index)
+        self.evaluated = classifier if self.average is None else self.average.classifier
+        self.evaluated_network = self.inputs.network_of(self.evaluated)
+        self._runtime = runtime
+        reads_other_pictures = plan.sees_other_pictures and not self.inputs.views
+        self._statistics_sample = data.read_statistics_sample() if reads_other_pictures else None
 
-    def settle_batchnorm(self) -> None:
-        """Give BatchNorms that learned statistics those of pictures as they are, before the network is judged."""
-        if self._sample is not None:
-            self._sample.estimate_statistics(self.judged)
+    def estimate_batchnorm(self) -> None:
+        """Give BatchNorms that learned statistics those of pictures as they are, before the network is evaluated."""
+        if self._statistics_sample is not None:
+            estimate_statistics(self.evaluated, self._statistics_sample, self.inputs.prepare, self._runtime)
 
     def observe(self, row: EpochRow) -> bool:
         """Take in an epoch; return whether no other would be of use."""
         self.epochs_done += 1
-        if self.settings.schedule == "plateau" and row.has_validation:
+        if self.plan.schedule == "plateau" and row.has_validation:
             self.rate_factor.plateau.observe(row.validation_loss)
-        is_solved = self.settings.head_solver == "lbfgs"
+        is_solved = self.plan.head_solver == "lbfgs"
         return self.stopping.observe(row) or is_solved
 
     @property
     def is_complete(self) -> bool:
         """Whether all epochs are done."""
-        return self.epochs_done >= self.settings.num_epochs
+        return self.epochs_done >= self.plan.epochs
 
     @property
     def length(self) -> float:
@@ -114,7 +128,7 @@ class Phase:
 
     def set_length(self, length: float) -> None:
         """End after so many epochs in all, the last one perhaps in part, the rate moving accordingly from now on."""
-        self.settings = self.settings.model_copy(update={"epochs": max(math.ceil(length), self.epochs_done, 1)})
+        self.plan = self.plan.model_copy(update={"epochs": max(math.ceil(length), self.epochs_done, 1)})
         self.rate_factor.length = max(length, self.epochs_done, 1)
 
     def put_into(self, state: TrainingState) -> None:
@@ -122,43 +136,39 @@ class Phase:
         state.put_optimizer(self.optimizer)
         if self.average is not None:
             state.put_tensors("average", self.average.state_dict())
-        state.facts["phase"] = {
-            "epochs_done": self.epochs_done,
-            "length": self.length,
-            "views": self.inputs.views,
-            "plateau": asdict(self.rate_factor.plateau),
-            "stopping": asdict(self.stopping),
-        }
+        state.progress.phase = PhaseState(
+            epochs_done=self.epochs_done,
+            length=self.length,
+            views=self.inputs.views,
+            plateau=self.rate_factor.plateau,
+            stopping=self.stopping,
+        )
 
-    def restore(self, state: TrainingState) -> None:
+    def restore(self, state: TrainingState, progress: PhaseState) -> None:
         """Go back to where the phase stood when the state was written."""
-        facts = state.facts["phase"]
         state.restore_optimizer(self.optimizer)
         if self.average is not None:
             self.average.load_state_dict(state.get_tensors("average"))
-        self.epochs_done = facts["epochs_done"]
-        self.set_length(facts["length"])
-        for name, value in facts["plateau"].items():
-            setattr(self.rate_factor.plateau, name, value)
-        best = facts["stopping"].pop("best")
-        self.stopping = EarlyStopping(**facts["stopping"], best=None if best is None else tuple(best))
+        self.epochs_done = progress.epochs_done
+        self.set_length(progress.length)
+        self.rate_factor.plateau = progress.plateau
+        self.stopping = progress.stopping
 
 
-def quicken_training(network: nn.Module, phase: PhaseSettings, runtime: Runtime) -> nn.Module:
-    """Return what computes the same as a network in less time, and shares its weights, as long as a phase trains it."""
-    # On a CPU, where going over the maps once more is what takes the time.
-    if phase.frozen_batchnorm is True and runtime.device.type == "cpu":
-        return fold_resting_batchnorm(network)
-    return network
+def _build_loss(training: TrainingPlan, data: TrainingData, runtime: Runtime) -> Loss:
+    weights = None
+    if training.balance == "weights":
+        weights = compute_class_weights(data.train_targets(), data.num_classes).to(runtime.device)
+    return build_cross_entropy(class_weights=weights, label_smoothing=training.label_smoothing)
 
 
-def _find_frozen(classifier: Classifier, phase_index: int) -> FrozenWeights | None:
-    """Return parameters and statistics of the phases that do not train, which the best model so far has as well."""
-    frozen = [names for phase, names in classifier.stages().items() if phase not in classifier.trainable_stages]
+def _find_frozen(classifier: Classifier, index: int) -> FrozenWeights | None:
+    """Return parameters and statistics of the stages that do not train, which the best model so far has as well."""
+    frozen = [names for stage, names in classifier.stages().items() if stage not in classifier.trainable_stages]
     prefixes = tuple(f"{name}." for names in frozen for name in names)
     tensors = {
         name: tensor.detach().cpu().contiguous()
         for name, tensor in classifier.state_dict().items()
         if prefixes and f"{name}.".startswith(prefixes)
     }
-    return FrozenWeights(phase_index, tensors) if tensors else None
+    return FrozenWeights(index, tensors) if tensors else None

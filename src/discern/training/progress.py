@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from discern.config.settings import PhaseSettings
 from discern.engine.loop import StepResult
+from discern.planning.plan import PhasePlan
 from discern.training.listeners import Listener
 
 
 class ProgressBar(Listener):
     """One bar for the whole plan, with the time that is left; it vanishes when training ends."""
 
-    def __init__(self, console: Console, phases: Sequence[PhaseSettings]) -> None:
+    def __init__(self, console: Console, phases: Sequence[PhasePlan]) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -24,17 +24,17 @@ class ProgressBar(Listener):
             transient=True,
         )
         self._phases = phases
-        self._task = self._progress.add_task("", total=sum(phase.num_epochs for phase in phases))
+        self._task = self._progress.add_task("", total=sum(phase.epochs for phase in phases))
         self._share_of_batch = 0.0
 
-    def on_epoch_start(self, phase: PhaseSettings, epoch: int, batches: int) -> None:
+    def on_epoch_start(self, phase: PhasePlan, epoch: int, batches: int) -> None:
         """Name the epoch and move to where it begins, past epochs done earlier or left out by early stopping."""
         self._progress.start()
         place = [known.name for known in self._phases].index(phase.name)
-        epochs_before = sum(known.num_epochs for known in self._phases[:place]) + epoch - 1
+        epochs_before = sum(known.epochs for known in self._phases[:place]) + epoch - 1
         self._share_of_batch = 1 / batches
         self._progress.update(
-            self._task, completed=epochs_before, description=f"{phase.name}, epoch {epoch} of {phase.num_epochs}"
+            self._task, completed=epochs_before, description=f"{phase.name}, epoch {epoch} of {phase.epochs}"
         )
 
     def on_batch(self, result: StepResult) -> None:  # noqa: ARG002

@@ -1,178 +1,253 @@
 """Labelled pictures in; a trained, evaluated and saved classifier out."""
 
-import json
 import logging
 import shlex
+import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from rich.console import Console
+from torch import Tensor
 
-from discern.config.load import load_settings
+from discern.config.load import load_settings, save_settings
+from discern.config.overrides import Overrides, list_overrides
 from discern.config.settings import Settings
 from discern.console import reporting
+from discern.data.cache.home import build_cache
+from discern.data.load import PreparedPictures, prepare_pictures
 from discern.data.sources.load import Source
+from discern.data.splitting.split import save_split
+from discern.data.table import SPLITS, ImageTable
+from discern.engine.forward import check_same_rows
+from discern.engine.train_step import Loss
+from discern.environment import DataRecord, Environment, describe_machine, save_environment
 from discern.errors import BadImageError, DataError
+from discern.evaluation.abstention import summarise_abstention
+from discern.evaluation.predictions import Predictions, build_table_predictions, join_predictions
+from discern.files import write_atomically, write_json
+from discern.models.build import Network
 from discern.models.classifier import Classifier
-from discern.planning.preparation import (
-    Prepared,
-    agree,
-    begin_run,
-    build_pretrained,
-    build_training_data,
-    build_untrained,
-    check_outside_data,
-    prepare,
-    prepare_again,
-)
-from discern.planning.time_budget import build_budget, plan_for_budget
-from discern.predictor.load import load
+from discern.planning.plan import Plan, save_plan
+from discern.planning.planner import plan_training
+from discern.predictor.bundle import Bundle, save_bundle
+from discern.predictor.calibration import compute_probabilities
 from discern.predictor.predictor import Predictor
+from discern.predictor.record import TrainingRecord
 from discern.processes import join_processes
-from discern.run_folder import RunFolder, check_new_run, open_interrupted_run
-from discern.runtime import seed_everything
-from discern.training.fit import Fit
+from discern.reports.evaluation_files import write_evaluation
+from discern.reports.leak_scores import write_scores_without_leaks
+from discern.reports.run_report import write_report
+from discern.reports.training_plots import draw_training
+from discern.run_folder import RunFolder, check_new_run, check_outside_data, name_new_run
+from discern.runtime import Runtime, choose_runtime, seed_everything
+from discern.training.batches import TrainingData, build_training_data
+from discern.training.bundling import build_bundle
+from discern.training.custom import Custom
+from discern.training.deadline import Deadline
+from discern.training.fit import Fit, FitResult, Metric
 from discern.training.listeners import HistoryFile, Listener, LogLines, OverfittingWatch, TensorBoard
+from discern.training.outcome import describe_outcome
 from discern.training.progress import ProgressBar
-from discern.training.state import TrainingState, has_state, load_state
-from discern.workflows.completion import complete_run
+from discern.training.start import build_planned, load_start
+from discern.training.state import TrainingState
+from discern.workflows.run import Run
 
 logger = logging.getLogger("discern")
-
-
-@dataclass(frozen=True)
-class Run:
-    """A completed run, by its folder."""
-
-    folder: RunFolder
-
-    @cached_property
-    def metrics(self) -> dict[str, Any]:
-        """What evaluation/metrics.json says: fractions with 95 % intervals, by split."""
-        metrics: dict[str, Any] = json.loads((self.folder.evaluation / "metrics.json").read_text(encoding="utf-8"))
-        return metrics
-
-    @cached_property
-    def history(self) -> pd.DataFrame:
-        """One row an epoch."""
-        return pd.read_csv(self.folder.history)
-
-    def load(self) -> Predictor:
-        """Return the trained classifier, ready for use."""
-        return load(self.folder.root)
 
 
 def train(
     source: Source,
     *,
-    out: str | Path,
+    out: str | Path | None = None,
     recipe: str | Path = "auto",
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
+    network: Network | None = None,
+    loss: Loss | None = None,
+    metrics: Mapping[str, Metric] | None = None,
+    augment: Callable[[Tensor], Tensor] | str | Sequence[Mapping[str, Any]] | None = None,
+    listeners: Sequence[Listener] = (),
     overwrite: bool = False,
     verbose: bool = True,
     started: float | None = None,
+    **settings: Any,
 ) -> Run:
-    """Train a classifier, evaluate it and write the run folder `out`.
+    """Train a classifier, evaluate it and write a run folder.
 
     Nothing is written, and no earlier run removed, before data, settings and weights have proved usable.
 
     Args:
         source: A folder of class folders, a folder with train, validation and test, a CSV, an .npz file, a DataFrame,
-            or a pair of images uint8 (N, H, W, 3) and labels (N,).
-        out: The run folder to write.
+            a pair of images uint8 (N, H, W, 3) and labels (N,), or a torch `Dataset` of (image, label).
+        out: The run folder to write; runs/NAME by default.
         recipe: Name of a recipe, or path to a TOML file.
-        overrides: `key=value` texts laid over the recipe.
+        overrides: Settings laid over the recipe: `key=value` texts or a mapping.
+        network: Your own: a module from images (N, 3, H, W) to logits (N, K), or a function from the number of classes
+            to one; it is copied. It counts as pretrained unless `model.weights` is none.
+        loss: Your own: from logits (N, K) and targets, (N,) or after mixing (N, K), to the loss of each picture (N,) or
+            the mean as one number. The losses in the history stay cross-entropies, so that runs can be compared.
+        metrics: Your own, by name: functions from targets (N,) and probabilities (N, K) to a number.
+        augment: Your own: a callable from a uint8 image (3, S, S) to another; or a policy, as a setting.
+        listeners: Your own; see `Listener`.
         overwrite: Replace a run that `out` already holds.
         verbose: Show progress on standard output. The log file is written in any case.
         started: The moment of `time.monotonic()` from which on `run.budget` counts; now by default.
+        **settings: Settings laid over the recipe, such as `epochs=5`, `batch_size=16` or `report=False`.
 
     Raises:
         DiscernError: Any of its kinds; the text says what came, what was expected and what to do next.
     """
     started = time.monotonic() if started is None else started
+    if augment is not None and not callable(augment):
+        settings["augment"] = augment
+    custom = Custom(network, loss, metrics or {}, augment if callable(augment) else None)
     processes = join_processes()
     with reporting(verbose=verbose) as report:
-        with processes.main_first():
-            settings = load_settings(recipe, overrides)
-            # The others come when the first process has made the folder.
-            folder = check_new_run(Path(out), overwrite=overwrite) if processes.is_main else RunFolder(Path(out))
-            check_outside_data(folder, source)
-            prepared = prepare(source, settings, folder)
-            seed_everything(settings.run.seed)
-            classifier = build_pretrained(prepared)
-            prepared = plan_for_budget(prepared, classifier, started)
-            if processes.is_main:
-                begin_run(prepared, folder)
-                report.open_log(folder.log)
-        return _fit_and_complete(prepared, folder, classifier, None, report.console, started)
+        asked = load_settings(recipe, list_overrides(overrides, settings))
+        runtime = _choose_runtime(asked, processes)
+        with runtime.applied():
+            with processes.main_first():
+                # The others come when the first process has made the folder.
+                root = name_new_run(source) if out is None else Path(out)
+                folder = check_new_run(root, overwrite=overwrite) if processes.is_main else RunFolder(root)
+                check_outside_data(folder, source)
+                pictures = load_pictures(source, asked, folder.bad_files if processes.is_main else None)
+                audit = audit_before_training(pictures, asked, runtime)
+                plan = _plan(asked, pictures.table, runtime, custom, started) if processes.is_main else None
+            plan = _share(plan, pictures.table, runtime)
+            with processes.main_first():
+                seed_everything(plan.seed)
+                classifier = build_planned(plan, len(pictures.table.class_names), runtime, network)
+                weights = load_start(plan, classifier)
+                environment = Environment(
+                    **describe_machine(runtime).model_dump(), data=pictures.describe(source), weights=weights
+                )
+                job = Job(plan, pictures.table, environment, folder, runtime, custom, started)
+                if processes.is_main:
+                    _begin_run(job, asked, pictures, audit)
+                    report.open_log(folder.log)
+            return carry_out(job, classifier, None, [*listeners, *choose_listeners(job, report.console)])
 
 
-def resume(
-    out: str | Path,
-    source: Source | None = None,
-    *,
-    recipe: str | Path | None = None,
-    overrides: Sequence[str] = (),
-    verbose: bool = True,
-) -> Run:
-    """Go on with an interrupted run as if nothing had happened; on a CPU with determinism, bit for bit.
+@dataclass(frozen=True)
+class Job:
+    """A training that is about to be carried out; `started` is the moment from which on its budget counts."""
 
-    `source`, `recipe` and `overrides` may be left out; what is given must be what the run was begun with. Only
-    `run.device`, `run.threads`, `data.workers`, `data.cache`, and the cache's folder and limit may differ.
-
-    Raises:
-        RunFolderError: There is nothing to resume, or settings or data are not those of the run.
-    """
-    started = time.monotonic()
-    processes = join_processes()
-    with reporting(verbose=verbose) as report:
-        with processes.main_first():
-            folder = open_interrupted_run(Path(out))
-            wanted = load_settings(folder.config if recipe is None else recipe, overrides)
-            prepared = prepare_again(source, wanted, folder)
-            if processes.is_main:
-                report.open_log(folder.log)
-            seed_everything(prepared.settings.run.seed)
-            state = load_state(folder.state) if has_state(folder.state) else None
-            if state is None:
-                logger.info("no epoch was complete: starting with the first")
-                classifier = build_pretrained(prepared)
-            else:
-                state.check_processes(processes.count)
-                logger.info("going on after epoch %d", len(state.facts["rows"]))
-                classifier = build_untrained(prepared)
-        return _fit_and_complete(prepared, folder, classifier, state, report.console, started)
+    plan: Plan
+    table: ImageTable
+    environment: Environment
+    folder: RunFolder
+    runtime: Runtime
+    custom: Custom
+    started: float
 
 
-def _fit_and_complete(
-    prepared: Prepared,
-    folder: RunFolder,
-    classifier: Classifier,
-    state: TrainingState | None,
-    console: Console | None,
-    started: float,
-) -> Run:
-    prepared = agree(prepared)
-    settings, processes = prepared.settings, prepared.runtime.processes
-    # From here on each process rolls dice of its own, for dropout and mixing.
-    seed_everything((settings.run.seed + processes.rank) % 2**32)
-    data = build_training_data(prepared, classifier.backbone)
+def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, listeners: Sequence[Listener]) -> Run:
+    """Train from the beginning or from a state, and write what came of it."""
+    plan, processes = job.plan, job.runtime.processes
+    # From here on each process draws numbers of its own, for dropout and mixing.
+    seed_everything((plan.seed + processes.rank) % 2**32)
+    data = build_training_data(plan, job.table, job.runtime, job.custom.augment)
     fit = Fit(
         classifier,
-        settings.training,
+        plan.phases,
+        plan.training,
         data,
-        prepared.runtime,
-        state_folder=folder.state,
-        listeners=_choose_listeners(settings, folder, console) if processes.is_main else (),
-        budget=build_budget(prepared, started),
+        job.runtime,
+        loss=job.custom.loss,
+        metrics=job.custom.metrics,
+        state_folder=job.folder.state,
+        listeners=listeners if processes.is_main else (),
+        deadline=_build_deadline(job),
     )
+    result = _fit(fit, state, job.folder)
+    bundle = build_bundle(classifier, plan, data, result, job.runtime)
+    predictions = _predict_splits(job, bundle, data, result)
+    if processes.is_main:
+        _write_results(job, bundle, data, result, predictions)
+    # No process ends before the files are there.
+    processes.gather(None)
+    return Run(job.folder.root)
+
+
+def choose_listeners(job: Job, console: Console | None) -> list[Listener]:
+    """Return those that write the history, the log and the progress."""
+    listeners: list[Listener] = [HistoryFile(job.folder.history), LogLines(), OverfittingWatch()]
+    if job.plan.training.tensorboard:
+        listeners.append(TensorBoard(job.folder.tensorboard))
+    if console is not None and console.is_terminal and not console.is_jupyter:
+        listeners.append(ProgressBar(console, job.plan.phases))
+    return listeners
+
+
+def _choose_runtime(asked: Settings, processes: Processes) -> Runtime:
+    runtime = choose_runtime(
+        device=asked.run.device,
+        precision=asked.run.precision,
+        threads=asked.run.threads,
+        determinism=asked.run.determinism,
+        acceleration=asked.run.acceleration,
+        processes=processes,
+    )
+    logger.info("%s, seed %d", runtime.describe(), asked.run.seed)
+    return runtime
+
+
+def _plan(asked: Settings, table: ImageTable, runtime: Runtime, custom: Custom, started: float) -> Plan:
+    logger.info("recipe %s: %s", asked.recipe.name, asked.recipe.purpose)
+    return plan_training(
+        asked,
+        table,
+        runtime,
+        build_cache(asked.cache.folder, asked.cache.limit_gigabytes),
+        network=custom.network,
+        custom=custom.describe(),
+        started=started,
+    )
+
+
+def _share(plan: Plan | None, table: ImageTable, runtime: Runtime) -> Plan:
+    """Return the plan of the first process in all of them.
+
+    Raises:
+        DataError: The processes, perhaps on several machines, do not see the same pictures.
+    """
+    check_same_rows(table, runtime.processes)
+    everyone = runtime.processes.gather((plan, table.fingerprint()))
+    shared, fingerprint = everyone[0]
+    different = [rank for rank, (_, other) in enumerate(everyone) if other != fingerprint]
+    if different or shared is None:
+        raise DataError(
+            f"{table.source}: the processes {different} see other pictures than process 0; every machine "
+            "needs the same data under the same path"
+        )
+    return shared
+
+
+def _begin_run(job: Job, asked: Settings, pictures: LoadedPictures, audit: Audit | None) -> None:
+    """Make the folder of a new run and write what is known before training; an earlier run in it goes now."""
+    folder = job.folder
+    folder.begin()
+    save_environment(job.environment, folder.environment)
+    save_split(job.table, folder.split)
+    if audit is not None:
+        write_json(folder.audit, audit.content)
+    if pictures.leaks is not None:
+        write_atomically(folder.leaks, pictures.leaks.to_csv(index=False))
+    save_plan(job.plan, folder.plan)
+    save_settings(asked, folder.config)
+
+
+def _build_deadline(job: Job) -> Deadline | None:
+    budget = job.plan.budget
+    return None if budget is None else Deadline(budget.seconds, budget.reserve_seconds, job.started)
+
+
+def _fit(fit: Fit, state: TrainingState | None, folder: RunFolder) -> FitResult:
     try:
-        result = fit.run(state)
+        return fit.run(state)
     except KeyboardInterrupt:
         command = f"discern train --resume --out {shlex.quote(str(folder.root))}"
         logger.warning("stopped; %d epochs are complete and saved. Go on with: %s", fit.saved_epochs, command)
@@ -182,14 +257,54 @@ def _fit_and_complete(
             f"{error}. It was found in the middle of training; data.verify=full finds all such files beforehand, and "
             "data.on_bad=skip leaves them out"
         ) from None
-    complete_run(prepared, folder, classifier, data, result)
-    return Run(folder)
 
 
-def _choose_listeners(settings: Settings, folder: RunFolder, console: Console | None) -> list[Listener]:
-    listeners: list[Listener] = [HistoryFile(folder.history), LogLines(), OverfittingWatch()]
-    if settings.training.tensorboard:
-        listeners.append(TensorBoard(folder.tensorboard))
-    if console is not None and console.is_terminal and not console.is_jupyter:
-        listeners.append(ProgressBar(console, settings.training.phases))
-    return listeners
+def _predict_splits(job: Job, bundle: Bundle, data: TrainingData, result: FitResult) -> list[Predictions]:
+    """Return the best epoch's predictions for validation, known since then, and for test, computed only now."""
+    predictions = []
+    if result.validation_logits is not None:
+        probabilities = compute_probabilities(result.validation_logits, bundle.calibration)
+        predictions.append(build_table_predictions(data.validation, probabilities, "validation"))
+    test = job.table.select("test")
+    if len(test) and job.plan.evaluates_test:
+        probabilities = Predictor(bundle, job.runtime).predict_probabilities(test)
+        predictions.append(build_table_predictions(test, probabilities, "test"))
+    if len(test) and not job.plan.evaluates_test:
+        logger.info("the test split is left for later (run.evaluate_test=false)")
+    elif not predictions:
+        logger.warning("there is neither a validation nor a test split: nothing is evaluated")
+    elif not len(test):
+        logger.warning("there is no test split: the model was chosen by its validation scores, which are too good")
+    return predictions
+
+
+def _write_results(
+    job: Job, bundle: Bundle, data: TrainingData, result: FitResult, predictions: list[Predictions]
+) -> None:
+    """Write evaluation, bundle, plots and report, and remove the state."""
+    folder, plan = job.folder, job.plan
+    logger.info("best epoch: %d of %d", result.best.epoch, len(result.rows))
+    outcome = describe_outcome(result, data.validation.targets(), plan.training.monitor)
+    if outcome is not None:
+        logger.info("kept: %s", outcome)
+    metrics = write_evaluation(
+        predictions, job.table, folder, plots=plan.draws_plots, custom=job.custom.metrics, max_pixels=bundle.max_pixels
+    )
+    write_scores_without_leaks(predictions, folder)
+    record = TrainingRecord(
+        plan=plan,
+        environment=job.environment,
+        counts={split: len(job.table.select(split)) for split in SPLITS},
+        best_epoch=result.best.epoch,
+        scores=metrics,
+        abstention=summarise_abstention(bundle.evidence, predictions),
+        outcome=outcome,
+    )
+    bundle = replace(bundle, record=record)
+    save_bundle(bundle, folder.bundle)
+    if plan.draws_plots:
+        draw_training(plan, result, folder.plots, steps_per_epoch=-(-len(data.train) // data.batch_size))
+    shutil.rmtree(folder.state, ignore_errors=True)
+    if plan.writes_report:
+        try_report(folder, job.table, Predictor(bundle, job.runtime))
+    logger.info("the run is complete: %s", folder.root)

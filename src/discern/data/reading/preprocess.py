@@ -14,6 +14,8 @@ from discern.errors import BundleError
 Fit = Literal["crop", "pad", "squash"]
 INTERPOLATION = "bilinear"
 
+_SIZE_STEP, _SMALL_SIZE_STEP = 32, 4
+
 
 class Placement(NamedTuple):
     """Which part of a picture goes where in the square; both boxes are left, top, right and bottom, in pixels."""
@@ -97,6 +99,12 @@ class Preprocess:
             if fit == name:
                 return cls(size, name, _three(content, "mean"), _three(content, "std"))
         raise BundleError(f"The preprocessing fits pictures by {fit!r}; known are {', '.join(get_args(Fit))}.")
+
+
+def scale_size(image_size: int, scale: float) -> int:
+    """Return a side in pixels times `scale`: a multiple of 32, by which networks halve five times, or else of 4."""
+    step = _SIZE_STEP if image_size >= 3 * _SIZE_STEP else _SMALL_SIZE_STEP
+    return image_size if scale == 1 else min(image_size, max(step, step * round(image_size * scale / step)))
 
 
 def _inside(width: int, height: int, side: int) -> tuple[int, int]:

@@ -1,0 +1,64 @@
+"""The plan of an interrupted run on the machine that goes on with it: nothing that is learned may change."""
+
+from typing import Any
+
+from discern.config.describe import flatten_settings
+from discern.config.settings import Settings
+from discern.data.reading.loaders import choose_workers
+from discern.errors import RunFolderError
+from discern.planning.plan import Plan
+from discern.runtime import Runtime, choose_runtime
+
+_FREE = ("run.device", "run.threads", "data.workers", "data.cache", "cache.folder", "cache.limit_gigabytes")
+"""Settings that may be others when a run goes on."""
+
+
+def check_same_settings(wanted: Settings, begun: Settings, folder: object) -> None:
+    """Raise where a run would go on with other settings than those that it was begun with.
+
+    Raises:
+        RunFolderError: Something differs that the result depends on.
+    """
+    old, new = flatten_settings(begun.to_dict()), flatten_settings(wanted.to_dict())
+    names = [name for name in sorted(old | new) if old.get(name) != new.get(name)]
+    names = [name for name in names if name not in _FREE and not name.startswith("recipe.")]
+    if names:
+        changes = "; ".join(f"{name} was {old.get(name)} and is now {new.get(name)}" for name in names)
+        raise RunFolderError(
+            f"the run in {folder} was begun with other settings: {changes}. "
+            "Resume with the same ones (or none), or start a new run with another --out"
+        )
+
+
+def choose_resumed_runtime(plan: Plan, wanted: Settings, begun: Settings) -> Runtime:
+    """Return where the run goes on: as planned, but for what is wanted otherwise now."""
+    return choose_runtime(
+        device=plan.machine.device if wanted.run.device == begun.run.device else wanted.run.device,
+        precision=plan.machine.precision,
+        threads=plan.machine.threads if wanted.run.threads == begun.run.threads else wanted.run.threads,
+        determinism=plan.machine.determinism,
+        acceleration="auto" if plan.machine.accelerates else "off",
+    )
+
+
+def adapt_plan(plan: Plan, wanted: Settings, begun: Settings, runtime: Runtime) -> Plan:
+    """Return the plan with what is wanted otherwise of the reading of pictures, and with the machine that goes on."""
+    reading: dict[str, Any] = {}
+    if wanted.data.workers != begun.data.workers:
+        images = plan.training.max_images or plan.training.batch_size * 100
+        ranks = runtime.processes.local_count
+        reading["workers"] = choose_workers(wanted.data.workers, images, runtime.device.type, num_ranks=ranks)
+    if wanted.cache.folder is not None:
+        reading["folder"] = wanted.cache.folder
+    reading["limit_gigabytes"] = wanted.cache.limit_gigabytes
+    phases = plan.phases
+    if wanted.data.cache not in (begun.data.cache, "auto"):
+        phases = tuple(phase.model_copy(update={"picture_cache": wanted.data.cache}) for phase in phases)
+    machine = {"device": str(runtime.device), "threads": runtime.threads}
+    return plan.model_copy(
+        update={
+            "reading": plan.reading.model_copy(update=reading),
+            "phases": phases,
+            "machine": plan.machine.model_copy(update=machine),
+        }
+    )

@@ -1,0 +1,39 @@
+"""Whether a network can follow a plan."""
+
+from collections.abc import Sequence
+
+from discern.engine.optimizers import OPTIMIZERS
+from discern.engine.schedules import SCHEDULES
+from discern.errors import ConfigError
+from discern.models.classifier import HEAD, Classifier
+from discern.models.heads import LinearHead
+from discern.planning.plan import PhasePlan
+
+
+def check_phases(phases: Sequence[PhasePlan], classifier: Classifier) -> None:
+    """Raise for phases that the network cannot follow.
+
+    Raises:
+        ConfigError: A phase names stages that the network does not have, all of them with those that exist; it trains
+            nothing; its optimizer or schedule is unknown; or an exact solution is asked for what has none.
+    """
+    unknown = [
+        f"phase {phase.name} trains {stage!r}"
+        for phase in phases
+        if phase.train != "all"
+        for stage in phase.train
+        if stage not in classifier.stage_names
+    ]
+    if unknown:
+        stages = ", ".join(classifier.stage_names)
+        raise ConfigError(f"{'; '.join(unknown)}; the stages of this network are {stages} (or all)")
+    for phase in phases:
+        OPTIMIZERS.find(phase.optimizer)
+        SCHEDULES.find(phase.schedule)
+        if not phase.train:
+            raise ConfigError(f"phase {phase.name} trains nothing; name stages of the network in its train, or all")
+        if phase.head_solver == "lbfgs" and (phase.train != (HEAD,) or not isinstance(classifier.head, LinearHead)):
+            raise ConfigError(
+                f"phase {phase.name} has head_solver=lbfgs, which solves for a linear head alone; "
+                'it needs train=["head"] and model.head=linear'
+            )

@@ -1,0 +1,204 @@
+"""Settings, pictures and machine -> the plan."""
+
+import logging
+import time
+from collections.abc import Mapping
+
+from discern.config.duration import parse_duration
+from discern.config.settings import Settings, TrainingBase
+from discern.data.cache.array_cache import ArrayCache
+from discern.data.reading.augment import check_policy
+from discern.data.reading.preprocess import Preprocess, scale_size
+from discern.data.table import ImageTable
+from discern.models.architecture import CUSTOM, Architecture
+from discern.models.build import Network, build_classifier
+from discern.models.classifier import Classifier
+from discern.planning.budget import Counts, fit_to_budget
+from discern.planning.check import check_phases
+from discern.planning.phases import PhaseFacts, plan_phases
+from discern.planning.plan import MachinePlan, PhasePlan, Plan, ReadingPlan, TrainingPlan
+from discern.planning.reading import plan_picture_cache, plan_reading
+from discern.planning.sizes import choose_batch_size, choose_image_size, choose_stem, find_shorter_side, measure_sides
+from discern.planning.speed import measure_speed
+from discern.planning.start import Start, choose_start
+from discern.runtime import Runtime
+
+logger = logging.getLogger("discern")
+
+
+def plan_training(
+    settings: Settings,
+    table: ImageTable,
+    runtime: Runtime,
+    cache: ArrayCache,
+    *,
+    network: Network | None = None,
+    custom: Mapping[str, str] | None = None,
+    started: float | None = None,
+) -> Plan:
+    """Decide all that was left open, and say it in the log.
+
+    Args:
+        settings: What the user asks for.
+        table: The pictures, split.
+        runtime: Where and how is computed.
+        cache: Where features are kept that are computed to choose what to start from.
+        network: The user's own, if there is one.
+        custom: What else the user brought along, by name; see `Plan.custom`.
+        started: The moment of `time.monotonic()` from which on a budget counts; now by default.
+
+    Raises:
+        ConfigError: Settings do not fit each other, the network or the machine.
+        WeightsError: Weights that are compared cannot be loaded.
+    """
+    started = time.monotonic() if started is None else started
+    custom = dict(custom or {})
+    check_policies(settings)
+    train = table.select("train")
+    sides = measure_sides(train, settings.data.max_pixels)
+    start, reason = choose_start(settings, train, sides, runtime, cache, custom_network=network is not None)
+    reasons = {"starting point": reason}
+    size_seen = find_shorter_side(sides) if settings.data.image_size == "auto" else settings.data.image_size
+    stem, reasons["model.stem"] = choose_stem(settings.model.stem, start.backbone, start.weights, size_seen)
+    size, reasons["data.image_size"] = choose_image_size(settings.data.image_size, start.backbone, stem, sides)
+    architecture = _describe_architecture(settings, start).model_copy(update={"stem": stem})
+    classifier = build_classifier(architecture, len(table.class_names), network)
+    images = min(settings.training.max_images or len(train), len(train))
+    batch_size, reasons["training.batch_size"] = choose_batch_size(
+        settings.training.batch_size,
+        classifier,
+        size,
+        images=images,
+        is_pretrained=start.weights != "none",
+        runtime=runtime,
+    )
+    facts = PhaseFacts(
+        images=images,
+        num_classes=len(table.class_names),
+        is_pretrained=start.weights != "none",
+        has_linear_head=architecture.head == "linear",
+        is_enlarged=find_shorter_side(sides) <= size,
+        batch_size=batch_size,
+        features=classifier.backbone.num_features,
+        mixes=settings.training.mixup > 0 or settings.training.cutmix > 0,
+        features_cached=settings.cache.features == "auto",
+        views=settings.cache.views,
+        budget_seconds=None if settings.run.budget is None else parse_duration(settings.run.budget),
+        custom_augment="augment" in custom,
+    )
+    phases, phase_reasons = plan_phases(settings.training.phases, facts)
+    check_phases(phases, classifier)
+    for phase in phases:
+        classifier.backbone.check_image_size(scale_size(size, phase.image_scale))
+    plan = Plan(
+        recipe=settings.recipe.name,
+        seed=settings.run.seed,
+        architecture=architecture,
+        weights=start.weights,
+        preprocess=Preprocess(size, start.fit, classifier.backbone.mean, classifier.backbone.std),
+        training=TrainingPlan(
+            batch_size=batch_size,
+            **{name: getattr(settings.training, name) for name in TrainingBase.model_fields},
+        ),
+        phases=phases,
+        reading=plan_reading(settings, images, cache, runtime),
+        machine=_describe_machine(runtime),
+        evaluates_test=settings.run.evaluate_test,
+        draws_plots=settings.run.plots,
+        writes_report=settings.run.report,
+        custom=custom,
+        reasons={name: reason for name, reason in reasons.items() if reason} | phase_reasons,
+    )
+    if settings.run.budget is not None:
+        plan = _fit_to_time(plan, settings, classifier, table, runtime, started)
+    plan = _plan_picture_caches(plan, settings, table, sides, runtime)
+    _log_plan(plan)
+    return plan
+
+
+def check_policies(settings: Settings) -> None:
+    """Raise for an augmentation that does not exist, before anything is computed.
+
+    Raises:
+        ConfigError: There is one.
+    """
+    for phase in settings.training.phases:
+        if phase.augment != "auto":
+            check_policy(phase.augment)
+
+
+def _describe_architecture(settings: Settings, start: Start) -> Architecture:
+    model = settings.model
+    if start.backbone == CUSTOM:
+        return Architecture(backbone=CUSTOM)
+    return Architecture(
+        backbone=start.backbone,
+        head=model.head,
+        hidden_features=model.hidden_features,
+        dropout=model.dropout,
+        stochastic_depth=model.stochastic_depth,
+        zero_init_residual=model.zero_init_residual,
+    )
+
+
+def _describe_machine(runtime: Runtime) -> MachinePlan:
+    return MachinePlan(
+        # A process of several takes the GPU of its number.
+        device=runtime.device.type if runtime.processes.count > 1 else str(runtime.device),
+        precision=runtime.precision,
+        threads=runtime.threads,
+        determinism=runtime.determinism,
+        accelerates=runtime.accelerates,
+        processes=runtime.processes.count,
+    )
+
+
+def _fit_to_time(
+    plan: Plan, settings: Settings, classifier: Classifier, table: ImageTable, runtime: Runtime, started: float
+) -> Plan:
+    train, validation = table.select("train"), len(table.select("validation"))
+    runtime.place(classifier)
+    counts = Counts(
+        train=min(plan.training.max_images or len(train), len(train)),
+        validation=validation,
+        test=len(table.select("test")) if plan.evaluates_test else 0,
+        classes=len(table.class_names),
+        features=classifier.backbone.num_features,
+    )
+    speed = measure_speed(plan, classifier, train, runtime)
+    return fit_to_budget(
+        plan,
+        settings.training.phases,
+        speed,
+        counts,
+        seconds=parse_duration(settings.run.budget or ""),
+        spent_seconds=time.monotonic() - started,
+        # Processes go on together to the end, and without validation an epoch that was cut off does not count.
+        may_end_early=validation > 0 and runtime.processes.count == 1,
+    )
+
+
+def _plan_picture_caches(
+    plan: Plan, settings: Settings, table: ImageTable, sides: list[tuple[int, int]], runtime: Runtime
+) -> Plan:
+    phases: list[PhasePlan] = []
+    reasons = dict(plan.reasons)
+    for phase in plan.phases:
+        planned, reason = plan_picture_cache(
+            phase, settings, table, sides, plan.preprocess.image_size, plan.reading, runtime
+        )
+        phases.append(planned)
+        reasons |= {f"{phase.name}.picture_cache": reason} if reason else {}
+    return plan.model_copy(update={"phases": tuple(phases), "reasons": reasons})
+
+
+def _log_plan(plan: Plan) -> None:
+    for name, reason in plan.reasons.items():
+        logger.info("%s: %s", name, reason)
+    only_head = [phase.name for phase in plan.phases if phase.train == ("head",)]
+    if plan.weights == "none" and only_head:
+        logger.warning(
+            "phase %s trains the head alone on a backbone of random weights, since model.weights=none; "
+            "it can learn little from such features",
+            ", ".join(only_head),
+        )

@@ -1,0 +1,62 @@
+"""How pictures are read: loader processes, and where decoded pictures are kept between epochs."""
+
+from collections.abc import Sequence
+
+from discern.config.settings import Settings
+from discern.data.cache.array_cache import ArrayCache
+from discern.data.cache.cache_choice import choose_picture_cache
+from discern.data.reading.augment import build_augment
+from discern.data.reading.preprocess import scale_size
+from discern.data.reading.loaders import choose_workers
+from discern.data.table import ImageTable
+from discern.planning.plan import CUSTOM_AUGMENT, PhasePlan, ReadingPlan
+from discern.planning.sizes import find_shorter_side
+from discern.runtime import Runtime
+
+
+def plan_reading(settings: Settings, images: int, cache: ArrayCache, runtime: Runtime) -> ReadingPlan:
+    """Return how pictures are read; `images` are those trained on."""
+    workers = choose_workers(
+        settings.data.workers, images, runtime.device.type, num_ranks=runtime.processes.local_count
+    )
+    return ReadingPlan(
+        workers=workers,
+        max_pixels=settings.data.max_pixels,
+        folder=cache.folder,
+        limit_gigabytes=settings.cache.limit_gigabytes,
+    )
+
+
+def plan_picture_cache(
+    phase: PhasePlan,
+    settings: Settings,
+    table: ImageTable,
+    sides: Sequence[tuple[int, int]],
+    image_size: int,
+    reading: ReadingPlan,
+    runtime: Runtime,
+) -> tuple[PhasePlan, str | None]:
+    """Return a phase with the place where its decoded pictures are kept between epochs, and the reason.
+
+    Raises:
+        ConfigError: A place is asked for that has no room, or the augmentation is unknown.
+    """
+    reads = phase.views or phase.epochs
+    if reads < 2:
+        return phase, None
+    # Of several processes each would fill a cache of its own, from the part of an epoch that it reads.
+    is_alone = runtime.processes.count == 1 or settings.data.cache != "auto"
+    size = scale_size(image_size, phase.image_scale)
+    choice, reason = choose_picture_cache(
+        settings.data.cache if is_alone else "off",
+        num_images=len(table.select("train")) + len(table.select("validation")),
+        canvas_size=size if phase.augment == CUSTOM_AUGMENT else build_augment(phase.augment, size).canvas_size,
+        epochs=reads,
+        workers=reading.workers,
+        folder=reading.folder,
+        limit_bytes=int(reading.limit_gigabytes * 1e9),
+        in_memory=table.arrays is not None,
+        picture_pixels=find_shorter_side(sides) ** 2,
+        num_ranks=runtime.processes.local_count,
+    )
+    return phase.model_copy(update={"picture_cache": choice}), f"{choice} ({reason})"

@@ -1,0 +1,128 @@
+"""What suits the pictures and the memory: the stem, the image size, the batch size."""
+
+from collections.abc import Sequence
+from math import log2, sqrt
+from statistics import median
+from typing import Literal
+
+import numpy as np
+import torch
+
+from discern.data.cache.free_memory import compute_free_memory_bytes
+from discern.data.reading.decode import read_header
+from discern.data.table import ImageTable
+from discern.models.architecture import CUSTOM
+from discern.models.backbone import TIMM_PREFIX, describe_backbone
+from discern.models.classifier import Classifier
+from discern.models.costs import count_activation_bytes
+from discern.runtime import Runtime
+
+Stem = Literal["imagenet", "small"]
+
+_MEASURED = 200
+_SMALL_PICTURE = 64
+_MIN_PRETRAINED_SIZE = 96
+_SIZE_STEP = 32
+_MAX_BATCH = 64
+_MIN_BATCH, _BATCH_FACTOR = 8, 0.7
+# From scratch BatchNorm needs a few pictures more together, and more is to be learned from as many pictures.
+_MIN_SCRATCH_BATCH, _SCRATCH_BATCH_FACTOR = 16, 1.0
+_MEMORY_SHARE = 0.6
+
+
+def measure_sides(table: ImageTable, max_pixels: int) -> list[tuple[int, int]]:
+    """Return width and height, in pixels, of up to 200 pictures spread over the table."""
+    rows = np.unique(np.linspace(0, len(table) - 1, num=min(_MEASURED, len(table)), dtype=np.int64))
+    return [_measure(table, row, max_pixels) for row in rows]
+
+
+def find_shorter_side(sides: Sequence[tuple[int, int]]) -> int:
+    """Return the median shorter side, in pixels."""
+    return int(median(min(pair) for pair in sides))
+
+
+def choose_stem(
+    setting: Literal["auto", "imagenet", "small"], backbone: str, weights: str, side: int
+) -> tuple[Stem, str | None]:
+    """Return "small" for pictures up to 64 px that one of our own networks learns from scratch, else "imagenet"."""
+    if setting != "auto":
+        return setting, None
+    is_ours = not backbone.startswith(TIMM_PREFIX) and backbone != CUSTOM
+    if weights == "none" and side <= _SMALL_PICTURE and is_ours:
+        return "small", f"small, for pictures of {side} px from scratch"
+    return "imagenet", None
+
+
+def choose_image_size(
+    setting: int | Literal["auto"], backbone: str, stem: Stem, sides: Sequence[tuple[int, int]]
+) -> tuple[int, str | None]:
+    """Return the side, in pixels, of the square that the network sees, and the reason where it was chosen.
+
+    It is the pictures' own with a small stem; otherwise what the backbone was pretrained at, but at most twice the
+    pictures' shorter side (in steps of 32 px, and at least 96), since larger only blurs.
+    """
+    if setting != "auto":
+        return setting, None
+    shorter_side = find_shorter_side(sides)
+    if stem == "small":
+        return shorter_side, f"{shorter_side}, the size of the pictures"
+    facts = describe_backbone(backbone)
+    limit = max(_MIN_PRETRAINED_SIZE, _SIZE_STEP * round(2 * shorter_side / _SIZE_STEP))
+    if limit < facts.image_size and not facts.has_fixed_size:
+        return limit, f"{limit}, since the pictures are small (median shorter side {shorter_side} px)"
+    return facts.image_size, f"{facts.image_size}, what {backbone} is usually trained at"
+
+
+def choose_batch_size(
+    setting: int | Literal["auto"],
+    classifier: Classifier,
+    image_size: int,
+    *,
+    images: int,
+    is_pretrained: bool,
+    runtime: Runtime,
+) -> tuple[int, str | None]:
+    """Return the pictures of a batch in all processes together, and the reason where they were chosen.
+
+    About 0.7 times the root of the number of training pictures (from scratch the root itself), a power of two up to 64,
+    halved until the activations of all layers fit into the memory.
+
+    Raises:
+        ConfigError: The network does not take pictures of this size.
+    """
+    if setting != "auto":
+        return setting, None
+    min_batch, factor = (_MIN_BATCH, _BATCH_FACTOR) if is_pretrained else (_MIN_SCRATCH_BATCH, _SCRATCH_BATCH_FACTOR)
+    min_batch = max(min_batch, 2 * runtime.processes.count)
+    by_data = max(min_batch, min(_MAX_BATCH, 2 ** round(log2(factor * sqrt(max(1, images))))))
+    reason = f"{by_data}, for {images} training pictures"
+    free_bytes = measure_free_memory(runtime)
+    if free_bytes is None:
+        return by_data, reason
+    classifier.backbone.check_image_size(image_size)
+    activations = count_activation_bytes(classifier, image_size)
+    # The network keeps its activations for the backward pass, which needs as much again for a moment.
+    needed_bytes = 2 * activations // (2 if runtime.precision == "bf16" else 1)
+    batch_size = by_data
+    while batch_size > 2 and batch_size * needed_bytes // runtime.processes.count > _MEMORY_SHARE * free_bytes:
+        batch_size //= 2
+    if batch_size < by_data:
+        reason = f"{batch_size}, for {images} training pictures, since {free_bytes / 2**30:.1f} GiB of memory are free"
+    return batch_size, reason
+
+
+def measure_free_memory(runtime: Runtime) -> int | None:
+    """Return the bytes that this process may still take on its device; None where that is unknown."""
+    if runtime.device.type == "cuda":
+        return int(torch.cuda.mem_get_info(runtime.device)[0])
+    free_bytes = compute_free_memory_bytes()
+    return None if free_bytes is None else free_bytes // runtime.processes.local_count
+
+
+def _measure(table: ImageTable, row: int, max_pixels: int) -> tuple[int, int]:
+    place = int(table.frame["array_index"].iloc[row])
+    if table.arrays is not None and place >= 0:
+        height, width = table.arrays[place].shape[:2]
+        return int(width), int(height)
+    header = read_header(table.frame["path"].iloc[row], max_pixels=max_pixels)
+    return header.width_pixels, header.height_pixels

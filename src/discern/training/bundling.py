@@ -1,0 +1,114 @@
+"""The bundle of a training: the best network with its calibration, its evidence and its feature bank."""
+
+import logging
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from discern.data.table import ImageTable
+from discern.engine.forward import collect_features, prepare_images
+from discern.evaluation.calibration import compute_ece, compute_gaps
+from discern.evaluation.coverage import WANTED_ERRORS, choose_operating_point
+from discern.evaluation.temperature import fit_temperature
+from discern.evaluation.vector_scaling import choose_vector_scaling
+from discern.models.classifier import Classifier
+from discern.planning.plan import Plan
+from discern.predictor.bundle import Bundle
+from discern.predictor.calibration import Calibration, compute_probabilities
+from discern.predictor.evidence import Evidence, gather_evidence
+from discern.predictor.feature_bank import FeatureBank, build_feature_bank
+from discern.runtime import Runtime
+from discern.training.batches import TrainingData
+from discern.training.fit import FitResult
+
+logger = logging.getLogger("discern")
+
+
+def build_bundle(
+    classifier: Classifier, plan: Plan, data: TrainingData, result: FitResult, runtime: Runtime
+) -> Bundle:
+    """Return the classifier of a training with all that is needed to use it, but the record of how it came about.
+
+    With several processes all of them must call this, and all get the same.
+    """
+    bank, validation_features = _keep_features(classifier, data, result, runtime)
+    calibration, evidence = Calibration(), None
+    targets = data.validation.targets()
+    if result.validation_logits is None:
+        logger.info("there is no validation split: confidences are not calibrated, and no error rate can be promised")
+    else:
+        calibration = calibrate(result.validation_logits, targets, plan.training.calibration)
+        probabilities = compute_probabilities(result.validation_logits, calibration)
+        similarities = None
+        if bank is not None and validation_features is not None:
+            similarities = bank.measure_similarity(validation_features)
+        evidence = gather_evidence(probabilities, targets, similarities)
+        _log_promises(evidence)
+    return Bundle(
+        classifier=classifier,
+        architecture=plan.architecture,
+        class_names=data.train.class_names,
+        preprocess=plan.preprocess,
+        max_pixels=plan.reading.max_pixels,
+        calibration=calibration,
+        evidence=evidence,
+        feature_bank=bank,
+    )
+
+
+def calibrate(logits: Tensor, targets: npt.NDArray[np.int64], method: str) -> Calibration:
+    """Fit what makes confidences true to logits (V, K) of validation pictures: "auto", "temperature" or "none"."""
+    if method == "none":
+        return Calibration()
+    temperature = fit_temperature(logits.numpy(), targets)
+    fitted = Calibration(temperature=temperature)
+    scaling = choose_vector_scaling(fitted.apply(logits.double()).numpy(), targets) if method == "auto" else None
+    if scaling is not None:
+        fitted = Calibration(temperature=temperature, scales=tuple(scaling.scales), biases=tuple(scaling.biases))
+    before, after = (
+        float(compute_ece(compute_gaps(targets, compute_probabilities(logits, calibration)).mean(axis=0)))
+        for calibration in (Calibration(), fitted)
+    )
+    logger.info(
+        "confidences are calibrated with temperature %.2f%s: calibration error on validation %.1f%%, before %.1f%%",
+        temperature,
+        "" if scaling is None else ", and a scale and a bias for each class",
+        100 * after,
+        100 * before,
+    )
+    return fitted.model_copy(update={"count": len(targets), "ece_before": before, "ece_after": after})
+
+
+def _keep_features(
+    classifier: Classifier, data: TrainingData, result: FitResult, runtime: Runtime
+) -> tuple[FeatureBank | None, npt.NDArray[np.float32] | None]:
+    """Return the feature bank and the validation features (V, F), computed only where training has not done so."""
+    if len(data.bank_rows) == 0:
+        return None, None
+    kept = data.train.take(data.bank_rows)
+    if result.pooled is not None:
+        train_features, validation_features = (features.numpy() for features in result.pooled)
+    else:
+        train_features = _compute_features(classifier, kept, data, runtime)
+        validation_features = _compute_features(classifier, data.validation, data, runtime)
+    logger.info("the bundle keeps the features of %d of %d training pictures", len(kept), len(data.train))
+    return build_feature_bank(train_features, kept.frame), validation_features
+
+
+def _compute_features(
+    classifier: Classifier, table: ImageTable, data: TrainingData, runtime: Runtime
+) -> npt.NDArray[np.float32]:
+    batches = data.build_evaluation_loader(table).batches()
+    features: Tensor = collect_features(classifier, batches, prepare_images(data.preprocess, runtime), runtime)
+    return features.numpy() if len(features) else np.empty((0, classifier.backbone.num_features), np.float32)
+
+
+def _log_promises(evidence: Evidence) -> None:
+    """Say how many pictures would be answered for usual error rates."""
+    points = {error: choose_operating_point(evidence.confidences, evidence.is_right, error) for error in WANTED_ERRORS}
+    promises = [f"{error:.0%} wrong: {point.coverage:.0%} answered" for error, point in points.items() if point]
+    if promises:
+        logger.info(
+            "with --max-error, predict answers unknown rather than wrongly; on validation, %s", "; ".join(promises)
+        )

@@ -1,0 +1,54 @@
+"""The classifier that a training starts with."""
+
+import logging
+
+from discern.environment import WeightsOrigin
+from discern.errors import ConfigError
+from discern.models.backbone import Backbone
+from discern.models.build import Network, build_classifier
+from discern.models.classifier import Classifier
+from discern.models.weights.pretrained import discern_home, load_pretrained
+from discern.planning.plan import OWN_WEIGHTS, Plan
+from discern.runtime import Runtime
+
+logger = logging.getLogger("discern")
+
+
+def build_planned(plan: Plan, num_classes: int, runtime: Runtime, network: Network | None = None) -> Classifier:
+    """Build the classifier of a plan on the device, without pretrained weights.
+
+    Raises:
+        ConfigError: The network cannot be built, or the machine cannot synchronise its BatchNorms.
+    """
+    classifier = build_classifier(plan.architecture, num_classes, network)
+    if plan.training.sync_batchnorm:
+        _synchronize_batchnorm(classifier.backbone, runtime)
+    runtime.place(classifier)
+    millions = classifier.count_parameters().all / 1e6
+    architecture = plan.architecture
+    logger.info("%s with a %s head, %.1f million parameters", architecture.backbone, architecture.head, millions)
+    return classifier
+
+
+def load_start(plan: Plan, classifier: Classifier) -> WeightsOrigin | None:
+    """Load the weights of a plan into the backbone; return where they came from, or None where there are none.
+
+    Raises:
+        WeightsError: They cannot be found, downloaded or read, or do not fit.
+    """
+    if plan.weights in ("none", OWN_WEIGHTS):
+        brings = "with the weights that it brings along" if plan.weights == OWN_WEIGHTS else "from scratch"
+        logger.info("the network starts %s", brings)
+        return None
+    record = load_pretrained(classifier.backbone, plan.weights, cache_folder=discern_home() / "weights")
+    logger.info("the network starts with weights from %s", record.source)
+    return WeightsOrigin(source=record.source, sha256=record.sha256, note=record.note)
+
+
+def _synchronize_batchnorm(backbone: Backbone, runtime: Runtime) -> None:
+    if runtime.device.type != "cuda":
+        raise ConfigError(
+            f"training.sync_batchnorm works on CUDA GPUs only, and the device is {runtime.device}; leave it out, or "
+            "keep BatchNorm's statistics with frozen_batchnorm=true"
+        )
+    backbone.synchronize_batchnorm()

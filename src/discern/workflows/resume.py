@@ -1,0 +1,109 @@
+"""An interrupted training goes on as if nothing had happened."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from discern.config.load import load_settings, read_settings
+from discern.config.overrides import Overrides, list_overrides
+from discern.console import reporting
+from discern.data.load import reload_pictures
+from discern.data.sources.load import Source
+from discern.engine.forward import check_same_rows
+from discern.engine.train_step import Loss
+from discern.environment import describe_machine, load_environment, save_environment
+from discern.errors import RunFolderError
+from discern.models.build import Network
+from discern.planning.adapt import adapt_plan, check_same_settings, choose_resumed_runtime
+from discern.planning.plan import load_plan
+from discern.processes import join_processes
+from discern.run_folder import open_interrupted_run
+from discern.runtime import seed_everything
+from discern.training.custom import Custom
+from discern.training.fit import Metric
+from discern.training.listeners import Listener
+from discern.training.start import build_planned, load_start
+from discern.training.state import has_state, load_state
+from discern.workflows.run import Run
+from discern.workflows.train import Job, carry_out, choose_listeners
+
+logger = logging.getLogger("discern")
+
+
+def resume(
+    out: str | Path,
+    source: Source | None = None,
+    *,
+    recipe: str | Path | None = None,
+    overrides: Overrides = (),
+    network: Network | None = None,
+    loss: Loss | None = None,
+    metrics: Mapping[str, Metric] | None = None,
+    augment: Callable[[Tensor], Tensor] | None = None,
+    listeners: Sequence[Listener] = (),
+    verbose: bool = True,
+    **settings: Any,
+) -> Run:
+    """Go on with an interrupted run as if nothing had happened; on a CPU with determinism, bit for bit.
+
+    The plan is read from the run folder, and nothing is planned again. `source`, `recipe` and settings may be left out;
+    what is given must be what the run was begun with. Only `run.device`, `run.threads`, `data.workers`, `data.cache`,
+    and the cache's folder and limit may differ. A network, loss, metrics or augmentation of yours must be given again.
+
+    Args:
+        out: The run folder.
+        source: The pictures; needed where they were in memory.
+        recipe: As for `train`.
+        overrides: As for `train`.
+        network: As for `train`.
+        loss: As for `train`.
+        metrics: As for `train`.
+        augment: As for `train`.
+        listeners: As for `train`.
+        verbose: As for `train`.
+        **settings: As for `train`.
+
+    Raises:
+        RunFolderError: There is nothing to resume, or settings, data or your own objects are not those of the run.
+    """
+    started = time.monotonic()
+    custom = Custom(network, loss, metrics or {}, augment)
+    processes = join_processes()
+    with reporting(verbose=verbose) as report:
+        folder = open_interrupted_run(Path(out))
+        begun = read_settings(folder.config)
+        wanted = load_settings(folder.config if recipe is None else recipe, list_overrides(overrides, settings))
+        check_same_settings(wanted, begun, folder.root)
+        plan, environment = load_plan(folder.plan), load_environment(folder.environment)
+        custom.check_same(plan.custom, folder.root)
+        runtime = choose_resumed_runtime(plan, wanted, begun, processes)
+        with runtime.applied():
+            source = environment.data.source if source is None else source
+            if source is None:
+                raise RunFolderError(f"the run in {folder.root} was begun with data in memory; give the same data again")
+            with processes.main_first():
+                pictures = reload_pictures(source, begun, folder, environment.data)
+                plan = adapt_plan(plan, wanted, begun, runtime)
+                environment = environment.model_copy(
+                    update={"resumed": (*environment.resumed, describe_machine(runtime))}
+                )
+                if processes.is_main:
+                    save_environment(environment, folder.environment)
+                    report.open_log(folder.log)
+                logger.info("%s, seed %d", runtime.describe(), plan.seed)
+                seed_everything(plan.seed)
+                classifier = build_planned(plan, len(pictures.table.class_names), runtime, network)
+                state = load_state(folder.state) if has_state(folder.state) else None
+                if state is None:
+                    logger.info("no epoch was complete: starting with the first")
+                    load_start(plan, classifier)
+                else:
+                    state.check_processes(processes.count)
+                    logger.info("going on after epoch %d", len(state.progress.rows))
+            check_same_rows(pictures.table, processes)
+            job = Job(plan, pictures.table, environment, folder, runtime, custom, started)
+            return carry_out(job, classifier, state, [*listeners, *choose_listeners(job, report.console)])
