@@ -296,6 +296,7 @@ def _resolve_runtime(settings: Settings) -> Runtime:
         threads=run.threads,
         determinism=run.determinism,
         processes=join_processes(),
+        acceleration=run.acceleration,
     )
     if runtime.device.type == "cpu" and any(phase.train != (HEAD,) for phase in settings.training.phases):
         prefer_huge_pages()

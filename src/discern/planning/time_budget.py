@@ -173,7 +173,14 @@ def _time_learning(
     trained.set_trainable(phase.train, frozen_batchnorm=phase.frozen_batchnorm is True or runtime.processes.count > 1)
     trained.train()
     network = quicken_training(trained, phase, runtime)
-    optimizer = build_optimizer(trained, phase, runtime.dtype)
+    optimizer = build_optimizer(
+        phase.optimizer,
+        trained,
+        learning_rate=phase.top_rate,
+        layer_decay=phase.block_decay,
+        weight_decay=phase.weight_decay,
+        momentum=phase.momentum,
+    )
     prepare = prepare_images(few.preprocess, runtime)
     updates = []
 

@@ -59,7 +59,14 @@ class Phase:
         classifier.set_trainable(settings.train, frozen_batchnorm=settings.frozen_batchnorm is True)
         self.settings = settings
         self.inputs = build_inputs(settings, training, classifier, data, runtime, views=views)
-        self.optimizer = build_optimizer(classifier, settings, runtime.dtype)
+        self.optimizer = build_optimizer(
+            settings.optimizer,
+            classifier,
+            learning_rate=settings.top_rate,
+            layer_decay=settings.block_decay,
+            weight_decay=settings.weight_decay,
+            momentum=settings.momentum,
+        )
         self.rate_factor = RateFactor(settings, length)
         self.stopping = EarlyStopping(settings.patience, training.monitor)
         # What is solved at once has no way that an average could smooth.
