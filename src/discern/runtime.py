@@ -33,10 +33,12 @@ class Runtime:
     determinism: bool
     reasons: Mapping[str, str]
     processes: Processes = ALONE
+    accelerates: bool = True
+    """Whether networks are transformed to give the same results in less time; otherwise all is plain PyTorch."""
 
     @property
     def dtype(self) -> torch.dtype:
-        """What is multiplied in."""
+        """Data type of convolutions and matrix products."""
         return torch.bfloat16 if self.precision == "bf16" else torch.float32
 
     def place(self, module: nn.Module) -> nn.Module:
@@ -67,6 +69,7 @@ class Runtime:
             "threads": self.threads,
             "determinism": self.determinism,
             "processes": self.processes.count,
+            "accelerates": self.accelerates,
             "reasons": dict(self.reasons),
         }
 
@@ -78,11 +81,12 @@ def resolve_runtime(
     threads: int | Literal["auto"] = "auto",
     determinism: bool = False,
     processes: Processes = ALONE,
+    acceleration: Literal["auto", "off"] = "auto",
 ) -> Runtime:
     """Decide what is `auto` and set the process up accordingly.
 
     `auto` takes CUDA, then Apple's MPS, then the CPU; bf16 where the processor has instructions for it; as many threads
-    as the process may use cores, divided by the processes of the job on this machine.
+    as the process may use cores, divided by the processes of the job on this machine; acceleration on every device.
 
     Raises:
         ConfigError: The device does not exist or cannot be had. There is no silent fallback to the CPU.
@@ -104,7 +108,9 @@ def resolve_runtime(
         "precision": precision_reason,
         "threads": "as many as the process may use" if threads == "auto" else "as set",
     }
-    return Runtime(chosen, chosen_precision, thread_count, determinism, reasons, processes)
+    return Runtime(
+        chosen, chosen_precision, thread_count, determinism, reasons, processes, accelerates=acceleration == "auto"
+    )
 
 
 def _count_threads(processes: Processes) -> int:
@@ -160,14 +166,20 @@ def _choose_precision(setting: str, device: torch.device) -> tuple[Precision, st
         return "bf16", "as set"
     if setting == "fp32":
         return "fp32", "as set"
+    has_fast = has_fast_bf16(device)
     if device.type == "cuda":
-        if torch.cuda.is_bf16_supported(including_emulation=False):
-            return "bf16", "the GPU has bf16 units"
-        return "fp32", "the GPU has no bf16 units"
-    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    if device.type == "cpu" and (capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")):
+        return ("bf16", "the GPU has bf16 units") if has_fast else ("fp32", "the GPU has no bf16 units")
+    if has_fast:
         return "bf16", "the processor has bf16 instructions"
     return "fp32", "no bf16 instructions found"
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    """Tell whether a device has instructions for bfloat16; without them it is slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return device.type == "cpu" and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def seed_everything(seed: int) -> None:

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-from discern.config.settings import PhaseSettings
 from discern.data.reading.loaders import Batch
 from discern.data.reading.preprocess import Preprocess
 from discern.engine.forward import prepare_images
@@ -12,7 +11,7 @@ from discern.engine.loop import run_epoch
 from discern.engine.mixing import build_mixing
 from discern.engine.optimizers import build_optimizer, set_rate_factor
 from discern.engine.train_step import TrainStep, compute_class_weights
-from discern.errors import TrainingError
+from discern.errors import ConfigError, TrainingError
 from discern.models.backbone import build_backbone
 from discern.models.classifier import Classifier
 from discern.models.heads import LinearHead
@@ -190,8 +189,8 @@ def test_the_average_of_weights_follows_by_its_decay():
 
 def test_rates_fall_towards_the_stem_and_norms_and_biases_do_not_decay():
     classifier = Classifier(build_backbone("resnet18-half"), LinearHead(256, 3))
-    phase = PhaseSettings(learning_rate=1.0, layer_decay=0.5, weight_decay=0.1)
-    groups = build_optimizer(classifier, phase, torch.float32).param_groups
+    optimizer = build_optimizer("adamw", classifier, learning_rate=1.0, layer_decay=0.5, weight_decay=0.1)
+    groups = optimizer.param_groups
     of = {id(parameter): group for group in groups for parameter in group["params"]}
     named = dict(classifier.named_parameters())
     assert len(of) == len(named)
@@ -214,8 +213,7 @@ def test_rates_fall_towards_the_stem_and_norms_and_biases_do_not_decay():
 
 def test_muon_turns_matrices_whole_and_leaves_the_rest_to_adamw():
     classifier = Classifier(build_backbone("resnet18-half"), LinearHead(256, 5))
-    phase = PhaseSettings(optimizer="muon", learning_rate=0.01, momentum=0.0)
-    optimizer = build_optimizer(classifier, phase, torch.float32)
+    optimizer = build_optimizer("muon", classifier, learning_rate=0.01, momentum=0.0)
     named = dict(classifier.named_parameters())
     before = {name: parameter.detach().clone() for name, parameter in named.items()}
     for parameter in named.values():
@@ -232,15 +230,15 @@ def test_muon_turns_matrices_whole_and_leaves_the_rest_to_adamw():
     torch.testing.assert_close((before[bias] - named[bias]).abs(), torch.full_like(before[bias], 0.005))
 
 
-def test_an_optimizer_that_is_not_settled_is_none():
+def test_an_unknown_optimizer_names_the_nearest():
     classifier = Classifier(build_backbone("resnet18-half"), LinearHead(256, 3))
-    with pytest.raises(ValueError, match="the optimizer of phase all is still auto"):
-        build_optimizer(classifier, PhaseSettings(optimizer="auto"), torch.float32)
+    with pytest.raises(ConfigError, match="no optimizer 'adamv': did you mean adam or adamw"):
+        build_optimizer("adamv", classifier, learning_rate=0.1)
 
 
 def test_only_what_is_trainable_is_optimized():
     classifier = Classifier(build_backbone("resnet18-half"), LinearHead(256, 3))
     classifier.set_trainable(["head"])
-    groups = build_optimizer(classifier, PhaseSettings(optimizer="sgd"), torch.float32).param_groups
+    groups = build_optimizer("sgd", classifier, learning_rate=0.1).param_groups
     optimized = {id(parameter) for group in groups for parameter in group["params"]}
     assert optimized == {id(parameter) for parameter in classifier.head.parameters()}

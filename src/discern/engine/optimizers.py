@@ -1,50 +1,80 @@
 """Optimizers with rates that fall towards the stem and weight decay where it belongs."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
-from discern.config.settings import PhaseSettings
-from discern.engine.muon import Muon, is_matrix
 from discern.models.classifier import Classifier
+from discern.registry import Registry
+from discern.runtime import has_fast_bf16
+
+Groups = list[dict[str, Any]]
+
+OptimizerBuilder = Callable[..., torch.optim.Optimizer]
+"""Called as `builder(groups, learning_rate=..., momentum=...)`; `groups` are parameter groups as torch takes them."""
+
+OPTIMIZERS: Registry[OptimizerBuilder] = Registry("optimizer")
 
 
-def build_optimizer(classifier: Classifier, phase: PhaseSettings, dtype: torch.dtype) -> torch.optim.Optimizer:
-    """Return the optimizer of a phase over the parameters that learn.
+def register_optimizer(name: str) -> Callable[[OptimizerBuilder], OptimizerBuilder]:
+    """Return a decorator that adds an optimizer under a name that settings can give.
 
-    A parameter d blocks below the topmost has the rate `top_rate * block_decay ** d`. Norms and biases (all
-    parameters with one dimension) get no weight decay. Muon multiplies matrices in `dtype`.
+    What is decorated takes parameter groups, each with its own `weight_decay`, and the keywords `learning_rate` and
+    `momentum`. The rate of a group is set anew before every step.
+
+    Raises:
+        ConfigError: The name is taken.
+    """
+    return OPTIMIZERS.register(name)
+
+
+def build_optimizer(
+    name: str,
+    classifier: Classifier,
+    *,
+    learning_rate: float,
+    layer_decay: float = 1.0,
+    weight_decay: float = 0.0,
+    momentum: float = 0.9,
+) -> torch.optim.Optimizer:
+    """Build an optimizer over the trainable parameters of a classifier.
+
+    A parameter d blocks below the topmost has the rate `learning_rate * layer_decay ** d`. Norms and biases (all
+    parameters with one dimension) get no weight decay.
+
+    Args:
+        name: A registered one: "sgd", "adam", "adamw", "muon".
+        classifier: Its frozen parameters are left out.
+        learning_rate: Of the head.
+        layer_decay: In (0, 1].
+        weight_decay: At least 0.
+        momentum: In [0, 1); only some optimizers have one.
+
+    Raises:
+        ConfigError: There is no such optimizer.
 
     Source: layer-wise rates after Howard & Ruder, "Universal Language Model Fine-tuning" (2018), section 3.1.
     """
+    builder = OPTIMIZERS.find(name)
     depths = classifier.parameter_depths()
     top = max(depths.values())
-    members: dict[tuple[int, bool, bool], list[nn.Parameter]] = defaultdict(list)
-    for name, parameter in classifier.named_parameters():
+    members: dict[tuple[int, bool], list[nn.Parameter]] = defaultdict(list)
+    for parameter_name, parameter in classifier.named_parameters():
         if parameter.requires_grad:
-            is_turned = phase.optimizer == "muon" and is_matrix(parameter)
-            members[top - depths[name], parameter.ndim > 1, is_turned].append(parameter)
-    groups: list[dict[str, Any]] = [
+            members[top - depths[parameter_name], parameter.ndim > 1].append(parameter)
+    groups: Groups = [
         {
             "params": parameters,
             # As a plain key of the group it is saved and loaded with the optimizer.
-            "base_rate": phase.top_rate * phase.block_decay**below,
-            "weight_decay": phase.weight_decay if decays else 0.0,
-            "orthogonalized": is_turned,
+            "base_rate": learning_rate * layer_decay**below,
+            "weight_decay": weight_decay if decays else 0.0,
         }
-        for (below, decays, is_turned), parameters in sorted(members.items(), key=lambda item: item[0])
+        for (below, decays), parameters in sorted(members.items(), key=lambda item: item[0])
     ]
-    if phase.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=phase.top_rate, momentum=phase.momentum, fused=True)
-    if phase.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=phase.top_rate, fused=True)
-    if phase.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=phase.top_rate, fused=True)
-    if phase.optimizer == "muon":
-        return Muon(groups, lr=phase.top_rate, momentum=phase.momentum, dtype=dtype)
-    raise ValueError(f"the optimizer of phase {phase.name} is still {phase.optimizer}")
+    return builder(groups, learning_rate=learning_rate, momentum=momentum)
 
 
 def set_rate_factor(optimizer: torch.optim.Optimizer, factor: float) -> None:
@@ -54,5 +84,38 @@ def set_rate_factor(optimizer: torch.optim.Optimizer, factor: float) -> None:
 
 
 def get_learning_rate(optimizer: torch.optim.Optimizer) -> float:
-    """Return the highest rate among the groups: that of the topmost part that learns."""
+    """Return the highest rate among the groups: that of the topmost trainable part."""
     return float(max(group["lr"] for group in optimizer.param_groups))
+
+
+@register_optimizer("sgd")
+def _build_sgd(groups: Groups, *, learning_rate: float, momentum: float) -> torch.optim.Optimizer:
+    return torch.optim.SGD(groups, lr=learning_rate, momentum=momentum, fused=True)
+
+
+@register_optimizer("adam")
+def _build_adam(groups: Groups, *, learning_rate: float, **_: float) -> torch.optim.Optimizer:
+    return torch.optim.Adam(groups, lr=learning_rate, fused=True)
+
+
+@register_optimizer("adamw")
+def _build_adamw(groups: Groups, *, learning_rate: float, **_: float) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(groups, lr=learning_rate, fused=True)
+
+
+@register_optimizer("muon")
+def _build_muon(groups: Groups, *, learning_rate: float, momentum: float) -> torch.optim.Optimizer:
+    """Build timm's Muon, which orthogonalizes the updates of matrices and convolutions and leaves the rest to AdamW.
+
+    torch's own takes matrices only.
+
+    Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024), with the scale of Liu et
+    al., "Muon is Scalable for LLM Training" (2025), https://arxiv.org/abs/2502.16982, section 2.2.
+    """
+    # timm is imported only where it is used, since that takes more than a second.
+    from timm.optim.muon import Muon
+
+    from discern.engine.muon import Float32Muon
+
+    kind = Muon if has_fast_bf16(groups[0]["params"][0].device) else Float32Muon
+    return kind(groups, lr=learning_rate, momentum=momentum, betas=(0.9, 0.999))

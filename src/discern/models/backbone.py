@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from discern.errors import ConfigError
 from discern.models import timm_network
-from discern.models.acceleration.small_maps import quicken_small_maps
 from discern.models.acceleration.strided_depthwise import quicken_gradients
 from discern.models.resnet import ResNet, Stem, resnet18, resnet34, resnet50, resnet101, resnet152
 
@@ -55,7 +54,6 @@ class Backbone(nn.Module, ABC):
     def __init__(self, name: str, network: nn.Module, facts: BackboneFacts, *, num_features: int) -> None:
         super().__init__()
         self.name = name
-        quicken_small_maps(network)
         self.network = network
         self.num_features = num_features
         self.image_size, self.has_fixed_size, self.mean, self.std = facts
