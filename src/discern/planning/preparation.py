@@ -33,7 +33,7 @@ from discern.models.classifier import HEAD, Classifier
 from discern.models.weights.pretrained import discern_home, load_pretrained
 from discern.planning.choices import choose_architecture, measure_shorter_side, resolve_choices
 from discern.planning.start import choose_start
-from discern.predictor.feature_bank import choose_remembered
+from discern.predictor.feature_bank import choose_bank_rows
 from discern.processes import join_processes
 from discern.run_folder import RunFolder
 from discern.runtime import Runtime, describe_environment, resolve_runtime
@@ -281,7 +281,7 @@ def build_training_data(prepared: Prepared, backbone: Backbone) -> TrainingData:
         picture_setting=settings.data.cache,
         picture_pixels=measure_shorter_side(train, settings.data.max_pixels) ** 2,
         cache_settings=settings.cache,
-        remembered_rows=choose_remembered(train.targets(), settings.training.feature_bank, seed=settings.run.seed),
+        remembered_rows=choose_bank_rows(train.targets(), settings.training.feature_bank, seed=settings.run.seed),
         feature_memory_bytes=int(_FEATURE_MEMORY_SHARE * (compute_free_memory_bytes() or _SUPPOSED_MEMORY_BYTES))
         // runtime.processes.local_count,
         cache=build_cache(settings.cache.folder, settings.cache.limit_gigabytes),
