@@ -4,8 +4,8 @@ import os
 import platform
 import random
 import sys
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
@@ -14,18 +14,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from discern.allocation import keep_freed_memory
 from discern.errors import ConfigError
 from discern.processes import ALONE, Processes
 
 Precision = Literal["fp32", "bf16"]
 
+_CUBLAS_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 _RECORDED_PACKAGES = ("discern", "torch", "torchvision", "timm", "numpy", "pandas", "pillow", "scikit-learn")
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where and how a network is computed."""
+    """Where and how a network is computed; the process itself is only changed by `set_up` and within `applied`."""
 
     device: torch.device
     precision: Precision
@@ -40,6 +40,40 @@ class Runtime:
     def dtype(self) -> torch.dtype:
         """Data type of convolutions and matrix products."""
         return torch.bfloat16 if self.precision == "bf16" else torch.float32
+
+    def set_up(self) -> None:
+        """Set the threads, determinism, cuDNN and the current GPU of this process as chosen."""
+        torch.set_num_threads(self.threads)
+        if self.determinism != torch.are_deterministic_algorithms_enabled():
+            # Not called without need, since it loads torch's compiler, which takes seconds.
+            torch.use_deterministic_algorithms(self.determinism)
+        torch.backends.cudnn.benchmark = False
+        if self.determinism:
+            os.environ.setdefault(_CUBLAS_WORKSPACE, ":4096:8")
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Set the process up as `set_up` does, and restore its earlier settings at the end."""
+        threads = torch.get_num_threads()
+        determinism = torch.are_deterministic_algorithms_enabled()
+        warns_only = torch.is_deterministic_algorithms_warn_only_enabled()
+        benchmark = torch.backends.cudnn.benchmark
+        workspace = os.environ.get(_CUBLAS_WORKSPACE)
+        gpu = torch.cuda.current_device() if self.device.type == "cuda" else None
+        self.set_up()
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            if determinism != self.determinism:
+                torch.use_deterministic_algorithms(determinism, warn_only=warns_only)
+            torch.backends.cudnn.benchmark = benchmark
+            if workspace is None:
+                os.environ.pop(_CUBLAS_WORKSPACE, None)
+            if gpu is not None:
+                torch.cuda.set_device(gpu)
 
     def place(self, module: nn.Module) -> nn.Module:
         """Move a network to the device, in channels-last layout, which convolutions in bf16 are fastest in."""
@@ -74,7 +108,7 @@ class Runtime:
         }
 
 
-def resolve_runtime(
+def choose_runtime(
     *,
     device: str = "auto",
     precision: Literal["auto", "fp32", "bf16"] = "auto",
@@ -83,26 +117,17 @@ def resolve_runtime(
     processes: Processes = ALONE,
     acceleration: Literal["auto", "off"] = "auto",
 ) -> Runtime:
-    """Decide what is `auto` and set the process up accordingly.
+    """Decide what is `auto`; nothing in the process is changed.
 
     `auto` takes CUDA, then Apple's MPS, then the CPU; bf16 where the processor has instructions for it; as many threads
     as the process may use cores, divided by the processes of the job on this machine; acceleration on every device.
 
     Raises:
-        ConfigError: The device does not exist or cannot be had. There is no silent fallback to the CPU.
+        ConfigError: The device does not exist or cannot be used. There is no silent fallback to the CPU.
     """
     chosen, device_reason = _choose_device(device, processes)
     chosen_precision, precision_reason = _choose_precision(precision, chosen)
     thread_count = _count_threads(processes) if threads == "auto" else threads
-    torch.set_num_threads(thread_count)
-    if chosen.type == "cpu":
-        keep_freed_memory()
-    if determinism != torch.are_deterministic_algorithms_enabled():
-        # Not called for nothing, since it loads torch's compiler, which takes seconds.
-        torch.use_deterministic_algorithms(determinism)
-    torch.backends.cudnn.benchmark = False
-    if determinism:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     reasons = {
         "device": device_reason,
         "precision": precision_reason,
@@ -113,19 +138,39 @@ def resolve_runtime(
     )
 
 
+def resolve_runtime(
+    *,
+    device: str = "auto",
+    precision: Literal["auto", "fp32", "bf16"] = "auto",
+    threads: int | Literal["auto"] = "auto",
+    determinism: bool = False,
+    processes: Processes = ALONE,
+) -> Runtime:
+    """Choose as `choose_runtime` does, and set the process up for good.
+
+    Raises:
+        ConfigError: As for `choose_runtime`.
+    """
+    runtime = choose_runtime(
+        device=device, precision=precision, threads=threads, determinism=determinism, processes=processes
+    )
+    runtime.set_up()
+    return runtime
+
+
 def _count_threads(processes: Processes) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if processes.count > 1:
-        # torchrun sets OMP_NUM_THREADS=1 unasked, so that what torch was told says nothing here.
+        # torchrun sets OMP_NUM_THREADS=1 by itself, so torch's own number means nothing here.
         return max(1, cores // processes.local_count)
-    # What the process was told beforehand, by OMP_NUM_THREADS for instance, is respected.
+    # A number set beforehand, by OMP_NUM_THREADS for instance, is respected.
     return min(cores, torch.get_num_threads())
 
 
 def _choose_device(setting: str, processes: Processes) -> tuple[torch.device, str]:
     if setting == "auto":
         if torch.cuda.is_available():
-            device = _take_gpu(processes)
+            device = _find_gpu(processes)
             return device, torch.cuda.get_device_name(device)
         if torch.backends.mps.is_available() and processes.count == 1:
             return torch.device("mps"), "Apple GPU"
@@ -144,21 +189,18 @@ def _choose_device(setting: str, processes: Processes) -> tuple[torch.device, st
             "GPU of its number, or cpu"
         )
     if device.type == "cuda":
-        device = _take_gpu(processes) if device.index is None else device
-        torch.cuda.set_device(device)
+        device = _find_gpu(processes) if device.index is None else device
     return device, "as set"
 
 
-def _take_gpu(processes: Processes) -> torch.device:
-    """Return the GPU of this process: as many as torchrun started on this machine must be there."""
+def _find_gpu(processes: Processes) -> torch.device:
+    """Return the GPU of this process; each process that torchrun started on this machine needs one of its own."""
     if processes.local_rank >= torch.cuda.device_count():
         raise ConfigError(
             f"{processes.local_count} processes were started on this machine, which has {torch.cuda.device_count()} "
             "GPUs; start one process a GPU (torchrun --nproc-per-node), or give run.device=cpu"
         )
-    device = torch.device("cuda", processes.local_rank)
-    torch.cuda.set_device(device)
-    return device
+    return torch.device("cuda", processes.local_rank)
 
 
 def _choose_precision(setting: str, device: torch.device) -> tuple[Precision, str]:
@@ -190,7 +232,7 @@ def seed_everything(seed: int) -> None:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Tell whether it is; on a CPU torch has no error of its own for it."""
+    """Return whether memory ran out; on a CPU torch raises no error of its own kind for it."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 

@@ -89,7 +89,7 @@ def test_unknown_preprocessing_is_refused(bundle_folder):
         load_bundle(bundle_folder)
 
 
-def test_missing_parts_and_damage_are_told(bundle_folder):
+def test_missing_parts_and_damage_are_reported(bundle_folder):
     weights = bundle_folder / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
@@ -111,7 +111,7 @@ def test_no_pickle_is_in_a_run_folder(trained_run):
             assert not start.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")), path
 
 
-def test_what_it_knows_of_itself_survives_a_round_trip(bundle_folder, tmp_path):
+def test_calibration_evidence_and_feature_bank_survive_a_round_trip(bundle_folder, tmp_path):
     bundle = load_bundle(bundle_folder)
     scaled = Calibration(temperature=2, scales=(1, 2, 3), biases=(0, 1, -1))
     save_bundle(replace(bundle, calibration=scaled), tmp_path / "copy")
@@ -125,7 +125,7 @@ def test_what_it_knows_of_itself_survives_a_round_trip(bundle_folder, tmp_path):
         assert (getattr(copy.evidence, name) == values).all()
 
 
-def test_evidence_and_memory_are_of_validation_and_training(trained_run):
+def test_evidence_and_feature_bank_are_of_validation_and_training(trained_run):
     bundle = load_bundle(trained_run)
     rows = pd.read_csv(trained_run / "evaluation" / "predictions.csv").query("split == 'validation'")
     assert bundle.evidence.confidences == pytest.approx(rows["confidence"], abs=1e-5)
@@ -142,11 +142,11 @@ def test_bundles_of_old_have_neither_and_still_answer(bundle_folder, photos):
     classifier = discern.load(bundle_folder)
     assert classifier.bundle.feature_bank is None
     assert len(classifier.predict(photos / "blue" / "0.png")) == 1
-    with pytest.raises(BundleError, match="nothing can be promised"):
+    with pytest.raises(BundleError, match="no share of wrong answers can be guaranteed"):
         classifier.predict(photos / "blue" / "0.png", max_error=0.3)
 
 
-def test_damage_to_what_it_remembers_is_told(bundle_folder):
+def test_damage_to_the_evidence_and_the_feature_bank_is_reported(bundle_folder):
     (bundle_folder / "feature_bank.csv").unlink()
     with pytest.raises(BundleError, match=r"feature_bank\.csv is missing or damaged"):
         load_bundle(bundle_folder)

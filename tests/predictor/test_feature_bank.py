@@ -22,7 +22,7 @@ def test_the_nearest_are_those_that_scikit_learn_finds():
     assert (rows == their_rows).mean() > 0.98  # half precision may swap near ties
 
 
-def test_a_memory_smaller_than_what_is_asked_gives_all_of_it():
+def test_a_bank_smaller_than_what_is_asked_gives_all_of_it():
     similarities, rows = build(np.eye(3)).find_nearest(np.eye(3)[:1], 5)
     assert similarities.shape == rows.shape == (1, 3)
     assert rows[0, 0] == 0
@@ -31,16 +31,16 @@ def test_a_memory_smaller_than_what_is_asked_gives_all_of_it():
 
 def test_similarity_is_that_of_the_fifth_nearest_and_scale_does_not_matter():
     known = np.vstack([np.eye(8)[:1].repeat(4, axis=0), np.eye(8)[1:]])
-    memory = build(100 * known)
-    assert memory.measure_similarity(np.eye(8)[:1]) == pytest.approx([0])
-    assert memory.measure_similarity(np.ones((1, 8))) == pytest.approx([1 / np.sqrt(8)], abs=1e-3)
+    bank = build(100 * known)
+    assert bank.measure_similarity(np.eye(8)[:1]) == pytest.approx([0])
+    assert bank.measure_similarity(np.ones((1, 8))) == pytest.approx([1 / np.sqrt(8)], abs=1e-3)
 
 
 def test_features_of_zeros_are_like_nothing():
     assert build(np.eye(6)).measure_similarity(np.zeros((1, 6))) == pytest.approx([0])
 
 
-def test_what_is_remembered_is_even_over_classes_seeded_and_in_order():
+def test_its_pictures_are_even_over_classes_seeded_and_in_order():
     targets = np.repeat([0, 1, 2], [1000, 50, 10])
     rows = choose_bank_rows(targets, 90, seed=0)
     counts = np.bincount(targets[rows])

@@ -93,10 +93,10 @@ def test_noise_is_unknown_and_says_why(client, predictor):
     assert picture["reason"]
 
 
-def test_an_error_that_cannot_be_promised_is_refused_with_what_can(client):
+def test_an_error_that_cannot_be_supported_is_refused_with_the_lowest_that_can(client):
     answer = client.post("/predict?max_error=0.0001", content=encode(draw()))
     assert answer.status_code == 422
-    assert "the smallest share that can is" in answer.json()["error"]["reason"]
+    assert "the lowest share that they support is" in answer.json()["error"]["reason"]
 
 
 def test_the_most_alike_of_a_training_picture_is_itself(client, predictor, photos):

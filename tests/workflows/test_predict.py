@@ -115,12 +115,12 @@ def test_ids_keep_their_leading_zeros(tmp_path):
         ("id\na\n", r"has 1 columns and 1 rows; expected ids and answers"),
     ],
 )
-def test_a_submission_that_does_not_fit_is_told(tmp_path, text, message):
+def test_a_submission_that_does_not_fit_is_refused(tmp_path, text, message):
     with pytest.raises(DataError, match=message):
         fill(tmp_path, text)
 
 
-def test_an_id_that_fits_two_pictures_is_told(tmp_path):
+def test_an_id_that_fits_two_pictures_is_refused(tmp_path):
     table = build_table({"id": ["x/a.jpg", "y/a.jpg"]}, source="test")
     (tmp_path / "sample.csv").write_text("id,label\na,x\n")
     with pytest.raises(DataError, match="match several pictures: a; use longer ids"):
@@ -149,7 +149,7 @@ def test_evaluate_refuses_classes_that_the_classifier_does_not_know(trained_run,
         evaluate(trained_run, photos, out=tmp_path / "out")
 
 
-def test_a_folder_without_a_classifier_is_told(tmp_path):
+def test_a_folder_without_a_classifier_is_refused(tmp_path):
     with pytest.raises(BundleError, match="holds no trained classifier"):
         predict(tmp_path, ["a.png"])
 
@@ -212,7 +212,7 @@ def test_a_whole_id_goes_before_another_pictures_file_name(tmp_path):
 
 @pytest.fixture(scope="module")
 def sure_run(tmp_path_factory):
-    """A run with enough validation pictures to promise something, and a memory of what it has seen."""
+    """A run with enough validation pictures for a guarantee, and with a feature bank."""
     photos = draw_photos(tmp_path_factory.mktemp("many"), per_class=40, first_seed=5000)
     out = tmp_path_factory.mktemp("runs") / "sure"
     overrides = [*QUICK, "training.phases.*.epochs=6", "learning_rate=2e-3", "data.split=[0.5, 0.5, 0.0]"]
@@ -256,24 +256,27 @@ def test_sets_hold_the_first_guess_and_grow_with_what_is_asked(sure_run, tmp_pat
     [
         (
             {"max_error": 0.001},
-            "at most 0.10% wrong answers cannot be promised from 60 validation pictures; the smallest",
+            "60 validation pictures cannot support at most 0.10% wrong answers; the lowest share that they support is",
         ),
         ({"max_error": 1.5}, "the largest share of wrong answers is 1.5; expected more than 0 and less than 1"),
-        ({"set_coverage": 0.999}, "cannot be promised from 60 validation pictures; ask for at most 98.36%"),
+        (
+            {"set_coverage": 0.999},
+            "60 validation pictures are too few for sets .* 99.90% of all cases; ask for at most 98.36%",
+        ),
         ({"set_coverage": 0}, "the coverage of sets is 0; expected more than 0 and less than 1"),
     ],
 )
-def test_what_cannot_be_promised_is_refused_before_any_work(sure_run, tmp_path, asked, message):
+def test_what_the_validation_set_cannot_support_is_refused_before_any_work(sure_run, tmp_path, asked, message):
     with pytest.raises(ConfigError, match=message):
         predict(sure_run, ["nowhere.png"], **asked)
 
 
-def test_a_run_without_validation_promises_nothing(photos, tmp_path):
+def test_a_run_without_validation_guarantees_nothing(photos, tmp_path):
     overrides = [*QUICK, "data.split=[0.7, 0.0, 0.3]", "training.feature_bank=0"]
     train(photos, out=tmp_path / "run", recipe="table", overrides=overrides)
-    with pytest.raises(BundleError, match="nothing can be promised of its answers; train again, with a validation"):
+    with pytest.raises(BundleError, match="no share of wrong answers can be guaranteed; train again, with a valid"):
         predict(tmp_path / "run", [str(photos)], max_error=0.1)
-    assert load_bundle(tmp_path / "run").memory is None
+    assert load_bundle(tmp_path / "run").feature_bank is None
 
 
 def test_labels_that_the_classifier_does_not_know_do_not_matter(trained_run, flat_folder, tmp_path):
@@ -282,3 +285,17 @@ def test_labels_that_the_classifier_does_not_know_do_not_matter(trained_run, fla
     pd.DataFrame({"path": [f"flat/{name}" for name in names], "label": names}).to_csv(labelled, index=False)
     frame = predict(trained_run, [str(labelled)]).frame
     assert list(frame["label"]) == list(predict(trained_run, [str(flat_folder)]).frame["label"])
+
+
+def test_paths_may_be_text(trained_run, flat_folder, tmp_path):
+    (tmp_path / "sample.csv").write_text("id,label\n1,red\n")
+    like, out = str(tmp_path / "sample.csv"), str(tmp_path / "answers.csv")
+    predict(str(trained_run), str(flat_folder), out=out, like=like, verbose=False)
+    assert list(pd.read_csv(out).columns) == ["id", "label"]
+
+
+def test_what_is_done_is_printed_unless_unwanted(trained_run, flat_folder, tmp_path, capsys):
+    predict(trained_run, flat_folder, out=tmp_path / "answers.csv")
+    assert f"10 answers in {tmp_path / 'answers.csv'}" in capsys.readouterr().out
+    predict(trained_run, flat_folder, out=tmp_path / "answers.csv", verbose=False)
+    assert capsys.readouterr().out == ""

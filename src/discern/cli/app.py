@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from discern.allocation import keep_freed_memory
 from discern.cli.audit import audit
 from discern.cli.cache import cache_app
 from discern.cli.compare import compare
@@ -51,7 +52,8 @@ app.add_typer(weights_app, name="weights")
 
 
 def main() -> None:
-    """Run the command line; an error that a user can mend is told without a traceback and exits with 2."""
+    """Run the command line; an error that a user can correct is printed without a traceback and exits with 2."""
+    keep_freed_memory()
     # Read when torch is loaded. Threads that wait for each other in a loop are several times slower beside anything
     # else that runs, and those that sleep at once train a fifth slower on an idle machine: they wait for some 50 us.
     if "OMP_WAIT_POLICY" not in os.environ:

@@ -20,13 +20,13 @@ def predict(
     max_error: Annotated[
         float | None,
         typer.Option(
-            help="Largest share of wrong answers, such as 0.01: the rest, and what is unlike the training "
-            'pictures, is "unknown".'
+            help="Largest share of wrong answers, such as 0.01; less certain pictures, and those unlike the training "
+            'pictures, are answered "unknown".'
         ),
     ] = None,
     set_coverage: Annotated[
         float | None,
-        typer.Option(help="Add a set of classes that holds the true one in this share of all cases, such as 0.95."),
+        typer.Option(help="Add a set of classes that contains the true one in this share of all cases, such as 0.95."),
     ] = None,
     like: Annotated[Path | None, typer.Option(help="Sample submission whose form is kept exactly.")] = None,
     image_column: ImageColumn = None,
@@ -37,28 +37,26 @@ def predict(
     """Classify pictures; exits with 1 when some could not be read, which are listed and left out."""
     if like is not None and (probabilities or top_k > 1 or max_error is not None or set_coverage is not None):
         raise ConfigError(
-            "--like takes its columns from the sample submission; leave --probabilities, --top-k, --max-error and "
-            "--set-coverage out"
+            "--like takes its columns from the sample submission; leave out --probabilities, --top-k, --max-error and "
+            "--set-coverage"
         )
-    from discern.console import reporting
     from discern.data.sources.columns import ColumnSettings
     from discern.processes import join_processes
     from discern.workflows.predict import predict as predict_pictures
 
     columns = ColumnSettings(image_column=image_column, image_root=image_root, image_suffix=image_suffix)
-    with reporting(verbose=True):
-        answers = predict_pictures(
-            run,
-            inputs,
-            out=out,
-            probabilities=probabilities,
-            top_k=top_k,
-            max_error=max_error,
-            set_coverage=set_coverage,
-            like=like,
-            columns=columns,
-            device=device,
-        )
+    answers = predict_pictures(
+        run,
+        inputs,
+        out=out,
+        probabilities=probabilities,
+        top_k=top_k,
+        max_error=max_error,
+        set_coverage=set_coverage,
+        like=like,
+        columns=columns,
+        device=device,
+    )
     if answers.problems and join_processes().is_main:
         for problem in answers.problems:
             typer.echo(f"discern: {problem.path}: {problem.reason}", err=True)

@@ -61,7 +61,7 @@ class ForwardPass:
 class CollectionStep:
     """Forward pass of one batch; keeps what the network gives, (N, C)."""
 
-    def __init__(self, forward: ForwardPass, processes: Processes) -> None:
+    def __init__(self, forward: Callable[[Tensor], Tensor], processes: Processes) -> None:
         self.forward = forward
         self.processes = processes
         self._rows: list[Tensor] = []

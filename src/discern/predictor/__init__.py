@@ -1,1 +1,1 @@
-"""A trained classifier: its bundle, its promises, its answers."""
+"""A trained classifier: its bundle, its calibration, and its answers."""

@@ -1,4 +1,4 @@
-"""From probabilities to answers as people and other programs read them, "unknown" among them."""
+"""From probabilities to answers for people and other programs: labels, "unknown", and sets of classes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ SET_SEPARATOR = "|"
 
 
 class AnswerForm(NamedTuple):
-    """What is wanted beside the most probable class and its confidence; see `Predictor.predict`."""
+    """What an answer contains besides the most probable class and its confidence; see `Predictor.predict`."""
 
     probabilities: bool = False
     top_k: int = 1
@@ -32,21 +32,25 @@ class AnswerForm(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class AnswerPolicy:
-    """Where the lines are drawn for a form of answers: what is not asked for is None."""
+    """The limits for a form of answers; a limit that the form does not need is None.
+
+    `point` has the confidence from which on a picture is answered, `min_probability` is the smallest probability at
+    which a class enters the prediction set.
+    """
 
     evidence: Evidence | None = None
     point: OperatingPoint | None = None
-    least_probability: float | None = None
+    min_probability: float | None = None
 
     @property
     def needs_similarity(self) -> bool:
-        """Whether a picture's similarity to the training pictures matters."""
+        """Whether the answers depend on the similarity of pictures to the training pictures."""
         return self.point is not None and self.evidence is not None and self.evidence.similarities is not None
 
-    def judge(
+    def find_reasons(
         self, confidences: npt.NDArray[np.float64], similarities: npt.NDArray[np.float64] | None
     ) -> tuple[list[str], npt.NDArray[np.float64] | None]:
-        """Return for N pictures why each is not answered, "" where it is, and how familiar each is, where known."""
+        """Return for N pictures why each is "unknown" ("" where it is not), and its familiarity, 0..1, where known."""
         threshold = 0.0 if self.point is None else self.point.threshold
         reasons = np.where(confidences < threshold, NOT_SURE, "").astype(object)
         if similarities is None or self.evidence is None or self.evidence.similarities is None:
@@ -58,24 +62,24 @@ class AnswerPolicy:
 
 
 def build_policy(form: AnswerForm, bundle: Bundle) -> AnswerPolicy:
-    """Draw the lines that a form of answers asks for.
+    """Choose the limits that a form of answers needs, from the predictions for the validation pictures.
 
     Raises:
-        BundleError: The bundle has no answers for validation pictures, on which the lines rest.
+        BundleError: The bundle has no predictions for validation pictures.
         ConfigError: They are too few, or not good enough, for what is asked.
     """
     if form.max_error is None and form.set_coverage is None:
         return AnswerPolicy()
     if bundle.evidence is None:
         raise BundleError(
-            "the bundle does not say how it did on validation pictures, so nothing can be promised of its answers; "
+            "the bundle has no predictions for validation pictures, so no share of wrong answers can be guaranteed; "
             "train again, with a validation split"
         )
     evidence = bundle.evidence
     return AnswerPolicy(
         evidence,
         None if form.max_error is None else evidence.choose_operating_point(form.max_error),
-        None if form.set_coverage is None else evidence.choose_least_probability(form.set_coverage),
+        None if form.set_coverage is None else evidence.choose_min_probability(form.set_coverage),
     )
 
 
@@ -97,20 +101,20 @@ def build_answers(
         columns[f"confidence{suffix}"] = np.take_along_axis(probabilities, order[:, [place]], axis=1)[:, 0]
     if policy.point is not None:
         guesses, confidences = names[order[:, 0]], probabilities.max(axis=1)
-        reasons, familiarity = policy.judge(confidences, similarities)
+        reasons, familiarity = policy.find_reasons(confidences, similarities)
         columns["label"] = np.where(np.array(reasons, dtype=object) == "", guesses, UNKNOWN)
         columns |= {"guess": guesses, "familiarity": familiarity, "reason": reasons}
-    if policy.least_probability is not None:
-        columns["labels"] = _name_sets(probabilities, policy.least_probability, names)
+    if policy.min_probability is not None:
+        columns["labels"] = _name_sets(probabilities, policy.min_probability, names)
     if form.probabilities:
         columns |= {f"probability_{name}": probabilities[:, index] for index, name in enumerate(class_names)}
     return pd.DataFrame(columns)
 
 
 def _name_sets(
-    probabilities: npt.NDArray[np.float64], least_probability: float, names: npt.NDArray[np.object_]
+    probabilities: npt.NDArray[np.float64], min_probability: float, names: npt.NDArray[np.object_]
 ) -> list[str]:
-    """Return the classes of each set, the most probable first."""
+    """Return the names of each prediction set, the most probable class first."""
     order = np.argsort(-probabilities, axis=1, kind="stable")
-    sizes = build_sets(probabilities, least_probability).sum(axis=1)
+    sizes = build_sets(probabilities, min_probability).sum(axis=1)
     return [SET_SEPARATOR.join(names[row[:size]]) for row, size in zip(order, sizes, strict=True)]

@@ -1,7 +1,7 @@
 """The bundle: a trained classifier with all that is needed to use it, without pickle.
 
 `model.safetensors` has the weights; `bundle.json` has the class names, the preprocessing, the architecture, the record
-of the training, and the checksums of the other files. `evidence.safetensors` has what was answered for the validation
+of the training, and the checksums of the other files. `evidence.safetensors` has the predictions for the validation
 pictures, `feature_bank.safetensors` and `feature_bank.csv` the features and names of training pictures; either may be
 missing.
 """
@@ -42,7 +42,7 @@ DESCRIPTION_FILE = "bundle.json"
 
 
 class Calibration(BaseModel):
-    """What turns logits into probabilities that mean what they say, and what it was fitted on.
+    """How logits become calibrated probabilities, and the pictures that it was fitted on.
 
     Logits are divided by `temperature`; where that does not suffice, each is then multiplied with its class's number of
     `scales` (K) and its number of `biases` (K) is added. The expected calibration errors, in 0..1, are those of the
@@ -66,11 +66,11 @@ class Calibration(BaseModel):
 
 @dataclass(frozen=True)
 class Bundle:
-    """A classifier and what it needs to be used.
+    """A classifier with everything needed to use it.
 
     `class_names` is in the order of the logits; `max_pixels` is the size above which a picture is refused; `evidence`
-    is missing where there was no validation split, `feature_bank` where none was wanted; `record` says how the
-    classifier came about, and is missing where a bundle was not made by training.
+    is None without a validation split, `feature_bank` where none was wanted; `record` describes the training, and is
+    None where a bundle was not made by training.
     """
 
     classifier: Classifier

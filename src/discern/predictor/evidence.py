@@ -1,4 +1,4 @@
-"""How a classifier did on its validation pictures: what promises about its answers rest on."""
+"""The predictions for the validation pictures, from which the limits of later answers are chosen."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ from discern.evaluation.coverage import OperatingPoint, choose_operating_point, 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What was answered for V pictures that were not trained on, (V,) each.
+    """The predictions for V validation pictures, each array (V,).
 
     `confidences` and `true_probabilities` (of the true class) are calibrated, 0..1; `similarities` are those of
-    `FeatureBank.measure_similarity`, where there is a memory.
+    `FeatureBank.measure_similarity`, None without a feature bank.
     """
 
     confidences: npt.NDArray[np.float64]
@@ -27,10 +27,12 @@ class Evidence:
         return len(self.confidences)
 
     def choose_operating_point(self, max_error: float) -> OperatingPoint:
-        """Return the confidence from which on at most a share `max_error` of the answers is wrong.
+        """Return the lowest confidence at which at most a share `max_error` of the answers is wrong.
+
+        If the validation set is too small for that error rate, discern refuses and states the lowest it can support.
 
         Raises:
-            ConfigError: The share is not in 0..1, or these pictures cannot promise it.
+            ConfigError: The share is not between 0 and 1, or these pictures cannot support it.
         """
         if not 0 < max_error < 1:
             raise ConfigError(
@@ -40,26 +42,28 @@ class Evidence:
         if point is None:
             smallest = find_smallest_error(self.confidences, self.is_right)
             raise ConfigError(
-                f"at most {max_error:.2%} wrong answers cannot be promised from {len(self)} validation pictures; the "
-                f"smallest share that can is {smallest:.2%}. Allow more, or train with more validation pictures"
+                f"{len(self)} validation pictures cannot support at most {max_error:.2%} wrong answers; the lowest "
+                f"share that they support is {smallest:.2%}. Allow more, or train with more validation pictures"
             )
         return point
 
-    def choose_least_probability(self, set_coverage: float) -> float:
-        """Return the probability from which on a class belongs into a set that holds the true class that often.
+    def choose_min_probability(self, set_coverage: float) -> float:
+        """Return the smallest probability at which a class enters the prediction set.
+
+        Sets then contain the true class in a share `set_coverage` of all cases.
 
         Raises:
-            ConfigError: The share is not in 0..1, or these pictures are too few for it.
+            ConfigError: The share is not between 0 and 1, or these pictures are too few for it.
         """
         if not 0 < set_coverage < 1:
             raise ConfigError(f"the coverage of sets is {set_coverage:g}; expected more than 0 and less than 1")
-        least = compute_least_probability(self.true_probabilities, set_coverage)
-        if least == 0 and np.ceil((len(self) + 1) * set_coverage) > len(self):
+        min_probability = compute_least_probability(self.true_probabilities, set_coverage)
+        if min_probability == 0 and np.ceil((len(self) + 1) * set_coverage) > len(self):
             raise ConfigError(
-                f"sets that hold the true class in {set_coverage:.2%} of all cases cannot be promised from "
-                f"{len(self)} validation pictures; ask for at most {len(self) / (len(self) + 1):.2%}"
+                f"{len(self)} validation pictures are too few for sets that contain the true class in "
+                f"{set_coverage:.2%} of all cases; ask for at most {len(self) / (len(self) + 1):.2%}"
             )
-        return least
+        return min_probability
 
 
 def gather_evidence(

@@ -1,4 +1,4 @@
-"""What a classifier remembers of its training pictures: features to compare new pictures with."""
+"""The feature bank: features of training pictures, to compare new pictures with."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ import numpy.typing as npt
 import pandas as pd
 
 _NEAREST = 5
-"""Nearest training pictures by which a picture is called familiar or not."""
+"""The similarity to so many nearest training pictures says how familiar a picture is."""
 _ROWS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureBank:
-    """Training pictures by their features.
+    """Features of training pictures, and which pictures they are.
 
     `features` (M, F) are of length 1; `frame` has their id, path and label, a row a picture.
     """
@@ -28,12 +28,12 @@ class FeatureBank:
 
         The most similar come first; k is `count`, or M if that is less.
         """
-        remembered = self.features.astype(np.float32, copy=False)
+        known = self.features.astype(np.float32, copy=False)
         wanted = normalise(features)
-        kept = min(count, len(remembered))
+        kept = min(count, len(known))
         similarities, rows = [], []
         for start in range(0, len(wanted), _ROWS_AT_ONCE):
-            products = wanted[start : start + _ROWS_AT_ONCE] @ remembered.T
+            products = wanted[start : start + _ROWS_AT_ONCE] @ known.T
             nearest = np.sort(np.argpartition(-products, kept - 1, axis=1)[:, :kept], axis=1)
             near = np.take_along_axis(products, nearest, axis=1)
             order = np.argsort(-near, axis=1, kind="stable")
@@ -44,7 +44,7 @@ class FeatureBank:
         return np.concatenate(similarities), np.concatenate(rows)
 
     def measure_similarity(self, features: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-        """Return how like the training pictures each of features (N, F) is: the similarity of the fifth nearest.
+        """Return how similar each of features (N, F) is to the training pictures: the similarity of the fifth nearest.
 
         Source: Sun et al., "Out-of-distribution detection with deep nearest neighbors", 2022,
         https://arxiv.org/abs/2204.06507; the k-th nearest of normalised features, with a small k, since classes here
@@ -55,7 +55,7 @@ class FeatureBank:
 
 
 def build_feature_bank(features: npt.NDArray[np.floating], frame: pd.DataFrame) -> FeatureBank:
-    """Remember the pictures of `frame` (id, path, label) by their features (M, F)."""
+    """Build the feature bank of the pictures of `frame` (id, path, label) from their features (M, F)."""
     kept = frame[["id", "path", "label"]].reset_index(drop=True)
     return FeatureBank(normalise(features).astype(np.float16), kept)
 
@@ -66,7 +66,7 @@ def choose_bank_rows(targets: npt.NDArray[np.int64], most: int, *, seed: int) ->
         return np.arange(len(targets))
     shuffled = np.random.default_rng(seed).permutation(len(targets))
     place_in_class = pd.Series(shuffled).groupby(targets[shuffled]).cumcount().to_numpy()
-    return np.sort(shuffled[np.argsort(place_in_class, kind="stable")[:most]])
+    return np.sort(shuffled[np.argsort(place_in_class, kind="stable")[:max_pictures]])
 
 
 def normalise(features: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:

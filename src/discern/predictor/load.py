@@ -8,30 +8,32 @@ import torch
 from discern.predictor.bundle import Bundle, load_bundle
 from discern.predictor.predictor import Predictor
 from discern.processes import ALONE, Processes
-from discern.runtime import resolve_runtime
+from discern.runtime import choose_runtime
 
 
 def load(run: str | Path, *, device: str = "auto") -> Predictor:
-    """Return the classifier of a run folder or bundle, computing with the precision that its run was set to.
+    """Return the classifier of a run folder or bundle, which computes with the precision of its run.
 
-    It works alone, also in a process that torchrun has started with others.
+    Nothing in the calling process is changed. It works alone, also in a process that torchrun started with others.
+
+    Args:
+        run: A run folder or a bundle.
+        device: Where to compute: "auto", "cpu", "cuda", "cuda:1", "mps".
 
     Raises:
         BundleError: There is none, or it cannot be understood.
+        ConfigError: The device cannot be used.
     """
     return build_predictor(load_bundle(Path(run)), device=device)
 
 
 def build_predictor(bundle: Bundle, *, device: str = "auto", processes: Processes = ALONE) -> Predictor:
-    """Return a bundle's classifier on a device, answering in turn with the other processes of a job.
-
-    Determinism is left as it is.
-    """
+    """Return a bundle's classifier on a device, which shares the pictures with the other processes of a job."""
     record = bundle.record
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     if record is not None and record.plan is not None:
         precision = record.plan.machine.precision
-    runtime = resolve_runtime(
+    runtime = choose_runtime(
         device=device,
         precision=precision,
         determinism=torch.are_deterministic_algorithms_enabled(),

@@ -1,13 +1,14 @@
 """A trained classifier ready for use: pictures in, named answers out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from discern.data.reading.dataset import ImageDataset
 from discern.data.reading.loaders import EvaluationLoader, build_evaluation_loader, choose_workers
@@ -27,11 +28,21 @@ from discern.predictor.answers import AnswerForm, build_answers, build_policy
 from discern.predictor.bundle import Bundle, Calibration
 from discern.runtime import Runtime
 
+_SHOWN_CLASSES = 5
+
+
+class Outputs(NamedTuple):
+    """Pooled features (N, F) and logits (N, K) before calibration, float32 on the CPU."""
+
+    features: Tensor
+    logits: Tensor
+
 
 class Readable(NamedTuple):
-    """What came of pictures of which some may be unreadable: the others and their answers, in order.
+    """The rows of a table whose pictures can be read, their predictions in the same order, and the other pictures.
 
-    `probabilities` are (N, K); `similarities` (N,), as of `FeatureBank.measure_similarity`, are there if asked for.
+    `probabilities` are (N, K); `similarities` (N,), as `FeatureBank.measure_similarity` gives them, are None unless
+    asked for.
     """
 
     table: ImageTable
@@ -43,9 +54,11 @@ class Readable(NamedTuple):
 class Predictor:
     """A trained classifier ready for use: pictures in, class names and probabilities out.
 
+    The network is prepared for inference at the first prediction and kept: weights that are changed later are not seen.
+
     Attributes:
         class_names: In the order of the probabilities.
-        bundle: Weights, preprocessing and facts.
+        bundle: The network, its preprocessing, and what is known of it.
     """
 
     def __init__(self, bundle: Bundle, runtime: Runtime, *, batch_size: int = 64) -> None:
@@ -54,6 +67,11 @@ class Predictor:
         self.runtime = runtime
         self.batch_size = batch_size
         runtime.place(bundle.classifier)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(self.class_names[:_SHOWN_CLASSES]) + ", ..." * (len(self.class_names) > _SHOWN_CLASSES)
+        backbone = self.bundle.classifier.backbone.name
+        return f"<Predictor: {backbone}, {len(self.class_names)} classes ({shown}), {self.runtime.device}>"
 
     def predict(
         self,
@@ -71,20 +89,29 @@ class Predictor:
                 be a picture, a folder, a glob pattern, a CSV or an .npz file.
             probabilities: Add a column `probability_CLASS` for every class.
             top_k: Add the columns label_2, confidence_2 and so on.
-            max_error: Answer "unknown" instead of being wrong in more than this share (0..1) of the answers, and where
-                a picture is unlike those trained on; adds the columns guess, familiarity and reason.
-            set_coverage: Add the column `labels`, a set of classes that holds the true one in this share (0..1) of all
-                cases.
+            max_error: Largest share (0..1) of wrong answers: answer "unknown" where the classifier is not sure enough
+                for it, and where a picture is unlike those trained on; adds the columns guess, familiarity and reason.
+            set_coverage: Add the column `labels`, a set of classes that contains the true one in this share (0..1) of
+                all cases.
 
         Raises:
             DataError: A picture cannot be decoded, or a path leads to none.
-            ConfigError: The validation pictures cannot promise what is asked for.
+            ConfigError: The validation set is too small, or the classifier too weak, for what is asked.
         """
         form = AnswerForm(probabilities, top_k, max_error, set_coverage)
         policy = build_policy(form, self.bundle)
         table = load_inputs(inputs)
-        chances, similarities = self._answer(self._build_loader(table, collect_problems=False), policy.needs_similarity)
-        return build_answers(table, chances, similarities, self.class_names, form, policy)
+        loader = self._build_loader(table, collect_problems=False)
+        found, similarities = self._answer(loader, similarity=policy.needs_similarity)
+        return build_answers(table, found, similarities, self.class_names, form, policy)
+
+    def embed(self, inputs: Sequence[Input] | Input) -> npt.NDArray[np.float32]:
+        """Return the pooled features (N, F) of the backbone for inputs as `predict` takes them.
+
+        Raises:
+            DataError: A picture cannot be decoded, or a path leads to none.
+        """
+        return self.predict_features(load_inputs(inputs))[1]
 
     def predict_inputs(self, inputs: Sequence[Input] | Input) -> npt.NDArray[np.float64]:
         """Return probabilities (N, K) for inputs as `predict` takes them.
@@ -100,16 +127,16 @@ class Predictor:
         Raises:
             BadImageError: A picture cannot be decoded.
         """
-        return self._compute_probabilities(self._build_loader(table, collect_problems=False))
+        return self._answer(self._build_loader(table, collect_problems=False), similarity=False)[0]
 
     def predict_readable(self, table: ImageTable, *, similarity: bool = False) -> Readable:
-        """Return the rows whose pictures can be decoded with their answers, and the problems of the others.
+        """Return the rows whose pictures can be decoded with their predictions, and the problems of the others.
 
         Raises:
-            BundleError: `similarity` is asked for, and the bundle has no memory.
+            BundleError: `similarity` is asked for, and the bundle has no feature bank.
         """
         loader = self._build_loader(table, collect_problems=True)
-        probabilities, similarities = self._answer(loader, similarity)
+        probabilities, similarities = self._answer(loader, similarity=similarity)
         problems = sorted(problem for part in self.runtime.processes.gather(loader.problems()) for problem in part)
         readable = np.setdiff1d(np.arange(len(table)), [row for row, _ in problems])
         return Readable(table.take(readable), probabilities, tuple(problem for _, problem in problems), similarities)
@@ -120,7 +147,21 @@ class Predictor:
         Raises:
             BadImageError: A picture cannot be decoded.
         """
-        return self._compute_features(self._build_loader(table, collect_problems=False))
+        features, logits = self._collect_all(self._build_loader(table, collect_problems=False))
+        return logits, features.numpy()
+
+    @torch.inference_mode()
+    def compute_outputs(self, images: Tensor) -> Outputs:
+        """Return features and logits of uint8 images (N, 3, S, S), as the bundle's preprocessing gives them."""
+        with evaluating(self.bundle.classifier):
+            return self._split(self._forward(images).float().cpu())
+
+    @cached_property
+    def _forward(self) -> ForwardPass:
+        """The prepared network, which gives features and logits side by side."""
+        prepare = prepare_images(self.bundle.preprocess, self.runtime)
+        with evaluating(self.bundle.classifier):
+            return ForwardPass(FeaturesAndLogits(self.bundle.classifier), prepare, self.runtime)
 
     def _build_loader(self, table: ImageTable, *, collect_problems: bool) -> EvaluationLoader:
         check_same_rows(table, self.runtime.processes)
@@ -137,35 +178,39 @@ class Predictor:
         )
 
     def _answer(
-        self, loader: EvaluationLoader, similarity: bool
+        self, loader: EvaluationLoader, *, similarity: bool
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
         if not similarity:
-            return self._compute_probabilities(loader), None
+            logits = self._collect(self._compute_logits, loader, len(self.class_names))
+            return compute_probabilities(logits, self.bundle.calibration), None
         if self.bundle.feature_bank is None:
             raise BundleError(
-                "the bundle remembers no training pictures, so it cannot tell what is unlike them; train again with "
-                "training.feature_bank above 0"
+                "the bundle has no feature bank, so pictures unlike the training pictures cannot be recognised; train "
+                "again with training.feature_bank above 0"
             )
-        logits, features = self._compute_features(loader)
+        features, logits = self._collect_all(loader)
         probabilities = compute_probabilities(logits, self.bundle.calibration)
-        return probabilities, self.bundle.feature_bank.measure_similarity(features)
+        return probabilities, self.bundle.feature_bank.measure_similarity(features.numpy())
 
-    def _compute_probabilities(self, loader: EvaluationLoader) -> npt.NDArray[np.float64]:
-        return compute_probabilities(self._collect(self.bundle.classifier, loader), self.bundle.calibration)
-
-    def _compute_features(self, loader: EvaluationLoader) -> tuple[Tensor, npt.NDArray[np.float32]]:
-        outputs = self._collect(FeaturesAndLogits(self.bundle.classifier), loader)
-        features, logits = outputs.tensor_split([self.bundle.classifier.backbone.num_features], dim=1)
-        return logits, features.numpy()
+    def _collect_all(self, loader: EvaluationLoader) -> Outputs:
+        num_columns = self.bundle.classifier.backbone.num_features + len(self.class_names)
+        return self._split(self._collect(self._forward, loader, num_columns))
 
     @torch.inference_mode()
-    def _collect(self, network: nn.Module, loader: EvaluationLoader) -> Tensor:
-        """Return what a network gives (N, C); labels, which may be of classes that it does not know, do not matter."""
-        prepare = prepare_images(self.bundle.preprocess, self.runtime)
-        with evaluating(network):
-            step = CollectionStep(ForwardPass(network, prepare, self.runtime), self.runtime.processes)
+    def _collect(self, forward: Callable[[Tensor], Tensor], loader: EvaluationLoader, num_columns: int) -> Tensor:
+        """Return the outputs (N, C) for all pictures; their labels do not matter, and may be of unknown classes."""
+        with evaluating(self.bundle.classifier):
+            step = CollectionStep(forward, self.runtime.processes)
             run_epoch(loader.batches(), step, self.runtime.processes)
-        return step.collect()
+        outputs = step.collect()
+        return outputs if len(outputs) else outputs.new_empty(0, num_columns)
+
+    def _compute_logits(self, images: Tensor) -> Tensor:
+        """Return logits (N, K) alone; the features of many pictures would take far more memory."""
+        return self._forward(images)[:, self.bundle.classifier.backbone.num_features :].contiguous()
+
+    def _split(self, outputs: Tensor) -> Outputs:
+        return Outputs(*outputs.tensor_split([self.bundle.classifier.backbone.num_features], dim=1))
 
 
 def compute_probabilities(logits: Tensor, calibration: Calibration) -> npt.NDArray[np.float64]:

@@ -20,7 +20,7 @@ _SHOWN = 10
 def fill_submission(
     sample: Path, table: ImageTable, probabilities: npt.NDArray[np.float64], class_names: Sequence[str]
 ) -> pd.DataFrame:
-    """Return the sample's table with its answers replaced by ours.
+    """Return the table of a sample submission with its answers replaced by the classifier's.
 
     The first column holds ids: an id is matched with a picture's id, path, file name, or file name without extension.
     Further columns that are named as classes get the probabilities. One further column of another name gets the class:
@@ -89,7 +89,7 @@ def _name_answers(
     has_numbers = all(name.isdecimal() for name in class_names)
     if wants_numbers and not has_numbers:
         numbering = ", ".join(f"{index} = {name}" for index, name in enumerate(class_names))
-        logger.warning("the sample submission has numbers, so classes are written as theirs: %s", numbering)
+        logger.warning("the sample submission has numbers, so classes are written as numbers: %s", numbering)
         return predictions
     return [class_names[index] for index in predictions]
 

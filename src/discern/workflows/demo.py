@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from discern.console import build_console, reporting
+from discern.console import build_console
 from discern.demo import DEMO_TYPES, PRETRAINED_WEIGHTS, draw_dataset
 from discern.errors import RunFolderError
 from discern.workflows.predict import predict
@@ -45,8 +45,7 @@ def run_demo(out: Path, *, seed: int, overwrite: bool) -> dict[str, Run]:
         console.print(f"\n{way.name}: {way.meaning}", style="bold")
         overrides = [*way.overrides, f"run.seed={seed}"]
         runs[way.name] = train(photos, out=out / way.name, recipe="demo", overrides=overrides, overwrite=overwrite)
-    with reporting(verbose=False):
-        answers = predict(out / "fine-tuned", [str(new_photos)], out=out / "predictions.csv")
+    answers = predict(out / "fine-tuned", [str(new_photos)], out=out / "predictions.csv", verbose=False)
     true_names = [Path(path).parent.name for path in answers.frame["path"]]
     right = int((answers.frame["label"] == true_names).sum())
     _tell_results(console, out, runs, right, len(answers.frame))

@@ -1,0 +1,56 @@
+"""The CSV of answers, and the list of pictures that could not be read."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from discern.data.reading.preflight import save_bad_files
+from discern.errors import ConfigError, ImageProblem
+from discern.files import write_atomically
+from discern.predictor.answers import NOT_SURE, UNFAMILIAR, UNKNOWN, AnswerPolicy
+
+logger = logging.getLogger("discern")
+
+
+def check_answers_file(file: Path, sources: Iterable[str]) -> None:
+    """Raise before any work when the answers cannot be written to a file, or would replace one of the sources.
+
+    Raises:
+        ConfigError: It is a folder, or one of the sources.
+    """
+    if file.is_dir():
+        raise ConfigError(f"{file} is a folder; --out needs the name of a CSV file")
+    if file.exists() and file.resolve() in {Path(source).resolve() for source in sources if source}:
+        raise ConfigError(f"{file} is one of the inputs and would be replaced by the answers; give another --out")
+    file.parent.mkdir(parents=True, exist_ok=True)
+
+
+def write_answers(frame: pd.DataFrame, problems: Sequence[ImageProblem], file: Path) -> None:
+    """Write the answers, and the problems to a CSV beside them."""
+    write_atomically(file, frame.to_csv(index=False, float_format="%.6g"))
+    logger.info("%d answers in %s", len(frame), file)
+    write_problems(problems, file.with_name(f"{file.stem}.bad_files.csv"))
+
+
+def write_problems(problems: Sequence[ImageProblem], file: Path) -> None:
+    """List the pictures that could not be read; without any, remove the list of an earlier call."""
+    if problems:
+        save_bad_files(problems, file)
+        logger.warning("%d pictures could not be read; see %s", len(problems), file)
+    else:
+        file.unlink(missing_ok=True)
+
+
+def log_unknown(frame: pd.DataFrame, policy: AnswerPolicy) -> None:
+    """Log how many pictures are "unknown", why, and how the limit was chosen."""
+    if policy.point is None:
+        return
+    counts = frame["reason"].value_counts()
+    reasons = ", ".join(f"{counts[reason]} {reason}" for reason in (NOT_SURE, UNFAMILIAR) if reason in counts)
+    unknown = int((frame["label"] == UNKNOWN).sum())
+    logger.info("%d of %d pictures are unknown%s", unknown, len(frame), f": {reasons}" if reasons else "")
+    logger.info("%s", policy.point.describe())
+    if not policy.needs_similarity:
+        logger.warning("the bundle has no feature bank: pictures unlike the training pictures are not recognised")
