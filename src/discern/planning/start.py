@@ -136,6 +136,7 @@ def _choose_sample(train: ImageTable, seed: int) -> ImageTable | None:
     """Return up to 1,000 pictures of classes that have two or more; None where there are no two such classes."""
     sample = sample_table(train, _SAMPLE, seed=seed)
     counts = np.bincount(sample.targets())
+    # Where it is all of them, their features are those of the first phase.
     repeated = sample.take(np.flatnonzero(counts[sample.targets()] > 1))
     return repeated if (counts > 1).sum() > 1 else None
 

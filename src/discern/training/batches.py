@@ -1,7 +1,5 @@
 """What a training reads: one place that turns tables, and features of them, into loaders."""
 
-import hashlib
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,18 +13,17 @@ from torch import Tensor
 from discern.config.settings import AugmentPolicy, CacheSettings
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.cache.cache_choice import choose_picture_cache
-from discern.data.cache.picture_cache import CachePlace, PictureCache, build_picture_cache, compute_cache_key
+from discern.data.cache.picture_cache import CachePlace, PictureCache, build_picture_cache
 from discern.data.reading.augment import Augment, build_augment
 from discern.data.reading.dataset import ImageDataset
 from discern.data.reading.loaders import EvaluationLoader, TrainLoader, build_evaluation_loader, build_train_loader
 from discern.data.reading.preprocess import Preprocess
 from discern.data.table import ImageTable
-from discern.engine.features import FeatureJob, FeatureReader
+from discern.engine.features import FEATURE_BATCH_SIZE, FeatureJob, FeatureReader, compute_feature_key
 from discern.processes import ALONE, Processes
 
 logger = logging.getLogger("discern")
 
-_FEATURE_BATCH = 64
 _SIZE_STEP, _SMALL_SIZE_STEP = 32, 4
 
 
@@ -103,19 +100,29 @@ class TrainingData:
         )
 
     def build_feature_job(
-        self, table: ImageTable, network: str, policy: AugmentPolicy, views: int, prepare: Callable[[Tensor], Tensor]
+        self,
+        table: ImageTable,
+        backbone: str,
+        first_trained: str,
+        policy: AugmentPolicy,
+        views: int,
+        prepare: Callable[[Tensor], Tensor],
     ) -> FeatureJob:
         """Return what features of a table's pictures, in so many augmented views, depend on.
 
-        `network` names the frozen part: two networks may have equal weights and still compute something else.
+        `backbone` is cut before the stage `first_trained`.
         """
-        size = self.preprocess.image_size
-        pictures = compute_cache_key(table, self.preprocess, canvas_size=size, max_pixels=self.max_pixels)
-        dice = None if policy == "none" else self.seed
-        key = hashlib.sha256(json.dumps([network, pictures, policy, dice], default=str).encode()).hexdigest()
-        # Of one size always, so that the last bits of features do not depend on the settings of a run.
-        pictures_loader = self.build_evaluation_loader(table, policy, epochs=views, batch_size=_FEATURE_BATCH)
-        return FeatureJob(pictures_loader, views, key, prepare)
+        key = compute_feature_key(
+            table,
+            self.preprocess,
+            backbone=backbone,
+            first_trained=first_trained,
+            augment=policy,
+            seed=self.seed,
+            max_pixels=self.max_pixels,
+        )
+        pictures = self.build_evaluation_loader(table, policy, epochs=views, batch_size=FEATURE_BATCH_SIZE)
+        return FeatureJob(pictures, views, key, prepare)
 
     def build_train_loader_over(self, features: Tensor) -> TrainLoader:
         """Return shuffled batches of train features (V, N, ...), in the order in which pictures would come."""
