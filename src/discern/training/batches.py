@@ -182,7 +182,7 @@ class TrainingData:
                 workers=self.workers,
                 folder=self.cache.folder,
                 limit_bytes=self.cache.limit_bytes,
-                in_memory=table.arrays is not None,
+                in_memory=table.is_in_memory,
                 picture_pixels=self.picture_pixels,
                 num_ranks=self.processes.local_count,
             )
