@@ -34,10 +34,10 @@ Mask = npt.NDArray[np.bool_]
 def find_unreadable(table: ImageTable, problems: Iterable[ImageProblem]) -> list[Finding]:
     """Return findings for the files that cannot be used, by what is wrong with them."""
     build = ItemBuilder(table).build
-    row_by_path = {path: row for row, path in enumerate(table.frame["path"])}
+    row_by_name = {path: row for row, path in enumerate(table.list_names())}
     items: dict[str, list[Item]] = {kind: [] for kind in _UNREADABLE}
     for problem in problems:
-        row = row_by_path.get(problem.path)
+        row = row_by_name.get(problem.path)
         if row is not None:
             items[_name_problem(problem)].append(build([row], problem.reason, score=1.0, action="drop"))
     return [

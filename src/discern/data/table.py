@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from discern.errors import DataError
+from discern.data.picture_arrays import LazyPictures, PictureArrays, hash_picture, name_picture
+from discern.errors import BadImageError, DataError
 
 SPLITS = ("train", "validation", "test")
 TEXT_COLUMNS = ("id", "path", "label", "split", "group")
@@ -33,9 +34,6 @@ _SPLIT_BY_NAME = {
 
 _ESCAPE = re.compile(r"\\ud[89a-f][0-9a-f]{2}")
 
-Pixels = npt.NDArray[np.uint8]
-"""One picture (H, W, 3), or many of one size (N, H, W, 3)."""
-
 
 @dataclass(frozen=True, eq=False)
 class ImageTable:
@@ -43,7 +41,7 @@ class ImageTable:
 
     `frame` has a RangeIndex and the columns `id` (unique), `path` ("" for a picture in memory), `label`, `split` and
     `group` (all three missing where unknown) and `array_index` (int64; -1 for a file), the place in `arrays`.
-    `arrays` holds the pictures in memory, RGB, and is shared by all tables taken from this one.
+    `arrays` gives the pictures that are no files, RGB, and is shared by all tables taken from this one.
     `class_names` is in natural order (1, 2, 10), and empty when nothing is labelled.
     `source` and `ignored` (files passed over, with the reason) are for messages.
     All of it is valid text: what is not UTF-8 in a file name stands there escaped, as in `caf\udce9.jpg`.
@@ -51,12 +49,22 @@ class ImageTable:
 
     frame: pd.DataFrame
     class_names: tuple[str, ...]
-    arrays: Pixels | tuple[Pixels, ...] | None
+    arrays: PictureArrays | None
     source: str
     ignored: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether pictures lie in memory, so that reading them again costs nothing."""
+        return self.arrays is not None and not isinstance(self.arrays, LazyPictures)
+
+    def list_names(self) -> list[str]:
+        """Return what each picture is called in messages: the path of a file, or `picture 17 in memory`."""
+        columns = (self.frame[name].tolist() for name in ("path", "array_index"))
+        return [name_picture(index) if index >= 0 else path for path, index in zip(*columns, strict=True)]
 
     def targets(self) -> npt.NDArray[np.int64]:
         """Return class indices (N,), -1 for unlabelled pictures.
@@ -91,7 +99,10 @@ class ImageTable:
 
     def _content_mark(self, path: str, array_index: int) -> str:
         if self.arrays is not None and array_index >= 0:
-            return hashlib.sha256(self.arrays[array_index].tobytes()).hexdigest()
+            try:
+                return hash_picture(self.arrays, array_index).hex()
+            except BadImageError:
+                return "unreadable"
         try:
             found = os.stat(path)  # noqa: PTH116 - making a Path takes longer than asking
         except (OSError, ValueError):
@@ -103,7 +114,7 @@ def build_table(
     columns: Mapping[str, Iterable[str | None]],
     *,
     source: str,
-    arrays: Pixels | tuple[Pixels, ...] | None = None,
+    arrays: PictureArrays | None = None,
     array_index: npt.NDArray[np.int64] | None = None,
     ignored: Sequence[str] = (),
 ) -> ImageTable:

@@ -1,6 +1,7 @@
 """Features: what the frozen part of a network gives for each picture, computed once and trained on many times."""
 
 import hashlib
+import json
 import logging
 import time
 import warnings
@@ -14,7 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from discern.data.cache.array_cache import ArrayCache
+from discern.data.cache.picture_cache import compute_cache_key
+from discern.data.reading.decode import MAX_PIXELS
 from discern.data.reading.loaders import Batch, EvaluationLoader
+from discern.data.reading.preprocess import Preprocess
+from discern.data.table import ImageTable
 from discern.engine.forward import ForwardPass, evaluating
 from discern.engine.loop import StepResult, run_epoch
 from discern.errors import ImageProblem
@@ -22,6 +27,9 @@ from discern.processes import Processes
 from discern.runtime import Runtime
 
 logger = logging.getLogger("discern")
+
+FEATURE_BATCH_SIZE = 64
+"""Pictures at a time, always, so that the last bits of features do not depend on the settings of a run."""
 
 
 class FeatureReader:
@@ -48,14 +56,42 @@ class FeatureReader:
 class FeatureJob:
     """Everything that features depend on but the weights of the frozen network.
 
-    `pictures` reads the picture of a row in a view; `key` stands for its files, preprocessing and augmentation, and for
-    the network's structure.
+    `pictures` reads the picture of a row in a view; `key` is what `compute_feature_key` gives for them.
     """
 
     pictures: EvaluationLoader
     views: int
     key: str
     prepare: Callable[[Tensor], Tensor]
+
+
+def compute_feature_key(
+    table: ImageTable,
+    preprocess: Preprocess,
+    *,
+    backbone: str,
+    first_trained: str,
+    augment: object = "none",
+    seed: int = 0,
+    max_pixels: int = MAX_PIXELS,
+) -> str:
+    """Return a key of all that features depend on but weights, views and machine.
+
+    Whoever computes features of the same pictures with the same network under the same key does so once.
+
+    Args:
+        table: The pictures, in their order.
+        preprocess: How they are made square and normalised.
+        backbone: The network's name: two networks may have equal weights and still compute something else.
+        first_trained: The stage before which the network is cut; "head" for pooled features.
+        augment: The augmentation policy, JSON or a text that stands for it.
+        seed: Of the augmentation; without one it does not matter.
+        max_pixels: A picture with more is refused.
+    """
+    pictures = compute_cache_key(table, preprocess, canvas_size=preprocess.image_size, max_pixels=max_pixels)
+    used_seed = None if augment == "none" else seed
+    facts = [f"{backbone} before {first_trained}", pictures, augment, used_seed]
+    return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()
 
 
 def load_or_compute_features(

@@ -1,23 +1,19 @@
-"""Features of a pretrained network as it comes, for looking at data rather than training on it."""
-
-import hashlib
+"""Features of a pretrained network as it comes, to look at pictures before anything is trained."""
 
 import numpy as np
 import numpy.typing as npt
 
 from discern.data.cache.array_cache import ArrayCache
-from discern.data.cache.picture_cache import compute_cache_key
 from discern.data.reading.dataset import ImageDataset
 from discern.data.reading.loaders import build_evaluation_loader, choose_workers
 from discern.data.reading.preprocess import Preprocess
 from discern.data.table import ImageTable
-from discern.engine.features import FeatureJob, load_or_compute_features
+from discern.engine.features import FEATURE_BATCH_SIZE, FeatureJob, compute_feature_key, load_or_compute_features
 from discern.engine.forward import prepare_images
 from discern.errors import DataError
 from discern.models.backbone import Backbone
+from discern.models.classifier import HEAD
 from discern.runtime import Runtime
-
-_BATCH_SIZE = 64
 
 
 def compute_frozen_features(
@@ -30,7 +26,9 @@ def compute_frozen_features(
     max_pixels: int,
     memory_bytes: int,
 ) -> npt.NDArray[np.float32]:
-    """Return the pooled features (N, F) of a table's pictures, from the cache where they are there.
+    """Return the pooled features (N, F) of a table's pictures, from the cache if they are there.
+
+    They are those that training computes of the same pictures for a frozen backbone, under the same key.
 
     Raises:
         BadImageError: A picture cannot be decoded.
@@ -40,15 +38,16 @@ def compute_frozen_features(
     workers = choose_workers("auto", len(table), runtime.device.type, num_ranks=runtime.processes.local_count)
     pictures = build_evaluation_loader(
         dataset,
-        batch_size=_BATCH_SIZE,
+        batch_size=FEATURE_BATCH_SIZE,
         workers=workers,
         rank=runtime.processes.rank,
         num_ranks=runtime.processes.count,
     )
-    pictures_key = compute_cache_key(table, preprocess, canvas_size=preprocess.image_size, max_pixels=max_pixels)
-    key = hashlib.sha256(f"{pictures_key} pooled {backbone.name}".encode()).hexdigest()
+    key = compute_feature_key(table, preprocess, backbone=backbone.name, first_trained=HEAD, max_pixels=max_pixels)
     job = FeatureJob(pictures, 1, key, prepare_images(preprocess, runtime))
     features = load_or_compute_features(backbone, job, runtime, cache, memory_bytes=memory_bytes)
     if features is None:
-        raise DataError(f"{table.source}: features of {len(table)} pictures have no room; data.audit=quick needs none")
+        raise DataError(
+            f"{table.source}: there is no room for the features of {len(table)} pictures; data.audit=quick needs none"
+        )
     return features[0].float().numpy()

@@ -1,7 +1,5 @@
 """What a training reads: one place that turns tables, and features of them, into batches."""
 
-import hashlib
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -124,7 +122,7 @@ class TrainingData:
     ) -> FeatureJob:
         """Return what features of a table's pictures, in so many augmented views, depend on.
 
-        `network` names the frozen part: two networks may have equal weights and still compute something else.
+        `backbone` is cut before the stage `first_trained`.
         """
         size = self.preprocess.image_size
         pictures = compute_cache_key(table, self.preprocess, canvas_size=size, max_pixels=self.max_pixels)

@@ -98,7 +98,7 @@ def _build_feature_inputs(
     if halves is None:
         return None
     policy = phase.augment if views > 1 else "none"
-    network = f"{classifier.backbone.name} before {classifier.trainable_stages[0]}"
+    backbone, first_trained = classifier.backbone.name, classifier.trainable_stages[0]
     prepare = prepare_images(data.preprocess, runtime)
     train = load_or_compute_features(
         halves.frozen,
@@ -118,7 +118,7 @@ def _build_feature_inputs(
         )
     validation, validation_loader = None, None
     if len(data.validation):
-        job = data.build_feature_job(data.validation, network, "none", 1, prepare)
+        job = data.build_feature_job(data.validation, backbone, first_trained, "none", 1, prepare)
         validation = load_or_compute_features(
             halves.frozen, job, runtime, data.cache, memory_bytes=data.feature_memory_bytes
         )

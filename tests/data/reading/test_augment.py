@@ -1,15 +1,25 @@
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torchvision.transforms import v2
 
-from discern.data.reading.augment import POLICIES, build_augment
+from discern.data.reading.augment import AUGMENTATIONS, build_augment, check_policy, register_augmentation
+from discern.data.reading.dataset import ImageDataset, SampleKey
+from discern.data.reading.preprocess import Preprocess
+from discern.data.sources.load import load_table
 from discern.errors import ConfigError
 
-Policy = str | Sequence[Mapping[str, object]]
+Policy = str | Sequence[Mapping[str, object]] | Callable[[Tensor], Tensor]
 OWN: Policy = [{"name": "RandomHorizontalFlip", "p": 1.0}, {"name": "RandomRotation", "degrees": 20}]
+
+
+def own_function(image: Tensor) -> Tensor:
+    """Turn some pictures upside down, by torch's random numbers."""
+    return image.flip(-2).roll(int(torch.randint(5, ())), -1)
 
 
 def canvas(size: int) -> Tensor:
@@ -17,7 +27,7 @@ def canvas(size: int) -> Tensor:
 
 
 @pytest.mark.parametrize("image_size", [7, 32, 64, 225])
-@pytest.mark.parametrize("policy", [*POLICIES, OWN])
+@pytest.mark.parametrize("policy", [*AUGMENTATIONS, OWN, own_function])
 def test_every_policy_gives_uint8_images_of_the_size(policy: Policy, image_size: int) -> None:
     augment = build_augment(policy, image_size)
     for _ in range(10):
@@ -26,7 +36,7 @@ def test_every_policy_gives_uint8_images_of_the_size(policy: Policy, image_size:
         assert image.shape == (3, image_size, image_size)
 
 
-@pytest.mark.parametrize("policy", [*POLICIES, OWN])
+@pytest.mark.parametrize("policy", [*AUGMENTATIONS, OWN, own_function])
 def test_pickled_policy_does_the_same(policy: Policy) -> None:
     augment = build_augment(policy, 32)
     again = pickle.loads(pickle.dumps(augment))
@@ -110,7 +120,10 @@ def test_own_transforms_do_what_they_say() -> None:
 @pytest.mark.parametrize(
     ("policy", "message"),
     [
-        ("lite", "Unknown augmentation policy 'lite'; known are none, shift, light, standard, flip-rotate"),
+        (
+            "lite",
+            "no augmentation policy 'lite': did you mean light.*there are none, shift, flip-rotate",
+        ),
         (
             [{"name": "RandomHorizontalFlp"}],
             "Unknown transform 'RandomHorizontalFlp' .*; the nearest are RandomHorizontalFlip",
@@ -139,3 +152,55 @@ def test_building_leaves_the_random_numbers_alone() -> None:
     state = torch.get_rng_state()
     build_augment("standard", 32)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("policy", [*AUGMENTATIONS, OWN, own_function])
+def test_a_picture_depends_on_seed_epoch_and_row_alone(policy: Policy, preprocess: Preprocess) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (6, 16, 16, 3), dtype=np.uint8)
+    table = load_table((images, [0, 1] * 3))
+    dataset = ImageDataset(table, preprocess, build_augment(policy, 16), seed=3)
+    again = pickle.loads(pickle.dumps(dataset))
+    keys = [SampleKey(epoch, row) for epoch in range(4) for row in range(6)]
+    first = {key: dataset[key].image for key in keys}
+    assert all(torch.equal(again[key].image, first[key]) for key in reversed(keys))
+    # Half of the pictures are mirrored, so that of one of them all epochs may be equal, but not of all six.
+    changes = any(not torch.equal(first[SampleKey(0, row)], first[SampleKey(1, row)]) for row in range(6))
+    assert changes == (policy != "none")
+
+
+def test_a_policy_of_the_users_is_known_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AUGMENTATIONS, "_entries", dict(AUGMENTATIONS))
+
+    @register_augmentation("upside-down")
+    def upside_down(image_size: int) -> list[Callable[[Tensor], Tensor] | Mapping[str, object]]:
+        return [{"name": "Resize", "size": image_size}, v2.RandomVerticalFlip(1.0), own_function]
+
+    check_policy("upside-down")
+    torch.manual_seed(0)
+    changed = build_augment("upside-down", 32)(canvas(32))
+    torch.manual_seed(0)
+    assert torch.equal(changed, own_function(canvas(32).flip(-2)))
+
+
+def test_transforms_of_torchvision_are_a_policy() -> None:
+    augment = build_augment(v2.Compose([v2.RandomCrop(32, padding=4), v2.RandomHorizontalFlip()]), 32)
+    assert augment.canvas_size == 32
+    assert augment(canvas(32)).shape == (3, 32, 32)
+    assert pickle.loads(pickle.dumps(augment)).image_size == 32
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda image: image.float() / 255, r"gives torch.float32 of shape \(3, 32, 32\); expected torch.uint8"),
+        (lambda image: image[:, ::2], r"gives torch.uint8 of shape \(3, 16, 32\); expected .* \(3, 32, 32\)"),
+        (lambda image: image.numpy(), r"gives ndarray; expected torch.uint8 of shape \(3, 32, 32\)"),
+        (lambda image: image.convert("L"), r"fails on a picture: AttributeError: .*It is given uint8 \(3, 32, 32\)"),
+        (lambda: None, r"fails on a picture: TypeError: .* takes 0 positional arguments"),
+    ],
+)
+def test_functions_that_do_not_fit(function: Callable[[Tensor], Tensor], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        build_augment(function, 32)
+    with pytest.raises(ConfigError, match=r"expected torch.uint8|fails on a picture"):
+        check_policy(function)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from discern.data.cache.array_cache import ArrayCache, PendingArray
+from discern.data.picture_arrays import hash_picture
 from discern.data.reading.decode import DECODE_RULES, MAX_PIXELS
 from discern.data.reading.preprocess import Preprocess
 from discern.data.table import ImageTable
@@ -156,7 +157,7 @@ def fingerprint_pictures(table: ImageTable) -> str:
     digest = hashlib.sha256()
     for path, place in zip(table.frame["path"], table.frame["array_index"], strict=True):
         if table.arrays is not None and place >= 0:
-            digest.update(f"{table.arrays[place].shape} ".encode() + table.arrays[place].tobytes())
+            digest.update(hash_picture(table.arrays, place))
         else:
             digest.update(f"{_describe_file(Path(path))}\n".encode())
     return digest.hexdigest()

@@ -14,7 +14,9 @@ from PIL import Image
 
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.duplicates.fingerprint_store import FingerprintStore
-from discern.data.reading.decode import MAX_PIXELS, Inspection, decode_image, inspect_image, read_file
+from discern.data.picture_arrays import PictureArrays
+from discern.data.reading.decode import MAX_PIXELS, Inspection, inspect_image, read_file
+from discern.data.reading.decode_array import decode_array
 from discern.data.table import ImageTable
 from discern.errors import BadImageError, ImageProblem
 
@@ -113,7 +115,7 @@ def _compute_part(table: ImageTable, rows: npt.NDArray[np.int64], max_pixels: in
     for place, (path, index) in enumerate(_list_places(table, rows)):
         try:
             if table.arrays is not None and index >= 0:
-                _describe_array(records[place], table.arrays[index], max_pixels)
+                _describe_array(records[place], table.arrays, index, max_pixels)
             else:
                 _describe_file(records[place], path, max_pixels)
         except BadImageError as error:
@@ -136,8 +138,9 @@ def _describe_file(record: np.void, path: str, max_pixels: int) -> None:
     _describe_pixels(record, seen.image)
 
 
-def _describe_array(record: np.void, pixels: npt.NDArray[np.uint8], max_pixels: int) -> None:
-    image = decode_image(pixels, max_pixels=max_pixels)
+def _describe_array(record: np.void, arrays: PictureArrays, index: int, max_pixels: int) -> None:
+    image = decode_array(arrays, index, max_pixels=max_pixels)
+    pixels = np.asarray(image)
     record["content"], record["size_bytes"] = _hash(np.ascontiguousarray(pixels).data), pixels.nbytes
     record["height_pixels"], record["width_pixels"] = pixels.shape[:2]
     record["orientation"], record["format"], record["mode"] = 1, b"", image.mode.encode()

@@ -13,9 +13,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from discern.data.cache.picture_cache import PictureCache
+from discern.data.picture_arrays import PictureArrays
 from discern.data.reading.decode import MAX_PIXELS, Covering, decode_image
+from discern.data.reading.decode_array import decode_array
 from discern.data.reading.preprocess import Preprocess
-from discern.data.table import ImageTable, Pixels
+from discern.data.table import ImageTable
 
 if TYPE_CHECKING:
     from discern.data.reading.augment import Augment
@@ -41,8 +43,8 @@ class ImageDataset(Dataset[Sample]):
 
     Nothing in it is a Python object per picture: counting references to those would copy the memory of a forked
     loader process page by page. Without `augment` the images have the preprocessing's own size. JPEG files are decoded
-    at the size they are needed in. Pictures of files are put into `cache`, which is made for this table and
-    `canvas_size`, and taken from it the next time; images are the same with and without.
+    at the size they are needed in. Pictures that are not in memory are put into `cache`, which is made for this table
+    and `canvas_size`, and taken from it the next time; images are the same with and without.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class ImageDataset(Dataset[Sample]):
         self._path_ends = np.cumsum([len(path) for path in encoded], dtype=np.int64)
         self._array_index = table.frame["array_index"].to_numpy(dtype=np.int64, copy=True)
         self._arrays = table.arrays
+        self._is_in_memory = table.is_in_memory
         self.targets = table.targets()
         self.preprocess = preprocess
         self.augment = augment
@@ -96,7 +99,7 @@ class ImageDataset(Dataset[Sample]):
         Raises:
             BadImageError: It cannot be decoded.
         """
-        cache = self.cache if self._array_index[row] < 0 else None
+        cache = None if self._is_in_memory and self._array_index[row] >= 0 else self.cache
         kept = None if cache is None else cache.get(row)
         if kept is not None:
             return kept
@@ -125,12 +128,12 @@ def decode_row(table: ImageTable, row: int, *, max_pixels: int = MAX_PIXELS) -> 
 def _decode_picture(
     path: str,
     place: int,
-    arrays: Pixels | tuple[Pixels, ...] | None,
+    arrays: PictureArrays | None,
     max_pixels: int,
     covering: Covering | None = None,
 ) -> Image.Image:
     if arrays is not None and place >= 0:
-        return decode_image(arrays[place], max_pixels=max_pixels, name=f"picture {place} in memory")
+        return decode_array(arrays, place, max_pixels=max_pixels)
     return decode_image(path, max_pixels=max_pixels, covering=covering)
 
 

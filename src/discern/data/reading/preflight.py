@@ -6,18 +6,20 @@ import os
 import warnings
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from itertools import starmap
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from discern.data.reading.decode import MAX_PIXELS, decode_image, read_header
+from discern.data.reading.decode_array import decode_array
 from discern.data.table import ImageTable
 from discern.errors import BadImageError, ImageProblem
 from discern.files import write_atomically
 
 Verify = Literal["header", "full"]
-_MOST_THREADS = 32
+_MAX_THREADS = 32
 _FILES_AT_ONCE = 100
 
 
@@ -27,12 +29,15 @@ def check_images(
     """Look at every file of a table and return those that cannot be used, in the order of the table.
 
     `header` finds missing files, unsupported types and pictures that are too large; `full` decodes every pixel and
-    finds damaged and truncated files as well. Pictures in memory are not looked at.
+    finds damaged and truncated files as well, and pictures that a dataset cannot give. Pictures in memory are not
+    looked at.
     """
 
-    def check(path: str) -> ImageProblem | None:
+    def check(path: str, index: int) -> ImageProblem | None:
         try:
-            if verify == "full":
+            if table.arrays is not None and index >= 0:
+                decode_array(table.arrays, index, max_pixels=max_pixels)
+            elif verify == "full":
                 decode_image(path, max_pixels=max_pixels)
             else:
                 read_header(path, max_pixels=max_pixels)
@@ -40,12 +45,14 @@ def check_images(
             return ImageProblem(error.path, error.reason)
         return None
 
-    def check_all(paths: list[str]) -> list[ImageProblem]:
-        return [problem for problem in map(check, paths) if problem is not None]
+    def check_all(part: list[tuple[str, int]]) -> list[ImageProblem]:
+        return [problem for problem in starmap(check, part) if problem is not None]
 
-    paths = [path for path in table.frame["path"].tolist() if path]
-    parts = [paths[start : start + _FILES_AT_ONCE] for start in range(0, len(paths), _FILES_AT_ONCE)]
-    workers = threads or min(_MOST_THREADS, 2 * (os.cpu_count() or 1))
+    reads_arrays = verify == "full" and not table.is_in_memory
+    places = zip(table.frame["path"].tolist(), table.frame["array_index"].tolist(), strict=True)
+    checked = [(path, index) for path, index in places if index < 0 or reads_arrays]
+    parts = [checked[start : start + _FILES_AT_ONCE] for start in range(0, len(checked), _FILES_AT_ONCE)]
+    workers = threads or min(_MAX_THREADS, 2 * (os.cpu_count() or 1))
     with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
         warnings.simplefilter("ignore")  # what Pillow warns of is a problem or none, by our own rules
         return [problem for problems in pool.map(check_all, parts) for problem in problems]
@@ -63,4 +70,4 @@ def save_bad_files(problems: Collection[ImageProblem], path: Path) -> None:
 def drop_images(table: ImageTable, problems: Collection[ImageProblem]) -> ImageTable:
     """Return the table without the pictures that have a problem; its classes stay."""
     bad = {problem.path for problem in problems}
-    return table.take(np.flatnonzero(~table.frame["path"].isin(bad).to_numpy()))
+    return table.take(np.flatnonzero([name not in bad for name in table.list_names()]))

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from discern.data.picture_arrays import Pixels
 from discern.data.sources.csv_file import as_text
-from discern.data.table import ImageTable, Pixels, build_table, natural_sort, parse_split
+from discern.data.table import ImageTable, build_table, natural_sort, parse_split
 from discern.errors import DataError
 
 Array = npt.NDArray[np.generic]

@@ -4,38 +4,44 @@ import glob
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from PIL import Image
+from torch.utils.data import Dataset
 
+from discern.data.picture_arrays import PictureArrays, join_arrays, name_picture
 from discern.data.reading.decode import decode_image
 from discern.data.sources.arrays import load_npz
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.csv_file import load_csv, load_frame
 from discern.data.sources.folder import describe_no_pictures, describe_unsupported, is_picture, walk_pictures
-from discern.data.table import ImageTable, Pixels, build_table, list_some, natural_sort
+from discern.data.sources.torch_dataset import load_dataset
+from discern.data.table import ImageTable, build_table, list_some, natural_sort
 from discern.errors import DataError
 
-_INPUT_TYPES = (str, Path, pd.DataFrame, Image.Image, np.ndarray)
-Input = str | Path | pd.DataFrame | Image.Image | npt.NDArray[np.generic]
+_EXPECTED = "paths, DataFrames, NumPy arrays, PIL pictures or torch datasets"
+_INPUT_TYPES = (str, Path, pd.DataFrame, Image.Image, np.ndarray, Dataset)
+Input = str | Path | pd.DataFrame | Image.Image | npt.NDArray[np.generic] | Dataset[Any]
 
 
 def load_inputs(inputs: Sequence[Input] | Input, columns: ColumnSettings | None = None) -> ImageTable:
-    """Gather pictures from files, folders at any depth, globs, CSV or .npz files, DataFrames, arrays and PIL pictures.
+    """Gather pictures from files, folders, globs, CSV or .npz files, DataFrames, arrays, PIL pictures and datasets.
 
     Inputs keep their order; inside a folder or glob it is natural. An id is a file's name, its path below the folder
     that was given, the name in the CSV, or the place among the pictures in memory. Ids that meet become the whole
-    path, and `#2`, `#3`... is added where one picture is given more than once. Labels are kept where a CSV, DataFrame
-    or .npz has them. An array is (H, W, 3), (H, W), (N, H, W, 3) or (N, H, W).
+    path, and `#2`, `#3`... is added where one picture is given more than once. Labels are kept where a CSV, DataFrame,
+    .npz or dataset has them. An array is (H, W, 3), (H, W), (N, H, W, 3) or (N, H, W); a folder is searched at any
+    depth; a dataset is as `load_dataset` takes it.
 
     Raises:
         DataError: An input is missing or of a form that is not understood, or there are no pictures.
     """
     listed = [inputs] if isinstance(inputs, _INPUT_TYPES) else list(inputs)
     if not listed:
-        raise DataError("no inputs were given; expected paths, DataFrames, NumPy arrays or PIL pictures.")
+        raise DataError(f"no inputs were given; expected {_EXPECTED}.")
     _check_understood(listed)
     gathered = _Gathered(columns or ColumnSettings())
     for item in listed:
@@ -53,7 +59,8 @@ class _Gathered:
         self.paths: list[str] = []
         self.labels: list[str | None] = []
         self.array_index: list[int] = []
-        self.arrays: list[Pixels] = []
+        self.arrays: list[PictureArrays] = []
+        self.num_arrays = 0
         self.ignored: list[str] = []
 
     def add(self, item: Input) -> None:
@@ -61,6 +68,8 @@ class _Gathered:
             self._add_place(Path(item))
         elif isinstance(item, pd.DataFrame):
             self._add_table(load_frame(item, self.columns, folder=Path(), source="the DataFrame", labelled=False))
+        elif isinstance(item, Dataset):
+            self._add_table(load_dataset(item, labelled=False))
         else:
             self._add_pixels(item)
 
@@ -69,7 +78,7 @@ class _Gathered:
             raise DataError(describe_no_pictures(source, self.ignored))
         return build_table(
             {"id": _make_unique(self.ids, self.whole_names), "path": self.paths, "label": self.labels},
-            arrays=tuple(self.arrays) or None,
+            arrays=join_arrays(self.arrays),
             array_index=np.array(self.array_index, dtype=np.int64),
             source=source,
             ignored=self.ignored,
@@ -101,8 +110,9 @@ class _Gathered:
             self._add_row(name, str(folder / name))
 
     def _add_table(self, table: ImageTable) -> None:
-        start = len(self.arrays)
-        self.arrays += list(table.arrays) if table.arrays is not None else []
+        start = self.num_arrays
+        if table.arrays is not None:
+            self._add_arrays(table.arrays)
         self.ignored += table.ignored
         columns = (table.frame[name] for name in ("id", "path", "label", "array_index"))
         for name, path, label, index in zip(*columns, strict=True):
@@ -112,9 +122,13 @@ class _Gathered:
     def _add_pixels(self, item: Image.Image | npt.NDArray[np.generic]) -> None:
         several = isinstance(item, np.ndarray) and (item.ndim == 4 or (item.ndim == 3 and item.shape[2] not in (3, 4)))
         for picture in item if isinstance(item, np.ndarray) and several else [item]:
-            name = str(len(self.arrays))
-            self.arrays.append(np.asarray(decode_image(picture, name=f"picture {name} in memory")))
-            self._add_row(name, "", array_index=len(self.arrays) - 1)
+            index = self.num_arrays
+            self._add_arrays((np.asarray(decode_image(picture, name=name_picture(index))),))
+            self._add_row(str(index), "", array_index=index)
+
+    def _add_arrays(self, arrays: PictureArrays) -> None:
+        self.arrays.append(arrays)
+        self.num_arrays += len(arrays)
 
     def _add_row(self, name: str, path: str, *, label: str | None = None, array_index: int = -1) -> None:
         self.ids.append(name)
@@ -145,10 +159,7 @@ def _check_understood(inputs: Sequence[object]) -> None:
         raise DataError(f"There is no file or folder, and no match, for\n{list_some(missing)}\nCheck the spelling.")
     odd = sorted({type(item).__name__ for item in inputs if not isinstance(item, _INPUT_TYPES)})
     if odd:
-        raise DataError(
-            f"Inputs of type {', '.join(odd)} are not understood; "
-            "expected paths, DataFrames, NumPy arrays or PIL pictures."
-        )
+        raise DataError(f"Inputs of type {', '.join(odd)} are not understood; expected {_EXPECTED}.")
 
 
 def _describe(item: object) -> str:

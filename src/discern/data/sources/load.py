@@ -3,27 +3,34 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from torch.utils.data import Dataset
 
 from discern.data.sources.arrays import load_arrays, load_npz
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.csv_file import load_csv, load_frame
 from discern.data.sources.folder import load_folder
 from discern.data.sources.inputs import load_inputs
-from discern.data.table import ImageTable, list_some, natural_sort
+from discern.data.sources.torch_dataset import load_dataset, load_dataset_splits
+from discern.data.table import SPLITS, ImageTable, list_some, natural_sort
 from discern.errors import DataError
 
 __all__ = ["ColumnSettings", "Source", "join_classes", "load_inputs", "load_table"]
 
 LabelledArrays = tuple[npt.NDArray[np.generic], Sequence[object] | npt.NDArray[np.generic]]
-Source = str | Path | pd.DataFrame | LabelledArrays | Mapping[str, npt.NDArray[np.generic]]
+Datasets = Mapping[str, Dataset[Any]] | tuple[Dataset[Any], ...]
+Source = str | Path | pd.DataFrame | LabelledArrays | Mapping[str, npt.NDArray[np.generic]] | Dataset[Any] | Datasets
 
 
 def load_table(source: Source, columns: ColumnSettings | None = None) -> ImageTable:
-    """Load labelled pictures from a folder, CSV or .npz file, a DataFrame, (images, labels) or arrays by name.
+    """Load labelled pictures from whatever the user has them in.
+
+    That is a folder, a CSV or .npz file, a DataFrame, a pair (images, labels), arrays by name, a torch `Dataset` of
+    (image, label), or datasets by split: `{"train": ..., "validation": ..., "test": ...}`, or a tuple of all three.
 
     Raises:
         DataError: The source is missing or cannot be used as it is.
@@ -31,6 +38,10 @@ def load_table(source: Source, columns: ColumnSettings | None = None) -> ImageTa
     settings = columns or ColumnSettings()
     if isinstance(source, pd.DataFrame):
         return load_frame(source, settings, folder=Path(), source="the DataFrame", labelled=True)
+    if isinstance(source, Dataset):
+        return load_dataset(source, labelled=True)
+    if _are_datasets(source):
+        return load_dataset_splits(_name_splits(source), labelled=True)
     if isinstance(source, tuple) and len(source) == 2:
         images, labels = source
         return _load_parts({"images": images, "labels": labels})
@@ -40,7 +51,8 @@ def load_table(source: Source, columns: ColumnSettings | None = None) -> ImageTa
         return _load_place(Path(source), settings)
     raise DataError(
         f"Labelled pictures cannot be read from a {type(source).__name__}; expected the path of a folder, a .csv, .tsv "
-        "or .npz file, a DataFrame, a pair (images, labels) or a mapping of arrays by name."
+        "or .npz file, a DataFrame, a pair (images, labels), a mapping of arrays by name, a torch Dataset, or "
+        "datasets by split."
     )
 
 
@@ -59,6 +71,22 @@ def join_classes(table: ImageTable, class_names: Sequence[str]) -> ImageTable:
             f"It knows {', '.join(class_names)}. Rename or leave out the others."
         )
     return replace(table, class_names=tuple(class_names))
+
+
+def _are_datasets(source: object) -> TypeGuard[Datasets]:
+    parts = list(source.values()) if isinstance(source, Mapping) else source
+    return isinstance(parts, list | tuple) and bool(parts) and all(isinstance(part, Dataset) for part in parts)
+
+
+def _name_splits(datasets: Datasets) -> Mapping[str, Dataset[Any]]:
+    if isinstance(datasets, Mapping):
+        return datasets
+    if len(datasets) != len(SPLITS):
+        raise DataError(
+            f"{len(datasets)} datasets came without names; expected three, for {', '.join(SPLITS)}. Say which is "
+            'which: {"train": ..., "test": ...}.'
+        )
+    return dict(zip(SPLITS, datasets, strict=True))
 
 
 def _load_parts(parts: Mapping[str, object]) -> ImageTable:
