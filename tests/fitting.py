@@ -1,37 +1,40 @@
 """Builds a small training as the workflow does, without its run folder."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from discern.config.load import load_settings
-from discern.data.reading.preprocess import Preprocess
-from discern.models.build import build_classifier
-from discern.planning.choices import choose_architecture
+from discern.data.cache.array_cache import ArrayCache
+from discern.planning.planner import plan_training
 from discern.runtime import resolve_runtime, seed_everything
-from discern.training.batches import TrainingData
+from discern.training.batches import build_training_data
 from discern.training.fit import Fit
+from discern.training.start import build_planned
 
-SMALL = ["model.backbone=resnet18-half", "model.weights=none", "training.batch_size=8"]
+SMALL = ["model.backbone=resnet18-half", "model.weights=none", "training.batch_size=8", "data.image_size=32"]
+SQUASHED = ["data.fit=squash", "data.cache=off", "model.stem=imagenet"]
 
 
-def build_fit(table, recipe, overrides, state_folder: Path | None = None, listeners=(), workers=0, **reading):
+def build_plan(table, recipe, overrides=(), runtime=None, **given):
+    """Return the plan of a small training on a CPU."""
+    settings = load_settings(recipe, [*SQUASHED, *overrides])
+    if runtime is None:
+        runtime = resolve_runtime(device="cpu", precision=settings.run.precision, threads=1, determinism=True)
+    return plan_training(settings, table, runtime, ArrayCache(Path("no-cache"), limit_bytes=0), **given)
+
+
+def build_fit(table, recipe, overrides, state_folder: Path | None = None, listeners=(), workers=0, cache=None, **given):
+    """Return a training; `given` are arguments of `Fit` or of `TrainingData`."""
     settings = load_settings(recipe, overrides)
     runtime = resolve_runtime(device="cpu", precision=settings.run.precision, threads=1, determinism=True)
-    seed_everything(settings.run.seed)
-    classifier = build_classifier(choose_architecture(settings.model), len(table.class_names))
-    runtime.place(classifier)
-    data = TrainingData(
-        train=table.select("train"),
-        validation=table.select("validation"),
-        preprocess=Preprocess(32, "squash", classifier.backbone.mean, classifier.backbone.std),
-        batch_size=settings.training.batch_size,
-        seed=settings.run.seed,
-        workers=workers,
-        max_pixels=10**6,
-        class_balanced=settings.training.balance == "sampler",
-        cache_settings=settings.cache,
-        **reading,
+    plan = build_plan(table, recipe, overrides, runtime)
+    seed_everything(plan.seed)
+    classifier = build_planned(plan, len(table.class_names), runtime)
+    own = {name: given.pop(name) for name in ("loss", "metrics", "deadline") if name in given}
+    data = replace(build_training_data(plan, table, runtime), workers=workers, cache=cache, **given)
+    return Fit(
+        classifier, plan.phases, plan.training, data, runtime, state_folder=state_folder, listeners=listeners, **own
     )
-    return Fit(classifier, settings.training, data, runtime, state_folder=state_folder, listeners=listeners)
 
 
 def without_time(rows):

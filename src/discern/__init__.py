@@ -4,9 +4,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from discern.errors import DiscernError
+    from discern.data.reading.augment import register_augmentation
+    from discern.engine.optimizers import register_optimizer
+    from discern.engine.schedules import register_schedule
+    from discern.errors import (
+        BadImageError,
+        BadImagesError,
+        BundleError,
+        ConfigError,
+        DataError,
+        DiscernError,
+        ExportError,
+        RunFolderError,
+        TrainingError,
+        WeightsError,
+    )
     from discern.estimator import ImageClassifier
+    from discern.evaluation.metrics import Metrics
+    from discern.evaluation.predictions import Predictions
+    from discern.explanation.maps import register_explanation
+    from discern.exporting.formats import register_export_format
+    from discern.models.backbone import register_backbone
+    from discern.models.heads import register_head
+    from discern.planning.plan import Plan
+    from discern.predictor.bundle import Bundle
     from discern.predictor.load import load
+    from discern.predictor.predictor import Predictor
+    from discern.reports.run import Run
+    from discern.training.history import EpochRow
+    from discern.training.listeners import Listener
     from discern.workflows.audit import audit
     from discern.workflows.compare import compare
     from discern.workflows.diff import diff
@@ -15,57 +41,63 @@ if TYPE_CHECKING:
     from discern.workflows.export import export
     from discern.workflows.predict import predict
     from discern.workflows.report import report
+    from discern.workflows.resume import resume
     from discern.workflows.review import review
     from discern.workflows.serve import serve
-    from discern.workflows.train import Run, resume, train
+    from discern.workflows.train import train
     from discern.workflows.tune import tune
 
-__all__ = [
-    "DiscernError",
-    "ImageClassifier",
-    "Run",
-    "audit",
-    "compare",
-    "diff",
-    "evaluate",
-    "explain",
-    "export",
-    "load",
-    "predict",
-    "report",
-    "resume",
-    "review",
-    "serve",
-    "train",
-    "tune",
-]
-
 _HOMES = {
-    "DiscernError": "discern.errors",
-    "ImageClassifier": "discern.estimator",
-    "Run": "discern.workflows.train",
-    "audit": "discern.workflows.audit",
-    "compare": "discern.workflows.compare",
-    "diff": "discern.workflows.diff",
-    "evaluate": "discern.workflows.evaluate",
-    "explain": "discern.workflows.explain",
-    "export": "discern.workflows.export",
-    "load": "discern.predictor.load",
-    "predict": "discern.workflows.predict",
-    "report": "discern.workflows.report",
-    "resume": "discern.workflows.train",
-    "review": "discern.workflows.review",
-    "serve": "discern.workflows.serve",
-    "train": "discern.workflows.train",
-    "tune": "discern.workflows.tune",
+    "BadImageError": "errors",
+    "BadImagesError": "errors",
+    "Bundle": "predictor.bundle",
+    "BundleError": "errors",
+    "ConfigError": "errors",
+    "DataError": "errors",
+    "DiscernError": "errors",
+    "EpochRow": "training.history",
+    "ExportError": "errors",
+    "ImageClassifier": "estimator",
+    "Listener": "training.listeners",
+    "Metrics": "evaluation.metrics",
+    "Plan": "planning.plan",
+    "Predictions": "evaluation.predictions",
+    "Predictor": "predictor.predictor",
+    "Run": "reports.run",
+    "RunFolderError": "errors",
+    "TrainingError": "errors",
+    "WeightsError": "errors",
+    "audit": "workflows.audit",
+    "compare": "workflows.compare",
+    "diff": "workflows.diff",
+    "evaluate": "workflows.evaluate",
+    "explain": "workflows.explain",
+    "export": "workflows.export",
+    "load": "predictor.load",
+    "predict": "workflows.predict",
+    "register_augmentation": "data.reading.augment",
+    "register_backbone": "models.backbone",
+    "register_explanation": "explanation.maps",
+    "register_export_format": "exporting.formats",
+    "register_head": "models.heads",
+    "register_optimizer": "engine.optimizers",
+    "register_schedule": "engine.schedules",
+    "report": "workflows.report",
+    "resume": "workflows.resume",
+    "review": "workflows.review",
+    "serve": "workflows.serve",
+    "train": "workflows.train",
+    "tune": "workflows.tune",
 }
+
+__all__ = [*_HOMES]
 
 
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used, so that `import discern` itself costs nothing."""
     if name not in _HOMES:
         raise AttributeError(f"module 'discern' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(f"discern.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,7 @@
 """A scikit-learn estimator over picture files or arrays."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,8 +10,14 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
+from discern.config.overrides import Overrides, list_overrides
+from discern.engine.train_step import Loss
 from discern.errors import DataError
+from discern.models.custom import Network
+from discern.training.fit import Metric
+from discern.training.listeners import Listener
 from discern.workflows.train import train
 
 Images = npt.NDArray[np.generic] | Sequence[str | Path]
@@ -24,11 +30,16 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
 
     Args:
         recipe: Name of a recipe, or path to a TOML file.
-        overrides: `key=value` texts laid over the recipe.
+        overrides: Settings laid over the recipe: `key=value` texts, or a mapping such as `{"epochs": 5}`.
         out: A run folder to keep, which must hold no run; by default a temporary one that is removed after fitting.
         validation_fraction: Part of the training pictures, in [0, 1), by which the best epoch is chosen.
         random_state: Seed of the run.
         verbose: Show progress on standard output.
+        network: Your own, as for `discern.train`.
+        loss: Your own, as for `discern.train`.
+        metrics: Your own, as for `discern.train`.
+        augment: Your own, as for `discern.train`.
+        listeners: Your own, as for `discern.train`.
 
     Attributes:
         classes_: The labels, sorted as scikit-learn sorts them (K,); the columns of `predict_proba`.
@@ -39,11 +50,16 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         recipe: str | Path = "auto",
-        overrides: Sequence[str] = (),
+        overrides: Overrides = (),
         out: str | Path | None = None,
         validation_fraction: float = 0.15,
         random_state: int = 0,
         verbose: bool = False,
+        network: Network | None = None,
+        loss: Loss | None = None,
+        metrics: Mapping[str, Metric] | None = None,
+        augment: Callable[[Tensor], Tensor] | None = None,
+        listeners: Sequence[Listener] = (),
     ) -> None:
         self.recipe = recipe
         self.overrides = overrides
@@ -51,6 +67,11 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         self.validation_fraction = validation_fraction
         self.random_state = random_state
         self.verbose = verbose
+        self.network = network
+        self.loss = loss
+        self.metrics = metrics
+        self.augment = augment
+        self.listeners = listeners
 
     def fit(self, X: Images, y: npt.ArrayLike) -> Self:  # noqa: N803 - scikit-learn's name
         """Train on pictures `X` (N) with labels `y` (N,).
@@ -65,17 +86,26 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         texts = [str(label) for label in self.classes_]
         if len(set(texts)) < len(texts):
             raise DataError(f"different labels have the same text: {', '.join(sorted(texts))}")
-        settings = [
-            *self.overrides,
-            f"data.split=[{1 - self.validation_fraction}, {self.validation_fraction}, 0.0]",
-            f"run.seed={self.random_state}",
-        ]
+        own = {"data.split": [1 - self.validation_fraction, self.validation_fraction, 0.0], "seed": self.random_state}
+        if self.out is None:
+            # What nobody will see is not drawn.
+            own |= {"plots": False, "report": False}
         source = _build_source(X, [str(label) for label in labels])
         with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(self.out) if self.out is not None else Path(temporary) / "run"
-            run = train(source, out=folder, recipe=self.recipe, overrides=settings, verbose=self.verbose)
+            run = train(
+                source,
+                out=Path(temporary) / "run" if self.out is None else self.out,
+                recipe=self.recipe,
+                overrides=list_overrides(own, self.overrides),
+                network=self.network,
+                loss=self.loss,
+                metrics=self.metrics,
+                augment=self.augment,
+                listeners=self.listeners,
+                verbose=self.verbose,
+            )
             self.history_ = run.history
-            self.predictor_ = run.load()
+            self.predictor_ = run.load(network=self.network)
         # The bundle's classes are in natural order; ours are in scikit-learn's. They are joined by name.
         self._columns = [self.predictor_.class_names.index(text) for text in texts]
         return self

@@ -10,7 +10,8 @@ from discern.exporting.description import describe_export
 from discern.exporting.graph import ExportGraph
 from discern.exporting.onnx_format import OnnxFile, build_onnx, save_onnx
 from discern.exporting.torch_format import TorchFile, save_torch
-from discern.predictor.bundle import Calibration, load_bundle
+from discern.predictor.bundle import load_bundle
+from discern.predictor.calibration import Calibration
 
 
 @pytest.fixture

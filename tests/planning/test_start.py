@@ -14,6 +14,7 @@ from discern.data.splitting.split import split_table
 from discern.errors import ConfigError
 from discern.models.backbone import build_backbone
 from discern.models.weights.catalog import find_weights
+from discern.planning.sizes import measure_sides
 from discern.planning.start import choose_start
 from discern.runtime import resolve_runtime
 from discern.workflows.audit import audit
@@ -49,7 +50,13 @@ def wide(tmp_path_factory):
 def start(folder, overrides, recipe="auto"):
     settings = load_settings(recipe, [f"model.backbone={BACKBONE}", "data.image_size=48", *overrides])
     table = split_table(load_table(folder), fractions=(0.8, 0.2, 0.0), seed=0)[0]
-    return choose_start(settings, table, resolve_runtime(device="cpu", threads=1), None)
+    return choose(settings, table)
+
+
+def choose(settings, table):
+    train = table.select("train")
+    sides = measure_sides(train, settings.data.max_pixels)
+    return choose_start(settings, train, sides, resolve_runtime(device="cpu", threads=1), None)
 
 
 def name_candidates(*paths):
@@ -59,29 +66,28 @@ def name_candidates(*paths):
 
 def test_the_weights_that_see_more_are_taken_with_the_evidence(wide, weights):
     candidates = name_candidates(weights / "blind.safetensors", weights / "seeing.safetensors")
-    settings, reasons = start(wide, [candidates, "data.fit=squash"])
-    assert settings.model.weights == str(weights / "seeing.safetensors")
-    reason = reasons["starting point"]
+    found, reason = start(wide, [candidates, "data.fit=squash"])
+    assert found.weights == str(weights / "seeing.safetensors")
     assert reason.startswith(f"{BACKBONE} seeing.safetensors squash, by the loss of a linear probe on 32 pictures")
-    assert reason.endswith("(100.0% right)")
+    assert reason.endswith("(100.0% correct)")
     assert f"{BACKBONE} blind.safetensors squash" in reason
 
 
 def test_pictures_are_squashed_where_cropping_would_cut_off_what_matters(wide, weights):
-    settings, reasons = start(wide, [f"model.weights={weights / 'seeing.safetensors'}"])
-    assert settings.data.fit == "squash"
-    assert "seeing.safetensors crop" in reasons["starting point"]
+    found, reason = start(wide, [f"model.weights={weights / 'seeing.safetensors'}"])
+    assert found.fit == "squash"
+    assert "seeing.safetensors crop" in reason
 
 
 def test_square_pictures_need_no_comparison(photos, weights):
-    settings, reasons = start(photos, [f"model.weights={weights / 'seeing.safetensors'}"])
-    assert (settings.data.fit, reasons) == ("squash", {})
+    found, reason = start(photos, [f"model.weights={weights / 'seeing.safetensors'}"])
+    assert (found.fit, reason) == ("squash", None)
 
 
 def test_weights_that_are_not_here_are_no_candidates_and_nothing_is_fetched(wide, weights, monkeypatch):
     monkeypatch.setattr("discern.models.weights.pretrained.download", lambda *_, **__: pytest.fail("a download"))
-    settings, reasons = start(wide, [name_candidates(weights / "missing.safetensors")])
-    assert (settings.model.weights, settings.data.fit, reasons) == ("imagenet", "squash", {})
+    found, reason = start(wide, [name_candidates(weights / "missing.safetensors")])
+    assert (found.weights, found.fit, reason) == ("imagenet", "squash", None)
 
 
 def test_the_only_published_weights_that_are_here_are_taken(photos, weights, tmp_path, monkeypatch):
@@ -90,18 +96,18 @@ def test_the_only_published_weights_that_are_here_are_taken(photos, weights, tmp
     older.parent.mkdir()
     for hurry in ([], ["run.budget=30s"]):
         older.unlink(missing_ok=True)
-        settings, _ = start(photos, ["model.backbone=resnet50", *hurry])
-        assert settings.model.weights == "imagenet"
+        found, _ = start(photos, ["model.backbone=resnet50", *hurry])
+        assert found.weights == "imagenet"
         older.touch()
-        settings, reasons = start(photos, ["model.backbone=resnet50", *hurry])
-        assert (settings.model.weights, reasons) == ("imagenet-v1", {})
+        found, reason = start(photos, ["model.backbone=resnet50", *hurry])
+        assert (found.weights, reason) == ("imagenet-v1", None)
 
 
 def test_the_own_network_is_kept_where_another_is_no_better(wide, weights):
     own = [f"model.weights={weights / 'seeing.safetensors'}", "data.fit=squash"]
-    settings, reasons = start(wide, [*own, name_candidates(weights / "blind.safetensors")])
-    assert settings.model.weights == str(weights / "seeing.safetensors")
-    assert reasons["starting point"].startswith(f"{BACKBONE} seeing.safetensors squash")
+    found, reason = start(wide, [*own, name_candidates(weights / "blind.safetensors")])
+    assert found.weights == str(weights / "seeing.safetensors")
+    assert reason.startswith(f"{BACKBONE} seeing.safetensors squash")
 
 
 def test_a_candidate_names_weights():
@@ -118,18 +124,18 @@ def test_classes_of_one_picture_are_left_out_of_the_comparison(wide, weights, tm
         "auto", [f"model.backbone={BACKBONE}", "data.image_size=48", f"model.weights={weights / 'seeing.safetensors'}"]
     )
     table = split_table(load_table(tmp_path), fractions=(1.0, 0.0, 0.0), seed=0)[0]
-    _, reasons = choose_start(settings, table, resolve_runtime(device="cpu", threads=1), None)
-    assert "on 40 pictures" in reasons["starting point"]
+    _, reason = choose(settings, table)
+    assert "on 40 pictures" in reason
 
 
 def test_a_short_budget_leaves_no_time_to_compare(wide, weights):
-    settings, reasons = start(wide, [f"model.weights={weights / 'seeing.safetensors'}", "run.budget=30s"])
-    assert (settings.data.fit, reasons) == ("squash", {})
+    found, reason = start(wide, [f"model.weights={weights / 'seeing.safetensors'}", "run.budget=30s"])
+    assert (found.fit, reason) == ("squash", None)
 
 
 def test_what_a_recipe_says_is_kept(wide, weights):
-    settings, reasons = start(wide, [f"model.weights={weights / 'seeing.safetensors'}"], recipe="transfer")
-    assert (settings.data.fit, reasons) == ("crop", {})
+    found, reason = start(wide, [f"model.weights={weights / 'seeing.safetensors'}"], recipe="transfer")
+    assert (found.fit, reason) == ("crop", None)
 
 
 def test_an_audit_takes_what_is_usual(wide, weights, tmp_path):

@@ -9,7 +9,8 @@ from PIL import Image
 
 import discern
 from discern.errors import BundleError
-from discern.predictor.bundle import Calibration, load_bundle, save_bundle
+from discern.predictor.bundle import load_bundle, save_bundle
+from discern.predictor.calibration import Calibration
 from discern.predictor.predictor import Predictor
 from discern.runtime import resolve_runtime
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn import BatchNorm2d
 
+from discern.engine.batch_statistics import estimate_statistics
 from discern.engine.forward import prepare_images
-from discern.training.batch_statistics import PlainSample
 from fitting import SMALL, build_fit
 
 FINE_TUNING = [*SMALL, "training.phases.*.epochs=1", "frozen_batchnorm=false", "run.precision=fp32"]
@@ -27,7 +27,7 @@ def measure_first_norm(fit):
 
 
 @pytest.mark.parametrize("augment", ["light", "standard"])
-def test_a_network_is_judged_by_the_statistics_of_pictures_as_they_are(table, augment):
+def test_a_network_is_evaluated_with_the_statistics_of_pictures_as_they_are(table, augment):
     fit = build_fit(table, "table", [*FINE_TUNING, f"augment={augment}"])
     fit.run()
     norm = fit.classifier.backbone.network.bn1
@@ -64,11 +64,11 @@ def test_norms_that_rest_keep_theirs(table):
 
 def test_nothing_is_drawn_and_dropout_rests(table):
     fit = build_fit(table, "table", [*FINE_TUNING, "model.stochastic_depth=0.5", "head=mlp", "dropout=0.5"])
-    sample = PlainSample(fit.data, prepare_images(fit.data.preprocess, fit.runtime), fit.runtime)
+    sample, prepare = fit.data.read_statistics_sample(), prepare_images(fit.data.preprocess, fit.runtime)
     generator = torch.get_rng_state()
     found = []
     for _ in range(2):
-        sample.estimate_statistics(fit.classifier)
+        estimate_statistics(fit.classifier, sample, prepare, fit.runtime)
         found.append(copy.deepcopy(fit.classifier.state_dict()))
     assert torch.equal(generator, torch.get_rng_state())
     assert all(torch.equal(first, second) for first, second in zip(found[0].values(), found[1].values(), strict=True))

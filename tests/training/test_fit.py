@@ -4,17 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from discern.config.load import load_settings
 from discern.data.sources.load import load_table
 from discern.data.splitting.split import split_table
 from discern.engine.schedules import compute_rate_factor
 from discern.errors import RunFolderError, TrainingError
-from discern.planning.budget import Budget
-from discern.training.history import EpochRow
+from discern.training.deadline import Deadline
+from discern.training.history import EpochRow, build_history
 from discern.training.listeners import Listener
 from discern.training.state import STATE_FILE, load_state
 from discern.training.stopping import BestModel
-from fitting import SMALL, build_fit, without_time
+from fitting import SMALL, build_fit, build_plan, without_time
 
 QUICK = [*SMALL, "head=mlp", "dropout=0.3"]
 EVERYTHING = [
@@ -126,10 +125,10 @@ def test_the_floor_gives_way_only_to_a_higher_accuracy():
     assert best.observe(row(3, 0.9, 0.9), network, None)
     # From then on equal accuracies go to the lower loss, as ever.
     assert best.observe(row(4, 0.9, 0.8), network, None)
-    judged_by_loss = BestModel("validation_loss")
-    judged_by_loss.observe(row(1, 0.8, 0.9), network, None)
-    judged_by_loss.floor = judged_by_loss.row
-    assert judged_by_loss.observe(row(2, 0.7, 0.1), network, None)
+    monitored_by_loss = BestModel("validation_loss")
+    monitored_by_loss.observe(row(1, 0.8, 0.9), network, None)
+    monitored_by_loss.floor = monitored_by_loss.row
+    assert monitored_by_loss.observe(row(2, 0.7, 0.1), network, None)
 
 
 def test_two_phases_of_the_head_alone_have_no_floor(table):
@@ -137,21 +136,22 @@ def test_two_phases_of_the_head_alone_have_no_floor(table):
     assert build_fit(table, "transfer-finetune", overrides).run().floor is None
 
 
-class Countdown(Budget):
-    """A budget with `left` seconds for training now, and `step` fewer each time it is asked."""
+class Countdown(Deadline):
+    """A deadline with `left` seconds for training now, and `step` fewer each time it is asked."""
 
-    def __init__(self, left, step, **known):
-        super().__init__(seconds=left, **known)
+    def __init__(self, left, step):
+        super().__init__(seconds=left)
         self.left, self.step = left, step
 
-    def left_for_training(self):
+    def left_seconds(self):
         self.left -= self.step
         return self.left
 
 
-def run_within(table, budget, epochs):
-    fit = build_fit(table, "table", [*QUICK, f"training.phases.*.epochs={epochs}", "schedule=one-cycle"])
-    fit.budget = budget
+def run_within(table, deadline, epochs, **planned):
+    overrides = [*QUICK, f"training.phases.*.epochs={epochs}", "schedule=one-cycle"]
+    fit = build_fit(table, "table", overrides, deadline=deadline)
+    fit.phases = [phase.model_copy(update=planned) for phase in fit.phases]
     return fit.run()
 
 
@@ -167,22 +167,22 @@ def test_a_plan_is_shortened_when_the_machine_is_slow(table, caplog):
 @pytest.mark.parametrize("planned", [1, 2])
 def test_time_that_is_left_is_used_even_by_a_plan_of_one_epoch(table, caplog, planned):
     with caplog.at_level(logging.INFO, "discern"):
-        result = run_within(table, Countdown(1e6, 0.0, most_epochs={"head": 3, "all": 3}), epochs=planned)
+        result = run_within(table, Countdown(1e6, 0.0), epochs=planned, max_epochs=3)
     trained = [row.phase for row in result.rows]
     assert trained.count(trained[-1]) == 3
     assert f"3 epochs instead of {planned}" in caplog.text
 
 
 def test_the_rate_comes_to_its_end_within_the_last_epoch_where_there_is_time_for_a_part_of_it(table):
-    def first_rate(**known):
-        return run_within(table, Countdown(1e6, 0.0, **known), epochs=2).rows[0].learning_rate
+    def first_rate(**planned):
+        return run_within(table, Countdown(1e6, 0.0), epochs=2, **planned).rows[0].learning_rate
 
     steps = -(-len(table.select("train")) // 8)
-    top = load_settings("table", QUICK).training.phases[0].top_rate
+    phase = build_plan(table, "table", [*QUICK, "schedule=one-cycle"]).phases[0]
     for length in (1.5, 2.0):
-        expected = top * compute_rate_factor("one-cycle", (steps - 1) / steps, epochs=length)
-        assert first_rate(lengths={"all": length}) == pytest.approx(expected)
-    assert first_rate() == first_rate(lengths={"all": 2.0})
+        expected = phase.learning_rate * compute_rate_factor((steps - 1) / steps, length, phase)
+        assert first_rate(length=length) == pytest.approx(expected)
+    assert first_rate() == first_rate(length=2.0)
 
 
 def test_an_epoch_ends_when_the_time_is_up(table, caplog):
@@ -193,7 +193,7 @@ def test_an_epoch_ends_when_the_time_is_up(table, caplog):
 
 
 def test_a_plan_is_extended_while_it_is_early_and_there_is_time(table):
-    assert len(run_within(table, Countdown(1e6, 0.0, most_epochs={"all": 9}), epochs=4).rows) == 9
+    assert len(run_within(table, Countdown(1e6, 0.0), epochs=4, max_epochs=9).rows) == 9
     assert len(run_within(table, Countdown(1e6, 0.0), epochs=4).rows) == 4
 
 
@@ -232,3 +232,51 @@ def test_a_damaged_state_is_told(tmp_path):
     (tmp_path / STATE_FILE).write_bytes(b"not a state")
     with pytest.raises(RunFolderError, match=r"is damaged .*start anew with --overwrite"):
         load_state(tmp_path)
+
+
+def test_a_listener_ends_the_training_and_the_best_epoch_is_kept(table, tmp_path):
+    class StopAtTwo(Listener):
+        def on_epoch_end(self, rows, *, is_best):
+            return len(rows) == 2
+
+    overrides = [*QUICK, "training.phases.*.epochs=3"]
+    fit = build_fit(table, "transfer-finetune", overrides, tmp_path, [StopAtTwo()])
+    result = fit.run()
+    assert len(result.rows) == 2
+    assert result.best in result.rows
+    # What is saved says that nothing is left to be done.
+    assert load_state(tmp_path).progress.phase_index == 2
+
+
+def test_a_loss_of_the_users_own_is_learned_from_as_sum_or_mean(table):
+    def of_each(logits, targets):
+        return torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+
+    overrides = [*QUICK, "training.phases.*.epochs=2", "dropout=0"]
+    usual = build_fit(table, "table", overrides).run()
+    for loss in (of_each, torch.nn.CrossEntropyLoss()):
+        own = build_fit(table, "table", overrides, loss=loss).run()
+        for row, expected in zip(own.rows, usual.rows, strict=True):
+            assert row.train_loss == pytest.approx(expected.train_loss, rel=1e-4)
+    other = build_fit(table, "table", overrides, loss=torch.nn.MultiMarginLoss()).run()
+    assert other.rows[1].train_loss != pytest.approx(usual.rows[1].train_loss, rel=1e-3)
+
+
+def test_a_loss_of_a_wrong_shape_is_refused(table):
+    fit = build_fit(table, "table", QUICK, loss=lambda logits, targets: logits)
+    with pytest.raises(TrainingError, match=r"the loss has shape \(8, 3\); expected one number"):
+        fit.run()
+
+
+def test_metrics_of_the_users_own_are_in_the_history(table):
+    seen = []
+
+    def count(targets, probabilities):
+        seen.append((targets.shape, probabilities.shape))
+        return (probabilities.argmax(axis=1) == targets).mean()
+
+    result = build_fit(table, "table", [*QUICK, "training.phases.*.epochs=2"], metrics={"share": count}).run()
+    history = build_history(result.rows)
+    assert history["validation_share"].tolist() == pytest.approx(history["validation_accuracy"].tolist())
+    validation = len(table.select("validation"))
+    assert seen == [((validation,), (validation, 3))] * 2

@@ -9,7 +9,7 @@ import typer
 from discern.errors import ConfigError
 
 if TYPE_CHECKING:
-    from discern.config.settings import PhaseSettings
+    from discern.planning.plan import PhasePlan
 
 recipes_app = typer.Typer(help="List recipes, print one, draw its learning rates.", rich_markup_mode=None)
 
@@ -47,9 +47,9 @@ def show(
     typer.echo(tomli_w.dumps(settings.to_dict()), nl=False)
     if not rates and schedule is None:
         return
-    from discern.planning.phases import USUAL, settle_phases
+    from discern.planning.phases import USUAL, plan_phases
 
-    phases, reasons = settle_phases(settings.training.phases, USUAL)
+    phases, reasons = plan_phases(settings.training.phases, USUAL)
     if reasons:
         typer.echo(f"# where the plan depends on the data, this is for {USUAL.images} pictures")
     if rates:
@@ -58,25 +58,35 @@ def show(
         _draw_rates(phases, steps, schedule)
 
 
-def _print_rates(phases: "Sequence[PhaseSettings]") -> None:
+def _print_rates(phases: "Sequence[PhasePlan]") -> None:
     """Print the rate at the beginning of each epoch, as TOML comments."""
-    from discern.training.schedule_plan import simulate_schedule
+    from discern.planning.schedule import simulate_schedule
 
     for number, point in enumerate(simulate_schedule(phases, steps_per_epoch=1), 1):
         typer.echo(f"# epoch {number:3d}  {point.phase}  learning rate {point.learning_rate:.2e}")
 
 
-def _draw_rates(phases: "Sequence[PhaseSettings]", steps: int, path: Path) -> None:
+def _draw_rates(phases: "Sequence[PhasePlan]", steps: int, path: Path) -> None:
     if path.suffix.lower() != ".png":
         raise ConfigError(f"--schedule writes a PNG; {path} does not end in .png")
     import pandas as pd
 
+    from discern.planning.schedule import simulate_schedule
     from discern.plots.curves import plot_schedule
-    from discern.reports.evaluation_files import save_figure
-    from discern.training.schedule_plan import simulate_schedule
+    from discern.plots.saving import save_figure
 
     save_figure(plot_schedule(pd.DataFrame(simulate_schedule(phases, steps))), path)
     typer.echo(f"# learning rates drawn: {path}")
+
+
+@recipes_app.command("schema")
+def print_schema() -> None:
+    """Print the JSON schema of recipes, by which editors complete and check them."""
+    import json
+
+    from discern.config.settings import Settings
+
+    typer.echo(json.dumps(Settings.model_json_schema(), indent=2))
 
 
 @recipes_app.command("settings")

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from discern.errors import ConfigError
-from discern.files import find_free_folder
 
 
 def train(
@@ -48,20 +47,24 @@ def train(
         raise ConfigError("--resume needs the run folder: --out RUN")
     if data is None and not resume:
         raise ConfigError("give the labelled pictures: discern train FOLDER_OR_CSV_OR_NPZ")
+    from discern.cli.huge_pages import HugePages
     from discern.processes import join_processes
-    from discern.workflows.train import resume as resume_run
-    from discern.workflows.train import train as train_run
 
+    listeners = [HugePages()]
     if resume and out is not None:
-        run = resume_run(out, data, recipe=recipe, overrides=overrides or [])
+        from discern.workflows.resume import resume as resume_run
+
+        run = resume_run(out, data, recipe=recipe, overrides=overrides or [], listeners=listeners)
     else:
-        folder = out or find_free_folder(Path("runs"), Path(str(data)).resolve().stem)
+        from discern.workflows.train import train as train_run
+
         run = train_run(
             str(data),
-            out=folder,
+            out=out,
             recipe=recipe or "auto",
             overrides=overrides or [],
             overwrite=overwrite,
+            listeners=listeners,
             started=started,
         )
     if join_processes().is_main:

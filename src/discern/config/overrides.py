@@ -3,8 +3,8 @@
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from discern.config.settings import PHASE_DEFAULTS, PhaseSettings, Settings

@@ -119,6 +119,17 @@ def predict_logits(
         return step.collect(), averages
 
 
+@torch.inference_mode()
+def collect_features(
+    classifier: Classifier, batches: Iterable[Batch], prepare: Callable[[Tensor], Tensor], runtime: Runtime
+) -> Tensor:
+    """Return the pooled features (N, F) that the head sees, in the order of rows, float32 on the CPU."""
+    with evaluating(classifier):
+        step = CollectionStep(ForwardPass(classifier.backbone, prepare, runtime), runtime.processes)
+        run_epoch(batches, step, runtime.processes)
+        return step.collect()
+
+
 class FeaturesAndLogits(nn.Module):
     """A classifier that also gives what its head sees."""
 

@@ -14,6 +14,7 @@ from discern.data.reading.loaders import Batch
 from discern.engine.loop import StepResult
 from discern.engine.optimizers import get_learning_rate, set_rate_factor
 from discern.errors import TrainingError
+from discern.models.acceleration.accelerate import accelerate_training
 from discern.runtime import Runtime, is_out_of_memory
 
 logger = logging.getLogger("discern")
@@ -21,6 +22,13 @@ logger = logging.getLogger("discern")
 Loss = Callable[[Tensor, Tensor], Tensor]
 """From logits (N, K) and targets, (N,) class indices or (N, K) shares after mixing, to the loss of each picture (N,), or
 to the mean of all as one number."""
+
+
+def prepare_network(network: nn.Module, *, frozen_batchnorm: bool, runtime: Runtime) -> nn.Module:
+    """Return the network to call in training, which shares all weights: accelerated if the runtime says so."""
+    if not runtime.accelerates:
+        return network
+    return accelerate_training(network, frozen_batchnorm=frozen_batchnorm, device=runtime.device, dtype=runtime.dtype)
 
 
 class TrainStep:
@@ -224,9 +232,7 @@ def build_cross_entropy(*, class_weights: Tensor | None = None, label_smoothing:
         class_weights: One weight a class (K,), on the device.
         label_smoothing: Share of the target that all classes divide evenly.
     """
-    return partial(
-        functional.cross_entropy, weight=class_weights, label_smoothing=label_smoothing, reduction="none"
-    )
+    return partial(functional.cross_entropy, weight=class_weights, label_smoothing=label_smoothing, reduction="none")
 
 
 def compute_class_weights(targets: Tensor, num_classes: int) -> Tensor:

@@ -17,7 +17,8 @@ from discern.data.table import ImageTable
 from discern.engine.forward import ForwardPass, prepare_images
 from discern.exporting.certificate import Accuracy, Certificate, Latency, compare
 from discern.files import compute_sha256
-from discern.predictor.predictor import Predictor, compute_probabilities
+from discern.predictor.calibration import compute_probabilities
+from discern.predictor.predictor import Predictor
 
 _AT_ONCE = 64
 BATCH_SIZE = 8

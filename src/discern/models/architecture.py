@@ -4,6 +4,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+CUSTOM = "custom"
+"""Stands for the backbone of a network that the user gave as a Python object."""
+
 
 class Architecture(BaseModel):
     """A backbone and a head with their options; see `ModelSettings` for what each means."""

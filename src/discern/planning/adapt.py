@@ -7,6 +7,7 @@ from discern.config.settings import Settings
 from discern.data.reading.loaders import choose_workers
 from discern.errors import RunFolderError
 from discern.planning.plan import Plan
+from discern.processes import Processes
 from discern.runtime import Runtime, choose_runtime
 
 _FREE = ("run.device", "run.threads", "data.workers", "data.cache", "cache.folder", "cache.limit_gigabytes")
@@ -30,7 +31,7 @@ def check_same_settings(wanted: Settings, begun: Settings, folder: object) -> No
         )
 
 
-def choose_resumed_runtime(plan: Plan, wanted: Settings, begun: Settings) -> Runtime:
+def choose_resumed_runtime(plan: Plan, wanted: Settings, begun: Settings, processes: Processes) -> Runtime:
     """Return where the run goes on: as planned, but for what is wanted otherwise now."""
     return choose_runtime(
         device=plan.machine.device if wanted.run.device == begun.run.device else wanted.run.device,
@@ -38,6 +39,7 @@ def choose_resumed_runtime(plan: Plan, wanted: Settings, begun: Settings) -> Run
         threads=plan.machine.threads if wanted.run.threads == begun.run.threads else wanted.run.threads,
         determinism=plan.machine.determinism,
         acceleration="auto" if plan.machine.accelerates else "off",
+        processes=processes,
     )
 
 

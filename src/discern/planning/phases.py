@@ -49,9 +49,7 @@ USUAL = PhaseFacts(images=1000, num_classes=10)
 """What a plan is shown for where there are no data."""
 
 
-def plan_phases(
-    phases: Sequence[PhaseSettings], facts: PhaseFacts
-) -> tuple[tuple[PhasePlan, ...], dict[str, str]]:
+def plan_phases(phases: Sequence[PhaseSettings], facts: PhaseFacts) -> tuple[tuple[PhasePlan, ...], dict[str, str]]:
     """Return the phases, and by name of the setting the reason for each value that was chosen.
 
     A phase that would solve for a head on random features is left out, since it has nothing to learn from.
@@ -224,9 +222,7 @@ def _choose_views(
     """
     if phase.train == "all" or "stem" in phase.train:
         return 0
-    if solver != "lbfgs" and (
-        not facts.features_cached or epochs == 1 or facts.mixes or phase.image_scale < 1
-    ):
+    if solver != "lbfgs" and (not facts.features_cached or epochs == 1 or facts.mixes or phase.image_scale < 1):
         return 0
     if augment in ("none", ()):
         return 1

@@ -7,9 +7,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from discern.config.settings import AugmentPolicy, HeadSolver, PhaseBase, TrainingBase
 from discern.data.reading.preprocess import Preprocess
-from discern.models.architecture import Architecture
 from discern.errors import RunFolderError
 from discern.files import write_json
+from discern.models.architecture import Architecture
 from discern.runtime import Precision
 
 PLAN_FORMAT = 1
@@ -135,4 +135,6 @@ def load_plan(path: Path) -> Plan:
     try:
         return Plan.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path} is damaged or of another version ({error}); start anew with --overwrite") from None
+        raise RunFolderError(
+            f"{path} is damaged or of another version ({error}); start anew with --overwrite"
+        ) from None

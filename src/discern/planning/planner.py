@@ -16,7 +16,7 @@ from discern.models.classifier import Classifier
 from discern.planning.budget import Counts, fit_to_budget
 from discern.planning.check import check_phases
 from discern.planning.phases import PhaseFacts, plan_phases
-from discern.planning.plan import MachinePlan, PhasePlan, Plan, ReadingPlan, TrainingPlan
+from discern.planning.plan import MachinePlan, PhasePlan, Plan, TrainingPlan
 from discern.planning.reading import plan_picture_cache, plan_reading
 from discern.planning.sizes import choose_batch_size, choose_image_size, choose_stem, find_shorter_side, measure_sides
 from discern.planning.speed import measure_speed

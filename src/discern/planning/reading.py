@@ -6,8 +6,8 @@ from discern.config.settings import Settings
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.cache.cache_choice import choose_picture_cache
 from discern.data.reading.augment import build_augment
-from discern.data.reading.preprocess import scale_size
 from discern.data.reading.loaders import choose_workers
+from discern.data.reading.preprocess import scale_size
 from discern.data.table import ImageTable
 from discern.planning.plan import CUSTOM_AUGMENT, PhasePlan, ReadingPlan
 from discern.planning.sizes import find_shorter_side

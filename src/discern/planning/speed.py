@@ -11,15 +11,14 @@ import numpy as np
 import torch
 
 from discern.data.reading.augment import build_augment
-from discern.data.reading.preprocess import scale_size
 from discern.data.reading.dataset import ImageDataset
 from discern.data.reading.loaders import EvaluationLoader, TrainLoader, build_evaluation_loader, build_train_loader
+from discern.data.reading.preprocess import scale_size
 from discern.data.table import ImageTable
 from discern.engine.forward import ForwardPass, PredictionStep, evaluating, prepare_images
 from discern.engine.loop import Step, run_epoch
 from discern.engine.optimizers import build_optimizer
-from discern.engine.train_step import TrainStep
-from discern.models.acceleration.accelerate import accelerate_training
+from discern.engine.train_step import TrainStep, prepare_network
 from discern.models.classifier import Classifier
 from discern.planning.plan import CUSTOM_AUGMENT, PhasePlan, Plan
 from discern.processes import ALONE
@@ -61,9 +60,7 @@ def _take_few(plan: Plan, train: ImageTable, runtime: Runtime) -> ImageTable:
 
 
 @torch.inference_mode()
-def _time_predicting(
-    plan: Plan, classifier: Classifier, few: ImageTable, runtime: Runtime, readers: int
-) -> float:
+def _time_predicting(plan: Plan, classifier: Classifier, few: ImageTable, runtime: Runtime, readers: int) -> float:
     dataset = ImageDataset(few, plan.preprocess, max_pixels=plan.reading.max_pixels)
     loader = build_evaluation_loader(dataset, batch_size=len(few), workers=0)
     with evaluating(classifier):
@@ -81,7 +78,7 @@ def _time_learning(
     dataset = ImageDataset(few, plan.preprocess, augment, seed=plan.seed, max_pixels=plan.reading.max_pixels)
     loader = build_train_loader(dataset, batch_size=len(few), seed=plan.seed, workers=0)
     step = TrainStep(
-        accelerate_training(classifier, frozen_batchnorm=phase.frozen_batchnorm, runtime=runtime),
+        prepare_network(classifier, frozen_batchnorm=phase.frozen_batchnorm, runtime=runtime),
         build_optimizer(
             phase.optimizer,
             classifier,

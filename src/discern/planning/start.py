@@ -28,8 +28,6 @@ from discern.runtime import Runtime
 logger = logging.getLogger("discern")
 
 
-
-
 _SAMPLE = 1000
 _MEMORY_BYTES = 2**30
 _SQUARE = 1.1

@@ -28,6 +28,7 @@ from discern.files import compute_sha256, write_atomically, write_json
 from discern.models.architecture import Architecture
 from discern.models.build import build_classifier
 from discern.models.classifier import Classifier
+from discern.predictor.calibration import Calibration
 from discern.predictor.evidence import Evidence
 from discern.predictor.feature_bank import FeatureBank
 from discern.predictor.record import TrainingRecord
@@ -39,29 +40,6 @@ EVIDENCE_FILE = "evidence.safetensors"
 FEATURE_BANK_FILE = "feature_bank.safetensors"
 FEATURE_BANK_NAMES_FILE = "feature_bank.csv"
 DESCRIPTION_FILE = "bundle.json"
-
-
-class Calibration(BaseModel):
-    """How logits become calibrated probabilities, and the pictures that it was fitted on.
-
-    Logits are divided by `temperature`; where that does not suffice, each is then multiplied with its class's number of
-    `scales` (K) and its number of `biases` (K) is added. The expected calibration errors, in 0..1, are those of the
-    `count` validation pictures that it was fitted on.
-    """
-
-    temperature: Annotated[float, Field(gt=0)] = 1.0
-    scales: tuple[Annotated[float, Field(gt=0)], ...] | None = None
-    biases: tuple[float, ...] | None = None
-    count: int = 0
-    ece_before: float | None = None
-    ece_after: float | None = None
-
-    def apply(self, logits: Tensor) -> Tensor:
-        """Return calibrated logits (N, K), whose softmax are the probabilities, in the type and place of `logits`."""
-        calibrated = logits / self.temperature
-        if self.scales is not None and self.biases is not None:
-            calibrated = calibrated * logits.new_tensor(self.scales) + logits.new_tensor(self.biases)
-        return calibrated
 
 
 @dataclass(frozen=True)

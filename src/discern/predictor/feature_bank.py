@@ -60,9 +60,9 @@ def build_feature_bank(features: npt.NDArray[np.floating], frame: pd.DataFrame) 
     return FeatureBank(normalise(features).astype(np.float16), kept)
 
 
-def choose_bank_rows(targets: npt.NDArray[np.int64], most: int, *, seed: int) -> npt.NDArray[np.int64]:
-    """Return up to `most` rows, in order: all, or as equal a number of each class (N,) as there are."""
-    if len(targets) <= most:
+def choose_bank_rows(targets: npt.NDArray[np.int64], max_pictures: int, *, seed: int) -> npt.NDArray[np.int64]:
+    """Return up to `max_pictures` rows, in order: all, or as equal a number of each class (N,) as there are."""
+    if len(targets) <= max_pictures:
         return np.arange(len(targets))
     shuffled = np.random.default_rng(seed).permutation(len(targets))
     place_in_class = pd.Series(shuffled).groupby(targets[shuffled]).cumcount().to_numpy()

@@ -25,7 +25,8 @@ from discern.engine.forward import (
 from discern.engine.loop import run_epoch
 from discern.errors import BundleError, ImageProblem
 from discern.predictor.answers import AnswerForm, build_answers, build_policy
-from discern.predictor.bundle import Bundle, Calibration
+from discern.predictor.bundle import Bundle
+from discern.predictor.calibration import compute_probabilities
 from discern.runtime import Runtime
 
 _SHOWN_CLASSES = 5
@@ -211,8 +212,3 @@ class Predictor:
 
     def _split(self, outputs: Tensor) -> Outputs:
         return Outputs(*outputs.tensor_split([self.bundle.classifier.backbone.num_features], dim=1))
-
-
-def compute_probabilities(logits: Tensor, calibration: Calibration) -> npt.NDArray[np.float64]:
-    """Return the softmax (N, K) of calibrated logits (N, K), in double precision so that rows add up to 1."""
-    return calibration.apply(logits.double()).softmax(dim=1).numpy()

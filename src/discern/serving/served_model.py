@@ -14,8 +14,9 @@ from torch import Tensor
 
 from discern.engine.forward import FeaturesAndLogits, ForwardPass, prepare_images
 from discern.predictor.answers import AnswerForm, AnswerPolicy, build_policy
+from discern.predictor.calibration import compute_probabilities
 from discern.predictor.feature_bank import FeatureBank
-from discern.predictor.predictor import Predictor, compute_probabilities
+from discern.predictor.predictor import Predictor
 from discern.serving.batching import Batcher
 from discern.serving.limits import Limits
 

@@ -12,15 +12,21 @@ from torch import Tensor
 from discern.config.settings import AugmentPolicy
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.cache.free_memory import compute_free_memory_bytes
-from discern.data.cache.picture_cache import CachePlace, PictureCache, build_picture_cache, compute_cache_key
+from discern.data.cache.picture_cache import CachePlace, PictureCache, build_picture_cache
 from discern.data.reading.augment import Augment, build_augment
 from discern.data.reading.dataset import ImageDataset
-from discern.data.reading.loaders import Batch, EvaluationLoader, TrainLoader, build_evaluation_loader, build_train_loader
+from discern.data.reading.loaders import (
+    Batch,
+    EvaluationLoader,
+    TrainLoader,
+    build_evaluation_loader,
+    build_train_loader,
+)
 from discern.data.reading.preprocess import Preprocess, scale_size
 from discern.data.splitting.sample import sample_table
 from discern.data.table import ImageTable
 from discern.engine.batch_statistics import SAMPLE_IMAGES
-from discern.engine.features import FeatureJob, FeatureReader
+from discern.engine.features import FEATURE_BATCH_SIZE, FeatureJob, FeatureReader, compute_feature_key
 from discern.planning.plan import CUSTOM_AUGMENT, Plan
 from discern.predictor.feature_bank import choose_bank_rows
 from discern.processes import ALONE, Processes
@@ -28,7 +34,6 @@ from discern.runtime import Runtime
 
 logger = logging.getLogger("discern")
 
-_FEATURE_BATCH = 64
 _FEATURE_MEMORY_SHARE = 0.25
 _ASSUMED_MEMORY_BYTES = 4 * 2**30
 
@@ -114,7 +119,8 @@ class TrainingData:
     def build_feature_job(
         self,
         table: ImageTable,
-        network: str,
+        backbone: str,
+        first_trained: str,
         policy: AugmentPolicy,
         views: int,
         prepare: Callable[[Tensor], Tensor],
@@ -124,12 +130,16 @@ class TrainingData:
 
         `backbone` is cut before the stage `first_trained`.
         """
-        size = self.preprocess.image_size
-        pictures = compute_cache_key(table, self.preprocess, canvas_size=size, max_pixels=self.max_pixels)
-        seed = None if policy == "none" else self.seed
-        key = hashlib.sha256(json.dumps([network, pictures, policy, seed], default=str).encode()).hexdigest()
-        # Of one size always, so that the last bits of features do not depend on the settings of a run.
-        loader = self.build_evaluation_loader(table, policy, kept=kept, batch_size=_FEATURE_BATCH)
+        key = compute_feature_key(
+            table,
+            self.preprocess,
+            backbone=backbone,
+            first_trained=first_trained,
+            augment=policy,
+            seed=self.seed,
+            max_pixels=self.max_pixels,
+        )
+        loader = self.build_evaluation_loader(table, policy, kept=kept, batch_size=FEATURE_BATCH_SIZE)
         return FeatureJob(loader, views, key, prepare)
 
     def build_train_loader_over(self, features: Tensor) -> TrainLoader:

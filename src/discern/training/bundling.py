@@ -25,9 +25,7 @@ from discern.training.fit import FitResult
 logger = logging.getLogger("discern")
 
 
-def build_bundle(
-    classifier: Classifier, plan: Plan, data: TrainingData, result: FitResult, runtime: Runtime
-) -> Bundle:
+def build_bundle(classifier: Classifier, plan: Plan, data: TrainingData, result: FitResult, runtime: Runtime) -> Bundle:
     """Return the classifier of a training with all that is needed to use it, but the record of how it came about.
 
     With several processes all of them must call this, and all get the same.

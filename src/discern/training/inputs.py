@@ -102,7 +102,7 @@ def _build_feature_inputs(
     prepare = prepare_images(data.preprocess, runtime)
     train = load_or_compute_features(
         halves.frozen,
-        data.build_feature_job(data.train, network, policy, views, prepare, phase.picture_cache),
+        data.build_feature_job(data.train, backbone, first_trained, policy, views, prepare, phase.picture_cache),
         runtime,
         # Two callables cannot be told apart, so that features under one cannot be found again.
         None if policy == CUSTOM_AUGMENT else data.cache,

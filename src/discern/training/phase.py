@@ -7,8 +7,7 @@ from discern.engine.batch_statistics import estimate_statistics
 from discern.engine.mixing import build_mixing
 from discern.engine.optimizers import build_optimizer
 from discern.engine.schedules import Plateau, compute_rate_factor
-from discern.engine.train_step import Loss, TrainStep, build_cross_entropy, compute_class_weights
-from discern.models.acceleration.accelerate import accelerate_training
+from discern.engine.train_step import Loss, TrainStep, build_cross_entropy, compute_class_weights, prepare_network
 from discern.models.classifier import Classifier
 from discern.planning.plan import PhasePlan, TrainingPlan
 from discern.runtime import Runtime
@@ -81,7 +80,7 @@ class Phase:
         self.epochs_done = 0
         self.step = TrainStep(
             runtime.processes.wrap(
-                accelerate_training(
+                prepare_network(
                     self.inputs.network_of(classifier), frozen_batchnorm=plan.frozen_batchnorm, runtime=runtime
                 )
             ),

@@ -84,7 +84,9 @@ def resume(
         with runtime.applied():
             source = environment.data.source if source is None else source
             if source is None:
-                raise RunFolderError(f"the run in {folder.root} was begun with data in memory; give the same data again")
+                raise RunFolderError(
+                    f"the run in {folder.root} was begun with data in memory; give the same data again"
+                )
             with processes.main_first():
                 pictures = reload_pictures(source, begun, folder, environment.data)
                 plan = adapt_plan(plan, wanted, begun, runtime)

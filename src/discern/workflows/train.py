@@ -17,16 +17,15 @@ from discern.config.overrides import Overrides, list_overrides
 from discern.config.settings import Settings
 from discern.console import reporting
 from discern.data.cache.home import build_cache
-from discern.data.load import PreparedPictures, prepare_pictures
 from discern.data.sources.load import Source
 from discern.data.splitting.split import save_split
 from discern.data.table import SPLITS, ImageTable
 from discern.engine.forward import check_same_rows
 from discern.engine.train_step import Loss
-from discern.environment import DataRecord, Environment, describe_machine, save_environment
+from discern.environment import Environment, describe_machine, save_environment
 from discern.errors import BadImageError, DataError
 from discern.evaluation.abstention import summarise_abstention
-from discern.evaluation.predictions import Predictions, build_table_predictions, join_predictions
+from discern.evaluation.predictions import Predictions, build_table_predictions
 from discern.files import write_atomically, write_json
 from discern.models.build import Network
 from discern.models.classifier import Classifier
@@ -39,7 +38,6 @@ from discern.predictor.record import TrainingRecord
 from discern.processes import join_processes
 from discern.reports.evaluation_files import write_evaluation
 from discern.reports.leak_scores import write_scores_without_leaks
-from discern.reports.run_report import write_report
 from discern.reports.training_plots import draw_training
 from discern.run_folder import RunFolder, check_new_run, check_outside_data, name_new_run
 from discern.runtime import Runtime, choose_runtime, seed_everything
