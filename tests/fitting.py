@@ -15,7 +15,13 @@ SMALL = ["model.backbone=resnet18-half", "model.weights=none", "training.batch_s
 
 def build_fit(table, recipe, overrides, state_folder: Path | None = None, listeners=(), workers=0, **reading):
     settings = load_settings(recipe, overrides)
-    runtime = resolve_runtime(device="cpu", precision=settings.run.precision, threads=1, determinism=True)
+    runtime = resolve_runtime(
+        device="cpu",
+        precision=settings.run.precision,
+        threads=1,
+        determinism=True,
+        acceleration=settings.run.acceleration,
+    )
     seed_everything(settings.run.seed)
     classifier = build_classifier(choose_architecture(settings.model), len(table.class_names))
     runtime.place(classifier)

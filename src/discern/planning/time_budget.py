@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 
 from discern.config.duration import parse_duration
@@ -17,6 +18,7 @@ from discern.data.reading.loaders import Batch, EvaluationLoader, TrainLoader
 from discern.engine.features import choose_views
 from discern.engine.forward import ForwardPass, evaluating, prepare_images
 from discern.engine.optimizers import build_optimizer
+from discern.models.acceleration.accelerate import accelerate_training
 from discern.models.classifier import HEAD, Classifier
 from discern.planning.budget import Budget
 from discern.planning.phases import HEAD_EPOCHS, choose_pretrained_augment
@@ -25,7 +27,6 @@ from discern.planning.time_plan import Counts, Speed, may_end_early, plan_in_tim
 from discern.processes import ALONE
 from discern.runtime import Runtime
 from discern.training.batches import TrainingData
-from discern.training.phase import quicken_training
 
 logger = logging.getLogger("discern")
 
@@ -172,7 +173,12 @@ def _time_learning(
     # A BatchNorm that waits for other processes would wait here for ever.
     trained.set_trainable(phase.train, frozen_batchnorm=phase.frozen_batchnorm is True or runtime.processes.count > 1)
     trained.train()
-    network = quicken_training(trained, phase, runtime)
+    network: nn.Module = trained
+    if runtime.accelerates:
+        has_frozen_batchnorm = phase.frozen_batchnorm is True
+        network = accelerate_training(
+            trained, frozen_batchnorm=has_frozen_batchnorm, device=runtime.device, dtype=runtime.dtype
+        )
     optimizer = build_optimizer(
         phase.optimizer,
         trained,

@@ -4,14 +4,12 @@ import math
 from dataclasses import asdict
 from functools import partial
 
-from torch import nn
-
 from discern.config.settings import PhaseSettings, TrainingSettings
 from discern.engine.mixing import build_mixing
 from discern.engine.optimizers import build_optimizer
 from discern.engine.schedules import Plateau
 from discern.engine.train_step import TrainStep, compute_class_weights
-from discern.models.acceleration.folding import fold_resting_batchnorm
+from discern.models.acceleration.accelerate import accelerate_training
 from discern.models.classifier import Classifier
 from discern.runtime import Runtime
 from discern.training.averaging import WeightAverage
@@ -76,8 +74,14 @@ class Phase:
         weights = None
         if training.balance == "weights":
             weights = compute_class_weights(data.train_targets(), data.num_classes).to(runtime.device)
+        network = self.inputs.network_of(classifier)
+        if runtime.accelerates:
+            has_frozen_batchnorm = settings.frozen_batchnorm is True
+            network = accelerate_training(
+                network, frozen_batchnorm=has_frozen_batchnorm, device=runtime.device, dtype=runtime.dtype
+            )
         self.step = TrainStep(
-            runtime.processes.wrap(quicken_training(self.inputs.network_of(classifier), settings, runtime)),
+            runtime.processes.wrap(network),
             self.optimizer,
             self.inputs.prepare,
             runtime,
@@ -149,14 +153,6 @@ class Phase:
             setattr(self.rate_factor.plateau, name, value)
         best = facts["stopping"].pop("best")
         self.stopping = EarlyStopping(**facts["stopping"], best=None if best is None else tuple(best))
-
-
-def quicken_training(network: nn.Module, phase: PhaseSettings, runtime: Runtime) -> nn.Module:
-    """Return what computes the same as a network in less time, and shares its weights, as long as a phase trains it."""
-    # On a CPU, where going over the maps once more is what takes the time.
-    if phase.frozen_batchnorm is True and runtime.device.type == "cpu":
-        return fold_resting_batchnorm(network)
-    return network
 
 
 def _find_frozen(classifier: Classifier, phase_index: int) -> FrozenWeights | None:
