@@ -66,3 +66,16 @@ def test_logits_come_in_the_order_of_rows_and_unlabelled_pictures_do_not_count(b
     logits, averages = predict(network, [batches[2], batches[1], unlabelled])
     torch.testing.assert_close(logits, expected)
     assert averages.images == 9
+
+
+def test_without_acceleration_the_network_itself_is_called(batches, monkeypatch):
+    network = SmallMemory(limit=100)
+    expected, _ = predict(network, batches)
+    monkeypatch.setattr("discern.engine.forward.accelerate_inference", lambda *_, **__: pytest.fail("accelerated"))
+    plain = resolve_runtime(device="cpu", precision="fp32", acceleration="off")
+    assert not plain.accelerates
+    calls = []
+    network.register_forward_hook(lambda *_: calls.append(1))
+    logits, _ = predict_logits(network, batches, lambda images: images, plain)
+    assert len(calls) == len(batches)
+    torch.testing.assert_close(logits, expected)

@@ -104,6 +104,16 @@ def test_frozen_batchnorm_keeps_statistics_where_weights_learn(table):
     assert not torch.equal(after["backbone.network.conv1.weight"], before["backbone.network.conv1.weight"])
 
 
+def test_without_acceleration_no_network_is_transformed(table, monkeypatch):
+    overrides = [*QUICK, "training.phases.*.epochs=1", "frozen_batchnorm=true"]
+    accelerated = build_fit(table, "table", overrides).run()
+    for place in ("training.phase.accelerate_training", "engine.forward.accelerate_inference"):
+        monkeypatch.setattr(f"discern.{place}", lambda *_, **__: pytest.fail("accelerated"))
+    plain = build_fit(table, "table", [*overrides, "run.acceleration=off"]).run()
+    assert plain.rows[0].train_loss == pytest.approx(accelerated.rows[0].train_loss, rel=1e-3)
+    assert plain.rows[0].validation_loss == pytest.approx(accelerated.rows[0].validation_loss, rel=1e-3)
+
+
 def test_the_best_epochs_weights_are_what_is_left(table):
     fit = build_fit(table, "table", [*QUICK, "training.phases.*.epochs=4", "learning_rate=3e-3"])
     result = fit.run()

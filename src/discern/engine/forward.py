@@ -14,8 +14,7 @@ from discern.data.reading.preprocess import Preprocess
 from discern.data.table import ImageTable
 from discern.engine.loop import EpochAverages, StepResult, run_epoch
 from discern.errors import DataError
-from discern.models.acceleration.folding import fold_batchnorm
-from discern.models.acceleration.fusion import fuse_convolutions
+from discern.models.acceleration.accelerate import accelerate_inference
 from discern.models.classifier import Classifier
 from discern.processes import Processes
 from discern.runtime import Runtime, is_out_of_memory
@@ -27,15 +26,15 @@ class ForwardPass:
     """A network without gradients; pictures that do not fit into the memory at once go through it in parts.
 
     Args:
-        network: In evaluation mode; BatchNorm is folded into its convolutions, and on a CPU so is what follows it.
+        network: In evaluation mode; it is not changed.
         prepare: Turns the images of a batch into what the network takes, on its device.
-        runtime: Where and how it is computed.
+        runtime: Where and how it is computed, and whether it is accelerated.
     """
 
     def __init__(self, network: nn.Module, prepare: Callable[[Tensor], Tensor], runtime: Runtime) -> None:
-        self._network = fold_batchnorm(network)
-        if runtime.device.type == "cpu":
-            self._network = fuse_convolutions(self._network, runtime.dtype)
+        if runtime.accelerates:
+            network = accelerate_inference(network, device=runtime.device, dtype=runtime.dtype)
+        self._network = network
         self._prepare = prepare
         self._runtime = runtime
         self._parts = 1

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from discern.errors import ConfigError
 from discern.models import timm_network
-from discern.models.acceleration.strided_depthwise import quicken_gradients
 from discern.models.resnet import ResNet, Stem, resnet18, resnet34, resnet50, resnet101, resnet152
 
 TIMM_PREFIX = "timm:"
@@ -133,7 +132,6 @@ class TimmBackbone(Backbone):
 
     def __init__(self, name: str, facts: BackboneFacts, *, stochastic_depth: float) -> None:
         network = timm_network.create_network(name.removeprefix(TIMM_PREFIX), stochastic_depth=stochastic_depth)
-        quicken_gradients(network)
         super().__init__(name, network, facts, num_features=timm_network.count_features(network))
 
     def forward_map(self, images: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ _ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
 
 _ADDITIONS = (operator.add, operator.iadd, torch.add)
 
-_LARGEST_WEIGHT = 1e4
+_MAX_WEIGHT = 1e4
 """Far above what a sound network has, BatchNorms of silent channels folded in."""
 
 
@@ -37,12 +37,13 @@ def fuse_convolutions(module: nn.Module, dtype: torch.dtype) -> nn.Module:
         dtype: Of weights and maps of the convolutions, bfloat16 or float32.
 
     Returns:
-        The module itself where torch has no fused convolutions or no graph of the module is known, and where weights
-        have grown beyond all bounds: fused activations turn NaN into 0, and would hide that the network is broken.
+        The module itself where torch has no fused convolutions for this processor or no graph of the module is known,
+        and where weights have grown beyond all bounds: fused activations turn NaN into 0, and would hide that the
+        network is broken.
     """
-    if not isinstance(module, fx.GraphModule) or not hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
+    if not isinstance(module, fx.GraphModule) or not _can_fuse(dtype):
         return module
-    if not all(bool((parameter.abs() <= _LARGEST_WEIGHT).all()) for parameter in module.parameters()):
+    if not all(bool((parameter.abs() <= _MAX_WEIGHT).all()) for parameter in module.parameters()):
         return module
     graph = copy.deepcopy(module.graph)
     _drop_identities(graph, module)
@@ -56,6 +57,13 @@ def fuse_convolutions(module: nn.Module, dtype: torch.dtype) -> nn.Module:
             fused[str(call.target)] = _FusedConvolution(cast("nn.Conv2d", layer), activation, dtype)
     kept = {str(node.target) for node in graph.nodes if node.op in ("call_module", "get_attr")} - fused.keys()
     return fx.GraphModule({target: attrgetter(target)(module) for target in kept} | fused, graph).eval()
+
+
+def _can_fuse(dtype: torch.dtype) -> bool:
+    operations = torch.ops.mkldnn
+    if not hasattr(operations, "_convolution_pointwise"):
+        return False
+    return dtype == torch.float32 or bool(operations._is_mkldnn_bf16_supported())
 
 
 class _FusedConvolution(nn.Module):
