@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from discern.predictor.load import load
 from discern.predictor.predictor import Predictor
 from discern.serving.app import create_app
-from discern.serving.listening import describe_uvicorn, take_address
+from discern.serving.running import describe_uvicorn, open_listener
 
 
 def load_on_cpu(folder: Path) -> Predictor:
@@ -29,7 +29,7 @@ def open_client(run: Path, **options) -> Iterator[TestClient]:
 @contextmanager
 def serving(app) -> Iterator[str]:
     """Serve an application on a free port of this machine, and yield its address."""
-    with take_address("127.0.0.1", 0) as listener:
+    with open_listener("127.0.0.1", 0) as listener:
         server = uvicorn.Server(uvicorn.Config(app, **describe_uvicorn()))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()

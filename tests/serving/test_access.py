@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from discern.serving.guard import Access
-from discern.serving.listening import build_access
+from discern.serving.guard import Access, build_access
 from discern.serving.pages import load_pages
 from hostile_files import PNG
 from served import open_client
@@ -19,7 +18,7 @@ def guarded(run):
         yield opened
 
 
-@pytest.mark.parametrize("path", ["/", "/static/page.js", "/health", "/nothing", "/model", "/predict", "/remembered/0"])
+@pytest.mark.parametrize("path", ["/", "/static/page.js", "/health", "/nothing", "/model", "/predict", "/training/0"])
 def test_every_answer_has_the_strict_headers(client, path):
     headers = client.get(path).headers
     policy = headers["content-security-policy"]
@@ -30,7 +29,7 @@ def test_every_answer_has_the_strict_headers(client, path):
     assert "access-control-allow-origin" not in headers
 
 
-@pytest.mark.parametrize("path", ["/model", "/metrics", "/openapi.json", "/mistakes", "/remembered/0"])
+@pytest.mark.parametrize("path", ["/model", "/metrics", "/openapi.json", "/mistakes", "/training/0"])
 def test_without_the_token_nothing_is_told(guarded, path):
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}, {"Authorization": ""}):
         answer = guarded.get(path, headers=headers)
@@ -98,7 +97,7 @@ def test_without_a_token_only_this_machine_may_reload(client):
 
 def test_pictures_can_be_held_back(run):
     with open_client(run, shows_pictures=False) as client:
-        assert client.get("/remembered/0").status_code == 404
+        assert client.get("/training/0").status_code == 404
         assert client.get("/mistakes").status_code == 404
 
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from PIL.ExifTags import Base
 
+from discern.serving.schema import HeatMap
 from serving_files import draw, draw_noise, encode
 
 
@@ -108,7 +109,7 @@ def test_the_most_alike_of_a_training_picture_is_itself(client, predictor, photo
     assert (first["index"], first["id"]) == (row, memory.frame["id"].iloc[row])
     assert first["similarity"] == pytest.approx(1, abs=1e-3)
     assert len(others) == 2
-    shown = client.get(f"/remembered/{row}")
+    shown = client.get(f"/training/{row}")
     assert Image.open(io.BytesIO(shown.content)).size == (40, 40)
 
 
@@ -117,8 +118,14 @@ def test_a_heat_map_is_a_picture_of_the_same_proportions(client):
     assert picture["heat_map"]["label"] == picture["label"]
     kind, _, data = picture["heat_map"]["image"].partition(";base64,")
     image = Image.open(io.BytesIO(base64.b64decode(data)))
-    assert kind == "data:image/jpeg"
+    assert kind == f"data:{image.get_format_mimetype()}"
+    assert HeatMap.model_fields["image"].description == f"A {image.format} as a data: URL."
     assert image.size == (480, 373)
+
+
+def test_pictures_of_the_run_are_what_their_media_type_says(client):
+    shown = client.get("/training/0")
+    assert shown.headers["content-type"] == Image.open(io.BytesIO(shown.content)).get_format_mimetype()
 
 
 def test_wishes_that_make_no_sense_are_refused(client):

@@ -98,7 +98,7 @@ def test_what_is_too_much_is_refused_and_let_go_of():
                 pass
         return batcher.admitted
 
-    assert asyncio.run(with_batcher(work, double, Limits(most_waiting=4)))[0] == 0
+    assert asyncio.run(with_batcher(work, double, Limits(max_waiting=4)))[0] == 0
 
 
 def test_closing_waits_for_what_was_taken_in():
@@ -150,7 +150,7 @@ def test_many_clients_at_once_get_each_their_own_answer(address, predictor):
 
 
 def test_beyond_what_can_wait_clients_are_told_to_come_back(run):
-    limits = Limits(most_waiting=2)
+    limits = Limits(max_waiting=2)
     app = create_app({"colours": run}, load_on_cpu, limits=limits)
 
     async def ask_all(address):

@@ -77,8 +77,8 @@ def test_names_of_files_are_shown_at_most(client, tmp_path, monkeypatch, name, s
         "/static/%2e%2e%2f%2e%2e%2fbundle.py",
         "/static//etc/passwd",
         "/static/index.html%00.css",
-        "/remembered/999999",
-        "/remembered/-1",
+        "/training/999999",
+        "/training/-1",
         "/mistakes/999999",
         "/mistakes/..%2F..%2Fbundle.json",
     ],
@@ -118,7 +118,7 @@ def test_a_body_that_is_not_understood_is_refused(client, headers, content, stat
 
 
 def test_limits_are_kept(run):
-    limits = Limits(most_pictures=2, most_bytes=20_000, most_picture_bytes=6_000, most_pixels=2_000)
+    limits = Limits(max_pictures=2, max_bytes=20_000, max_picture_bytes=6_000, max_pixels=2_000)
     large, many_pixels = encode(draw().resize((44, 44))), encode(draw().resize((50, 50)).convert("1"))
     with open_client(run, limits=limits) as client:
         three = client.post("/predict", files=[("files", ("a.png", PNG))] * 3)
@@ -135,7 +135,7 @@ def test_limits_are_kept(run):
 
 
 def test_a_body_without_an_announced_length_is_counted_as_it_comes(run):
-    with open_client(run, limits=Limits(most_bytes=10_000)) as client:
+    with open_client(run, limits=Limits(max_bytes=10_000)) as client:
         answer = client.post("/predict", content=(b"x" * 1_000 for _ in range(1_000)))
         assert answer.status_code == 413
 

@@ -1,6 +1,7 @@
 """A server from its start to its end: reload, leaving clients, several processes, and the commands' errors."""
 
 import asyncio
+import gc
 import json
 import os
 import shutil
@@ -9,14 +10,17 @@ import socket
 import subprocess
 import sys
 import time
+import weakref
 from contextlib import contextmanager
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 
 from discern.errors import ConfigError
 from discern.serving.app import create_app
-from discern.workflows.serve import name_runs
+from discern.serving.guard import Access
+from discern.serving.options import name_runs
 from hostile_files import PNG
 from served import load_on_cpu, serving
 from serving_files import draw, encode
@@ -72,6 +76,14 @@ def label(address):
     return httpx.post(f"{address}/predict", content=content, timeout=60).json()["pictures"][0]["label"]
 
 
+def label_for_sure(address):
+    """Ask again after a disconnection: a process that leaves may close a connection before the request arrives."""
+    try:
+        return label(address)
+    except (httpx.RemoteProtocolError, httpx.ReadError):
+        return label(address)
+
+
 def test_a_reload_loses_no_request(copied_run):
     async def ask_all(address):
         async with httpx.AsyncClient(base_url=address, timeout=60) as client:
@@ -88,6 +100,24 @@ def test_a_reload_loses_no_request(copied_run):
         assert reloaded.json() == {"models": ["copied"]}
         assert {answer.status_code for answer in answered} == {200}
         assert label(address) == "azure"
+
+
+def test_a_reload_frees_the_old_network(run):
+    networks = []
+
+    def load_and_watch(folder):
+        predictor = load_on_cpu(folder)
+        networks.append(weakref.ref(predictor.bundle.classifier))
+        return predictor
+
+    app = create_app({"run": run}, load_and_watch, access=Access(None, "secret"))
+    with TestClient(app, headers={"Authorization": "Bearer secret"}) as client:
+        for _ in range(2):
+            assert client.post("/predict?max_error=0.5&explain=grad-cam&nearest=2", content=PNG).status_code == 200
+            assert client.get("/model").status_code == 200
+            assert client.post("/reload").json() == {"models": ["run"]}
+        gc.collect()
+        assert [network() is None for network in networks] == [True, True, False]
 
 
 def test_a_damaged_bundle_is_not_taken(copied_run):
@@ -137,17 +167,14 @@ def test_the_command_reloads_on_sighup_and_finishes_what_it_took(copied_run):
         assert process.wait(timeout=60) in (0, -signal.SIGTERM)
 
 
-def test_who_has_connected_before_the_end_is_still_answered_and_who_says_nothing_is_left(copied_run):
+def test_a_client_that_has_connected_and_asked_nothing_does_not_hold_the_server_up(copied_run):
     with discern_serve(copied_run) as (process, address):
         host, port = address.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port))) as asking, socket.create_connection((host, int(port))) as mute:
+        with socket.create_connection((host, int(port))) as silent:
             wait_until(lambda: answers(address))
             process.terminate()
-            wait_until(lambda: not answers(address))
-            asking.sendall(b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            assert asking.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
-            assert mute.makefile("rb").read() == b""
-        assert process.wait(timeout=60) in (0, -signal.SIGTERM)
+            assert silent.makefile("rb").read() == b""
+            assert process.wait(timeout=60) in (0, -signal.SIGTERM)
 
 
 def test_several_processes_answer_alike_and_all_of_them_reload(copied_run):
@@ -155,7 +182,7 @@ def test_several_processes_answer_alike_and_all_of_them_reload(copied_run):
         assert {label(address) for _ in range(6)} == {"blue"}
         rename_class(copied_run, "blue", "azure")
         assert httpx.post(f"{address}/reload", timeout=60).json() == {"models": ["copied"]}
-        wait_until(lambda: {label(address) for _ in range(20)} == {"azure"})
+        wait_until(lambda: {label_for_sure(address) for _ in range(20)} == {"azure"})
         assert 'discern_pictures_total{model="copied",outcome="answered"}' in httpx.get(f"{address}/metrics").text
 
 
@@ -181,8 +208,8 @@ def test_errors_of_the_command_are_told_in_a_line(run, tmp_path):
 
 
 def test_a_missing_package_is_named_with_what_to_do(monkeypatch):
-    from discern.serving import listening
+    from discern.serving import running
 
-    monkeypatch.setattr(listening, "_NEEDED", ("fastapi", "no_such_package"))
+    monkeypatch.setattr(running, "_NEEDED", ("fastapi", "no_such_package"))
     with pytest.raises(ConfigError, match=r"serving needs no_such_package; install them with: pip install 'discern"):
-        listening.check_packages()
+        running.check_packages()

@@ -13,6 +13,7 @@ from discern.serving.app import create_app
 from discern.serving.candidates import load_candidates
 from discern.serving.decisions import Decisions
 from discern.serving.guard import Access
+from discern.serving.review import Review
 from discern.serving.review_app import create_review_app
 from served import load_on_cpu, serving
 from serving_files import draw, draw_noise, encode
@@ -208,7 +209,7 @@ def reviewed(photos, tmp_path):
 def review(folder):
     candidates = load_candidates(folder, None)
     access = Access({"127.0.0.1"}, "secret")
-    return serving(create_review_app("run", candidates, CLASSES, Decisions(folder / "overrides.csv"), access))
+    return serving(create_review_app(Review("run", candidates, CLASSES, Decisions(folder / "overrides.csv")), access))
 
 
 def count(page, text):

@@ -12,6 +12,7 @@ from discern.errors import DataError
 from discern.serving.candidates import load_candidates
 from discern.serving.decisions import Decisions
 from discern.serving.guard import Access
+from discern.serving.review import Review
 from discern.serving.review_app import create_review_app
 
 CLASSES = ["blue", "green", "red"]
@@ -39,7 +40,9 @@ def audited(photos, tmp_path):
 
 def open_review(folder, token=None):
     candidates = load_candidates(folder, None)
-    app = create_review_app("run", candidates, CLASSES, Decisions(folder / "overrides.csv"), Access(None, token))
+    app = create_review_app(
+        Review("run", candidates, CLASSES, Decisions(folder / "overrides.csv")), Access(None, token)
+    )
     return TestClient(app, base_url="http://localhost")
 
 

@@ -13,9 +13,7 @@ def review(
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8001,
 ) -> None:
-    """Decide about suspected pictures on a local page: keep, relabel or drop. Nothing of yours is changed."""
-    from discern.console import reporting
+    """Decide about suspected pictures on a local page: keep, relabel or drop. Your own files are not changed."""
     from discern.workflows.review import review as review_run
 
-    with reporting(verbose=True):
-        review_run(run, audit=audit, port=port)
+    review_run(run, audit=audit, port=port)

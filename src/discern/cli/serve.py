@@ -18,7 +18,7 @@ def serve(
     ] = 1,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(help="A name to be called by, as behind a proxy. [default: the host; any, if that is for others]"),
+        typer.Option(help="A name by which clients call it, as behind a proxy. [default: the host; any, if not local]"),
     ] = None,
     pictures: Annotated[
         bool, typer.Option("--pictures/--no-pictures", help="Show training pictures and mistakes to clients.")
@@ -34,12 +34,10 @@ def serve(
     device: Device = "auto",
 ) -> None:
     """Answer over HTTP, with a page at / and an API: POST /predict, GET /model, /health, /ready, /metrics."""
-    from discern.console import reporting
-    from discern.workflows.serve import ServeOptions
     from discern.workflows.serve import serve as serve_runs
 
-    options = ServeOptions(
-        {},
+    serve_runs(
+        runs,
         host=host,
         port=port,
         workers=workers,
@@ -48,5 +46,3 @@ def serve(
         device=device,
         token=token or None,
     )
-    with reporting(verbose=True):
-        serve_runs(runs, options)

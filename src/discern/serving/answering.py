@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 
 class Wanted(NamedTuple):
-    """What is to be told of each picture: see the parameters of `POST /predict`."""
+    """What each answer contains: see the parameters of `POST /predict`."""
 
     top_k: int = 5
     max_error: float | None = None
@@ -35,7 +35,7 @@ class Wanted(NamedTuple):
 
 
 class Computed(NamedTuple):
-    """A picture as the network saw it, and what it made of it."""
+    """A picture as the network saw it, and its outputs."""
 
     image: Tensor
     output: Output
@@ -50,10 +50,10 @@ class Answering:
         self._limits = limits
 
     async def answer(self, uploads: Sequence[Upload], wanted: Wanted, model: ServedModel) -> Answers:
-        """Return one answer a picture; what is wrong with some takes nothing from the others.
+        """Return one answer a picture; pictures that cannot be read do not affect the others.
 
         Raises:
-            Refusal: What is wanted cannot be had of this model, or of so many pictures.
+            Refusal: The model cannot give what is wanted, or not for so many pictures.
         """
         policy = self._check(wanted, model, len(uploads))
         found = await asyncio.gather(*(self._compute(upload, model) for upload in uploads))
@@ -72,10 +72,10 @@ class Answering:
         return Answers(model=model.name, promise=promise, pictures=answers)
 
     def _check(self, wanted: Wanted, model: ServedModel, count: int) -> AnswerPolicy:
-        if wanted.explain is not None and count > self._limits.most_explained:
-            raise Refusal(UNUSABLE, f"heat maps of {count} pictures; at most {self._limits.most_explained} at once")
+        if wanted.explain is not None and count > self._limits.max_explained:
+            raise Refusal(UNUSABLE, f"heat maps of {count} pictures; at most {self._limits.max_explained} at once")
         if wanted.nearest and model.feature_bank is None:
-            raise Refusal(UNUSABLE, f"the model {model.name} remembers no training pictures to compare with")
+            raise Refusal(UNUSABLE, f"the model {model.name} has no feature bank to compare with")
         try:
             if wanted.explain is not None:
                 find_method(wanted.explain)
@@ -114,8 +114,8 @@ def _describe(
     features = np.stack([output.features for output in outputs])
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, : wanted.top_k]
     described = []
-    for chances, places in zip(probabilities, order, strict=True):
-        top = [Place(label=names[place], confidence=float(chances[place])) for place in places]
+    for row, places in zip(probabilities, order, strict=True):
+        top = [Place(label=names[place], confidence=float(row[place])) for place in places]
         described.append({"label": top[0].label, "confidence": top[0].confidence, "top": top})
     if policy.point is not None:
         _apply_policy(described, probabilities, features, policy, model)
@@ -132,11 +132,11 @@ def _apply_policy(
     policy: AnswerPolicy,
     model: ServedModel,
 ) -> None:
-    """Say unknown where the policy says so, and why."""
+    """Answer "unknown" where the policy says so, with the reason."""
     similarities = None
     if policy.needs_similarity and model.feature_bank is not None:
         similarities = model.feature_bank.measure_similarity(features)
-    reasons, familiarity = policy.judge(probabilities.max(axis=1), similarities)
+    reasons, familiarity = policy.find_reasons(probabilities.max(axis=1), similarities)
     for row, (fields, reason) in enumerate(zip(described, reasons, strict=True)):
         fields |= {"guess": fields["label"], "reason": reason}
         if familiarity is not None:

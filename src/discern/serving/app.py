@@ -34,7 +34,7 @@ ROUTES = (
     "metrics",
     "reload",
     "mistakes",
-    "remembered",
+    "training",
     "openapi.json",
     "static",
 )
@@ -48,18 +48,18 @@ def create_app(
     limits: Limits | None = None,
     decode_threads: int = 2,
     shows_pictures: bool = True,
-    tell_others: Callable[[], None] | None = None,
+    reload_others: Callable[[], None] | None = None,
 ) -> FastAPI:
     """Build the server of some classifiers, which are loaded when it starts.
 
     Args:
         folders: Run folders or bundles, by the names that they are served under; the first is the default.
         load_predictor: Loads one of them; called again at every reload.
-        access: Who may ask; everybody by default.
-        limits: How much.
-        decode_threads: So many pictures are decoded at a time.
+        access: Who may send requests; everybody by default.
+        limits: How much a request, and all of them together, may ask for.
+        decode_threads: How many pictures are decoded at a time.
         shows_pictures: Whether training pictures and mistakes are shown.
-        tell_others: Has the other processes of this server load anew; without it, SIGHUP does so in this one.
+        reload_others: Reloads the models in the other processes of this server; without it, SIGHUP reloads this one.
     """
     limits, access, pages = limits or Limits(), access or Access(), load_pages()
     metrics = Metrics()
@@ -68,7 +68,7 @@ def create_app(
 
     pool = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
     models = Models(folders, load_predictor, limits, metrics)
-    server = Server(models, Answering(pool, models.thread, limits), pool, limits, access, metrics, tell_others)
+    server = Server(models, Answering(pool, models.thread, limits), pool, limits, access, metrics, reload_others)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -90,15 +90,15 @@ def create_app(
 
 @contextlib.contextmanager
 def _reloading_on_hangup(server: Server) -> Iterator[None]:
-    """Load anew when the process gets SIGHUP; one process of several leaves that to the one that started it."""
-    alone = server.tell_others is None and threading.current_thread() is threading.main_thread()
+    """Reload when the process gets SIGHUP; with several processes, the one that started them handles it."""
+    alone = server.reload_others is None and threading.current_thread() is threading.main_thread()
     if not alone or not hasattr(signal, "SIGHUP"):
         yield
         return
     loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[None]]()
 
     def reload() -> None:
-        task = asyncio.create_task(_reload_quietly(server))
+        task = asyncio.create_task(_reload_and_log(server))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
@@ -109,8 +109,8 @@ def _reloading_on_hangup(server: Server) -> Iterator[None]:
         loop.remove_signal_handler(signal.SIGHUP)
 
 
-async def _reload_quietly(server: Server) -> None:
+async def _reload_and_log(server: Server) -> None:
     try:
-        logger.info("loaded anew: %s", ", ".join(await reload_models(server)))
+        logger.info("reloaded: %s", ", ".join(await reload_models(server)))
     except Refusal as refusal:
         logger.error("%s", refusal.reason)

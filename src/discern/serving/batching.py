@@ -15,7 +15,7 @@ Output = TypeVar("Output")
 
 
 class _Waiting(NamedTuple, Generic[Output]):
-    """A picture and where its output is awaited."""
+    """A picture, and the future of its output."""
 
     image: Tensor
     output: "asyncio.Future[Output]"
@@ -24,14 +24,14 @@ class _Waiting(NamedTuple, Generic[Output]):
 class Batcher(Generic[Output]):
     """Gathers pictures that are ready at about the same time, and computes them at once.
 
-    A picture never waits when no other is on its way: whoever comes alone is answered at once. While a batch is
-    computed the next one gathers. All but `compute`, which is called in `thread`, happens in the event loop.
+    A picture waits only while others are on their way: a single one is computed at once. While a batch is computed the
+    next one gathers. All but `compute`, which is called in `thread`, happens in the event loop.
 
     Args:
         compute: Gives the outputs of uint8 images (3, S, S), in their order.
         thread: Has a single thread, so that one batch is computed at a time.
-        limits: Of a batch, and of all that waits.
-        tell_size: Is told of the size of each batch.
+        limits: Of a batch, and of all pictures that wait.
+        observe_size: Is called with the size of each batch.
     """
 
     def __init__(
@@ -39,12 +39,12 @@ class Batcher(Generic[Output]):
         compute: Callable[[list[Tensor]], Sequence[Output]],
         thread: Executor,
         limits: Limits,
-        tell_size: Callable[[int], None],
+        observe_size: Callable[[int], None],
     ) -> None:
         self._compute = compute
         self._thread = thread
         self._limits = limits
-        self._tell_size = tell_size
+        self._observe_size = observe_size
         self._queue: asyncio.Queue[_Waiting[Output]] = asyncio.Queue()
         self._task = asyncio.create_task(self._run())
         self._coming = 0
@@ -52,12 +52,12 @@ class Batcher(Generic[Output]):
 
     @contextmanager
     def admitting(self, count: int) -> Iterator[None]:
-        """Take in so many pictures, which are to be given to `compute` one by one, or let go.
+        """Accept `count` pictures, which are then given to `compute` one by one.
 
         Raises:
-            Refusal: There are too many already.
+            Refusal: Too many are waiting already.
         """
-        if self.admitted + count > self._limits.most_waiting:
+        if self.admitted + count > self._limits.max_waiting:
             raise refuse_overload(f"{self.admitted} pictures are waiting already")
         self.admitted += count
         try:
@@ -67,7 +67,7 @@ class Batcher(Generic[Output]):
 
     @contextmanager
     def preparing(self) -> Iterator[None]:
-        """Say that a picture is on its way, and worth waiting for."""
+        """Announce that a picture is on its way, so that others wait for it."""
         self._coming += 1
         try:
             yield
@@ -75,13 +75,13 @@ class Batcher(Generic[Output]):
             self._coming -= 1
 
     async def compute(self, image: Tensor) -> Output:
-        """Return the output of one image; whoever is cancelled meanwhile costs nothing more."""
+        """Return the output of one image; after a cancellation it is not computed."""
         output: asyncio.Future[Output] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait(_Waiting(image, output))
         return await output
 
     async def close(self) -> None:
-        """Finish what was taken in, and end."""
+        """Finish what was accepted, and end."""
         while self.admitted:
             await asyncio.sleep(0.01)
         self._task.cancel()
@@ -94,11 +94,11 @@ class Batcher(Generic[Output]):
             batch = [waiting for waiting in gathered if not waiting.output.done()]
             if not batch:
                 continue
-            self._tell_size(len(batch))
+            self._observe_size(len(batch))
             images = [waiting.image for waiting in batch]
             try:
                 outputs = await loop.run_in_executor(self._thread, self._compute, images)
-            except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told, and others served
+            except Exception as error:  # noqa: BLE001 - any error goes to those who wait, and the next batch is served
                 for waiting in batch:
                     if not waiting.output.done():
                         waiting.output.set_exception(error)

@@ -1,4 +1,4 @@
-"""Pictures worth a second look: what an audit suspects, or else where the classifier is most surely at odds."""
+"""Pictures worth a second look: those an audit suspects, or the most confident disagreements of the classifier."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 from discern.errors import DataError
 from discern.evaluation.predictions_file import load_answers
 
-_MOST_LOSSES = 500
+_MAX_LOSSES = 500
 _SEVERITIES = {"error": 0, "warning": 1, "note": 2}
 
 
@@ -71,8 +71,8 @@ def load_candidates(run: Path, audit: Path | None) -> list[Candidate]:
 
     Args:
         run: A run folder.
-        audit: A folder with audit.json, or the file. By default what the run's own audit found, and then what its
-            evaluation got wrong.
+        audit: A folder with audit.json, or the file. By default the findings of the run's own audit, and then the
+            mistakes of its evaluation.
 
     Raises:
         DataError: There is neither, or it cannot be read.
@@ -147,5 +147,5 @@ def _load_losses(path: Path) -> list[Candidate]:
             details=[f"taken for {row.predicted}, {row.confidence:.0%} sure"],
             suggested=row.predicted,
         )
-        for row in wrong.head(_MOST_LOSSES).itertuples(index=False)
+        for row in wrong.head(_MAX_LOSSES).itertuples(index=False)
     ]

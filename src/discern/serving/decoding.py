@@ -43,21 +43,21 @@ def shrink_upload(upload: Upload, bundle: Bundle, limits: Limits, side_pixels: i
 def _decode(upload: Upload, bundle: Bundle, limits: Limits, covering: Covering) -> Image.Image:
     if not upload.content:
         raise Refusal(BAD_REQUEST, "the file is empty")
-    if len(upload.content) > limits.most_picture_bytes:
+    if len(upload.content) > limits.max_picture_bytes:
         raise Refusal(
-            TOO_LARGE, f"{len(upload.content):,} bytes are more than the limit of {limits.most_picture_bytes:,}"
+            TOO_LARGE, f"{len(upload.content):,} bytes are more than the limit of {limits.max_picture_bytes:,}"
         )
-    most_pixels = min(bundle.max_pixels, limits.most_pixels)
+    max_pixels = min(bundle.max_pixels, limits.max_pixels)
     with _refusing():
         header = read_header(io.BytesIO(upload.content), max_pixels=bundle.max_pixels)
         pixels = header.width_pixels * header.height_pixels
-        if pixels > most_pixels:
+        if pixels > max_pixels:
             size = f"{header.width_pixels} x {header.height_pixels}"
-            raise Refusal(TOO_LARGE, f"{size} is more than the limit of {most_pixels:,} pixels")
+            raise Refusal(TOO_LARGE, f"{size} is more than the limit of {max_pixels:,} pixels")
         if pixels <= _LARGE_PIXELS:
-            return decode_image(upload.content, max_pixels=most_pixels, covering=covering)
+            return decode_image(upload.content, max_pixels=max_pixels, covering=covering)
         with _one_large_picture:
-            return decode_image(upload.content, max_pixels=most_pixels, covering=covering)
+            return decode_image(upload.content, max_pixels=max_pixels, covering=covering)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Pictures that are there already: those that a bundle remembers, and those that a run got wrong.
+"""Pictures of the run: training pictures of the feature bank, and misclassified ones.
 
 A client names them by their place in these lists alone; the paths come from the run itself.
 """
@@ -18,12 +18,12 @@ from discern.serving.refusals import NOT_FOUND, Refusal
 from discern.serving.schema import Mistake, Mistakes
 from discern.serving.served_model import ServedModel
 
-MOST_MISTAKES = 200
+MAX_MISTAKES = 200
 _SIDE_PIXELS = 256
 
 
 def load_mistakes(folder: Path) -> tuple[Mistakes, pd.DataFrame]:
-    """Return what a run got wrong of the split that it reports, and these rows of its predictions.csv.
+    """Return the mistakes of the split that a run reports, and their rows of its predictions.csv.
 
     Raises:
         Refusal: It has none that can be read.
@@ -38,7 +38,7 @@ def load_mistakes(folder: Path) -> tuple[Mistakes, pd.DataFrame]:
     split = answers.list_splits()[-1]
     frame = answers.select(split).frame
     wrong = frame[frame["true"] != frame["predicted"]].sort_values("confidence", ascending=False, kind="stable")
-    shown = wrong.head(MOST_MISTAKES).reset_index(drop=True)
+    shown = wrong.head(MAX_MISTAKES).reset_index(drop=True)
     mistakes = [
         Mistake(index=place, id=row.id, true=row.true, predicted=row.predicted, confidence=row.confidence)
         for place, row in enumerate(shown.itertuples(index=False))
@@ -46,19 +46,19 @@ def load_mistakes(folder: Path) -> tuple[Mistakes, pd.DataFrame]:
     return Mistakes(split=split, count=len(wrong), pictures=len(frame), mistakes=mistakes), shown
 
 
-def show_remembered(model: ServedModel, index: int) -> bytes:
-    """Return a small copy of a training picture that the bundle remembers.
+def show_training_picture(model: ServedModel, index: int) -> bytes:
+    """Return a small copy of a training picture of the feature bank.
 
     Raises:
         Refusal: There is no such picture, or its file is gone.
     """
     if model.feature_bank is None or not 0 <= index < len(model.feature_bank.frame):
-        raise Refusal(NOT_FOUND, f"the model {model.name} remembers no training picture {index}")
+        raise Refusal(NOT_FOUND, f"the feature bank of {model.name} has no training picture {index}")
     return shrink_file(str(model.feature_bank.frame["path"].iloc[index]))
 
 
 def show_mistake(folder: Path, index: int) -> bytes:
-    """Return a small copy of a picture that the run got wrong: the kept one, or one of the file.
+    """Return a small copy of a misclassified picture: the one kept in the run folder, or one of its file.
 
     Raises:
         Refusal: There is no such picture, or its file is gone.

@@ -1,38 +1,39 @@
-"""Pictures that are there already, by their places in the lists that the bundle and the run have."""
+"""Routes for mistakes and training pictures, by their places in the lists of the run and of its bundle."""
 
 from fastapi import APIRouter, Response
 
 from discern.serving.answering import run_in
-from discern.serving.gallery import load_mistakes, show_mistake, show_remembered
+from discern.serving.gallery import load_mistakes, show_mistake, show_training_picture
+from discern.serving.heat_maps import MEDIA_TYPE
 from discern.serving.prediction_routes import REFUSED, ModelName
 from discern.serving.schema import Mistakes
 from discern.serving.server import Server
 
 
 def build_gallery_routes(server: Server) -> APIRouter:
-    """Return the routes /mistakes, /mistakes/INDEX and /remembered/INDEX."""
+    """Return the routes /mistakes, /mistakes/INDEX and /training/INDEX."""
     router = APIRouter(responses=REFUSED)
 
     @router.get("/mistakes")
     async def list_mistakes(model: ModelName = None) -> Mistakes:
-        """Return what the run's evaluation got wrong, the most confident first."""
+        """Return the mistakes of the run's evaluation, the most confident first."""
         chosen = server.models.find(model)
         mistakes, _ = await run_in(server.pool, load_mistakes, server.models.folders[chosen.name])
         return mistakes
 
     @router.get("/mistakes/{index}", response_class=Response)
     async def picture_of_mistake(index: int, model: ModelName = None) -> Response:
-        """Return a small copy of a picture that was got wrong."""
+        """Return a small copy of a misclassified picture."""
         chosen = server.models.find(model)
         return _send(await run_in(server.pool, show_mistake, server.models.folders[chosen.name], index))
 
-    @router.get("/remembered/{index}", response_class=Response)
-    async def remembered_picture(index: int, model: ModelName = None) -> Response:
+    @router.get("/training/{index}", response_class=Response)
+    async def training_picture(index: int, model: ModelName = None) -> Response:
         """Return a small copy of a training picture."""
-        return _send(await run_in(server.pool, show_remembered, server.models.find(model), index))
+        return _send(await run_in(server.pool, show_training_picture, server.models.find(model), index))
 
     return router
 
 
 def _send(picture: bytes) -> Response:
-    return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=300"})
+    return Response(picture, media_type=MEDIA_TYPE, headers={"Cache-Control": "private, max-age=300"})

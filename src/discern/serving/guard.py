@@ -1,4 +1,4 @@
-"""What stands before every request: who may ask, how much may come, and how the answer is to be treated."""
+"""The guard before all routes: it checks who sends a request and its size, and adds headers to every answer."""
 
 import asyncio
 import hmac
@@ -46,11 +46,10 @@ _CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 
 @dataclass(frozen=True)
 class Access:
-    """Who may ask.
+    """Who may send requests.
 
-    `hosts` are the names that the server may be called by, or None for any; a page of another site that has its name
-    lead here (DNS rebinding) is so found out. Without `token` everybody who gets through to the port may ask; with one,
-    all but `open_paths` takes it.
+    `hosts` are the names by which the server may be called, or None for any; this stops pages of other sites whose name
+    was made to point here (DNS rebinding). With `token`, every path but `open_paths` needs it.
     """
 
     hosts: Collection[str] | None = None
@@ -58,7 +57,7 @@ class Access:
     open_paths: Collection[str] = ()
 
     def check(self, scope: Scope, headers: Headers) -> None:
-        """Raise when this request is none of ours to answer.
+        """Raise when a request must not be answered.
 
         Raises:
             Refusal: It is called by a wrong name, comes from another site, or lacks the token.
@@ -72,7 +71,7 @@ class Access:
             raise Refusal(UNAUTHORISED, "the token is missing or wrong: Authorization: Bearer TOKEN", challenge)
 
     def holds_token(self, headers: Headers) -> bool:
-        """Return whether there is a token, and the request has it; takes as long whatever it has."""
+        """Return whether the request has the token; takes the same time whatever it has."""
         kind, _, given = headers.get("authorization", "").partition(" ")
         wanted = self.token or ""
         is_same = hmac.compare_digest(given.strip().encode(), wanted.encode())
@@ -120,26 +119,26 @@ class Guard:
             refusal = found
         except TimeoutError:
             refusal = Refusal(TOO_SLOW, f"it took longer than {self._limits.request_seconds:g} s")
-        except Exception:  # a fault of ours, told in full to whoever runs the server, and to nobody else
+        except Exception:  # our own fault: all of it in the log, and none of it for the client
             logger.exception("%s %s failed", scope["method"], scope["path"])
             refusal = Refusal(FAILED, "the server failed; its log says why")
         if reply.status is None:
             await refusal.to_response()(scope, body, reply)
 
     def hold(self, count: int) -> None:
-        """Count bytes that were taken in.
+        """Count bytes that were received.
 
         Raises:
             Refusal: All requests together hold too many.
         """
-        if self._bytes_held + count > self._limits.most_bytes_held:
+        if self._bytes_held + count > self._limits.max_bytes_held:
             raise refuse_overload("too much is being uploaded already")
         self._bytes_held += count
 
     @property
-    def most_bytes(self) -> int:
+    def max_bytes(self) -> int:
         """How large a body may be."""
-        return self._limits.most_bytes
+        return self._limits.max_bytes
 
 
 class _Body:
@@ -152,24 +151,24 @@ class _Body:
 
     def check_announced(self, headers: Headers) -> None:
         announced = headers.get("content-length", "0")
-        if announced.isdecimal() and int(announced) > self._guard.most_bytes:
+        if announced.isdecimal() and int(announced) > self._guard.max_bytes:
             raise self._refuse()
 
     async def __call__(self) -> Message:
         message = await self._receive()
         count = len(message.get("body", b""))
-        if self.size + count > self._guard.most_bytes:
+        if self.size + count > self._guard.max_bytes:
             raise self._refuse()
         self._guard.hold(count)
         self.size += count
         return message
 
     def _refuse(self) -> Refusal:
-        return Refusal(TOO_LARGE, f"the body is larger than the limit of {self._guard.most_bytes:,} bytes")
+        return Refusal(TOO_LARGE, f"the body is larger than the limit of {self._guard.max_bytes:,} bytes")
 
 
 class _Reply:
-    """The way back: puts the headers on, and remembers the status."""
+    """The way back to the client: adds the headers, and keeps the status."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -183,6 +182,18 @@ class _Reply:
                 headers[name] = value
             headers.setdefault("Cache-Control", "no-store")
         await self._send(message)
+
+
+def build_access(host: str, allowed_hosts: Collection[str], token: str | None) -> Access:
+    """Return who may send requests to a server that listens at `host`.
+
+    On a loopback address it answers only to its own names and `allowed_hosts`; elsewhere to `allowed_hosts`, or to all
+    names where there are none.
+    """
+    names = {name.lower() for name in allowed_hosts}
+    if is_loopback(host) or names:
+        names |= LOOPBACK_NAMES | {host.lower()}
+    return Access(names or None, token)
 
 
 def is_loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""Puts the guard before an application, and has every error told in the same form."""
+"""Puts the guard before an application, and gives all errors the same form."""
 
 from fastapi import FastAPI, Response
 from fastapi.exceptions import RequestValidationError
@@ -11,14 +11,14 @@ from discern.serving.refusals import UNUSABLE, Refusal
 
 
 def add_guard(app: FastAPI, *, access: Access, limits: Limits, metrics: Metrics, routes: tuple[str, ...]) -> None:
-    """Put the guard before all routes, and have every error told in the same form."""
+    """Put the guard before all routes, and give all errors the same form."""
     app.add_middleware(Guard, access=access, limits=limits, metrics=metrics, routes=routes)
-    app.add_exception_handler(Refusal, lambda _, error: _tell(error))
-    app.add_exception_handler(HTTPException, lambda _, error: _tell(error))
-    app.add_exception_handler(RequestValidationError, lambda _, error: _tell(error))
+    app.add_exception_handler(Refusal, lambda _, error: _respond(error))
+    app.add_exception_handler(HTTPException, lambda _, error: _respond(error))
+    app.add_exception_handler(RequestValidationError, lambda _, error: _respond(error))
 
 
-def _tell(error: Exception) -> Response:
+def _respond(error: Exception) -> Response:
     if isinstance(error, Refusal):
         return error.to_response()
     if isinstance(error, RequestValidationError):

@@ -1,4 +1,4 @@
-"""What a client may know of a model; nothing of where things lie on the server."""
+"""What a client may know of a model; never where files are on the server."""
 
 from typing import Any
 
@@ -21,28 +21,28 @@ def describe_model(model: ServedModel, limits: Limits) -> dict[str, Any]:
         "class_names": list(bundle.class_names),
         "architecture": {name: architecture[name] for name in ("backbone", "head")},
         "preprocess": bundle.preprocess.to_dict(),
-        "decode": {**DECODE_RULES, "max_pixels": min(bundle.max_pixels, limits.most_pixels)},
+        "decode": {**DECODE_RULES, "max_pixels": min(bundle.max_pixels, limits.max_pixels)},
         "calibration": bundle.calibration.model_dump(),
         "scores": {} if record is None else record.scores,
         "counts": {} if record is None else record.counts,
         "thresholds": _list_thresholds(model),
-        "remembered_pictures": 0 if model.feature_bank is None else len(model.feature_bank.frame),
+        "feature_bank_pictures": 0 if model.feature_bank is None else len(model.feature_bank.frame),
         "explanations": list(METHODS),
         "weights": {} if record is None else _describe_weights(record),
         "discern_version": None if record is None else record.environment.packages.get("discern"),
         "device": str(runtime.device),
         "precision": runtime.precision,
         "limits": {
-            "pictures": limits.most_pictures,
-            "bytes": limits.most_bytes,
-            "picture_bytes": limits.most_picture_bytes,
-            "explained": limits.most_explained,
+            "pictures": limits.max_pictures,
+            "bytes": limits.max_bytes,
+            "picture_bytes": limits.max_picture_bytes,
+            "explained": limits.max_explained,
         },
     }
 
 
 def _list_thresholds(model: ServedModel) -> list[dict[str, Any]]:
-    """Return the confidence that an answer takes for usual shares of wrong answers, and what it rests on."""
+    """Return the confidence that usual shares of wrong answers need, and the evidence for it."""
     thresholds = []
     for wanted in WANTED_ERRORS:
         try:
@@ -56,7 +56,7 @@ def _list_thresholds(model: ServedModel) -> list[dict[str, Any]]:
 
 
 def _describe_weights(record: TrainingRecord) -> dict[str, str]:
-    """Return where the pretrained weights came from, without a place on this machine."""
+    """Return where the pretrained weights came from, without paths of this machine."""
     recorded = {} if record.environment.weights is None else record.environment.weights.model_dump()
     return {
         name: value

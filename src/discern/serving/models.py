@@ -1,17 +1,18 @@
-"""The classifiers that are being served, and how they are exchanged while requests come in."""
+"""The classifiers that are being served, and how they are replaced while requests come in."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
+from discern.predictor.predictor import Predictor
 from discern.serving.limits import Limits
 from discern.serving.metrics import Metrics
 from discern.serving.refusals import NOT_FOUND, OVERLOADED, Refusal
-from discern.serving.served_model import Engine, Folders, LoadPredictor, ServedModel, open_model
+from discern.serving.served_model import Folders, LoadPredictor, ServedModel, open_model, warm_up
 from discern.serving.uploads import shorten
 
 
 class Models:
-    """Classifiers by name; the first is the one that answers where none is named.
+    """Classifiers by name; the first is the default.
 
     Networks are computed in a single thread, so that one batch has all cores.
     """
@@ -32,7 +33,7 @@ class Models:
 
     @property
     def waiting(self) -> int:
-        """How many pictures were taken in and are not answered yet."""
+        """How many pictures were accepted and are not answered yet."""
         return sum(model.batcher.admitted for model in self._open.values())
 
     def list_all(self) -> list[ServedModel]:
@@ -53,7 +54,7 @@ class Models:
         return self._open[wanted]
 
     async def load(self) -> list[ServedModel]:
-        """Load all from disk beside those in use, and only then put them in their place.
+        """Load all from disk beside those in use, and only then replace them.
 
         Requests that have begun are answered by the old ones.
 
@@ -61,21 +62,21 @@ class Models:
             BundleError: One cannot be loaded; then all stay as they were.
         """
         async with self._one_reload:
-            engines = [await self._load(name) for name in self.folders]
+            predictors = [await self._load(name) for name in self.folders]
             new = {
-                name: open_model(name, engine, self.thread, self._limits, self._metrics.batch_sizes.observe)
-                for name, engine in zip(self.folders, engines, strict=True)
+                name: open_model(name, predictor, self.thread, self._limits, self._metrics.batch_sizes.observe)
+                for name, predictor in zip(self.folders, predictors, strict=True)
             }
             old, self._open = self._open, new
             await asyncio.gather(*(model.batcher.close() for model in old.values()))
         return self.list_all()
 
     async def close(self) -> None:
-        """Answer what was taken in, and end."""
+        """Answer what was accepted, and end."""
         await asyncio.gather(*(model.batcher.close() for model in self._open.values()))
         self.thread.shutdown()
 
-    async def _load(self, name: str) -> Engine:
-        """Read a classifier beside the network's thread, and make it ready in it, where nothing else computes."""
+    async def _load(self, name: str) -> Predictor:
+        """Read a classifier outside the network's thread, and warm it up inside, where nothing else computes."""
         predictor = await asyncio.to_thread(self._load_predictor, self.folders[name])
-        return await asyncio.get_running_loop().run_in_executor(self.thread, Engine, predictor)
+        return await asyncio.get_running_loop().run_in_executor(self.thread, warm_up, predictor)

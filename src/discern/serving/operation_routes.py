@@ -1,4 +1,4 @@
-"""For whoever runs the server: is it alive, is it ready, what has it done, load anew."""
+"""Routes for the operator of the server: health, readiness, metrics and reloading."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -17,12 +17,12 @@ def build_operation_routes(server: Server) -> APIRouter:
 
     @router.get("/health")
     async def health() -> dict[str, str]:
-        """Say that the process is alive."""
+        """Report that the process is alive."""
         return {"status": "alive"}
 
     @router.get("/ready")
     async def ready() -> dict[str, str]:
-        """Say that the models are loaded and have computed once."""
+        """Report whether the models are loaded and have computed once."""
         if not server.models.is_ready:
             raise Refusal(OVERLOADED, "the classifier is still being loaded", {"Retry-After": "1"})
         return {"status": "ready"}
@@ -34,9 +34,9 @@ def build_operation_routes(server: Server) -> APIRouter:
 
     @router.post("/reload")
     async def reload(request: Request) -> Reloaded:
-        """Load all models from disk anew, beside those in use; no request is lost, and none waits.
+        """Load all models from disk again beside those in use; no request is lost, and none waits.
 
-        It takes the token or, where there is none, a client on the same machine.
+        It needs the token or, without one, a client on the same machine.
         """
         if server.access.token is None and not _is_local(request):
             raise Refusal(FORBIDDEN, "only this machine may reload a server without a token")
@@ -46,7 +46,7 @@ def build_operation_routes(server: Server) -> APIRouter:
 
 
 async def reload_models(server: Server) -> list[str]:
-    """Load all models anew, in all processes, and return their names.
+    """Load all models again, in all processes, and return their names.
 
     Raises:
         Refusal: One cannot be loaded; all stay as they were.
@@ -57,12 +57,12 @@ async def reload_models(server: Server) -> list[str]:
         server.metrics.reloads.labels("failed").inc()
         raise Refusal(UNUSABLE, f"nothing was changed: {error}") from None
     server.metrics.reloads.labels("done").inc()
-    if server.tell_others is not None:
-        server.tell_others()
+    if server.reload_others is not None:
+        server.reload_others()
     return [model.name for model in models]
 
 
 def _is_local(request: Request) -> bool:
     """Return whether a client is on this machine; one behind a proxy is not known to be."""
-    has_come_far = any(name in request.headers for name in _FORWARDED)
-    return request.client is not None and is_loopback(request.client.host) and not has_come_far
+    is_forwarded = any(name in request.headers for name in _FORWARDED)
+    return request.client is not None and is_loopback(request.client.host) and not is_forwarded

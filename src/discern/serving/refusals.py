@@ -1,4 +1,4 @@
-"""What a client is told when it does not get what it asked for."""
+"""Refusals: the errors that a client gets, with their HTTP status."""
 
 from collections.abc import Mapping
 
@@ -38,5 +38,5 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, and no failure of the
 
 
 def refuse_overload(reason: str) -> Refusal:
-    """Return the refusal of what would be answered if there were not so much else to do."""
+    """Return the refusal of a request that a less busy server would answer."""
     return Refusal(OVERLOADED, f"{reason}; try again in {RETRY_SECONDS} s", {"Retry-After": str(RETRY_SECONDS)})

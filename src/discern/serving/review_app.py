@@ -1,20 +1,21 @@
-"""The application of a review: one picture after the other, and what is decided about each."""
+"""The application of a review: a page that shows one picture after the other and keeps the decisions."""
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 from fastapi import APIRouter, FastAPI, Response
 from pydantic import BaseModel
 
 from discern.serving.candidates import Candidate
-from discern.serving.decisions import Decision, Decisions
+from discern.serving.decisions import Decision
 from discern.serving.gallery import shrink_file
 from discern.serving.guard import Access
 from discern.serving.guarding import add_guard
+from discern.serving.heat_maps import MEDIA_TYPE
 from discern.serving.limits import Limits
 from discern.serving.metrics import Metrics
 from discern.serving.pages import build_page_routes, load_pages
 from discern.serving.refusals import NOT_FOUND, UNUSABLE, Refusal
+from discern.serving.review import Review
 
 _SIDE_PIXELS = 900
 
@@ -26,26 +27,22 @@ class Verdict(BaseModel):
     label: str = ""
 
 
-def create_review_app(
-    name: str, candidates: Sequence[Candidate], class_names: Sequence[str], decisions: Decisions, access: Access
-) -> FastAPI:
-    """Build the application that asks about candidates, in order, and keeps the decisions.
+def create_review_app(review: Review, access: Access) -> FastAPI:
+    """Build the application that shows the candidates of a review, in order, and keeps the decisions.
 
-    Candidates are named by their places in the list alone; those of them that are decided already say so.
+    A client names a candidate by its place in the list alone.
     """
     pages = load_pages()
     access = Access(access.hosts, access.token, {"/", *(f"/static/{page}" for page in pages)})
     app = FastAPI(title="discern review", docs_url=None, redoc_url=None)
     app.include_router(build_page_routes(pages, "review.html"))
-    app.include_router(_build_review_routes(name, candidates, class_names, decisions))
+    app.include_router(_build_review_routes(review))
     add_guard(app, access=access, limits=Limits(), metrics=Metrics(), routes=("review", "undo", "static"))
     return app
 
 
-def _build_review_routes(
-    name: str, candidates: Sequence[Candidate], class_names: Sequence[str], decisions: Decisions
-) -> APIRouter:
-    router = APIRouter()
+def _build_review_routes(review: Review) -> APIRouter:
+    router, candidates, class_names, decisions = APIRouter(), review.candidates, review.class_names, review.decisions
 
     def find(index: int) -> Candidate:
         if not 0 <= index < len(candidates):
@@ -57,7 +54,7 @@ def _build_review_routes(
     def list_candidates() -> dict[str, Any]:
         held = decisions.find()
         shown = [_mark(candidate, held.get(candidate.key)) for candidate in candidates]
-        return {"name": name, "class_names": list(class_names), "file": decisions.path.name, "candidates": shown}
+        return {"name": review.name, "class_names": list(class_names), "file": decisions.path.name, "candidates": shown}
 
     @router.get("/review/{index}/{place}", response_class=Response)
     def picture(index: int, place: int) -> Response:
@@ -66,7 +63,7 @@ def _build_review_routes(
         if not 0 <= place < len(paths):
             raise Refusal(NOT_FOUND, f"there is no picture {place} beside {index}")
         headers = {"Cache-Control": "private, max-age=300"}
-        return Response(shrink_file(paths[place], _SIDE_PIXELS), media_type="image/jpeg", headers=headers)
+        return Response(shrink_file(paths[place], _SIDE_PIXELS), media_type=MEDIA_TYPE, headers=headers)
 
     @router.post("/review/{index}")
     def decide(index: int, verdict: Verdict) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What answers look like, for OpenAPI and for whoever reads this."""
+"""The JSON of requests and answers; OpenAPI is made from it."""
 
 from pydantic import BaseModel, Field
 
@@ -24,7 +24,7 @@ class Place(BaseModel):
 
 
 class Neighbour(BaseModel):
-    """A training picture that is much like this one; `index` is its place in the bundle's feature bank."""
+    """A training picture similar to this one; `index` is its row in the bundle's feature bank."""
 
     index: int
     id: str
@@ -37,18 +37,18 @@ class HeatMap(BaseModel):
 
     label: str
     method: str
-    image: str = Field(description="A PNG as a data: URL.")
+    image: str = Field(description="A JPEG as a data: URL.")
 
 
 class Answer(BaseModel):
-    """What came of one picture: either `error`, or a label with its confidence."""
+    """The answer to one picture: either `error`, or a label with its confidence."""
 
     name: str = Field(examples=["garden.jpg"])
     label: str | None = Field(None, examples=["bees"], description='The most probable class, or "unknown".')
     confidence: float | None = Field(None, examples=[0.97], description="Of the most probable class.")
     top: list[Place] | None = None
     guess: str | None = Field(None, description="With max_error: the most probable class even if unknown.")
-    familiarity: float | None = Field(None, description="With max_error: how usual the picture is, 0..1.")
+    familiarity: float | None = Field(None, description="With max_error: how familiar the picture is, 0..1.")
     reason: str | None = Field(None, description="With max_error: why it is unknown; empty where it is not.")
     nearest: list[Neighbour] | None = None
     heat_map: HeatMap | None = None
@@ -59,7 +59,7 @@ class Answers(BaseModel):
     """One answer a picture, in the order of the upload."""
 
     model: str = Field(examples=["birds"])
-    promise: str | None = Field(None, description="With max_error: where the line is, and what it rests on.")
+    promise: str | None = Field(None, description="With max_error: the confidence needed, and the evidence for it.")
     pictures: list[Answer]
 
 
@@ -83,6 +83,6 @@ class Mistakes(BaseModel):
 
 
 class Reloaded(BaseModel):
-    """What was loaded anew."""
+    """The models that were loaded again."""
 
     models: list[str]

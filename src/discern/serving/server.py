@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 class Server:
     """One process of a server.
 
-    `pool` does what takes time beside the networks. `tell_others` has the other processes load anew, if there are any.
+    `pool` runs what takes time besides the networks. `reload_others` reloads the other processes, if there are any.
     """
 
     models: Models
@@ -31,14 +31,14 @@ class Server:
     limits: Limits
     access: Access
     metrics: Metrics
-    tell_others: Callable[[], None] | None = None
+    reload_others: Callable[[], None] | None = None
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """Return what the work gives, which is given up when the client leaves; its body must have been read.
+    """Return the result of the work, which is cancelled when the client leaves; its body must have been read.
 
     Raises:
-        Refusal: The client has left, so that nobody reads this.
+        Refusal: The client has left.
     """
     task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_wait_until_gone(request))
     try:

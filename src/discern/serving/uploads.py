@@ -44,7 +44,7 @@ async def read_uploads(request: Request, limits: Limits) -> list[Upload]:
 
 async def _read_form(request: Request, limits: Limits) -> list[Upload]:
     try:
-        form = await request.form(max_files=limits.most_pictures, max_fields=16, max_part_size=4096)
+        form = await request.form(max_files=limits.max_pictures, max_fields=16, max_part_size=4096)
     except HTTPException as error:
         status = TOO_LARGE if error.detail.startswith("Too many") else BAD_REQUEST
         raise Refusal(status, f"the form cannot be read: {shorten(error.detail)}") from None

@@ -53,7 +53,7 @@ export class Classify {
       make("option", {
         value: share,
         disabled: Boolean(reason),
-        textContent: `at most ${percent(share)}${reason ? " (cannot be promised)" : ""}`,
+        textContent: `at most ${percent(share)}${reason ? " (cannot be supported)" : ""}`,
       }),
     );
     by("max-error").replaceChildren(make("option", { value: "", textContent: "any: always answer" }), ...options);

@@ -24,10 +24,10 @@ export function showCard(place, facts) {
   place.replaceChildren(make("p", { className: "lead" }, facts.name), list);
 }
 
-function describeCounts({ counts, remembered_pictures: remembered }) {
+function describeCounts({ counts, feature_bank_pictures: kept }) {
   const parts = Object.entries(counts).filter(([, count]) => count).map(([split, count]) => `${count} ${split}`);
-  const kept = remembered ? `; remembers ${countOf(remembered, "picture")} to compare with` : "";
-  return parts.length ? parts.join(", ") + kept : "";
+  const compared = kept ? `; ${countOf(kept, "training picture")} to compare with` : "";
+  return parts.length ? parts.join(", ") + compared : "";
 }
 
 function describeCalibration({ count, temperature, ece_before: before, ece_after: after }) {
@@ -54,7 +54,7 @@ function drawThresholds(thresholds) {
   if (thresholds.every(({ reason }) => reason)) return "the validation pictures promise nothing";
   const rows = thresholds.map(({ max_error: share, reason, threshold, coverage }) =>
     reason
-      ? [`at most ${percent(share)}`, "cannot be promised", ""]
+      ? [`at most ${percent(share)}`, "cannot be supported", ""]
       : [`at most ${percent(share)}`, percent(threshold), percent(coverage)],
   );
   return drawTable(["wrong answers", "confidence needed", "answered on validation"], rows);

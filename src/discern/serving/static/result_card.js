@@ -63,7 +63,7 @@ export class ResultCard {
     this.find(".shown").alt = isUnknown ? "Unknown" : `Taken for ${answer.label}`;
     this.find(".bars").replaceChildren(...answer.top.slice(0, SHOWN_CLASSES).map(drawBar));
     this.find(".actions").hidden = false;
-    this.find(".alike").hidden = !facts.remembered_pictures;
+    this.find(".alike").hidden = !facts.feature_bank_pictures;
   }
 
   fail(reason) {
@@ -132,7 +132,7 @@ export class ResultCard {
   drawNeighbour(one) {
     const item = make("li", { title: one.id });
     const { model } = this.settings();
-    getPicture(`/remembered/${one.index}${query({ model })}`).then(
+    getPicture(`/training/${one.index}${query({ model })}`).then(
       (source) => item.prepend(make("img", { src: source, alt: one.id })),
       () => item.prepend(make("span", { className: "gone" }, one.id)),
     );

@@ -1,0 +1,140 @@
+"""Runs an application under uvicorn, in this process or in several, until it is stopped.
+
+Nothing here imports the packages that serving needs before `check_packages` has looked for them.
+"""
+
+import importlib.util
+import os
+import signal
+import socket
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from discern.errors import ConfigError
+from discern.predictor.load import load
+from discern.predictor.predictor import Predictor
+from discern.runtime import choose_runtime
+from discern.serving.limits import Limits
+from discern.serving.options import ServeOptions
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
+_OPTIONS_VARIABLE = "_DISCERN_SERVE"
+_STARTUP_SECONDS = 300
+_MAX_CONNECTIONS = 1000
+_MAX_DECODE_THREADS = 8
+
+
+def check_packages() -> None:
+    """Raise when a package that serving needs is not installed.
+
+    Raises:
+        ConfigError: One or more are missing.
+    """
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"serving needs {', '.join(missing)}; install them with: pip install 'discern[serve]'")
+
+
+def open_listener(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at an address.
+
+    Raises:
+        ConfigError: The address cannot be used, for instance because another program does.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigError(f"{host}:{port} cannot be served on: {reason}; choose another --host or --port") from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def run_app(app: "FastAPI", listener: socket.socket) -> None:
+    """Answer requests until the process is asked to stop; requests that have begun are answered before it ends."""
+    import uvicorn
+
+    uvicorn.Server(uvicorn.Config(app, **describe_uvicorn())).run([listener])
+
+
+def run_server(options: ServeOptions, listener: socket.socket) -> None:
+    """Serve classifiers in as many processes as the options say."""
+    if options.workers == 1:
+        with choose_runtime(device=options.device, threads=_count_threads(options)).applied():
+            run_app(build_app(options), listener)
+    else:
+        _run_workers(options, listener)
+
+
+def build_app(options: ServeOptions) -> "FastAPI":
+    """Build the application of one process of a server."""
+    from discern.serving.app import create_app
+    from discern.serving.guard import build_access
+
+    def load_predictor(folder: Path) -> Predictor:
+        return load(folder, device=options.device)
+
+    return create_app(
+        {name: Path(folder) for name, folder in options.folders.items()},
+        load_predictor,
+        access=build_access(options.host, options.allowed_hosts, options.token),
+        decode_threads=min(_MAX_DECODE_THREADS, max(2, _count_threads(options))),
+        shows_pictures=options.shows_pictures,
+        reload_others=_restart_workers if options.workers > 1 else None,
+    )
+
+
+def build_worker_app() -> "FastAPI":
+    """Build the application in a worker process, whose options are in the environment."""
+    options = ServeOptions.from_json(os.environ[_OPTIONS_VARIABLE])
+    choose_runtime(device=options.device, threads=_count_threads(options)).set_up()
+    return build_app(options)
+
+
+def describe_uvicorn() -> dict[str, Any]:
+    """Return the settings of uvicorn: no log of its own, a limit of connections, and time to finish requests.
+
+    Headers of proxies are not trusted, since anybody can send them.
+    """
+    return {
+        "log_config": None,
+        "access_log": False,
+        "proxy_headers": False,
+        "server_header": False,
+        "limit_concurrency": _MAX_CONNECTIONS,
+        "timeout_graceful_shutdown": int(Limits().request_seconds) + 1,
+    }
+
+
+def _run_workers(options: ServeOptions, listener: socket.socket) -> None:
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    with tempfile.TemporaryDirectory() as counters:
+        # Both reach the processes that are started, and neither is shown in the list of processes.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = counters
+        os.environ[_OPTIONS_VARIABLE] = options.to_json()
+        config = uvicorn.Config(
+            f"{__name__}:{build_worker_app.__name__}",
+            factory=True,
+            workers=options.workers,
+            timeout_worker_healthcheck=_STARTUP_SECONDS,
+            **describe_uvicorn(),
+        )
+        Multiprocess(config, [listener]).run()
+
+
+def _count_threads(options: ServeOptions) -> int:
+    """Return how many threads one process computes with: its part of the cores."""
+    cores = choose_runtime(device="cpu").threads
+    return max(1, cores // options.workers)
+
+
+def _restart_workers() -> None:
+    """Ask the process that started this one to replace all of its workers, one after the other."""
+    os.kill(os.getppid(), signal.SIGHUP)
