@@ -10,7 +10,7 @@ from discern.engine.forward import prepare_images
 from discern.engine.loop import run_epoch
 from discern.engine.mixing import build_mixing
 from discern.engine.optimizers import build_optimizer, set_rate_factor
-from discern.engine.train_step import TrainStep, compute_class_weights
+from discern.engine.train_step import TrainStep, build_cross_entropy, compute_class_weights
 from discern.errors import ConfigError, TrainingError
 from discern.models.backbone import build_backbone
 from discern.models.classifier import Classifier
@@ -83,7 +83,9 @@ def test_one_step_equals_plain_torch_with_smoothing_weights_and_clipping(runtime
     (batch,) = build_batches([6])
     weights = torch.tensor([0.5, 2.0, 1.0])
     network, oracle = build_linear(), build_linear()
-    step = build_step(network, runtime, label_smoothing=0.1, class_weights=weights, clip_norm=0.01)
+    step = build_step(
+        network, runtime, loss=build_cross_entropy(class_weights=weights, label_smoothing=0.1), clip_norm=0.01
+    )
     run_epoch([batch], step)
     loss = nn.functional.cross_entropy(
         oracle(PREPROCESS.normalize(batch.images)), batch.targets, weight=weights, label_smoothing=0.1, reduction="sum"

@@ -121,9 +121,8 @@ def test_an_exact_head_that_would_take_much_of_a_budget_learns_by_steps():
     ],
 )
 def test_features_are_computed_once_where_the_stem_is_frozen(overrides, views):
-    settings = load_settings(
-        "auto", ["epochs=16", "head_solver=gradient", "training.phases.*.augment=light", *overrides]
-    )
+    every = [f"training.phases.*.{choice}" for choice in ("epochs=16", "head_solver=gradient", "augment=light")]
+    settings = load_settings("auto", [*every, *overrides])
     facts = PhaseFacts(
         1000,
         10,

@@ -107,7 +107,7 @@ def test_frozen_batchnorm_keeps_statistics_where_weights_learn(table):
 def test_without_acceleration_no_network_is_transformed(table, monkeypatch):
     overrides = [*QUICK, "training.phases.*.epochs=1", "frozen_batchnorm=true"]
     accelerated = build_fit(table, "table", overrides).run()
-    for place in ("training.phase.accelerate_training", "engine.forward.accelerate_inference"):
+    for place in ("engine.train_step.accelerate_training", "engine.forward.accelerate_inference"):
         monkeypatch.setattr(f"discern.{place}", lambda *_, **__: pytest.fail("accelerated"))
     plain = build_fit(table, "table", [*overrides, "run.acceleration=off"]).run()
     assert plain.rows[0].train_loss == pytest.approx(accelerated.rows[0].train_loss, rel=1e-3)

@@ -11,8 +11,9 @@ from discern.data.reading.augment import check_policy
 from discern.data.reading.preprocess import Preprocess, scale_size
 from discern.data.table import ImageTable
 from discern.models.architecture import CUSTOM, Architecture
-from discern.models.build import Network, build_classifier
+from discern.models.build import build_classifier
 from discern.models.classifier import Classifier
+from discern.models.custom import Network
 from discern.planning.budget import Counts, fit_to_budget
 from discern.planning.check import check_phases
 from discern.planning.phases import PhaseFacts, plan_phases

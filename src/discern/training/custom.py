@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import FunctionType
 
 from torch import Tensor
 
 from discern.engine.train_step import Loss
 from discern.errors import ConfigError, RunFolderError
-from discern.models.build import Network
+from discern.models.custom import Network
 from discern.training.fit import Metric
 
 
@@ -27,7 +28,7 @@ class Custom:
 
     def describe(self) -> dict[str, str]:
         """Return what there is, by name, and what each is called in Python."""
-        parts = {"network": self.network, "loss": self.loss, "augment": self.augment}
+        parts: dict[str, object] = {"network": self.network, "loss": self.loss, "augment": self.augment}
         parts |= {f"metrics.{name}": metric for name, metric in self.metrics.items()}
         return {name: _name(part) for name, part in parts.items() if part is not None}
 
@@ -47,5 +48,6 @@ class Custom:
 
 
 def _name(part: object) -> str:
-    named = part if hasattr(part, "__qualname__") else type(part)
-    return f"{named.__module__}.{named.__qualname__}"  # type: ignore[attr-defined]
+    if isinstance(part, FunctionType | type):
+        return f"{part.__module__}.{part.__qualname__}"
+    return f"{type(part).__module__}.{type(part).__qualname__}"

@@ -17,7 +17,7 @@ from discern.engine.forward import check_same_rows
 from discern.engine.train_step import Loss
 from discern.environment import describe_machine, load_environment, save_environment
 from discern.errors import RunFolderError
-from discern.models.build import Network
+from discern.models.custom import Network
 from discern.planning.adapt import adapt_plan, check_same_settings, choose_resumed_runtime
 from discern.planning.plan import load_plan
 from discern.processes import join_processes

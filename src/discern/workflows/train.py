@@ -27,8 +27,8 @@ from discern.errors import BadImageError, DataError
 from discern.evaluation.abstention import summarise_abstention
 from discern.evaluation.predictions import Predictions, build_table_predictions
 from discern.files import write_atomically, write_json
-from discern.models.build import Network
 from discern.models.classifier import Classifier
+from discern.models.custom import Network
 from discern.planning.plan import Plan, save_plan
 from discern.planning.planner import plan_training
 from discern.predictor.bundle import Bundle, save_bundle
