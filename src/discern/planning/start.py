@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -17,11 +16,10 @@ from discern.data.splitting.sample import sample_table
 from discern.data.table import ImageTable
 from discern.engine.frozen_features import compute_frozen_features
 from discern.engine.head_solver import Judgement, cross_validate
-from discern.errors import ConfigError, WeightsError
 from discern.models.backbone import TIMM_PREFIX
 from discern.models.build import build_classifier
-from discern.models.weights.catalog import PUBLISHED_NAMES, find_weights
-from discern.models.weights.pretrained import discern_home, load_pretrained
+from discern.models.weights.catalog import PUBLISHED_NAMES
+from discern.models.weights.pretrained import discern_home, is_cached, load_pretrained
 from discern.planning.choices import choose_architecture, choose_image_size, measure_sides
 from discern.runtime import Runtime
 
@@ -98,9 +96,15 @@ def _settle(settings: Settings, candidate: Candidate) -> Settings:
 def _list_candidates(settings: Settings, train: ImageTable) -> Iterator[Candidate]:
     """Yield what is to be compared, the settings' own network first if it is here."""
     unseen = choose_unseen(settings)
-    models = [model for model in _list_models(settings.model) if _is_here(model)] or [unseen.model]
+    models = [model for model in _list_models(settings.model) if is_cached(model.backbone, model.weights)] or [
+        unseen.model
+    ]
     fits: tuple[Fit, ...] = (unseen.fit,)
-    if _is_here(models[0]) and settings.data.fit == "auto" and not _are_square(train, settings.data.max_pixels):
+    if (
+        is_cached(models[0].backbone, models[0].weights)
+        and settings.data.fit == "auto"
+        and not _are_square(train, settings.data.max_pixels)
+    ):
         fits = ("squash", "crop")
     for model in models:
         for fit in fits:
@@ -121,15 +125,6 @@ def _list_models(model: ModelSettings) -> Iterator[ModelSettings]:
             yield model.model_copy(update={"weights": name})
     for given in model.candidates:
         yield model.model_copy(update={"backbone": given.backbone, "weights": given.weights})
-
-
-def _is_here(model: ModelSettings) -> bool:
-    """Tell whether weights can be loaded without a download."""
-    if model.weights not in PUBLISHED_NAMES:
-        return model.weights != "none" and Path(model.weights).is_file()
-    with suppress(WeightsError, ConfigError):
-        return (discern_home() / "weights" / find_weights(model.backbone, model.weights).file_name).is_file()
-    return False
 
 
 def _choose_sample(train: ImageTable, seed: int) -> ImageTable | None:
