@@ -17,18 +17,17 @@ def list_by_default(context: typer.Context) -> None:
 @weights_app.command("list")
 def show_list() -> None:
     """List the weights published for our networks, and what of timm's is cached."""
-    from discern.models.weights.pretrained import discern_home, list_weights
+    from discern.models.weights.pretrained import list_weights
 
-    for row in list_weights(discern_home() / "weights"):
-        place = str(row.path) if row.cached else "not here"
-        typer.echo(f"{row.name}\n  {place}\n  {row.url}\n  {row.note}")
+    for row in list_weights():
+        typer.echo(f"{row.name}\n  {row.path or 'not here'}\n  {row.url}\n  {row.note}")
 
 
 @weights_app.command("fetch")
 def fetch(
     name: Annotated[str, typer.Argument(help="Such as resnet50, resnet50/imagenet-v1 or timm:mobilenetv2_100.")],
 ) -> None:
-    """Download weights into the cache (DISCERN_HOME), to use later without a network."""
-    from discern.models.weights.pretrained import discern_home, fetch_weights
+    """Download weights into DISCERN_HOME, timm's into the Hugging Face cache, to use later without a network."""
+    from discern.models.weights.pretrained import fetch_weights
 
-    typer.echo(fetch_weights(name, discern_home() / "weights"))
+    typer.echo(fetch_weights(name))

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -26,11 +25,10 @@ from discern.data.sources.folder import walk_pictures
 from discern.data.sources.load import Source
 from discern.data.table import ImageTable
 from discern.engine.frozen_features import compute_frozen_features
-from discern.errors import WeightsError
 from discern.files import write_atomically, write_json
 from discern.models.build import build_classifier
-from discern.models.weights.catalog import PUBLISHED_NAMES, find_weights
-from discern.models.weights.pretrained import discern_home, load_pretrained
+from discern.models.weights.catalog import PUBLISHED_NAMES
+from discern.models.weights.pretrained import discern_home, is_cached, load_pretrained
 from discern.planning.choices import choose_architecture, choose_image_size
 from discern.planning.start import choose_unseen, settle_unseen
 from discern.processes import ALONE
@@ -159,11 +157,7 @@ def _find_obstacle(settings: Settings) -> str:
     model = settings.model
     if model.weights == "none":
         return "model.weights=none, and features of random weights say nothing"
-    if model.weights in PUBLISHED_NAMES:
-        with suppress(WeightsError):
-            published = find_weights(model.backbone, model.weights)
-            if (discern_home() / "weights" / published.file_name).is_file():
-                return ""
+    if model.weights in PUBLISHED_NAMES and not is_cached(model.backbone, model.weights):
         return f"no weights of {model.backbone} are here; give model.weights=FILE, or discern weights fetch"
     return ""
 

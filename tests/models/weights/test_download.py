@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import shutil
 import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +17,7 @@ from safetensors.torch import save
 from discern.errors import ConfigError, WeightsError
 from discern.models.backbone import build_backbone
 from discern.models.weights import catalog as weights_catalog
-from discern.models.weights.pretrained import fetch_weights, list_weights, load_pretrained
+from discern.models.weights.pretrained import fetch_weights, is_cached, list_weights, load_pretrained
 
 HUB_PATH = "/timm/mobilenetv2_100.ra_in1k/resolve/main/model.safetensors"
 
@@ -28,6 +29,8 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files: dict[str, bytes | int | str] = {}
         self.asked: list[str] = []
+        self.asked_about: list[str] = []
+        self.is_hub = True
         self.claimed_bytes: int | None = None
 
     @property
@@ -40,21 +43,42 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
+        self.answer(sends_body=True)
+
+    def do_HEAD(self) -> None:
+        self.server.asked_about.append(self.path)
+        self.answer(sends_body=False)
+
+    def answer(self, *, sends_body: bool) -> None:
         answer = self.server.files.get(self.path, 404)
         if isinstance(answer, int):
             self.send_error(answer)
         elif isinstance(answer, str):
             self.send_response(302)
             self.send_header("Location", answer)
+            self.send_header("Content-Length", "0")
             self.end_headers()
         else:
             self.send_response(200)
             self.send_header("Content-Length", str(self.server.claimed_bytes or len(answer)))
+            if self.server.is_hub:
+                self.send_header("ETag", f'"{hashlib.sha256(answer).hexdigest()}"')
+                self.send_header("X-Repo-Commit", "0" * 40)
             self.end_headers()
-            self.wfile.write(answer)
+            if sends_body:
+                self.wfile.write(answer)
 
     def log_message(self, *_: object) -> None:
         """Keep the test's output clean."""
+
+
+@pytest.fixture(autouse=True)
+def hub_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of the Hugging Face Hub of its own; its client does not wait between two attempts."""
+    folder = tmp_path_factory.mktemp("hub")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder))
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    return folder
 
 
 @pytest.fixture
@@ -147,7 +171,7 @@ def test_wrong_checksum_leaves_nothing_behind(
     server: Server, resnet18_name: str, resnet18_file: bytes, tmp_path: Path
 ) -> None:
     server.files[f"/models/{resnet18_name}"] = resnet18_file[:-1] + b"?"
-    message = rf"SHA-256 starts with \w{{8}}, expected {resnet18_name[9:17]}; it was not kept\. Fetch it where"
+    message = rf'SHA-256 differs .*expected "{resnet18_name[9:17]}", got "\w+"\)\); it was not kept\. Fetch it where'
     with pytest.raises(WeightsError, match=message):
         fetch_weights("resnet18", tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -167,26 +191,50 @@ def test_cut_connection_leaves_nothing_behind(
 ) -> None:
     server.files[f"/models/{resnet18_name}"] = resnet18_file[:1000]
     server.claimed_bytes = len(resnet18_file)
-    with pytest.raises(WeightsError, match=rf"was not downloaded whole \(1000 of {len(resnet18_file)} bytes came\)"):
+    with pytest.raises(
+        WeightsError, match=r"sent another file than was published, or a part of it: .*; it was not kept\."
+    ):
         fetch_weights("resnet18", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("status", [404, 500])
-def test_servers_refusal_is_told(server: Server, resnet18_name: str, status: int, tmp_path: Path) -> None:
+def test_the_servers_refusal_is_in_the_message(server: Server, resnet18_name: str, status: int, tmp_path: Path) -> None:
     server.files[f"/models/{resnet18_name}"] = status
     with pytest.raises(WeightsError, match=rf"{server.url}/models/{resnet18_name} answered {status} \("):
         fetch_weights("resnet18", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("status", [401, 404, 500])
+def test_the_hubs_refusal_is_in_the_message(server: Server, status: int, hub_cache: Path, tmp_path: Path) -> None:
+    server.files[HUB_PATH] = status
+    with pytest.raises(WeightsError, match=rf"{server.url}{HUB_PATH} answered {status} \(.*Fetch it where there is"):
+        fetch_weights("timm:mobilenetv2_100", tmp_path)
+    assert server.asked == []
+    assert not list(hub_cache.rglob("model.safetensors"))
+
+
+def test_a_cut_connection_to_the_hub_leaves_no_file(
+    server: Server, mobilenet_file: bytes, hub_cache: Path, tmp_path: Path
+) -> None:
+    server.files[HUB_PATH] = mobilenet_file[:1000]
+    server.claimed_bytes = len(mobilenet_file)
+    with pytest.raises(WeightsError, match=rf"{server.url}{HUB_PATH} cannot be reached or broke off \(.*Fetch it"):
+        fetch_weights("timm:mobilenetv2_100", tmp_path)
+    assert not list(hub_cache.rglob("model.safetensors"))
+    assert not list(hub_cache.rglob("blobs/*"))
+    assert not is_cached("timm:mobilenetv2_100", "imagenet")
+
+
 @pytest.mark.parametrize("name", ["resnet50", "timm:mobilenetv2_100"])
 def test_no_network_names_the_address_and_the_ways_out(dead_mirror: str, name: str, tmp_path: Path) -> None:
     backbone = build_backbone(name)
     before = {key: tensor.clone() for key, tensor in backbone.state_dict().items()}
+    place = "the cache of the Hugging Face Hub" if name.startswith("timm:") else f"{tmp_path}/"
     message = (
-        rf"{dead_mirror}/.* cannot be reached \(.*refused.*\)\. Fetch it where there is a network "
-        rf"\(`discern weights fetch {name}\S+` keeps it as {tmp_path}/.*model\.weights=PATH.*model\.weights=none"
+        rf"{dead_mirror}/.* cannot be reached .*\(.*refused.*\)\. Fetch it where there is a network "
+        rf"\(`discern weights fetch {name}\S+` keeps it as {place}.*model\.weights=PATH.*model\.weights=none"
     )
     with pytest.raises(WeightsError, match=message):
         load_pretrained(backbone, "imagenet", cache_folder=tmp_path)
@@ -194,24 +242,68 @@ def test_no_network_names_the_address_and_the_ways_out(dead_mirror: str, name: s
 
 
 def test_timm_weights_come_from_the_hub_through_its_redirect(
-    server: Server, mobilenet_file: bytes, tmp_path: Path
+    server: Server, mobilenet_file: bytes, hub_cache: Path, tmp_path: Path
 ) -> None:
     server.files = {HUB_PATH: "/storage/abc", "/storage/abc": mobilenet_file}
     backbone = build_backbone("timm:mobilenetv2_100")
     record = load_pretrained(backbone, "imagenet", cache_folder=tmp_path)
-    assert server.asked == [HUB_PATH, "/storage/abc"]
+    assert server.asked_about == [HUB_PATH, "/storage/abc"]
+    assert server.asked == ["/storage/abc"]
     assert record.source == server.url + HUB_PATH
+    assert record.sha256 == hashlib.sha256(mobilenet_file).hexdigest()
     assert record.note == "timm, apache-2.0"
-    assert (tmp_path / "timm--mobilenetv2_100.ra_in1k.safetensors").read_bytes() == mobilenet_file
-    assert fetch_weights("timm:mobilenetv2_100.ra_in1k", tmp_path).is_file()
-    assert len(server.asked) == 2
+    asked = len(server.asked) + len(server.asked_about)
+    path = fetch_weights("timm:mobilenetv2_100.ra_in1k", tmp_path)
+    assert path.read_bytes() == mobilenet_file
+    assert path.is_relative_to(hub_cache / "models--timm--mobilenetv2_100.ra_in1k")
+    assert is_cached("timm:mobilenetv2_100", "imagenet")
+    assert len(server.asked) + len(server.asked_about) == asked
 
 
-def test_page_in_place_of_weights_is_not_kept(server: Server, tmp_path: Path) -> None:
+def test_files_that_other_programs_left_in_the_cache_of_the_hub_need_no_network(
+    dead_mirror: str, mobilenet_file: bytes, hub_cache: Path, tmp_path: Path
+) -> None:
+    assert not is_cached("timm:mobilenetv2_100", "imagenet")
+    repository = hub_cache / "models--timm--mobilenetv2_100.ra_in1k"
+    (repository / "snapshots" / "abc").mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("abc")
+    (repository / "snapshots" / "abc" / "model.safetensors").write_bytes(mobilenet_file)
+    assert is_cached("timm:mobilenetv2_100", "imagenet")
+    record = load_pretrained(build_backbone("timm:mobilenetv2_100"), "imagenet", cache_folder=tmp_path)
+    assert record.source == dead_mirror + HUB_PATH
+
+
+def test_the_hub_is_not_asked_where_the_user_is_offline(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(WeightsError, match=r"was not asked, because HF_HUB_OFFLINE is set, and the file is not here\."):
+        fetch_weights("timm:mobilenetv2_100", tmp_path)
+    assert server.asked == server.asked_about == []
+
+
+def test_weights_are_cached_where_a_file_is_there(resnet18_name: str, tmp_path: Path) -> None:
+    assert not is_cached("resnet18", "imagenet", cache_folder=tmp_path)
+    (tmp_path / resnet18_name).touch()
+    assert is_cached("resnet18", "imagenet", cache_folder=str(tmp_path))
+    assert not is_cached("resnet18", "imagenet-v2", cache_folder=tmp_path)
+    assert not is_cached("resnet18-half", "imagenet", cache_folder=tmp_path)
+    assert is_cached("resnet50", tmp_path / resnet18_name)
+    assert not is_cached("resnet50", str(tmp_path / "missing.pth"))
+    assert not is_cached("resnet50", "none")
+    assert not is_cached("timm:no_such_network", "imagenet")
+
+
+@pytest.mark.parametrize("is_hub", [True, False])
+def test_page_in_place_of_weights_is_not_kept(server: Server, is_hub: bool, hub_cache: Path, tmp_path: Path) -> None:
+    server.is_hub = is_hub
     server.files[HUB_PATH] = b"<html>Please log in to the hotel's network</html>"
     with pytest.raises(WeightsError, match=r"did not send weights; nothing was kept\. Fetch it"):
         fetch_weights("timm:mobilenetv2_100", tmp_path)
     assert list(tmp_path.iterdir()) == []
+    assert not list(hub_cache.rglob("model.safetensors"))
+    assert not list(hub_cache.rglob("blobs/*"))
 
 
 def test_address_that_is_not_http_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -243,17 +335,17 @@ def test_unpublished_names_are_refused_before_any_download(
 
 
 def test_list_shows_ours_and_the_cached_ones_of_timm(
-    server: Server, resnet18_name: str, resnet18_file: bytes, mobilenet_file: bytes, tmp_path: Path
+    server: Server, resnet18_name: str, resnet18_file: bytes, mobilenet_file: bytes, hub_cache: Path, tmp_path: Path
 ) -> None:
     names = [row.name for row in list_weights(tmp_path)]
     assert names[0] == "resnet18/imagenet-v1"
     assert {"resnet50/imagenet-v1", "resnet50/imagenet-v2", "resnet152/imagenet-v2"} < set(names)
-    assert not any(row.cached for row in list_weights(tmp_path / "not_made_yet"))
+    assert not any(row.path for row in list_weights(tmp_path / "not_made_yet"))
 
     server.files = {f"/models/{resnet18_name}": resnet18_file, HUB_PATH: mobilenet_file}
     fetch_weights("resnet18", tmp_path)
     fetch_weights("timm:mobilenetv2_100", tmp_path)
-    (tmp_path / "timm--gone_from_timm.safetensors").touch()
-    cached = [row for row in list_weights(tmp_path) if row.cached]
+    shutil.copytree(hub_cache / "models--timm--mobilenetv2_100.ra_in1k", hub_cache / "models--timm--gone_from_timm")
+    cached = [row for row in list_weights(tmp_path) if row.path]
     assert [row.name for row in cached] == ["resnet18/imagenet-v1", "timm:mobilenetv2_100.ra_in1k"]
     assert all(row.path.is_file() and row.url.startswith(server.url) and row.note for row in cached)

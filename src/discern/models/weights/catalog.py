@@ -1,9 +1,10 @@
 """Which pretrained weights are published for which backbone, and where."""
 
 import os
+from contextlib import suppress
 from typing import NamedTuple
 
-from discern.errors import WeightsError
+from discern.errors import ConfigError, WeightsError
 from discern.models import timm_network
 from discern.models.backbone import TIMM_PREFIX
 
@@ -20,6 +21,8 @@ _TORCHVISION_FILES = {
 _TORCHVISION_NOTE = "torchvision, BSD-3-Clause; trained on ImageNet-1k"
 _TORCHVISION_URL = "https://download.pytorch.org/models"
 _HUB_URL = "https://huggingface.co"
+_HUB_FILE = "model.safetensors"
+_HUB_OWNER = "timm/"
 
 
 class PublishedWeights(NamedTuple):
@@ -29,8 +32,11 @@ class PublishedWeights(NamedTuple):
     """What `discern weights fetch` calls it: "resnet50/imagenet-v2" or "timm:mobilenetv2_100.ra_in1k"."""
     url: str
     file_name: str
+    """In the folder of discern's weights, or within the repository on the Hugging Face Hub."""
     checksum: str
     """The first digits of the file's SHA-256 in hex; empty where none is published."""
+    hub_id: str
+    """The repository on the Hugging Face Hub; empty for torchvision's files."""
     note: str
 
 
@@ -62,6 +68,7 @@ def find_weights(backbone_name: str, weights: str = "imagenet") -> PublishedWeig
         url=f"{base.rstrip('/')}/{file_name}",
         file_name=file_name,
         checksum=file_name.removesuffix(".pth").rpartition("-")[2],
+        hub_id="",
         note=_TORCHVISION_NOTE,
     )
 
@@ -69,6 +76,25 @@ def find_weights(backbone_name: str, weights: str = "imagenet") -> PublishedWeig
 def our_weights() -> list[PublishedWeights]:
     """Return all that is published for our own ResNets."""
     return [find_weights(backbone, version) for backbone, files in _TORCHVISION_FILES.items() for version in files]
+
+
+def cached_timm_weights() -> list[PublishedWeights]:
+    """Return those of timm's weights that are in the cache of the Hugging Face Hub on this machine."""
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    try:
+        repositories = sorted(scan_cache_dir().repos, key=lambda repository: repository.repo_id)
+    except CacheNotFound:
+        return []
+    found = []
+    for repository in repositories:
+        has_file = any(file.file_name == _HUB_FILE for version in repository.revisions for file in version.files)
+        if repository.repo_id.startswith(_HUB_OWNER) and has_file:
+            with suppress(ConfigError, WeightsError):
+                found.append(find_weights(TIMM_PREFIX + repository.repo_id.removeprefix(_HUB_OWNER)))
+    ids = {repository.repo_id for repository in repositories}
+    return [weights for weights in found if weights.hub_id in ids]
 
 
 def _find_timm_weights(backbone_name: str, weights: str) -> PublishedWeights:
@@ -87,8 +113,9 @@ def _find_timm_weights(backbone_name: str, weights: str) -> PublishedWeights:
     base = os.environ.get("HF_ENDPOINT") or _HUB_URL
     return PublishedWeights(
         name=f"{TIMM_PREFIX}{full_name}",
-        url=f"{base.rstrip('/')}/{config.hf_hub_id}/resolve/main/model.safetensors",
-        file_name=f"timm--{full_name}.safetensors",
+        url=f"{base.rstrip('/')}/{config.hf_hub_id}/resolve/main/{_HUB_FILE}",
+        file_name=_HUB_FILE,
         checksum="",
+        hub_id=config.hf_hub_id,
         note=f"timm, {config.license or 'licence not stated'}",
     )

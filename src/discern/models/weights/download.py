@@ -1,74 +1,126 @@
-"""Fetches one file over HTTP, whole and checked, or not at all."""
+"""Finds published weights on this machine or fetches them, by torch for torchvision's files and by the Hub's client.
 
-import hashlib
-import http.client
+Each file is kept whole or not at all. torchvision's lie in a folder of discern; those on the Hugging Face Hub lie in
+the cache that all programs of the user share, so that its settings (HF_HOME, HF_TOKEN, HF_HUB_OFFLINE) count here too.
+"""
+
+import os
+import socket
 import sys
 import urllib.error
-import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+import torch
 
 from discern.errors import WeightsError
-from discern.files import replacing
+from discern.models.weights.catalog import PublishedWeights
+from discern.models.weights.state_dicts import read_tensors
 
-_CHUNK_BYTES = 1 << 20
 _TIMEOUT_SECONDS = 10.0
 
 
-def download(url: str, path: Path, *, checksum: str, next_step: str) -> None:
-    """Download `url` to `path`; on any failure `path` stays as it was. Progress is shown on a terminal only.
+def find_cached(weights: PublishedWeights, folder: Path) -> Path | None:
+    """Return the path of published weights on this machine; None where they are not here.
 
     Args:
-        url: Of a file, http or https.
-        path: Where it will lie; folders are made.
-        checksum: The SHA-256 in hex must start with it; "" checks the length only.
-        next_step: What the user can do when it fails; ends the error's text.
+        weights: What to look for.
+        folder: Where torchvision's files are kept.
+    """
+    if not weights.hub_id:
+        path = folder / weights.file_name
+        return path if path.is_file() else None
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(weights.hub_id, weights.file_name)
+    return Path(found) if isinstance(found, str) else None
+
+
+def download(weights: PublishedWeights, folder: Path) -> Path:
+    """Download published weights and return their path. Progress is shown on a terminal only.
+
+    Args:
+        weights: What to download.
+        folder: Where torchvision's files are kept; it is made if needed.
 
     Raises:
-        WeightsError: The server cannot be reached, does not have the file or sent another one.
+        WeightsError: The server cannot be reached, does not have the file or sent something else.
     """
-    if not url.startswith(("http://", "https://")):
-        raise WeightsError(f"{url} is no http or https address. {next_step}")
+    place = "the cache of the Hugging Face Hub" if weights.hub_id else folder / weights.file_name
+    next_step = (
+        f"Fetch it where there is a network (`discern weights fetch {weights.name}` keeps it as {place}), "
+        "give a file as model.weights=PATH, or start from random weights with model.weights=none."
+    )
+    if not weights.url.startswith(("http://", "https://")):
+        raise WeightsError(f"{weights.url} is no http or https address. {next_step}")
+    if weights.hub_id:
+        return _download_from_hub(weights, next_step)
+    return _download_file(weights, folder / weights.file_name, next_step)
+
+
+def _download_file(weights: PublishedWeights, path: Path, next_step: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    request = urllib.request.Request(url, headers={"User-Agent": "discern"})  # noqa: S310 (scheme checked above)
     try:
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310
-                digest = _copy(response, file, description=path.name)
-            if not digest.startswith(checksum):
-                raise WeightsError(
-                    f"{url} sent a file whose SHA-256 starts with {digest[: len(checksum)]}, expected {checksum}; "
-                    f"it was not kept. {next_step}"
-                )
+        with _limited_waiting():
+            torch.hub.download_url_to_file(
+                weights.url, str(path), hash_prefix=weights.checksum, progress=sys.stderr.isatty()
+            )
     except urllib.error.HTTPError as error:
         error.close()
-        raise WeightsError(f"{url} answered {error.code} ({error.reason}). {next_step}") from error
+        raise WeightsError(f"{weights.url} answered {error.code} ({error.reason}). {next_step}") from error
     except urllib.error.URLError as error:
-        raise WeightsError(f"{url} cannot be reached ({error.reason}). {next_step}") from error
-    except (OSError, http.client.HTTPException) as error:
-        raise WeightsError(f"{url} was not downloaded whole ({error}). {next_step}") from error
+        raise WeightsError(f"{weights.url} cannot be reached ({error.reason}). {next_step}") from error
+    except RuntimeError as error:
+        raise WeightsError(
+            f"{weights.url} sent another file than was published, or a part of it: its SHA-256 differs ({error}); "
+            f"it was not kept. {next_step}"
+        ) from error
+    except Exception as error:  # A connection can break off in many ways.
+        raise WeightsError(f"{weights.url} was not downloaded whole ({error}). {next_step}") from error
+    return path
 
 
-def _copy(response: http.client.HTTPResponse, file: BinaryIO, *, description: str) -> str:
-    """Copy the body, check its length and return its SHA-256 in hex."""
-    expected = int(response.headers["Content-Length"]) if response.headers["Content-Length"] else None
-    sha256 = hashlib.sha256()
-    received = 0
-    with _progress() as progress:
-        task = progress.add_task(description, total=expected)
-        while chunk := response.read(_CHUNK_BYTES):
-            file.write(chunk)
-            sha256.update(chunk)
-            received += len(chunk)
-            progress.update(task, completed=received)
-    if expected is not None and received != expected:
-        raise OSError(f"{received} of {expected} bytes came")
-    return sha256.hexdigest()
+@contextmanager
+def _limited_waiting() -> Iterator[None]:
+    """Let a server that does not answer end the download; torch would wait for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_TIMEOUT_SECONDS)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=not sys.stderr.isatty())
+def _download_from_hub(weights: PublishedWeights, next_step: str) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    try:
+        # The client reads HF_ENDPOINT once, when it is imported.
+        endpoint = os.environ.get("HF_ENDPOINT") or None
+        path = Path(hf_hub_download(weights.hub_id, weights.file_name, endpoint=endpoint))
+    except Exception as error:  # What carries the client's requests, and its errors, differ between its versions.
+        raise WeightsError(f"{weights.url} {_describe_failure(error)}. {next_step}") from error
+    try:
+        read_tensors(path)
+    except WeightsError as error:
+        path.resolve().unlink()
+        path.unlink(missing_ok=True)
+        raise WeightsError(f"{weights.url} did not send weights; nothing was kept. {next_step}") from error
+    return path
+
+
+def _describe_failure(error: Exception) -> str:
+    """Say in a few words why the Hub's client gave up; what it says itself is for programmers."""
+    from huggingface_hub.errors import FileMetadataError, OfflineModeIsEnabled
+
+    reason = error.__cause__ or error
+    response = getattr(reason, "response", None)
+    first_line = (str(reason).splitlines() or [type(reason).__name__])[0]
+    if response is not None:
+        return f"answered {response.status_code} ({first_line})"
+    if isinstance(reason, OfflineModeIsEnabled):
+        return "was not asked, because HF_HUB_OFFLINE is set, and the file is not here"
+    if isinstance(reason, FileMetadataError):
+        return "did not send weights; nothing was kept"
+    return f"cannot be reached or broke off ({first_line})"

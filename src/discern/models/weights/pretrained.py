@@ -7,9 +7,15 @@ from typing import NamedTuple
 
 from discern.errors import ConfigError, WeightsError
 from discern.files import compute_sha256
-from discern.models.backbone import TIMM_PREFIX, Backbone
-from discern.models.weights.catalog import PUBLISHED_NAMES, PublishedWeights, find_weights, our_weights
-from discern.models.weights.download import download
+from discern.models.backbone import Backbone
+from discern.models.weights.catalog import (
+    PUBLISHED_NAMES,
+    PublishedWeights,
+    cached_timm_weights,
+    find_weights,
+    our_weights,
+)
+from discern.models.weights.download import download, find_cached
 from discern.models.weights.state_dicts import fit_tensors, read_tensors
 
 
@@ -30,8 +36,8 @@ class WeightsRow(NamedTuple):
 
     name: str
     url: str
-    path: Path
-    cached: bool
+    path: Path | None
+    """Where it is on this machine; None where it is not."""
     note: str
 
 
@@ -40,21 +46,23 @@ def discern_home() -> Path:
     return Path(os.environ.get("DISCERN_HOME") or Path.home() / ".cache" / "discern").expanduser()
 
 
-def load_pretrained(backbone: Backbone, weights: str | Path, *, cache_folder: Path) -> WeightsRecord:
+def load_pretrained(
+    backbone: Backbone, weights: str | Path, *, cache_folder: str | Path | None = None
+) -> WeightsRecord:
     """Load pretrained weights into a backbone.
 
     Args:
         backbone: Left as it was when the weights do not fit.
         weights: "imagenet" ("imagenet-v1", "imagenet-v2"), downloaded unless cached; or the path of a .safetensors,
             .pth or .pt file, with or without a classifier.
-        cache_folder: Where downloaded files are kept.
+        cache_folder: Where torchvision's files are kept, by default DISCERN_HOME/weights.
 
     Raises:
         WeightsError: The weights cannot be found, downloaded or read, or do not fit in full.
     """
     if str(weights) in PUBLISHED_NAMES:
         published = find_weights(backbone.name, str(weights))
-        path, source, note = _fetch(published, cache_folder), published.url, published.note
+        path, source, note = _fetch(published, _choose_folder(cache_folder)), published.url, published.note
     else:
         path = Path(weights).expanduser()
         source, note = str(path), ""
@@ -63,59 +71,58 @@ def load_pretrained(backbone: Backbone, weights: str | Path, *, cache_folder: Pa
     return WeightsRecord(source, compute_sha256(path), unused, note)
 
 
-def fetch_weights(name: str, cache_folder: Path) -> Path:
+def is_cached(backbone_name: str, weights: str | Path, *, cache_folder: str | Path | None = None) -> bool:
+    """Tell whether weights can be loaded without a download; "none" and unpublished ones cannot.
+
+    Args:
+        backbone_name: As `build_backbone` takes it.
+        weights: As `load_pretrained` takes them.
+        cache_folder: Where torchvision's files are kept, by default DISCERN_HOME/weights.
+    """
+    if str(weights) not in PUBLISHED_NAMES:
+        return str(weights) != "none" and Path(weights).expanduser().is_file()
+    with suppress(WeightsError, ConfigError):
+        return find_cached(find_weights(backbone_name, str(weights)), _choose_folder(cache_folder)) is not None
+    return False
+
+
+def fetch_weights(name: str, cache_folder: str | Path | None = None) -> Path:
     """Download published weights unless they are cached, and return their path.
 
     Args:
         name: "resnet50", "resnet50/imagenet-v1" or "timm:mobilenetv2_100".
-        cache_folder: Where downloaded files are kept.
+        cache_folder: Where torchvision's files are kept, by default DISCERN_HOME/weights.
 
     Raises:
         WeightsError: Nothing is published under that name, or the download failed.
         ConfigError: timm has no such network.
     """
     backbone_name, _, version = name.partition("/")
-    return _fetch(find_weights(backbone_name, version or "imagenet"), cache_folder)
+    return _fetch(find_weights(backbone_name, version or "imagenet"), _choose_folder(cache_folder))
 
 
-def list_weights(cache_folder: Path) -> list[WeightsRow]:
+def list_weights(cache_folder: str | Path | None = None) -> list[WeightsRow]:
     """List all that is published for our own ResNets, and what of timm's is cached."""
-    published = our_weights()
-    for path in sorted(cache_folder.glob("timm--*.safetensors")):
-        with suppress(ConfigError, WeightsError):
-            published.append(find_weights(TIMM_PREFIX + path.stem.removeprefix("timm--")))
-    return [
-        WeightsRow(weights.name, weights.url, path, path.is_file(), weights.note)
-        for weights in published
-        for path in [cache_folder / weights.file_name]
-    ]
+    folder = _choose_folder(cache_folder)
+    published = [*our_weights(), *cached_timm_weights()]
+    return [WeightsRow(weights.name, weights.url, find_cached(weights, folder), weights.note) for weights in published]
 
 
-def _fetch(published: PublishedWeights, cache_folder: Path) -> Path:
+def _choose_folder(cache_folder: str | Path | None) -> Path:
+    return discern_home() / "weights" if cache_folder is None else Path(cache_folder)
+
+
+def _fetch(published: PublishedWeights, folder: Path) -> Path:
     """Return the cached file, downloaded if need be."""
-    path = cache_folder / published.file_name
-    if not path.is_file():
-        next_step = (
-            f"Fetch it where there is a network (`discern weights fetch {published.name}` keeps it as {path}), "
-            "give a file as model.weights=PATH, or start from random weights with model.weights=none."
-        )
-        download(published.url, path, checksum=published.checksum, next_step=next_step)
-        _check_readable(path, published.url, next_step)
-    elif not compute_sha256(path).startswith(published.checksum):
+    path = find_cached(published, folder)
+    if path is None:
+        return download(published, folder)
+    if not compute_sha256(path).startswith(published.checksum):
         raise WeightsError(
             f"{path} is damaged: its SHA-256 should start with {published.checksum}. "
             f"Delete it and run `discern weights fetch {published.name}`."
         )
     return path
-
-
-def _check_readable(path: Path, url: str, next_step: str) -> None:
-    """Remove what is no weights file after all, such as the page of a hotel's network."""
-    try:
-        read_tensors(path)
-    except WeightsError as error:
-        path.unlink()
-        raise WeightsError(f"{url} did not send weights; nothing was kept. {next_step}") from error
 
 
 def _existing(path: Path) -> Path:
