@@ -10,7 +10,7 @@ from pictures import draw_photos
 
 @pytest.fixture(scope="session", autouse=True)
 def _few_timings():
-    """No test judges times, and a CPU without float16 takes twenty times as long for it."""
+    """No test depends on times, and a CPU without float16 takes twenty times as long for it."""
     from discern.exporting import measurement
 
     with pytest.MonkeyPatch.context() as patch:
@@ -46,22 +46,6 @@ def exported_half(trained_run, few_photos, tmp_path_factory):
 def translated(exported_onnx, monkeypatch):
     """Spare the translation of the trained run in fp32 to ONNX, which takes seconds and is always the same."""
     monkeypatch.setattr("discern.exporting.onnx_format.build_onnx", _load(exported_onnx))
-
-
-@pytest.fixture
-def translated_half(exported_half, monkeypatch):
-    """The same for fp16."""
-    monkeypatch.setattr("discern.exporting.onnx_format.build_onnx", _load(exported_half))
-
-
-@pytest.fixture(scope="session")
-def exported_openvino(trained_run, exported_onnx, tmp_path_factory):
-    """The trained run as an OpenVINO file with its weights and certificate beside it; tests must not change them."""
-    from discern.workflows.export import export
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("discern.exporting.onnx_format.build_onnx", _load(exported_onnx))
-        return export(trained_run, export_format="openvino", out=tmp_path_factory.mktemp("exported") / "colours.xml")
 
 
 @pytest.fixture

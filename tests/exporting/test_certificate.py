@@ -13,7 +13,7 @@ def certificate():
     latency = Latency(40, 40, 1, 7, 8, 0.002, 0.001, 0.016, 0.008)
     accuracy = Accuracy("validation", 150, 0.96, 0.96)
     return Certificate(
-        "onnx", "fp32", "onnxruntime 1", 1_500_000, "ab", {}, {"validation": 200}, SAME, SAME, None, accuracy, latency
+        "onnx", "fp32", "onnxruntime 1", 1_500_000, "ab", {"validation": 200}, SAME, SAME, None, accuracy, latency
     )
 
 
@@ -59,11 +59,11 @@ def test_what_answers_alike_has_no_faults(certificate):
         ),
     ],
 )
-def test_faults_are_told_in_words(certificate, parts, text):
+def test_faults_are_described(certificate, parts, text):
     assert text in "; ".join(find_faults(dataclasses.replace(certificate, **parts), 0.01))
 
 
-def test_a_certificate_is_told_in_lines(certificate):
+def test_a_certificate_is_described_in_lines(certificate):
     certificate = dataclasses.replace(certificate, own_precision=("bf16", differing(1)))
     text = "\n".join(certificate.describe())
     assert "onnx fp32, 1.5 MB, proven on real pictures: 200 validation" in text

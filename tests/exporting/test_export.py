@@ -7,9 +7,10 @@ import onnx
 import pytest
 
 from discern.errors import BadImagesError, ConfigError, ExportError
+from discern.exporting.certificate_file import certificate_path, load_certificate
 from discern.exporting.onnx_format import OnnxFile
 from discern.files import compute_sha256
-from discern.workflows.export import certificate_path, export, verify_export
+from discern.workflows.export import export, verify_export
 from pictures import draw_photos
 
 
@@ -47,6 +48,7 @@ def test_the_certificate_holds_what_was_measured(exported_onnx):
     assert content["size_bytes"] == exported_onnx.stat().st_size
     assert content["sha256"] == compute_sha256(exported_onnx)
     assert content["latency"]["exported_batch_seconds"] > 0
+    assert json.loads(json.dumps(load_certificate(exported_onnx).to_dict())) == content
 
 
 def test_what_answers_differently_leaves_no_file(trained_run, translated, tmp_path, monkeypatch):
@@ -66,7 +68,7 @@ def test_a_refused_file_leaves_the_old_one(trained_run, translated, copied, monk
     assert {name: (copied.parent / name).read_bytes() for name in files_in(copied.parent)} == before
 
 
-def test_eight_bits_are_judged_by_accuracy(trained_run, translated, tmp_path, monkeypatch):
+def test_eight_bits_are_measured_by_accuracy(trained_run, translated, tmp_path, monkeypatch):
     path = export(trained_run, precision="int8", out=tmp_path / "file.onnx")
     nodes = [node.op_type for node in onnx.load(path).graph.node]
     assert "QuantizeLinear" in nodes
@@ -107,7 +109,7 @@ def test_verifying_repeats_the_certificate(trained_run, copied):
     assert json.loads(certificate_path(copied).read_text())["sha256"] == certificate.sha256
 
 
-def test_a_changed_file_is_told_by_its_checksum_and_by_its_answers(trained_run, copied):
+def test_a_changed_file_is_found_by_its_checksum_and_by_its_answers(trained_run, copied):
     change_weights(copied)
     with pytest.raises(ExportError, match="was changed after its certificate was issued"):
         verify_export(trained_run, copied)
@@ -117,14 +119,14 @@ def test_a_changed_file_is_told_by_its_checksum_and_by_its_answers(trained_run, 
     assert not certificate_path(copied).exists()
 
 
-def test_a_damaged_file_is_told(trained_run, copied):
+def test_a_damaged_file_is_reported(trained_run, copied):
     copied.write_bytes(copied.read_bytes()[:1000])
     certificate_path(copied).unlink()
     with pytest.raises(ExportError, match="cannot be read as ONNX"):
         verify_export(trained_run, copied)
 
 
-def test_the_file_of_another_run_is_told(copied, make_bundle, photos):
+def test_the_file_of_another_run_is_refused(copied, make_bundle, photos):
     from discern.predictor.bundle import load_bundle
 
     folder = make_bundle()
@@ -145,7 +147,7 @@ def _rename(photos, folder):
     return folder / "photos"
 
 
-def test_pictures_that_are_gone_are_told_and_others_can_be_given(trained_run, copied, tmp_path):
+def test_pictures_that_are_gone_are_reported_and_others_can_be_given(trained_run, copied, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(trained_run, run)
     text = (run / "split.csv").read_text()
@@ -177,20 +179,32 @@ def test_a_missing_package_is_named_with_what_to_install(trained_run, tmp_path, 
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [
-        ({"export_format": "onyx"}, ExportError, "there is no export format 'onyx'; there are onnx, torch, openvino"),
+        ({"export_format": "onyx"}, ConfigError, "no export format 'onyx': did you mean onnx.*there are onnx, torch"),
         (
             {"export_format": "litert"},
-            ExportError,
-            "litert is not written by discern: there are onnx, torch, openvino;",
+            ConfigError,
+            "litert is not written by discern: there are onnx, torch;",
         ),
-        ({"export_format": "openvino", "precision": "int8"}, ExportError, "openvino has no precision 'int8'"),
+        ({"export_format": "openvino"}, ConfigError, "OpenVINO reads ONNX files: export to onnx"),
         ({"precision": "int4"}, ExportError, "has no precision 'int4'; it has fp32, fp16, int8"),
         ({"export_format": "torch", "precision": "int8"}, ExportError, "torch has no precision 'int8'"),
         ({"export_format": "torch", "out": "x.onnx"}, ConfigError, "ends in .pt2"),
     ],
 )
-def test_wrong_wishes_are_told_what_there_is(trained_run, tmp_path, arguments, error, text):
+def test_wrong_wishes_are_answered_with_what_there_is(trained_run, tmp_path, arguments, error, text):
     if "out" in arguments:
         arguments = {**arguments, "out": tmp_path / arguments["out"]}
     with pytest.raises(error, match=text):
         export(trained_run, **arguments)
+
+
+def test_paths_may_be_text(trained_run, translated, few_photos, tmp_path):
+    file = export(str(trained_run), out=str(tmp_path / "file.onnx"), data=str(few_photos), verbose=False)
+    assert file == tmp_path / "file.onnx"
+    assert verify_export(str(trained_run), str(file), data=str(few_photos), verbose=False).pictures == {"validation": 6}
+
+
+def test_a_damaged_certificate_is_reported(trained_run, copied):
+    certificate_path(copied).write_text('{"sha256": 5}')
+    with pytest.raises(ExportError, match="is damaged; remove it to have the file measured again"):
+        verify_export(trained_run, copied)

@@ -10,9 +10,7 @@ from discern.errors import ConfigError
 
 def export(
     run: Annotated[Path, typer.Argument(help="Run folder, or its bundle.")],
-    export_format: Annotated[
-        str | None, typer.Option("--format", help="onnx, torch or openvino. [default: onnx]")
-    ] = None,
+    export_format: Annotated[str | None, typer.Option("--format", help="onnx or torch. [default: onnx]")] = None,
     precision: Annotated[str | None, typer.Option(help="fp32, fp16 or int8 (onnx only). [default: fp32]")] = None,
     out: Annotated[Path | None, typer.Option(help="File to write; in RUN/export by default.")] = None,
     max_drop: Annotated[
@@ -23,27 +21,27 @@ def export(
     ] = None,
     verify: Annotated[
         Path | None,
-        typer.Option(help="Export nothing; measure this exported file again and write its certificate anew."),
+        typer.Option(help="Export nothing; measure this exported file again and renew its certificate."),
     ] = None,
 ) -> None:
     """Export a trained classifier with its preprocessing inside; the file appears only when it answers alike."""
     if verify is not None and (export_format, precision, out) != (None, None, None):
-        raise ConfigError("--verify FILE takes format and precision from the file; leave --format, --precision, --out")
-    from discern.console import reporting
+        raise ConfigError(
+            "--verify FILE takes format and precision from the file; leave out --format, --precision and --out"
+        )
     from discern.workflows.export import export as export_run
     from discern.workflows.export import verify_export
 
-    with reporting(verbose=True):
-        if verify is not None:
-            verify_export(run, verify, max_drop=max_drop, data=data)
-            typer.echo(f"verified: {verify}")
-            return
-        path = export_run(
-            run,
-            export_format=export_format or "onnx",
-            precision=precision or "fp32",
-            out=out,
-            max_drop=max_drop,
-            data=data,
-        )
+    if verify is not None:
+        verify_export(run, verify, max_drop=max_drop, data=data)
+        typer.echo(f"verified: {verify}")
+        return
+    path = export_run(
+        run,
+        export_format=export_format or "onnx",
+        precision=precision or "fp32",
+        out=out,
+        max_drop=max_drop,
+        data=data,
+    )
     typer.echo(f"written: {path}")

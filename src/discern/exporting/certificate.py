@@ -1,22 +1,24 @@
 """The certificate: how an exported file's answers compare with the classifier's, and what makes it fit to be used."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic.dataclasses import dataclass
 
-FORMAT = "discern-export-certificate"
-FORMAT_VERSION = 1
+FORMAT: Literal["discern-export-certificate"] = "discern-export-certificate"
+FORMAT_VERSION: Literal[1] = 1
 AGREEMENT = {"fp32": 1.0, "fp16": 0.99, "int8": 0.99}
-"""The least share of pictures with the same label, by precision."""
-MOST_DIFFERENCE_FP32 = 1e-3
-"""How far probabilities in fp32 may lie apart: above rounding by far, and below anything that calibration does."""
+"""Smallest share of pictures with the same label, by precision."""
+MAX_DIFFERENCE_FP32 = 1e-3
+"""Largest difference of probabilities in fp32: far more than rounding, and less than what calibration changes."""
 _SHOWN = 10
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Answers of two sides for the same pictures; `differing` are the ids of pictures with another label."""
+    """Answers of two sides to the same pictures; `differing` are the ids of pictures with another label."""
 
     count: int
     label_agreement: float
@@ -34,7 +36,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Shares of `count` labelled pictures of a split that are answered right."""
+    """Accuracy of both sides, 0..1, on `count` labelled pictures of a split."""
 
     split: str
     count: int
@@ -43,7 +45,7 @@ class Accuracy:
 
     @property
     def drop(self) -> float:
-        """How much is lost; below 0 where the exported file is better."""
+        """How much accuracy is lost; below 0 where the exported file is better."""
         return self.ours - self.exported
 
 
@@ -78,13 +80,13 @@ class Latency:
 
 @dataclass(frozen=True)
 class Certificate:
-    """What was measured of one exported file.
+    """The measurements of one exported file, as they are written beside it.
 
     `same_pixels` compares answers to the same decoded pixels: what the file is responsible for. `from_files` compares
-    what a consumer that decodes whole pictures gets with what `discern predict` gets, which decodes large JPEGs at a
-    smaller size. Both take our side in fp32. `own_precision` compares our own answers in the precision of the run with
-    those in fp32, where they differ. `runtime` is what opened the file. `companions` are the SHA-256 of files beside
-    it that belong to it, by the ends of their names; `size_bytes` counts them in.
+    the answers of a program that decodes whole pictures with those of `discern predict`, which decodes large JPEGs at a
+    smaller size. Both take discern's side in fp32. `own_precision` compares discern's answers in the precision of the
+    run with those in fp32, where they differ. `runtime` is the program that opened the file. `pictures` are counts by
+    split.
     """
 
     export_format: str
@@ -92,17 +94,18 @@ class Certificate:
     runtime: str
     size_bytes: int
     sha256: str
-    companions: dict[str, str]
     pictures: dict[str, int]
     same_pixels: Comparison
     from_files: Comparison
     own_precision: tuple[str, Comparison] | None
     accuracy: Accuracy | None
     latency: Latency
+    format: Literal["discern-export-certificate"] = FORMAT
+    format_version: Literal[1] = FORMAT_VERSION
 
     def to_dict(self) -> dict[str, object]:
         """Return what is written beside the file."""
-        return {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(self)}
+        return {"format": FORMAT, "format_version": FORMAT_VERSION} | asdict(self)
 
     def describe(self) -> list[str]:
         """Return lines for people."""
@@ -139,17 +142,17 @@ def compare(ids: list[str], ours: npt.NDArray[np.floating], theirs: npt.NDArray[
 def find_faults(certificate: Certificate, max_drop: float) -> list[str]:
     """Return why an exported file may not be used; nothing where it may."""
     faults = []
-    same, least = certificate.same_pixels, AGREEMENT[certificate.precision]
-    if same.label_agreement < least:
+    same, min_agreement = certificate.same_pixels, AGREEMENT[certificate.precision]
+    if same.label_agreement < min_agreement:
         faults.append(
             f"only {100 * same.label_agreement:.1f} % of the labels agree on the same pixels, at least "
-            f"{100 * least:g} % must; it answers differently on {_list(same.differing)}"
+            f"{100 * min_agreement:g} % must; it answers differently on {_list(same.differing)}"
         )
     # Written so that it refuses NaN, too.
-    if certificate.precision == "fp32" and not same.largest_probability_difference <= MOST_DIFFERENCE_FP32:
+    if certificate.precision == "fp32" and not same.largest_probability_difference <= MAX_DIFFERENCE_FP32:
         faults.append(
             f"probabilities differ by up to {same.largest_probability_difference:.2g}, at most "
-            f"{MOST_DIFFERENCE_FP32:g} is rounding"
+            f"{MAX_DIFFERENCE_FP32:g} is rounding"
         )
     files = certificate.from_files
     if len(files.differing) > max(1, files.count // 100):

@@ -1,4 +1,4 @@
-"""What an exported file says of itself, so that it can be used without the run it came from."""
+"""The metadata inside an exported file, with which it can be used without the run it came from."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _OUTPUT = "probabilities: float32 (N, K), calibrated; logits: float32 (N, K), be
 
 
 def describe_export(bundle: Bundle, precision: str, weights_sha256: str) -> dict[str, str]:
-    """Return the metadata of an exported file; what is no plain text is JSON."""
+    """Return the metadata of an exported file; values that are no plain text are JSON."""
     record = bundle.record
     weights = None if record is None else record.environment.weights
     content: dict[str, object] = {
@@ -41,7 +41,7 @@ def check_origin(metadata: Mapping[str, str], bundle: Bundle, weights_sha256: st
     """Raise when a file is not the export of this classifier.
 
     Raises:
-        ExportError: It says nothing of itself, has other classes, or was made from other weights.
+        ExportError: It has no metadata, other classes, or was made from other weights.
     """
     missing = [name for name in ("class_names", "weights_sha256", "precision") if name not in metadata]
     if missing:
@@ -52,4 +52,4 @@ def check_origin(metadata: Mapping[str, str], bundle: Bundle, weights_sha256: st
             "give the run that it was exported from"
         )
     if metadata["weights_sha256"] != weights_sha256:
-        raise ExportError(f"{file} was exported from other weights than those of this run; export it anew")
+        raise ExportError(f"{file} was exported from other weights than those of this run; export it again")

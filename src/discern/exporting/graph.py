@@ -59,11 +59,11 @@ class FittingGraph(nn.Module):
 
 
 class ExportGraph(nn.Module):
-    """A classifier from decoded pictures to probabilities, with all that lies between inside.
+    """A classifier from decoded pictures to probabilities, with preprocessing and calibration inside.
 
     Args:
         bundle: Not changed; BatchNorm is folded into the convolutions.
-        half: Keep and compute the network's numbers in float16; what lies before and behind it stays in float32.
+        half: Keep and compute the network in float16; preprocessing and calibration stay in float32.
     """
 
     def __init__(self, bundle: Bundle, *, half: bool = False) -> None:
@@ -85,10 +85,10 @@ class ExportGraph(nn.Module):
 
 
 def trace_export(graph: ExportGraph) -> torch.export.ExportedProgram:
-    """Write down what a graph computes, for any number of pictures of any size.
+    """Trace what a graph computes, for any number of pictures of any size.
 
     Raises:
-        ExportError: What the network computes depends on the pictures in a way that cannot be written down.
+        ExportError: The network cannot be traced, since its operations depend on the values of the pictures.
     """
     axes = {axis: torch.export.Dim(name) for axis, name in enumerate(("pictures", "height", "width"))}
     # Sizes that are in no relation to each other or to the square, of which the trace would make a rule.
@@ -99,6 +99,6 @@ def trace_export(graph: ExportGraph) -> torch.export.ExportedProgram:
         raise ExportError(f"the network cannot be exported: {error}") from error
     for part in program.graph_module.modules():
         for node in part.graph.nodes if isinstance(part, fx.GraphModule) else ():
-            # Where the source code lay is nobody's business.
+            # The file must not say where the source code was.
             node.meta.pop("stack_trace", None)
     return program

@@ -14,7 +14,6 @@ import torch
 
 from discern.data.reading.dataset import decode_row
 from discern.data.table import ImageTable
-from discern.engine.forward import ForwardPass, prepare_images
 from discern.exporting.certificate import Accuracy, Certificate, Latency, compare
 from discern.files import compute_sha256
 from discern.predictor.calibration import compute_probabilities
@@ -41,7 +40,7 @@ class ExportedFile(Protocol):
 class OwnAnswers:
     """Our own answers (N, K) to pictures of a table in fp32, from files as `discern predict` reads them.
 
-    `own_precision` are those in the precision of the run and its name, where it is another.
+    `own_precision` is the name of the run's precision and the answers in it, where it is another.
     """
 
     from_files: Probabilities
@@ -50,18 +49,18 @@ class OwnAnswers:
 
 def measure(
     exported: ExportedFile,
-    files: tuple[Path, ...],
+    file: Path,
     export_format: str,
     pictures: ImageTable,
     predictor: Predictor,
     own: OwnAnswers,
 ) -> Certificate:
-    """Let an exported file answer real pictures and put its answers beside ours.
+    """Let an exported file answer real pictures, and compare its answers with ours.
 
     Args:
-        exported: The first of `files`, opened.
-        files: The exported file and what lies beside it, for size and checksums.
-        export_format: Its name.
+        exported: The file, opened.
+        file: Its path.
+        export_format: The name of its format.
         pictures: Of the bundle's classes.
         predictor: The classifier in fp32 on the CPU.
         own: Its answers.
@@ -73,9 +72,8 @@ def measure(
         export_format=export_format,
         precision=exported.metadata["precision"],
         runtime=exported.runtime,
-        size_bytes=sum(file.stat().st_size for file in files),
-        sha256=compute_sha256(files[0]),
-        companions={file.suffix: compute_sha256(file) for file in files[1:]},
+        size_bytes=file.stat().st_size,
+        sha256=compute_sha256(file),
         pictures=dict(Counter(_splits(pictures))),
         same_pixels=compare(ids, ours, theirs),
         from_files=compare(ids, own.from_files, theirs),
@@ -104,7 +102,7 @@ def _answer_same_pixels(
 
 
 def _compute_accuracy(pictures: ImageTable, ours: Probabilities, theirs: Probabilities) -> Accuracy | None:
-    """Judge by the pictures of validation, which are there for choices; the test split is not spent on them."""
+    """Measure on the validation pictures, which are there for choices; the test split is not used up for them."""
     targets, splits = pictures.targets(), np.array(_splits(pictures))
     labelled = targets >= 0
     split = next((name for name in ("validation", "test", "train") if (labelled & (splits == name)).any()), None)
@@ -125,12 +123,10 @@ def _measure_latency(exported: ExportedFile, pictures: ImageTable, predictor: Pr
     image = decode_row(pictures, 0, max_pixels=bundle.max_pixels)
     pixels = np.asarray(image)[None]
     batch = np.repeat(pixels, BATCH_SIZE, axis=0)
-    forward = ForwardPass(bundle.classifier, prepare_images(bundle.preprocess, runtime), runtime)
 
-    @torch.inference_mode()
     def answer(count: int) -> None:
         images = torch.stack([bundle.preprocess.fit_image(image) for _ in range(count)])
-        compute_probabilities(forward(images).float().cpu(), bundle.calibration)
+        compute_probabilities(predictor.compute_outputs(images).logits, bundle.calibration)
 
     return Latency(
         width_pixels=image.width,

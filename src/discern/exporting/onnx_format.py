@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 OPSET = 20
 NETWORK_SCOPE = "network"
-_MOST_BYTES = 2**31 - 1
+_MAX_BYTES = 2**31 - 1
 _SCOPES = "pkg.torch.onnx.name_scopes"
 
 
@@ -57,7 +57,7 @@ def save_onnx(model: "onnx.ModelProto", path: Path) -> None:
     Raises:
         ExportError: It is larger than the 2 GiB that a file of this format can hold.
     """
-    if model.ByteSize() > _MOST_BYTES:
+    if model.ByteSize() > _MAX_BYTES:
         raise ExportError(
             f"the network takes {model.ByteSize() / 2**30:.1f} GiB, and one ONNX file holds at most 2 GiB; "
             "use --precision fp16 or --format torch"
@@ -88,11 +88,11 @@ class OnnxFile:
 
 
 def _tidy(model: "onnx.ModelProto") -> None:
-    """Name nodes by their room and axes by their meaning; drop what tells of the source code and its place."""
+    """Name nodes by their part and axes by their meaning; drop notes about the source code and where it was."""
     for number, node in enumerate(model.graph.node):
         scopes = next((entry.value for entry in node.metadata_props if entry.key == _SCOPES), "")
-        room = NETWORK_SCOPE if f"'{NETWORK_SCOPE}." in scopes else "around"
-        node.name = f"{room}/{number}/{node.op_type}"
+        part = NETWORK_SCOPE if f"'{NETWORK_SCOPE}." in scopes else "around"
+        node.name = f"{part}/{number}/{node.op_type}"
     _drop_notes(model.graph)
     for value in (*model.graph.input, *model.graph.output):
         for axis, name in zip(value.type.tensor_type.shape.dim, ("pictures", "height", "width"), strict=False):
@@ -113,7 +113,7 @@ def _drop_notes(graph: "onnx.GraphProto") -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the translator's progress to itself; what fails is raised."""
+    """Silence the progress of the translator; errors are raised as always."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -11,8 +11,8 @@ from discern.data.table import ImageTable, build_table
 from discern.errors import BadImagesError, DataError, ExportError
 from discern.run_folder import RunFolder
 
-FEWEST = 200
-MOST = 2000
+MIN_PICTURES = 200
+MAX_PICTURES = 2000
 _ORDER = ("validation", "test", "train")
 
 
@@ -30,7 +30,7 @@ def load_pictures(run: Path, data: Source | None, class_names: tuple[str, ...]) 
 def choose_pictures(table: ImageTable, max_pixels: int) -> ImageTable:
     """Return all validation pictures; where they are fewer than 200, test and then training pictures as well.
 
-    Of more than 2,000 of a split as many are drawn, always the same. Pictures without a split count as validation.
+    Of more than 2,000 validation pictures 2,000 are drawn, always the same. Pictures without a split are validation.
 
     Raises:
         BadImagesError: Some of them cannot be read; all are named.
@@ -40,7 +40,7 @@ def choose_pictures(table: ImageTable, max_pixels: int) -> ImageTable:
     chosen: list[int] = []
     for split in _ORDER:
         rows = np.flatnonzero(splits == split)
-        room = MOST if split == "validation" else FEWEST - len(chosen)
+        room = MAX_PICTURES if split == "validation" else MIN_PICTURES - len(chosen)
         if len(rows) > room > 0:
             rows = np.sort(rng.choice(rows, room, replace=False))
         chosen += rows.tolist() if room > 0 else []

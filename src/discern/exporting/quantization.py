@@ -20,7 +20,7 @@ CALIBRATION_PICTURES = 128
 def quantize_onnx(source: Path, target: Path, pictures: Iterable[npt.NDArray[np.uint8]]) -> None:
     """Write a file whose network computes in 8 bits, with ranges seen on training pictures (H, W, 3) of any size.
 
-    Weights are int8, one scale a channel; activations uint8, one range each, from the least to the greatest value of
+    Weights are int8, one scale a channel; activations uint8, one range each, from the smallest to the largest value of
     all pictures. The first convolution and the head stay in float32: they are cheap, and errors there cost most. For
     MobileNetV2 on ants and bees, ranges that leave out the rarest values or average over pictures gave as many right.
 
@@ -61,7 +61,7 @@ class _Reader:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the advice that onnxruntime logs and prints to itself; what fails is raised."""
+    """Silence the advice that onnxruntime logs and prints; errors are raised as always."""
     root, silent = logging.getLogger(), logging.NullHandler()
     level = root.level
     root.setLevel(logging.ERROR)

@@ -32,13 +32,13 @@ class Axis(NamedTuple):
 
 
 def find_shown(axis: Axis, side: int) -> Tensor:
-    """Tell which of the places (S,) of an axis of the square show the picture."""
+    """Return which of the places (S,) of an axis of the square show the picture."""
     places = torch.arange(side, dtype=torch.float64)
     return (places >= axis.first) & (places < axis.first + axis.shown_pixels)
 
 
 def is_shortened_first(rows: Axis, columns: Axis) -> Tensor:
-    """Tell, as a 0-d boolean, whether Pillow takes the rows before the columns, as it does for high pictures.
+    """Return, as a 0-d boolean, whether Pillow takes the rows before the columns, as it does for high pictures.
 
     Rounding between the passes makes the order visible, by one level. Found by trying sizes with Pillow 13.
     """

@@ -20,10 +20,10 @@ def save_torch(graph: ExportGraph, metadata: Mapping[str, str], path: Path) -> N
     """Write a graph as a .pt2 file.
 
     Raises:
-        ExportError: The network cannot be written down.
+        ExportError: The network cannot be traced.
     """
     program = trace_export(graph)
-    # An example would be kept by pickle, which nobody should have to trust.
+    # An example would be stored by pickle, which is unsafe to load.
     program.example_inputs = None
     content = io.BytesIO()
     torch.export.save(program, content, extra_files={_METADATA_FILE: json.dumps(dict(metadata), ensure_ascii=False)})

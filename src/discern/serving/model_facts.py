@@ -6,6 +6,7 @@ from discern.data.reading.decode import DECODE_RULES
 from discern.errors import DiscernError
 from discern.evaluation.coverage import WANTED_ERRORS
 from discern.explanation.maps import METHODS
+from discern.predictor.bundle import Bundle
 from discern.predictor.record import TrainingRecord
 from discern.serving.limits import Limits
 from discern.serving.served_model import ServedModel
@@ -14,12 +15,11 @@ from discern.serving.served_model import ServedModel
 def describe_model(model: ServedModel, limits: Limits) -> dict[str, Any]:
     """Return names, scores, preprocessing, calibration, thresholds and origin, for JSON."""
     bundle, runtime = model.predictor.bundle, model.predictor.runtime
-    architecture = bundle.architecture.model_dump(mode="json")
     record = bundle.record
     return {
         "name": model.name,
         "class_names": list(bundle.class_names),
-        "architecture": {name: architecture[name] for name in ("backbone", "head")},
+        "architecture": _describe_network(bundle),
         "preprocess": bundle.preprocess.to_dict(),
         "decode": {**DECODE_RULES, "max_pixels": min(bundle.max_pixels, limits.max_pixels)},
         "calibration": bundle.calibration.model_dump(),
@@ -39,6 +39,12 @@ def describe_model(model: ServedModel, limits: Limits) -> dict[str, Any]:
             "explained": limits.max_explained,
         },
     }
+
+
+def _describe_network(bundle: Bundle) -> dict[str, str]:
+    """Return the names of backbone and head; a network that a user brought has no named head."""
+    names = {"backbone": bundle.classifier.backbone.name}
+    return names if bundle.architecture is None else {**names, "head": bundle.architecture.head}
 
 
 def _list_thresholds(model: ServedModel) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ const WAYS = { crop: "its central square", pad: "all of it, padded to a square",
 
 export function showCard(place, facts) {
   const entries = [
-    ["Model", `${facts.architecture.backbone} with a ${facts.architecture.head} head, on ${facts.device} in ${facts.precision}`],
+    ["Model", `${describeNetwork(facts.architecture)}, on ${facts.device} in ${facts.precision}`],
     ["Classes", `${facts.class_names.length}: ${facts.class_names.join(", ")}`],
     ["Sees", `a picture at ${facts.preprocess.image_size} × ${facts.preprocess.image_size} pixels, ${WAYS[facts.preprocess.fit]}; phone photos upright, transparency on white`],
     ["Trained on", describeCounts(facts)],
@@ -22,6 +22,10 @@ export function showCard(place, facts) {
     list.append(make("dt", {}, name), make("dd", {}, value));
   }
   place.replaceChildren(make("p", { className: "lead" }, facts.name), list);
+}
+
+function describeNetwork({ backbone, head }) {
+  return head ? `${backbone} with a ${head} head` : backbone;
 }
 
 function describeCounts({ counts, feature_bank_pictures: kept }) {
