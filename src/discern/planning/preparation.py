@@ -9,13 +9,14 @@ from typing import Any
 import pandas as pd
 
 from discern.allocation import prefer_huge_pages
+from discern.auditing.before_training import audit_before_training
 from discern.auditing.build import Audit
 from discern.config.describe import flatten_settings
 from discern.config.load import read_settings, save_settings
 from discern.config.settings import PhaseSettings, Settings
 from discern.data.cache.free_memory import compute_free_memory_bytes
 from discern.data.cache.home import build_cache
-from discern.data.load import find_pictures_twice, load_fingerprinted, split_pictures, tell_leaks
+from discern.data.prepare import load_fingerprinted, prepare_pictures
 from discern.data.reading.augment import check_policy
 from discern.data.reading.loaders import choose_workers
 from discern.data.reading.preprocess import Preprocess
@@ -39,7 +40,6 @@ from discern.run_folder import RunFolder
 from discern.runtime import Runtime, describe_environment, resolve_runtime
 from discern.training.batches import TrainingData, scale_size
 from discern.training.schedule_plan import check_plan
-from discern.workflows.audit import audit_before_training
 
 logger = logging.getLogger("discern")
 
@@ -68,11 +68,9 @@ def prepare(source: Source, settings: Settings, folder: RunFolder) -> Prepared:
     runtime = _resolve_runtime(settings)
     bad_files = folder.bad_files if runtime.processes.is_main else None
     cache = build_cache(settings.cache.folder, settings.cache.limit_gigabytes)
-    pictures = load_fingerprinted(source, settings.data, bad_files, cache)
-    duplicates = find_pictures_twice(pictures.fingerprints)
-    audit = audit_before_training(pictures, duplicates, settings, runtime)
-    table = split_pictures(pictures.table, settings.data, settings.run.seed, pictures.dropped, duplicates)
-    leaks = tell_leaks(table, duplicates)
+    pictures = prepare_pictures(source, settings.data, seed=settings.run.seed, cache=cache, bad_files=bad_files)
+    audit = audit_before_training(pictures, settings, runtime, cache)
+    table = pictures.table
     settings, start = choose_start(settings, table, runtime, cache)
     for name, reason in start.items():
         logger.info("%s: %s", name, reason)
@@ -81,10 +79,10 @@ def prepare(source: Source, settings: Settings, folder: RunFolder) -> Prepared:
     environment["data"] = {
         "source": str(Path(source).resolve()) if isinstance(source, str | Path) else None,
         "fingerprint": table.fingerprint(),
-        "fixes": [file.to_dict() for file in pictures.fixes],
+        "fixes": [file.to_dict() for file in pictures.checked.fixes],
     }
     environment["choices"] = start | reasons
-    return Prepared(settings, table, runtime, environment, audit, leaks)
+    return Prepared(settings, table, runtime, environment, audit, pictures.leaks)
 
 
 def begin_run(prepared: Prepared, folder: RunFolder) -> None:
