@@ -9,6 +9,7 @@ from PIL import Image
 from sklearn.datasets import make_blobs
 
 from discern.auditing.label_errors import find_label_issues, predict_out_of_fold
+from discern.errors import RunFolderError
 from discern.evaluation.intervals import wilson_interval
 from discern.workflows.audit import audit
 from discern.workflows.train import train
@@ -196,3 +197,26 @@ def test_features_find_copies_that_are_cropped_too_much_for_hashes(shared_data, 
     true_pairs = [sorted([f"ants/{path.name}", f"ants/{path.stem}_cropped.jpg"]) for path in originals]
     assert all(pair in true_pairs for pair in found["full"])
     assert len(found["full"]) >= 8 > 4 >= len(found["quick"])
+
+
+def test_paths_may_be_text_and_findings_are_shown(photos, tmp_path, capsys):
+    audit(str(photos), out=str(tmp_path / "audit"), form="quick")
+    assert sorted(path.name for path in (tmp_path / "audit").iterdir()) == ["audit.html", "audit.json", "fixes.csv"]
+    assert f"written: {tmp_path / 'audit'}" in capsys.readouterr().out
+    audit(str(photos), out=str(tmp_path / "again"), form="quick", verbose=False)
+    assert capsys.readouterr().out == ""
+
+
+def test_without_a_folder_one_is_made_under_runs(photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        audit(photos, form="quick")
+    name = f"{photos.name}-audit"
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == [name, f"{name}-2"]
+
+
+def test_a_folder_that_cannot_be_made_is_said_before_the_work(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr("discern.workflows.audit.compute_fingerprints", lambda *_, **__: pytest.fail("work is done"))
+    (tmp_path / "file").write_text("here already")
+    with pytest.raises(RunFolderError, match=r"the folder .*file cannot be made \(File exists\); give another out"):
+        audit(photos, out=tmp_path / "file", form="quick")

@@ -130,7 +130,7 @@ def test_without_an_audit_no_file_is_left_and_nothing_is_decoded_for_it(photos, 
     def refuse(*_, **__):
         raise AssertionError("fingerprints were taken")
 
-    monkeypatch.setattr("discern.data.load.compute_fingerprints", refuse)
+    monkeypatch.setattr("discern.data.prepare.compute_fingerprints", refuse)
     overrides = [*QUICK, "data.audit=off", "data.group_duplicates=false"]
     run = train(photos, out=tmp_path / "run", recipe="table", overrides=overrides)
     assert not run.folder.audit.exists()

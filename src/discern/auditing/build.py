@@ -14,8 +14,6 @@ from discern.auditing.findings import (
     FORMAT,
     FORMAT_VERSION,
     Finding,
-    Item,
-    build_finding,
     build_fixes,
     order_findings,
 )
@@ -91,11 +89,3 @@ def describe_findings(findings: Sequence[Finding], *, shown: int = 3) -> list[st
         if finding.count > shown:
             lines.append(f"    ... and {finding.count - shown} more")
     return lines
-
-
-def find_unlisted(files: Sequence[str], place: str) -> list[Finding]:
-    """Return the finding for pictures in a folder that no row of a table names."""
-    items = [Item((name,), (name,), (), (), f"in {place}, in no row") for name in files]
-    return build_finding(
-        "unlisted_files", "note", "pictures that no row names", "They are not used. Add rows for them.", items
-    )

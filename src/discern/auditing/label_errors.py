@@ -13,6 +13,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
 from discern.auditing.findings import Finding, ItemBuilder, build_finding
+from discern.auditing.pretrained_features import LabelledFeatures
+from discern.data.duplicates.matching import Duplicates
 from discern.data.table import ImageTable
 from discern.errors import ConfigError
 
@@ -43,6 +45,21 @@ class LabelIssue(NamedTuple):
     label_probability: float
     suggested: int
     suggested_probability: float
+
+
+def find_label_errors(table: ImageTable, features: LabelledFeatures, duplicates: Duplicates) -> list[Finding]:
+    """Return the finding of labels that a classifier on features contradicts; where it cannot be made, log why."""
+    if len(table.class_names) < 2:
+        return []
+    if not has_cleanlab():
+        logger.info("wrong labels were not looked for: cleanlab is missing (pip install 'discern[labels]')")
+        return []
+    labelled = table.take(features.rows)
+    targets = labelled.targets()
+    probabilities = predict_out_of_fold(features.features, targets, duplicates.clusters[features.rows])
+    accuracy = float((probabilities.argmax(axis=1) == targets).mean())
+    logger.info("labels were compared with a classifier on features, which is right for %.0f%%", 100 * accuracy)
+    return build_label_findings(labelled, find_label_issues(targets, probabilities))
 
 
 def has_cleanlab() -> bool:

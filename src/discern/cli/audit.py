@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from discern.files import find_free_folder
-
 ERRORS_FOUND = 1
 
 
@@ -24,11 +22,8 @@ def audit(
     quick: Annotated[bool, typer.Option("--quick", help="Leave out what needs a pretrained network.")] = False,
 ) -> None:
     """Find bad files, copies, leaks and wrong labels; exits with 1 when something must be mended."""
-    from discern.console import reporting
     from discern.workflows.audit import audit as audit_data
 
-    folder = out or find_free_folder(Path("runs"), f"{Path(data).resolve().stem}-audit")
-    with reporting(verbose=True):
-        found = audit_data(data, out=folder, overrides=overrides or [], form="quick" if quick else "full")
+    found = audit_data(data, out=out, overrides=overrides or [], form="quick" if quick else "full")
     if found.has_errors:
         raise typer.Exit(ERRORS_FOUND)

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from discern.config.load import load_settings
-from discern.data.load import fix_split
+from discern.data.cache.home import build_cache
+from discern.data.prepare import prepare_shared_split
 from discern.errors import ConfigError, DataError
 from discern.evaluation.intervals import Interval
 from discern.evaluation.predictions_file import load_answers
@@ -130,7 +131,8 @@ def _fix_split(source: str | Path, variant: Variant, out: Path) -> Path:
         DataError: There are not two pictures to compare answers on.
     """
     settings = load_settings(variant.recipe, variant.overrides)
-    table = fix_split(source, settings, out / _SPLIT)
+    cache = build_cache(settings.cache.folder, settings.cache.limit_gigabytes)
+    table = prepare_shared_split(source, settings.data, out / _SPLIT, seed=settings.run.seed, cache=cache)
     held_out = {split: len(table.select(split)) for split in ("validation", "test")}
     if not settings.run.evaluate_test:
         held_out["test"] = 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from discern.config.settings import DataSettings
-from discern.data.load import load_labelled
+from discern.data.prepare import load_labelled
 from discern.data.sources.inputs import Input
 from discern.data.sources.load import Source, join_classes
 from discern.data.table import SPLITS, ImageTable, build_table, parse_split

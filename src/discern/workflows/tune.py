@@ -12,7 +12,8 @@ import pandas as pd
 
 from discern.config.load import load_settings, save_settings
 from discern.config.settings import Settings
-from discern.data.load import fix_split
+from discern.data.cache.home import build_cache
+from discern.data.prepare import prepare_shared_split
 from discern.errors import DataError
 from discern.files import write_json
 from discern.plots.tuning import plot_importance, plot_trials
@@ -114,7 +115,9 @@ def _begin(name: str, source: str, out: Path, recipe: str, overrides: Sequence[s
     check_space(space, recipe, overrides)
     search = Search(name, source, recipe, tuple(overrides), settings, space, _find_floors(settings), out)
     _claim(search)
-    if not len(fix_split(source, settings, search.split).select("validation")):
+    cache = build_cache(settings.cache.folder, settings.cache.limit_gigabytes)
+    table = prepare_shared_split(source, settings.data, search.split, seed=settings.run.seed, cache=cache)
+    if not len(table.select("validation")):
         raise DataError(f"{source}: trials are judged on a validation split, and there is none")
     return search
 

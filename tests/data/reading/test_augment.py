@@ -122,7 +122,7 @@ def test_own_transforms_do_what_they_say() -> None:
     [
         (
             "lite",
-            "no augmentation policy 'lite': did you mean light.*there are none, shift, flip-rotate",
+            "no augmentation policy 'lite': did you mean light.*there are none, shift, flip-rotate, light, standard",
         ),
         (
             [{"name": "RandomHorizontalFlp"}],

@@ -1,15 +1,15 @@
-"""From what the user gave to checked pictures in three splits."""
+"""From what the user gave to checked pictures in train, validation and test."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
-from discern.config.settings import DataSettings, Settings
+from discern.config.settings import DataSettings
 from discern.data.cache.array_cache import ArrayCache
-from discern.data.cache.home import build_cache
 from discern.data.duplicates.fingerprints import Fingerprints, compute_fingerprints
 from discern.data.duplicates.matching import Duplicates, find_duplicates
 from discern.data.reading.preflight import check_images, drop_images, save_bad_files
@@ -26,23 +26,83 @@ logger = logging.getLogger("discern")
 
 
 class FixedPictures(NamedTuple):
-    """The pictures as the user gave and fixed them, the ids that his fixes left out, and the fixes."""
+    """The pictures after the user's fixes, the ids that the fixes leave out, and the fixes."""
 
     table: ImageTable
     dropped: tuple[str, ...]
     fixes: tuple[FixFile, ...]
 
 
-class CheckedPictures(NamedTuple):
-    """The pictures that can be used, the ids of those that were left out, and what is known of each picture.
+@dataclass(frozen=True, eq=False)
+class CheckedPictures:
+    """The pictures that can be used, in splits only where the user gave some.
 
-    Fingerprints are missing where nobody asked for them.
+    `dropped` are the ids that fixes or problems leave out; `problems` are the bad files among them. Fingerprints (one a
+    row of `table`) are there where the audit or the search for duplicates needs them.
     """
 
     table: ImageTable
     dropped: tuple[str, ...]
     fixes: tuple[FixFile, ...]
-    fingerprints: Fingerprints | None
+    problems: tuple[ImageProblem, ...] = ()
+    fingerprints: Fingerprints | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedPictures:
+    """All that training needs to know of its pictures.
+
+    `table` has a split for every picture; `checked` are the same rows as the user gave them. Duplicates are there where
+    fingerprints are; `leaks`, with the columns of `LEAK_COLUMNS`, only where a picture is in two splits.
+    """
+
+    table: ImageTable
+    checked: CheckedPictures
+    duplicates: Duplicates | None
+    leaks: pd.DataFrame | None
+
+
+def prepare_pictures(
+    source: Source, settings: DataSettings, *, seed: int, cache: ArrayCache, bad_files: Path | None
+) -> PreparedPictures:
+    """Load, check and split labelled pictures.
+
+    Args:
+        source: Labelled pictures in any form.
+        settings: How to read, check and split them.
+        seed: Of the split, where the user gives none.
+        cache: Keeps fingerprints between runs.
+        bad_files: Where to list the files that cannot be used; None in a process that writes no files.
+
+    Raises:
+        DataError: The pictures cannot be understood or split.
+        BadImagesError: There are bad files and `on_bad` is "error".
+    """
+    checked = load_fingerprinted(source, settings, bad_files, cache)
+    duplicates = None if checked.fingerprints is None else find_duplicates(checked.fingerprints)
+    table = split_pictures(checked, duplicates, settings, seed)
+    leaks = None if duplicates is None else find_leaks(table, duplicates)
+    if leaks is None or leaks.empty:
+        return PreparedPictures(table, checked, duplicates, None)
+    log_leaks(leaks)
+    return PreparedPictures(table, checked, duplicates, leaks)
+
+
+def prepare_shared_split(
+    source: Source, settings: DataSettings, split_file: Path, *, seed: int, cache: ArrayCache
+) -> ImageTable:
+    """Split pictures for several runs: by `split_file` if it is there, or else anew, and then write it.
+
+    Raises:
+        DataError: The pictures cannot be used or split.
+    """
+    checked = load_fingerprinted(source, settings, split_file.with_name("bad_files.csv"), cache)
+    if split_file.is_file():
+        return apply_split(checked.table, split_file, dropped=checked.dropped)
+    duplicates = None if checked.fingerprints is None else find_duplicates(checked.fingerprints)
+    table = split_pictures(checked, duplicates, settings, seed)
+    save_split(table, split_file)
+    return table
 
 
 def load_fixed(source: Source, settings: DataSettings) -> FixedPictures:
@@ -77,11 +137,11 @@ def load_labelled(source: Source, settings: DataSettings, bad_files: Path | None
             (None in a process that writes no files).
     """
     pictures = load_fixed(source, settings)
-    _tell_ignored(pictures.table)
-    # Who wants bad files left out wants no stop at a truncated one in the middle of an epoch either.
+    log_ignored(pictures.table)
+    # With bad files left out, a truncated one must not stop the training in the middle of an epoch either.
     verify = "full" if settings.on_bad == "skip" else settings.verify
     problems = check_images(pictures.table, verify=verify, max_pixels=settings.max_pixels)
-    return _leave_out(pictures, None, problems, settings, bad_files)
+    return _drop_bad_pictures(pictures, None, problems, settings, bad_files)
 
 
 def load_fingerprinted(
@@ -96,25 +156,22 @@ def load_fingerprinted(
     if settings.audit == "off" and not settings.group_duplicates:
         return load_labelled(source, settings, bad_files)
     pictures = load_fixed(source, settings)
-    _tell_ignored(pictures.table)
+    log_ignored(pictures.table)
     fingerprints = compute_fingerprints(pictures.table, cache, max_pixels=settings.max_pixels)
-    return _leave_out(pictures, fingerprints, fingerprints.problems, settings, bad_files)
+    return _drop_bad_pictures(pictures, fingerprints, fingerprints.problems, settings, bad_files)
 
 
 def split_pictures(
-    table: ImageTable,
-    settings: DataSettings,
-    seed: int,
-    dropped: Collection[str],
-    duplicates: Duplicates | None = None,
+    checked: CheckedPictures, duplicates: Duplicates | None, settings: DataSettings, seed: int
 ) -> ImageTable:
-    """Give every picture its split, as the user gave it or at random; duplicates stay on one side where that is free.
+    """Give every picture a split, as the user gave it or at random; at random, duplicates stay on one side.
 
     Raises:
         DataError: A split cannot be made, or the user's makes no sense.
     """
+    table = checked.table
     if settings.split_file is not None:
-        table = apply_split(table, settings.split_file, dropped=dropped)
+        table = apply_split(table, settings.split_file, dropped=checked.dropped)
     else:
         if duplicates is not None and settings.group_duplicates:
             table = join_groups(table, duplicates.pairs)
@@ -127,61 +184,35 @@ def split_pictures(
     return table
 
 
-def fix_split(source: Source, settings: Settings, path: Path) -> ImageTable:
-    """Split pictures once for several runs and write the split to a file, if it is not there yet; return the table.
-
-    Raises:
-        DataError: The pictures cannot be used or split.
-    """
-    cache = build_cache(settings.cache.folder, settings.cache.limit_gigabytes)
-    pictures = load_fingerprinted(source, settings.data, path.with_name("bad_files.csv"), cache)
-    if path.is_file():
-        return apply_split(pictures.table, path, dropped=pictures.dropped)
-    duplicates = find_pictures_twice(pictures.fingerprints)
-    table = split_pictures(pictures.table, settings.data, settings.run.seed, pictures.dropped, duplicates)
-    save_split(table, path)
-    return table
+def log_ignored(table: ImageTable) -> None:
+    """Log the files that are not used, with the reasons."""
+    for note in table.ignored:
+        logger.info("not used: %s", note)
 
 
-def find_pictures_twice(fingerprints: Fingerprints | None) -> Duplicates | None:
-    """Return which pictures are there more than once; None where no fingerprints were taken."""
-    return None if fingerprints is None else find_duplicates(fingerprints)
-
-
-def tell_leaks(table: ImageTable, duplicates: Duplicates | None) -> pd.DataFrame | None:
-    """Return the pictures that leak from one split into another, and say so; None where there are none."""
-    if duplicates is None:
-        return None
-    leaks = find_leaks(table, duplicates)
-    if leaks.empty:
-        return None
+def log_leaks(leaks: pd.DataFrame) -> None:
+    """Warn of pictures that are in two splits."""
     counts = ", ".join(f"{count} of {split}" for split, count in leaks["split"].value_counts().items())
     logger.warning(
-        "the split leaks: pictures that another split has as well: %s; see leaks.csv. The split is kept, its scores "
-        "are too good; metrics without these pictures are reported besides",
+        "the split leaks: pictures that another split has as well: %s; see leaks.csv. The split is kept, so its scores "
+        "are too good; metrics without these pictures are reported too",
         counts,
     )
-    return leaks
 
 
-def _tell_ignored(table: ImageTable) -> None:
-    for note in table.ignored:
-        logger.info("passed over: %s", note)
-
-
-def _leave_out(
+def _drop_bad_pictures(
     pictures: FixedPictures,
     fingerprints: Fingerprints | None,
     problems: Sequence[ImageProblem],
     settings: DataSettings,
     bad_files: Path | None,
 ) -> CheckedPictures:
-    """Stop at pictures that cannot be used, or leave them out."""
+    """Leave out pictures that cannot be used, or stop at them."""
     table, dropped, fixes = pictures
     if bad_files is not None:
         _list_problems(problems, bad_files)
     if not problems:
-        return CheckedPictures(table, dropped, fixes, fingerprints)
+        return CheckedPictures(table, dropped, fixes, fingerprints=fingerprints)
     if settings.on_bad == "error":
         raise BadImagesError(
             problems,
@@ -193,7 +224,7 @@ def _leave_out(
     if fingerprints is not None:
         fingerprints = fingerprints.take(pd.Index(table.frame["id"]).get_indexer(pd.Index(kept.frame["id"])))
     unusable = set(table.frame["id"]) - set(kept.frame["id"])
-    return CheckedPictures(kept, (*dropped, *unusable), fixes, fingerprints)
+    return CheckedPictures(kept, (*dropped, *unusable), fixes, tuple(problems), fingerprints)
 
 
 def _list_problems(problems: Sequence[ImageProblem], bad_files: Path) -> None:

@@ -1,0 +1,88 @@
+"""Features of the labelled pictures by a pretrained network, for what needs more than pixels."""
+
+import logging
+from contextlib import suppress
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from discern.config.settings import ModelSettings, Settings
+from discern.data.cache.array_cache import ArrayCache
+from discern.data.duplicates.fingerprints import Fingerprints
+from discern.data.reading.preprocess import Preprocess
+from discern.data.table import ImageTable
+from discern.engine.frozen_features import compute_frozen_features
+from discern.errors import WeightsError
+from discern.models.build import build_classifier
+from discern.models.weights.catalog import PUBLISHED_NAMES, find_weights
+from discern.models.weights.pretrained import discern_home, load_pretrained
+from discern.planning.choices import choose_architecture, choose_image_size
+from discern.planning.start import choose_unseen, settle_unseen
+from discern.processes import ALONE
+from discern.runtime import Runtime
+
+logger = logging.getLogger("discern")
+
+_MEMORY_BYTES = 2**30
+
+
+class LabelledFeatures(NamedTuple):
+    """Features (N, F) of the labelled pictures of a table that can be used, which are its `rows` (N,)."""
+
+    rows: npt.NDArray[np.int64]
+    features: npt.NDArray[np.float32]
+
+
+def compute_labelled_features(
+    table: ImageTable, fingerprints: Fingerprints, settings: Settings, runtime: Runtime, cache: ArrayCache
+) -> LabelledFeatures | None:
+    """Compute features by the network that the settings name; None, with the reason in the log, where there are none.
+
+    Nothing is downloaded for it. Several processes compute one after the other: the later ones find in the cache what
+    the first has computed.
+
+    Raises:
+        WeightsError: A file of weights was named that cannot be used.
+        DataError: There is no room for the features.
+    """
+    settings = settle_unseen(settings)
+    rows = np.flatnonzero(fingerprints.is_usable & table.frame["label"].notna().to_numpy())
+    obstacle = _find_obstacle(settings.model)
+    if obstacle or len(rows) < 2:
+        logger.info("wrong labels were not looked for: %s", obstacle or "there are no labelled pictures")
+        return None
+    return LabelledFeatures(rows, _compute(table.take(rows), settings, replace(runtime, processes=ALONE), cache))
+
+
+def _find_obstacle(model: ModelSettings) -> str:
+    """Return why there can be no features of a pretrained network; empty where there can."""
+    if model.weights == "none":
+        return "model.weights=none, and features of random weights say nothing"
+    if model.weights not in PUBLISHED_NAMES:
+        return ""
+    with suppress(WeightsError):
+        published = find_weights(model.backbone, model.weights)
+        if (discern_home() / "weights" / published.file_name).is_file():
+            return ""
+    return (
+        f"the weights of {model.backbone} are not on this machine; give model.weights=FILE, or fetch them with "
+        "discern weights fetch"
+    )
+
+
+def _compute(table: ImageTable, settings: Settings, runtime: Runtime, cache: ArrayCache) -> npt.NDArray[np.float32]:
+    backbone = build_classifier(choose_architecture(settings.model), len(table.class_names)).backbone
+    load_pretrained(backbone, settings.model.weights, cache_folder=discern_home() / "weights")
+    runtime.place(backbone)
+    size = choose_image_size(settings, table)
+    return compute_frozen_features(
+        backbone,
+        table,
+        Preprocess(size, choose_unseen(settings).fit, backbone.mean, backbone.std),
+        runtime,
+        cache,
+        max_pixels=settings.data.max_pixels,
+        memory_bytes=_MEMORY_BYTES,
+    )

@@ -1,0 +1,25 @@
+"""Pictures that lie in the folder of a table but are in none of its rows."""
+
+from pathlib import Path
+
+from discern.auditing.findings import Finding, Item, build_finding
+from discern.data.sources.folder import walk_pictures
+from discern.data.sources.load import Source
+from discern.data.table import ImageTable
+
+
+def find_unlisted_files(source: Source, table: ImageTable, image_root: Path | None) -> list[Finding]:
+    """Return the finding for files in the folder of a CSV's pictures that no row names.
+
+    `image_root` is the folder that picture names start from; None for the folder of the CSV.
+    """
+    if not isinstance(source, str | Path) or Path(source).suffix.lower() not in (".csv", ".tsv"):
+        return []
+    root = image_root or Path(source).parent
+    named = {str(Path(path).absolute()) for path in table.frame["path"]}
+    files, _ = walk_pictures(root)
+    unlisted = [name for name in files if str((root / name).absolute()) not in named]
+    items = [Item((name,), (name,), (), (), f"in {root}, in no row") for name in unlisted]
+    return build_finding(
+        "unlisted_files", "note", "pictures that no row names", "They are not used. Add rows for them.", items
+    )
