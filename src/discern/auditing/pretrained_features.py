@@ -74,7 +74,7 @@ def _find_obstacle(model: ModelSettings) -> str:
 
 def _compute(table: ImageTable, settings: Settings, runtime: Runtime, cache: ArrayCache) -> npt.NDArray[np.float32]:
     backbone = build_classifier(choose_architecture(settings.model), len(table.class_names)).backbone
-    load_pretrained(backbone, settings.model.weights, cache_folder=discern_home() / "weights")
+    load_pretrained(backbone, settings.model.weights)
     runtime.place(backbone)
     size = choose_image_size(settings, table)
     return compute_frozen_features(

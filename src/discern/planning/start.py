@@ -96,7 +96,7 @@ def choose_unseen(settings: Settings, *, custom_network: bool = False) -> Start:
 
 def _list_starts(settings: Settings, unseen: Start, sides: Sequence[tuple[int, int]]) -> Iterator[Start]:
     """Yield what is to be compared, the settings' own network first if its weights are here."""
-    networks = [pair for pair in _list_networks(settings.model) if _is_here(*pair)]
+    networks = [pair for pair in _list_networks(settings.model) if is_cached(*pair)]
     fits: tuple[Fit, ...] = (unseen.fit,)
     if networks and settings.data.fit == "auto" and not _are_square(sides):
         fits = ("squash", "crop")
@@ -122,13 +122,6 @@ def _list_networks(model: ModelSettings) -> Iterator[tuple[str, str]]:
         yield given.backbone, given.weights
 
 
-def _is_here(backbone: str, weights: str) -> bool:
-    """Return whether weights can be loaded without a download."""
-    if weights in PUBLISHED_NAMES:
-        return is_cached(backbone, weights)
-    return weights != "none" and Path(weights).is_file()
-
-
 def _choose_sample(train: ImageTable, seed: int) -> ImageTable | None:
     """Return up to 1,000 pictures of classes that have two or more; None where there are no two such classes."""
     sample = sample_table(train, _SAMPLE, seed=seed)
@@ -150,7 +143,7 @@ def _probe(
 ) -> ProbeScore:
     """Return how a linear head on frozen features predicts pictures left out of its fit."""
     backbone = build_classifier(Architecture(backbone=start.backbone), len(sample.class_names)).backbone
-    load_pretrained(backbone, start.weights, cache_folder=discern_home() / "weights")
+    load_pretrained(backbone, start.weights)
     runtime.place(backbone)
     size, _ = choose_image_size(settings.data.image_size, start.backbone, "imagenet", sides)
     backbone.check_image_size(size)

@@ -41,7 +41,7 @@ def load_start(plan: Plan, classifier: Classifier) -> WeightsOrigin | None:
         brings = "with the weights that it brings along" if plan.weights == OWN_WEIGHTS else "from scratch"
         logger.info("the network starts %s", brings)
         return None
-    record = load_pretrained(classifier.backbone, plan.weights, cache_folder=discern_home() / "weights")
+    record = load_pretrained(classifier.backbone, plan.weights)
     logger.info("the network starts with weights from %s", record.source)
     return WeightsOrigin(source=record.source, sha256=record.sha256, note=record.note)
 

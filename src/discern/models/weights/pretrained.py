@@ -132,10 +132,3 @@ def _existing(path: Path) -> Path:
             "or the path of a .safetensors, .pth or .pt file."
         )
     return path
-
-
-def is_cached(backbone_name: str, weights: str) -> bool:
-    """Return whether published weights are in the cache."""
-    with suppress(WeightsError, ConfigError):
-        return (discern_home() / "weights" / find_weights(backbone_name, weights).file_name).is_file()
-    return False
