@@ -72,7 +72,7 @@ def _draw_rates(phases: "Sequence[PhaseSettings]", steps: int, path: Path) -> No
     import pandas as pd
 
     from discern.plots.curves import plot_schedule
-    from discern.reports.evaluation_files import save_figure
+    from discern.plots.saving import save_figure
     from discern.training.schedule_plan import simulate_schedule
 
     save_figure(plot_schedule(pd.DataFrame(simulate_schedule(phases, steps))), path)

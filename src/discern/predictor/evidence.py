@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from discern.errors import ConfigError
-from discern.evaluation.conformal import compute_least_probability
+from discern.evaluation.conformal import compute_min_probability
 from discern.evaluation.coverage import OperatingPoint, choose_operating_point, find_smallest_error
 
 
@@ -53,7 +53,7 @@ class Evidence:
         """
         if not 0 < set_coverage < 1:
             raise ConfigError(f"the coverage of sets is {set_coverage:g}; expected more than 0 and less than 1")
-        least = compute_least_probability(self.true_probabilities, set_coverage)
+        least = compute_min_probability(self.true_probabilities, set_coverage)
         if least == 0 and np.ceil((len(self) + 1) * set_coverage) > len(self):
             raise ConfigError(
                 f"sets that hold the true class in {set_coverage:.2%} of all cases cannot be promised from "

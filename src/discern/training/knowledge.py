@@ -1,9 +1,7 @@
 """What a trained classifier knows of itself: how far to trust its confidences, and which pictures it has seen."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,15 +9,13 @@ from torch import Tensor
 
 from discern.config.settings import TrainingSettings
 from discern.evaluation.calibration import compute_ece, compute_gaps
-from discern.evaluation.coverage import WANTED_ERRORS, choose_operating_point
-from discern.evaluation.intervals import wilson_interval
+from discern.evaluation.coverage import REPORTED_ERRORS, choose_operating_point
 from discern.evaluation.temperature import fit_temperature
 from discern.evaluation.vector_scaling import choose_vector_scaling
 from discern.predictor.bundle import Bundle, Calibration
 from discern.predictor.evidence import Evidence, gather_evidence
 from discern.predictor.feature_bank import FeatureBank, build_feature_bank
 from discern.predictor.predictor import Predictor, compute_probabilities
-from discern.reports.evaluation_files import SplitAnswers
 from discern.runtime import Runtime
 from discern.training.batches import TrainingData
 from discern.training.fit import FitResult
@@ -47,34 +43,6 @@ def add_knowledge(
     evidence = gather_evidence(probabilities, targets, similarities)
     _tell_promises(evidence)
     return replace(bundle, calibration=calibration, feature_bank=bank, evidence=evidence)
-
-
-def summarise_abstention(bundle: Bundle, answers: Mapping[str, SplitAnswers]) -> dict[str, Any]:
-    """Return, for usual shares of wrong answers, the threshold chosen on validation and what it did on every split.
-
-    A share that the validation pictures cannot promise is None; `count` is of the pictures answered.
-    """
-    if bundle.evidence is None:
-        return {}
-    summary: dict[str, Any] = {}
-    for wanted in WANTED_ERRORS:
-        point = choose_operating_point(bundle.evidence.confidences, bundle.evidence.is_right, wanted)
-        summary[f"{wanted:g}"] = None if point is None else _apply_threshold(point.threshold, answers)
-    return summary
-
-
-def _apply_threshold(threshold: float, answers: Mapping[str, SplitAnswers]) -> dict[str, Any]:
-    outcome: dict[str, Any] = {"threshold": threshold}
-    for split, answer in answers.items():
-        answered = answer.probabilities.max(axis=1) >= threshold
-        wrong = int((answer.predictions != answer.table.targets())[answered].sum())
-        count = int(answered.sum())
-        outcome[split] = {
-            "count": count,
-            "coverage": count / len(answered),
-            "error": wilson_interval(wrong, count).to_dict() if count else None,
-        }
-    return outcome
 
 
 def calibrate(logits: Tensor, targets: npt.NDArray[np.int64], method: str) -> Calibration:
@@ -120,7 +88,9 @@ def _remember(
 
 def _tell_promises(evidence: Evidence) -> None:
     """Say how many pictures would be answered for usual shares of wrong answers."""
-    points = {error: choose_operating_point(evidence.confidences, evidence.is_right, error) for error in WANTED_ERRORS}
+    points = {
+        error: choose_operating_point(evidence.confidences, evidence.is_right, error) for error in REPORTED_ERRORS
+    }
     promises = [f"{error:.0%} wrong: {point.coverage:.0%} answered" for error, point in points.items() if point]
     if promises:
         logger.info("with --max-error, predict says unknown rather than err; on validation, %s", "; ".join(promises))

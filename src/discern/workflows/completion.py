@@ -3,30 +3,33 @@
 import logging
 import shlex
 import shutil
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from discern.data.table import SPLITS
+from discern.data.table import SPLITS, ImageTable
 from discern.environment import Environment
+from discern.evaluation.abstention import Abstention, measure_abstention
+from discern.evaluation.metrics import Metrics
+from discern.evaluation.predictions import UNSPLIT, Predictions, build_table_predictions, join_predictions
 from discern.files import write_json
 from discern.models.classifier import Classifier
 from discern.planning.choices import choose_architecture
 from discern.planning.preparation import Prepared
 from discern.plots.curves import plot_curves, plot_schedule
+from discern.plots.saving import save_figure
 from discern.predictor.bundle import Bundle, save_bundle
 from discern.predictor.predictor import Predictor, compute_probabilities
 from discern.predictor.record import TrainingRecord
-from discern.reports.evaluation_files import SplitAnswers, save_figure, write_evaluation
+from discern.reports.evaluation_files import write_evaluation
 from discern.reports.leak_scores import write_scores_without_leaks
 from discern.run_folder import RunFolder
 from discern.runtime import Runtime
 from discern.training.batches import TrainingData
 from discern.training.fit import FitResult
 from discern.training.history import build_history
-from discern.training.knowledge import add_knowledge, summarise_abstention
+from discern.training.knowledge import add_knowledge
 from discern.training.schedule_plan import RatePoint, simulate_schedule
 from discern.training.shipped import describe_shipped
 from discern.workflows.report import write_report
@@ -42,17 +45,17 @@ def complete_run(
     _tell_what_ships(prepared, folder, data, result)
     training, runtime = prepared.settings.training, prepared.runtime
     bundle = add_knowledge(_build_bundle(prepared, classifier, data), training, data, result, runtime)
-    answers = _answer(prepared, bundle, data, result)
+    predictions, reported = _predict(prepared, bundle, data, result)
     processes = prepared.runtime.processes
     if processes.is_main:
-        scores = dict(write_evaluation(answers, folder.evaluation, folder.plots))
-        abstention = summarise_abstention(bundle, answers)
+        scores = write_evaluation(predictions, reported, folder.evaluation, folder.plots, max_pixels=bundle.max_pixels)
+        abstention = measure_abstention(bundle.evidence, predictions)
         bundle = replace(bundle, record=_build_record(prepared, result, scores, abstention))
-        write_scores_without_leaks(answers, folder.leaks, folder.evaluation / "metrics_without_leaks.json")
+        write_scores_without_leaks(predictions, folder.leaks, folder.evaluation / "metrics_without_leaks.json")
         save_bundle(bundle, folder.bundle)
         _draw_training(prepared, folder, data, result)
         shutil.rmtree(folder.state, ignore_errors=True)
-        _write_page(folder, answers, bundle, runtime)
+        _write_page(folder, reported if scores else None, bundle, runtime)
         logger.info("the run is complete: %s", folder.root)
     # Nobody leaves before the files are there.
     processes.gather(None)
@@ -80,7 +83,7 @@ def _build_bundle(prepared: Prepared, classifier: Classifier, data: TrainingData
 
 
 def _build_record(
-    prepared: Prepared, result: FitResult, scores: dict[str, Any], abstention: dict[str, Any]
+    prepared: Prepared, result: FitResult, scores: dict[str, Metrics], abstention: Abstention
 ) -> TrainingRecord:
     return TrainingRecord(
         environment=Environment.model_validate(prepared.environment),
@@ -92,28 +95,35 @@ def _build_record(
     )
 
 
-def _answer(prepared: Prepared, bundle: Bundle, data: TrainingData, result: FitResult) -> dict[str, SplitAnswers]:
-    """Return the best epoch's answers for validation, which are known since then, and for test, looked at only now."""
-    answers = {}
+def _predict(
+    prepared: Prepared, bundle: Bundle, data: TrainingData, result: FitResult
+) -> tuple[Predictions, ImageTable]:
+    """Return the predictions for validation, known since the best epoch, and for test, looked at only now.
+
+    With them come the pictures of the last of these splits, which is reported.
+    """
+    parts, reported = [], prepared.table.take(np.zeros(0, dtype=np.int64))
     if result.validation_logits is not None:
         probabilities = compute_probabilities(result.validation_logits, bundle.calibration)
-        answers["validation"] = SplitAnswers(data.validation, probabilities, bundle.max_pixels)
+        parts.append(build_table_predictions(data.validation, probabilities, "validation"))
+        reported = data.validation
     test = prepared.table.select("test")
     if len(test) and not prepared.settings.run.evaluate_test:
         logger.info("the test split is left for later (run.evaluate_test=false)")
     elif len(test):
         predictor = Predictor(bundle, prepared.runtime)
-        answers["test"] = SplitAnswers(test, predictor.predict_probabilities(test), bundle.max_pixels)
-    if not answers:
+        parts.append(build_table_predictions(test, predictor.predict_probabilities(test), "test"))
+        reported = test
+    if not parts:
         logger.warning("there is neither a validation nor a test split: nothing is evaluated")
-    elif not len(test):
+        return build_table_predictions(reported, np.zeros((0, len(bundle.class_names))), UNSPLIT), reported
+    if not len(test):
         logger.warning("there is no test split: the model was chosen by its validation scores, which flatter it")
-    return answers
+    return join_predictions(parts), reported
 
 
-def _write_page(folder: RunFolder, answers: Mapping[str, SplitAnswers], bundle: Bundle, runtime: Runtime) -> None:
+def _write_page(folder: RunFolder, table: ImageTable | None, bundle: Bundle, runtime: Runtime) -> None:
     """Write the page of the run, which is complete without it."""
-    table = list(answers.values())[-1].table if answers else None
     try:
         write_report(folder, table, Predictor(bundle, runtime), max_pixels=bundle.max_pixels)
     except Exception as error:  # noqa: BLE001 - whatever it is, a trained run is worth more than its page

@@ -1,6 +1,5 @@
 """Labelled pictures in; a trained, evaluated and saved classifier out."""
 
-import json
 import logging
 import shlex
 import time
@@ -8,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -18,6 +16,7 @@ from discern.config.settings import Settings
 from discern.console import reporting
 from discern.data.sources.load import Source
 from discern.errors import BadImageError, DataError
+from discern.evaluation.metrics import Metrics, load_metrics
 from discern.models.classifier import Classifier
 from discern.planning.preparation import (
     Prepared,
@@ -52,10 +51,9 @@ class Run:
     folder: RunFolder
 
     @cached_property
-    def metrics(self) -> dict[str, Any]:
-        """What evaluation/metrics.json says: fractions with 95 % intervals, by split."""
-        metrics: dict[str, Any] = json.loads((self.folder.evaluation / "metrics.json").read_text(encoding="utf-8"))
-        return metrics
+    def metrics(self) -> dict[str, Metrics]:
+        """The metrics by split: `run.metrics["test"].accuracy.value`, with 95 % intervals."""
+        return load_metrics(self.folder.evaluation / "metrics.json")
 
     @cached_property
     def history(self) -> pd.DataFrame:
