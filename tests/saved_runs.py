@@ -9,8 +9,9 @@ import pandas as pd
 
 from discern.config.load import load_settings, save_settings
 from discern.environment import RUN_FORMAT
-from discern.evaluation.metrics import compute_metrics
-from discern.evaluation.tables import build_predictions, compute_confusion, compute_per_class
+from discern.evaluation.metrics import compute_metrics, save_metrics
+from discern.evaluation.predictions import build_predictions, tabulate_predictions
+from discern.evaluation.tables import compute_confusion, compute_per_class
 from discern.run_folder import RunFolder
 from pictures import draw_photo
 
@@ -37,9 +38,9 @@ def make_run(
     for split in ("validation", "test"):
         targets, probabilities = _answer(len(class_names), per_class, accuracy, rng)
         ids = [f"{split}/{number}-{class_names[target]}.png" for number, target in enumerate(targets)]
-        rows = build_predictions(ids, [""] * len(ids), targets, probabilities, class_names)
-        rows.insert(2, "split", split)
-        frames.append(rows)
+        paths = [""] * len(ids)
+        made = build_predictions(ids, paths, targets, probabilities, class_names, split=split)
+        frames.append(tabulate_predictions(made))
         metrics[split] = compute_metrics(targets, probabilities, class_names)
     predictions = pd.concat(frames, ignore_index=True)
     predictions["path"] = _draw_pictures(root / "photos", len(predictions))
@@ -47,7 +48,7 @@ def make_run(
     compute_per_class(targets, probabilities, class_names).to_csv(folder.evaluation / "per_class.csv", index=False)
     confusion = compute_confusion(targets, probabilities.argmax(axis=1), class_names)
     confusion.to_csv(folder.evaluation / "confusion.csv", index_label="true \\ predicted")
-    _write_json(folder.evaluation / "metrics.json", metrics)
+    save_metrics(metrics, folder.evaluation / "metrics.json")
     _write_rest(folder, class_names, per_class)
     return root
 
@@ -103,7 +104,9 @@ def _write_rest(folder: RunFolder, class_names: Sequence[str], per_class: int) -
                 "0.01": None,
                 "0.1": {
                     "threshold": 0.8125,
-                    "test": {"count": 3, "coverage": 0.625, "error": {"value": 0.05, "low": 0.01, "high": 0.2}},
+                    "outcomes": {
+                        "test": {"count": 3, "coverage": 0.625, "error": {"value": 0.05, "low": 0.01, "high": 0.2}}
+                    },
                 },
             },
         },

@@ -7,6 +7,10 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @contextmanager
@@ -36,6 +40,11 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 def write_json(path: Path, content: Mapping[str, object]) -> None:
     """Write `content` as indented JSON, atomically."""
     write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_table(table: "DataFrame", path: str | Path) -> None:
+    """Write a table as CSV with six digits, atomically."""
+    write_atomically(Path(path), table.to_csv(index=False, float_format="%.6g"))
 
 
 def compute_sha256(path: Path) -> str:

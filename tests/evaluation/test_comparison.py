@@ -8,25 +8,25 @@ import pytest
 
 from discern.errors import DataError
 from discern.evaluation.comparison import (
-    PairedAnswers,
-    compare_answers,
+    PairedPredictions,
+    compare_pairs,
     compute_mcnemar,
     describe_comparison,
-    pair_answers,
+    pair_predictions,
 )
 from discern.evaluation.intervals import wilson_interval
-from discern.evaluation.predictions_file import SavedAnswers
+from discern.evaluation.predictions import Predictions
 
 NAMES = np.array(["ant", "bee", "cow"], dtype=object)
 
 
-def make_answers(ids: list[str], true: list[str], predicted: list[str], source: str = "x.csv") -> SavedAnswers:
+def make_answers(ids: list[str], true: list[str], predicted: list[str], source: str = "x.csv") -> Predictions:
     frame = pd.DataFrame({"id": ids, "path": "", "split": "test", "true": true, "predicted": predicted})
     frame["confidence"] = np.linspace(0.9, 0.5, len(ids))
-    return SavedAnswers(frame, ("ant", "bee"), source)
+    return Predictions(frame, np.zeros((len(ids), 0)), ("ant", "bee"), source)
 
 
-def draw_pairs(count: int, rate_a: float, rate_b: float, seed: int = 0) -> PairedAnswers:
+def draw_pairs(count: int, rate_a: float, rate_b: float, seed: int = 0) -> PairedPredictions:
     """Draw pictures of three classes that A and B get right with these rates, independently."""
     rng = np.random.default_rng(seed)
     true = rng.integers(3, size=count)
@@ -36,15 +36,15 @@ def draw_pairs(count: int, rate_a: float, rate_b: float, seed: int = 0) -> Paire
 
     ids = [f"{place:05}" for place in range(count)]
     a, b = answer(rate_a), answer(rate_b)
-    return pair_answers(make_answers(ids, list(NAMES[true]), a), make_answers(ids, list(NAMES[true]), b))
+    return pair_predictions(make_answers(ids, list(NAMES[true]), a), make_answers(ids, list(NAMES[true]), b))
 
 
-def turn(pairs: PairedAnswers) -> PairedAnswers:
+def turn(pairs: PairedPredictions) -> PairedPredictions:
     """Exchange A and B."""
     names = {}
     for what in ("predicted", "confidence"):
         names |= {f"{what}_a": f"{what}_b", f"{what}_b": f"{what}_a"}
-    return PairedAnswers(pairs.frame.rename(columns=names), pairs.only_in_b, pairs.only_in_a)
+    return PairedPredictions(pairs.frame.rename(columns=names), pairs.only_in_b, pairs.only_in_a)
 
 
 def mcnemar_by_hand(only_a: int, only_b: int) -> float:
@@ -71,7 +71,7 @@ def test_accuracies_and_counts_by_hand() -> None:
     true = ["ant", "ant", "ant", "bee", "bee", "bee"]
     a = make_answers(ids, true, ["ant", "ant", "bee", "bee", "ant", "ant"])
     b = make_answers(ids, true, ["ant", "bee", "ant", "bee", "bee", "ant"])
-    comparison = compare_answers(pair_answers(a, b))
+    comparison = compare_pairs(pair_predictions(a, b))
     assert comparison.count == 6
     assert comparison.accuracy_a == wilson_interval(3, 6)
     assert comparison.accuracy_b == wilson_interval(4, 6)
@@ -82,21 +82,21 @@ def test_accuracies_and_counts_by_hand() -> None:
 
 def test_the_paired_interval_agrees_with_a_slow_loop() -> None:
     pairs = draw_pairs(150, 0.7, 0.8)
-    right_a, right_b = pairs.are_right("a"), pairs.are_right("b")
+    right_a, right_b = pairs.is_correct("a"), pairs.is_correct("b")
     true = pairs.frame["true"].to_numpy()
     rng = np.random.default_rng(9)
     differences = []
     for _ in range(4000):
         rows = np.concatenate([rng.choice(np.flatnonzero(true == name), (true == name).sum()) for name in NAMES])
         differences.append(right_b[rows].mean() - right_a[rows].mean())
-    interval = compare_answers(pairs, resamples=4000).difference
+    interval = compare_pairs(pairs, resamples=4000).difference
     assert (interval.low, interval.high) == pytest.approx(np.quantile(differences, [0.025, 0.975]), abs=0.012)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_exchanging_a_and_b_turns_the_sign(seed: int) -> None:
     pairs = draw_pairs(80, 0.75, 0.85, seed)
-    comparison, turned = compare_answers(pairs), compare_answers(turn(pairs))
+    comparison, turned = compare_pairs(pairs), compare_pairs(turn(pairs))
     assert turned.accuracy_a == comparison.accuracy_b
     assert (turned.only_a_right, turned.only_b_right) == (comparison.only_b_right, comparison.only_a_right)
     assert turned.p_value == pytest.approx(comparison.p_value)
@@ -105,7 +105,7 @@ def test_exchanging_a_and_b_turns_the_sign(seed: int) -> None:
 
 
 def test_equally_good_classifiers_are_told_apart_as_seldom_as_promised() -> None:
-    told_apart = sum(compare_answers(draw_pairs(100, 0.8, 0.8, seed), resamples=200).is_decided for seed in range(200))
+    told_apart = sum(compare_pairs(draw_pairs(100, 0.8, 0.8, seed), resamples=200).is_decided for seed in range(200))
     assert told_apart <= 200 * 0.05 + 5
 
 
@@ -119,7 +119,7 @@ def test_equally_good_classifiers_are_told_apart_as_seldom_as_promised() -> None
     ],
 )
 def test_the_verdict_is_in_words(rates: tuple[float, float], expected: str) -> None:
-    comparison = compare_answers(draw_pairs(200, *rates))
+    comparison = compare_pairs(draw_pairs(200, *rates))
     assert pd.Series([describe_comparison(comparison)]).str.contains(expected).all(), describe_comparison(comparison)
     assert comparison.is_decided == ("better" in expected)
     assert comparison.to_dict()["verdict"] == describe_comparison(comparison)
@@ -128,8 +128,8 @@ def test_the_verdict_is_in_words(rates: tuple[float, float], expected: str) -> N
 def test_few_pictures_decide_nothing_however_one_sided() -> None:
     """The bootstrap alone would see a difference here, since it draws none of the pictures that were not seen."""
     ids, true = list("abcde"), ["ant"] * 5
-    pairs = pair_answers(make_answers(ids, true, ["bee"] * 5), make_answers(ids, true, ["ant"] * 5))
-    comparison = compare_answers(pairs)
+    pairs = pair_predictions(make_answers(ids, true, ["bee"] * 5), make_answers(ids, true, ["ant"] * 5))
+    comparison = compare_pairs(pairs)
     assert comparison.difference.low > 0
     assert not comparison.is_decided
 
@@ -137,11 +137,11 @@ def test_few_pictures_decide_nothing_however_one_sided() -> None:
 def test_pictures_are_joined_by_id_and_the_others_counted() -> None:
     a = make_answers(["1", "2", "3", "4"], ["ant", "bee", "ant", "bee"], ["ant"] * 4)
     b = make_answers(["4", "9", "2"], ["bee", "bee", "bee"], ["bee", "ant", "bee"])
-    pairs = pair_answers(a, b)
+    pairs = pair_predictions(a, b)
     assert pairs.frame["id"].tolist() == ["2", "4"]
     assert (pairs.only_in_a, pairs.only_in_b) == (2, 1)
-    assert pairs.are_right("a").tolist() == [False, False]
-    assert pairs.are_right("b").tolist() == [True, True]
+    assert pairs.is_correct("a").tolist() == [False, False]
+    assert pairs.is_correct("b").tolist() == [True, True]
 
 
 def test_disagreements_begin_with_the_most_confident_wrong_answer() -> None:
@@ -150,7 +150,7 @@ def test_disagreements_begin_with_the_most_confident_wrong_answer() -> None:
     b = make_answers(ids, true, ["bee", "ant", "bee", "bee"])
     a.frame["confidence"] = [0.99, 0.6, 0.3, 1.0]
     b.frame["confidence"] = [0.5, 0.98, 0.7, 1.0]
-    rows = pair_answers(a, b).find_disagreements()
+    rows = pair_predictions(a, b).find_disagreements()
     assert rows["id"].tolist() == ["3", "2", "1"]
     assert list(rows) == ["id", "path", "true", "predicted_a", "confidence_a", "predicted_b", "confidence_b"]
 
@@ -159,11 +159,11 @@ def test_nothing_in_common_is_told_with_examples() -> None:
     a = make_answers(["red/1.png"], ["ant"], ["ant"], "a.csv")
     b = make_answers(["1"], ["ant"], ["ant"], "b.csv")
     with pytest.raises(DataError, match=r"in both: a\.csv has ids such as 'red/1\.png', b\.csv such as '1'"):
-        pair_answers(a, b)
+        pair_predictions(a, b)
 
 
 def test_different_labels_for_a_picture_are_listed() -> None:
     a = make_answers(["1", "2", "3"], ["ant", "bee", "ant"], ["ant"] * 3, "a.csv")
     b = make_answers(["3", "2", "1"], ["bee", "bee", "bee"], ["ant"] * 3, "b.csv")
     with pytest.raises(DataError, match=r"one in a\.csv and another in b\.csv:\n  1: 'ant' and 'bee'\n  3: 'ant' and"):
-        pair_answers(a, b)
+        pair_predictions(a, b)

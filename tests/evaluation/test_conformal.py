@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from discern.evaluation.conformal import build_sets, compute_least_probability
+from discern.evaluation.conformal import build_sets, compute_min_probability
 
 
 def draw(count, seed):
@@ -19,7 +19,7 @@ def test_sets_hold_the_true_class_as_often_as_was_asked(wanted):
     shares, sizes = [], []
     for seed in range(150):
         said, targets = draw(200, seed)
-        least = compute_least_probability(said[np.arange(200), targets], wanted)
+        least = compute_min_probability(said[np.arange(200), targets], wanted)
         new, true = draw(200, 1000 + seed)
         sets = build_sets(new, least)
         shares.append(sets[np.arange(200), true].mean())
@@ -36,5 +36,5 @@ def test_no_set_is_empty_and_the_most_probable_class_is_in_it():
 
 
 def test_too_few_pictures_promise_nothing_but_all_classes():
-    assert compute_least_probability(np.full(18, 0.9), 0.95) == 0
-    assert compute_least_probability(np.full(19, 0.9), 0.95) == pytest.approx(0.9)
+    assert compute_min_probability(np.full(18, 0.9), 0.95) == 0
+    assert compute_min_probability(np.full(19, 0.9), 0.95) == pytest.approx(0.9)

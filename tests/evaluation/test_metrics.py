@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn import metrics as oracle
 
 from discern.evaluation.intervals import wilson_interval
-from discern.evaluation.metrics import compute_metrics
+from discern.evaluation.metrics import Metrics, compute_metrics
 
 SHAPES = [(60, 2), (90, 3), (200, 6), (300, 100)]
 
@@ -36,33 +36,33 @@ def test_values_agree_with_scikit_learn(count: int, num_classes: int) -> None:
     recalls = oracle.recall_score(targets, predictions, labels=np.unique(targets), average=None, zero_division=0)
     loss = oracle.log_loss(targets, probabilities, labels=np.arange(num_classes))
     f1 = oracle.f1_score(targets, predictions, labels=present, average="macro", zero_division=0)
-    assert metrics["count"] == count
-    assert metrics["accuracy"]["value"] == oracle.accuracy_score(targets, predictions)
-    assert metrics["macro_f1"]["value"] == pytest.approx(f1)
-    assert metrics["weighted_f1"]["value"] == pytest.approx(
+    assert metrics.count == count
+    assert metrics.accuracy.value == oracle.accuracy_score(targets, predictions)
+    assert metrics.macro_f1.value == pytest.approx(f1)
+    assert metrics.weighted_f1.value == pytest.approx(
         oracle.f1_score(targets, predictions, average="weighted", zero_division=0)
     )
-    assert metrics["balanced_accuracy"]["value"] == pytest.approx(recalls.mean())
-    assert metrics["loss"]["value"] == pytest.approx(loss)
+    assert metrics.balanced_accuracy.value == pytest.approx(recalls.mean())
+    assert metrics.loss.value == pytest.approx(loss)
 
 
 @pytest.mark.parametrize(("num_classes", "k"), [(3, 2), (5, 4), (6, 5), (100, 5)])
 def test_top_k_agrees_with_scikit_learn(num_classes: int, k: int) -> None:
     targets, probabilities = make_scores(150, num_classes)
-    top_k = compute_metrics(targets, probabilities, name_classes(num_classes))["top_k"]
+    top_k = compute_metrics(targets, probabilities, name_classes(num_classes)).top_k
     expected = oracle.top_k_accuracy_score(targets, probabilities, k=k, labels=np.arange(num_classes))
-    assert top_k["k"] == k
-    assert top_k["value"] == pytest.approx(expected)
+    assert top_k.k == k
+    assert top_k.value == pytest.approx(expected)
 
 
 def test_two_classes_have_no_top_k() -> None:
-    assert "top_k" not in compute_metrics(*make_scores(20, 2), name_classes(2))
+    assert compute_metrics(*make_scores(20, 2), name_classes(2)).top_k is None
 
 
 @pytest.mark.parametrize(("count", "num_classes"), SHAPES)
 def test_the_brier_score_agrees_with_scikit_learn(count: int, num_classes: int) -> None:
     targets, probabilities = make_scores(count, num_classes)
-    brier = compute_metrics(targets, probabilities, name_classes(num_classes))["brier"]["value"]
+    brier = compute_metrics(targets, probabilities, name_classes(num_classes)).brier.value
     expected = oracle.brier_score_loss(targets, probabilities, labels=np.arange(num_classes), scale_by_half=False)
     assert brier == pytest.approx(expected)
     if num_classes == 2:
@@ -72,17 +72,18 @@ def test_the_brier_score_agrees_with_scikit_learn(count: int, num_classes: int) 
 def test_two_classes_have_the_ranking_scores_of_the_second() -> None:
     targets, probabilities = make_scores(80, 2)
     metrics = compute_metrics(targets, probabilities, name_classes(2))
-    assert metrics["roc_auc"]["value"] == pytest.approx(oracle.roc_auc_score(targets, probabilities[:, 1]))
+    assert metrics.roc_auc.value == pytest.approx(oracle.roc_auc_score(targets, probabilities[:, 1]))
     expected = oracle.average_precision_score(targets, probabilities[:, 1])
-    assert metrics["average_precision"]["value"] == pytest.approx(expected)
-    assert metrics["average_precision"]["low"] < expected < metrics["average_precision"]["high"]
+    assert metrics.average_precision.value == pytest.approx(expected)
+    assert metrics.average_precision.low < expected < metrics.average_precision.high
 
 
 def test_ranking_scores_are_left_out_where_they_say_nothing() -> None:
     only_one = compute_metrics(np.array([1, 1]), np.array([[0.2, 0.8], [0.6, 0.4]]), ["a", "b"])
     three = compute_metrics(*make_scores(40, 3), name_classes(3))
     for metrics in (only_one, three):
-        assert not {"roc_auc", "average_precision"} & metrics.keys()
+        assert not {"roc_auc", "average_precision"} & metrics.model_dump().keys()
+        assert metrics.roc_auc is metrics.average_precision is None
 
 
 def test_weighted_f1_counts_pictures_and_macro_f1_classes() -> None:
@@ -90,14 +91,14 @@ def test_weighted_f1_counts_pictures_and_macro_f1_classes() -> None:
     targets = np.repeat([0, 1], [9, 1])
     metrics = compute_metrics(targets, np.tile([0.9, 0.1], (10, 1)), ["easy", "hard"])
     easy = 2 * 9 / (10 + 9)
-    assert metrics["weighted_f1"]["value"] == pytest.approx(0.9 * easy)
-    assert metrics["macro_f1"]["value"] == pytest.approx(easy / 2)
+    assert metrics.weighted_f1.value == pytest.approx(0.9 * easy)
+    assert metrics.macro_f1.value == pytest.approx(easy / 2)
 
 
 def test_the_confused_pairs_are_in_the_metrics_by_name() -> None:
     targets, predictions = np.array([0, 0, 1, 2, 2]), np.array([1, 1, 0, 2, 0])
-    pairs = compute_metrics(targets, np.eye(3)[predictions], ["ant", "bee", "cow"])["confused_pairs"]
-    assert pairs == [
+    pairs = compute_metrics(targets, np.eye(3)[predictions], ["ant", "bee", "cow"]).confused_pairs
+    assert [pair.model_dump() for pair in pairs] == [
         {"first": "ant", "second": "bee", "first_as_second": 2, "second_as_first": 1},
         {"first": "ant", "second": "cow", "first_as_second": 0, "second_as_first": 1},
     ]
@@ -106,8 +107,9 @@ def test_the_confused_pairs_are_in_the_metrics_by_name() -> None:
 @pytest.mark.parametrize(("count", "num_classes"), SHAPES)
 def test_every_interval_holds_its_value_and_the_whole_is_json(count: int, num_classes: int) -> None:
     metrics = compute_metrics(*make_scores(count, num_classes), name_classes(num_classes))
-    assert json.loads(json.dumps(metrics)) == metrics
-    intervals = [entry for entry in metrics.values() if isinstance(entry, dict)]
+    content = json.loads(json.dumps(metrics.model_dump()))
+    assert Metrics.model_validate(content) == metrics
+    intervals = [entry for entry in content.values() if isinstance(entry, dict)]
     assert len(intervals) == (9 if num_classes == 2 else 8)
     for interval in intervals:
         assert interval["low"] <= interval["value"] <= interval["high"]
@@ -116,17 +118,17 @@ def test_every_interval_holds_its_value_and_the_whole_is_json(count: int, num_cl
 
 def test_accuracy_carries_the_wilson_interval() -> None:
     targets, probabilities = make_scores(80, 4)
-    accuracy = compute_metrics(targets, probabilities, name_classes(4))["accuracy"]
+    accuracy = compute_metrics(targets, probabilities, name_classes(4)).accuracy
     hits = int((probabilities.argmax(axis=1) == targets).sum())
-    assert accuracy == wilson_interval(hits, 80).to_dict()
+    assert accuracy == wilson_interval(hits, 80)
 
 
 def test_averages_are_over_samples() -> None:
     parts = [make_scores(30, 3, seed=1), make_scores(7, 3, seed=2)]
-    losses = [compute_metrics(*part, name_classes(3))["loss"]["value"] for part in parts]
+    losses = [compute_metrics(*part, name_classes(3)).loss.value for part in parts]
     targets, probabilities = (np.concatenate(halves) for halves in zip(*parts, strict=True))
     whole = compute_metrics(targets, probabilities, name_classes(3))
-    assert whole["loss"]["value"] == pytest.approx((30 * losses[0] + 7 * losses[1]) / 37)
+    assert whole.loss.value == pytest.approx((30 * losses[0] + 7 * losses[1]) / 37)
 
 
 def test_the_order_of_pictures_does_not_matter_to_the_values() -> None:
@@ -135,44 +137,44 @@ def test_the_order_of_pictures_does_not_matter_to_the_values() -> None:
     straight = compute_metrics(targets, probabilities, name_classes(4))
     shuffled = compute_metrics(targets[order], probabilities[order], name_classes(4))
     for key in ("accuracy", "macro_f1", "balanced_accuracy", "top_k"):
-        assert straight[key] == shuffled[key]
-    assert straight["loss"]["value"] == pytest.approx(shuffled["loss"]["value"])
+        assert getattr(straight, key) == getattr(shuffled, key)
+    assert straight.loss.value == pytest.approx(shuffled.loss.value)
 
 
 def test_a_seed_repeats_the_intervals() -> None:
     scores, names = make_scores(50, 3), name_classes(3)
     assert compute_metrics(*scores, names, seed=4) == compute_metrics(*scores, names, seed=4)
-    assert compute_metrics(*scores, names, seed=4)["loss"] != compute_metrics(*scores, names, seed=5)["loss"]
+    assert compute_metrics(*scores, names, seed=4).loss != compute_metrics(*scores, names, seed=5).loss
 
 
 def test_absent_classes_are_named_and_kept_out_of_the_averages() -> None:
     targets = np.array([0, 0, 1, 1])
     probabilities = np.eye(4)[[0, 0, 1, 2]]
     metrics = compute_metrics(targets, probabilities, ["a", "b", "c", "d"])
-    assert metrics["classes_absent"] == ["c", "d"]
-    assert metrics["balanced_accuracy"]["value"] == pytest.approx(3 / 4)
-    assert metrics["macro_f1"]["value"] == pytest.approx((1 + 2 / 3 + 0) / 3)
+    assert metrics.classes_absent == ("c", "d")
+    assert metrics.balanced_accuracy.value == pytest.approx(3 / 4)
+    assert metrics.macro_f1.value == pytest.approx((1 + 2 / 3 + 0) / 3)
 
 
 def test_ties_earn_nothing() -> None:
     targets = np.repeat(np.arange(10), 10)
     metrics = compute_metrics(targets, np.full((100, 10), 0.1), name_classes(10))
-    assert metrics["accuracy"]["value"] == 0.1
-    assert metrics["top_k"]["value"] == 0.5
-    assert metrics["loss"]["value"] == pytest.approx(np.log(10))
+    assert metrics.accuracy.value == 0.1
+    assert metrics.top_k.value == 0.5
+    assert metrics.loss.value == pytest.approx(np.log(10))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_probability_of_zero_costs_much_but_not_infinitely(dtype: type[np.floating]) -> None:
     probabilities = np.array([[1, 0], [1, 0]], dtype=dtype)
     metrics = compute_metrics(np.array([0, 1]), probabilities, ["a", "b"])
-    assert metrics["loss"]["value"] == pytest.approx(87.3365 / 2, abs=1e-3)
+    assert metrics.loss.value == pytest.approx(87.3365 / 2, abs=1e-3)
 
 
 def test_one_picture_a_class_is_enough() -> None:
     metrics = compute_metrics(np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]]), ["a", "b"])
-    assert metrics["accuracy"]["value"] == metrics["macro_f1"]["value"] == 1.0
-    assert metrics["accuracy"]["low"] < 0.5
+    assert metrics.accuracy.value == metrics.macro_f1.value == 1.0
+    assert metrics.accuracy.low < 0.5
 
 
 @pytest.mark.parametrize(

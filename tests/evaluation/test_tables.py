@@ -8,7 +8,7 @@ import pytest
 from sklearn import metrics as oracle
 
 from discern.evaluation.intervals import wilson_interval
-from discern.evaluation.tables import build_predictions, compute_confusion, compute_per_class
+from discern.evaluation.tables import compute_confusion, compute_per_class
 
 NAMES = ["cat", "dog", "owl", "yak"]
 TARGETS = np.array([0, 0, 0, 1, 1, 2, 2, 2])
@@ -97,44 +97,3 @@ def test_confusion_survives_csv(tmp_path: Path) -> None:
     read = pd.read_csv(tmp_path / "confusion.csv", index_col="true")
     assert np.array_equal(read.to_numpy(), table.to_numpy())
     assert (read.index.tolist(), read.columns.tolist()) == (NAMES, NAMES)
-
-
-def test_predictions_name_what_was_seen_in_the_order_given() -> None:
-    table = build_predictions(["b", "a"], ["x/b.jpg", "x/a.jpg"], np.array([1, 0]), PROBABILITIES[:2], NAMES)
-    expected = ["id", "path", "true", "predicted", "confidence", *(f"probability_{name}" for name in NAMES)]
-    assert list(table) == expected
-    assert table["id"].tolist() == ["b", "a"]
-    assert table["path"].tolist() == ["x/b.jpg", "x/a.jpg"]
-    assert table["true"].tolist() == ["dog", "cat"]
-    assert table["predicted"].tolist() == ["cat", "cat"]
-    assert table["confidence"].tolist() == pytest.approx([0.7, 0.7])
-    assert np.array_equal(table[expected[5:]].to_numpy(), PROBABILITIES[:2])
-
-
-def test_unknown_truth_is_empty() -> None:
-    table = build_predictions(["a", "b"], ["a", "b"], np.array([-1, 3]), PROBABILITIES[:2], NAMES)
-    assert table["true"].tolist() == ["", "yak"]
-
-
-def test_classes_named_like_columns_do_not_collide() -> None:
-    names = ["id", "path", "true", "confidence"]
-    table = build_predictions(["a"], ["a.jpg"], np.array([2]), PROBABILITIES[:1], names)
-    assert table.columns.is_unique
-    assert table["true"].tolist() == ["true"]
-    assert table["probability_id"].tolist() == pytest.approx([0.7])
-
-
-def test_many_classes_make_no_fragmented_table() -> None:
-    probabilities = np.full((3, 500), 1 / 500)
-    names = [f"class {index}" for index in range(500)]
-    assert build_predictions(["a"] * 3, ["a"] * 3, np.zeros(3, np.int64), probabilities, names).shape == (3, 505)
-
-
-def test_predictions_of_nothing_are_an_empty_table() -> None:
-    table = build_predictions([], [], np.zeros(0, np.int64), np.zeros((0, 4)), NAMES)
-    assert table.shape == (0, 9)
-
-
-def test_rows_that_do_not_match_are_refused() -> None:
-    with pytest.raises(ValueError, match="length"):
-        build_predictions(["a"], ["a", "b"], np.array([0, 1]), PROBABILITIES[:2], NAMES)

@@ -103,7 +103,7 @@ def test_a_run_on_a_leaking_split_says_so_and_scores_again_without(spoilt, tmp_p
     ]
     assert leaks["twin_split"][0] in ("train", "validation")
     without = json.loads((run.folder.evaluation / "metrics_without_leaks.json").read_text())
-    assert (run.metrics["test"]["count"], without["test"]["count"]) == (13, 12)
+    assert (run.metrics["test"].count, without["test"]["count"]) == (13, 12)
     predictions = pd.read_csv(run.folder.evaluation / "predictions.csv")
     kept = predictions[(predictions["split"] == "test") & (predictions["id"] != "test/red/leak.png")]
     assert without["test"]["accuracy"]["value"] == pytest.approx((kept["true"] == kept["predicted"]).mean())

@@ -34,9 +34,7 @@ def test_the_better_of_probe_and_fine_tuning_ships_with_the_difference(photos, w
     run = train(photos, out=tmp_path / "run", overrides=[*SMALL, f"model.weights={weights}", "epochs=2"])
     history = run.history
     assert list(history["phase"]) == ["probe", "fine-tune", "fine-tune"]
-    assert run.metrics["validation"]["accuracy"]["value"] == pytest.approx(
-        history["validation_accuracy"].max(), abs=1e-5
-    )
+    assert run.metrics["validation"].accuracy.value == pytest.approx(history["validation_accuracy"].max(), abs=1e-5)
     choices = read_choices(run)
     ships = choices["what ships"]
     assert "fine-tune over probe: " in ships or "the frozen network with the head of phase probe" in ships
@@ -59,7 +57,7 @@ def test_with_a_budget_the_plan_is_told_and_the_run_complete(photos, weights, tm
     run = train(photos, out=tmp_path / "run", overrides=overrides)
     assert "of 40 s" in read_choices(run)["run.budget"]
     assert (run.folder.bundle / "bundle.json").is_file()
-    assert run.metrics["test"]["count"] > 0
+    assert run.metrics["test"].count > 0
 
 
 def test_without_time_the_probe_of_a_sample_ships(photos, weights, tmp_path):

@@ -13,7 +13,7 @@ def test_the_demo_trains_three_ways_and_predicts_without_data_or_network(tmp_pat
     runs = demo.run_demo(tmp_path / "demo", seed=1, overwrite=False)
     assert list(runs) == ["frozen", "fine-tuned", "scratch"]
     for run in runs.values():
-        assert run.metrics["test"]["count"] == 10
+        assert run.metrics["test"].count == 10
         assert len(run.history) == 12
     names = {aircraft_type.name for aircraft_type in DEMO_TYPES}
     answers = pd.read_csv(tmp_path / "demo" / "predictions.csv")

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from discern.errors import DataError
-from discern.workflows.diff import diff, find_predictions
+from discern.evaluation.predictions import find_predictions
+from discern.workflows.diff import diff
 from discern.workflows.evaluate import evaluate
 
 COLUMNS = ["id", "path", "true", "predicted_a", "confidence_a", "predicted_b", "confidence_b"]

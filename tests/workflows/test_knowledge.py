@@ -61,14 +61,14 @@ def test_the_outcome_of_a_threshold_is_what_counting_gives(tmp_path):
     overrides = [*QUICK, "training.phases.*.epochs=8", "learning_rate=2e-3", "data.split=[0.4, 0.4, 0.2]"]
     run = train(photos, out=tmp_path / "run", recipe="table", overrides=overrides)
     summary = load_bundle(run.folder.root).record.abstention
-    outcome = summary["0.1"]
+    outcome = summary[0.1]
     rows = pd.read_csv(run.folder.evaluation / "predictions.csv").query("split == 'test'")
     # The table has six digits.
-    answered = rows["confidence"] >= outcome["threshold"] - 1e-6
-    assert outcome["test"]["count"] == answered.sum() > 0
-    assert outcome["test"]["coverage"] == pytest.approx(answered.mean())
+    answered = rows["confidence"] >= outcome.threshold - 1e-6
+    assert outcome.outcomes["test"].count == answered.sum() > 0
+    assert outcome.outcomes["test"].coverage == pytest.approx(answered.mean())
     wrong = (rows["true"] != rows["predicted"])[answered].mean()
-    assert outcome["test"]["error"]["value"] == pytest.approx(wrong)
+    assert outcome.outcomes["test"].error.value == pytest.approx(wrong)
 
 
 def test_each_class_is_ranked_against_the_others_on_request(trained_run, tmp_path):
@@ -78,9 +78,9 @@ def test_each_class_is_ranked_against_the_others_on_request(trained_run, tmp_pat
     rows = pd.read_csv(predictions).query("split == 'test'")
     assert list(ranking.index) == ["blue", "green", "red"]
     for name, row in ranking.iterrows():
-        is_class, chances = rows["true"] == name, rows[f"probability_{name}"]
-        assert row["roc_auc"] == pytest.approx(roc_auc_score(is_class, chances))
-        assert row["average_precision"] == pytest.approx(average_precision_score(is_class, chances))
+        is_class, probabilities = rows["true"] == name, rows[f"probability_{name}"]
+        assert row["roc_auc"] == pytest.approx(roc_auc_score(is_class, probabilities))
+        assert row["average_precision"] == pytest.approx(average_precision_score(is_class, probabilities))
         assert row["roc_auc_low"] <= row["roc_auc"] <= row["roc_auc_high"]
     evaluate_predictions(predictions, out=tmp_path / "without")
     assert not (tmp_path / "without" / "ranking.csv").exists()

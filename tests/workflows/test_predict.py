@@ -137,9 +137,9 @@ def test_evaluate_joins_classes_by_name_where_one_is_missing(trained_run, tmp_pa
     part = evaluate(trained_run, photos, out=tmp_path / "part")
     confusion = pd.read_csv(tmp_path / "whole" / "confusion.csv", index_col=0)
     right = int(confusion.loc["green", "green"] + confusion.loc["red", "red"])
-    assert part["accuracy"]["value"] == pytest.approx(right / 10)
-    assert part["classes_absent"] == ["blue"]
-    assert whole["count"] == 15
+    assert part.accuracy.value == pytest.approx(right / 10)
+    assert part.classes_absent == ("blue",)
+    assert whole.count == 15
 
 
 def test_evaluate_refuses_classes_that_the_classifier_does_not_know(trained_run, tmp_path):
@@ -158,9 +158,9 @@ def test_evaluate_takes_the_test_split_and_never_the_training_pictures_unasked(t
     photos = tmp_path / "photos"
     for place, (split, per_class) in enumerate((("train", 4), ("val", 3), ("test", 2))):
         draw_photos(photos / split, per_class=per_class, first_seed=100 * place)
-    assert evaluate(trained_run, photos, out=tmp_path / "default")["count"] == 6
-    assert evaluate(trained_run, photos, out=tmp_path / "val", split="val")["count"] == 9
-    assert evaluate(trained_run, photos, out=tmp_path / "train", split="train")["count"] == 12
+    assert evaluate(trained_run, photos, out=tmp_path / "default").count == 6
+    assert evaluate(trained_run, photos, out=tmp_path / "val", split="val").count == 9
+    assert evaluate(trained_run, photos, out=tmp_path / "train", split="train").count == 12
     with pytest.raises(DataError, match="no pictures in a split 'tset'; its splits are train, validation, test"):
         evaluate(trained_run, photos, out=tmp_path / "typo", split="tset")
     for split in ("val", "test"):
@@ -181,7 +181,7 @@ def test_evaluate_and_predict_compute_with_the_precision_of_the_run(photos, tmp_
         rows = pd.read_csv(run.folder.split)
         rows[["path", "label", "split"]].to_csv(tmp_path / "again.csv", index=False)
         again = evaluate(run.folder.root, tmp_path / "again.csv", out=tmp_path / f"{precision}-again")
-        assert again["loss"]["value"] == run.metrics["test"]["loss"]["value"]
+        assert again.loss.value == run.metrics["test"].loss.value
 
 
 def test_answers_never_replace_what_they_are_made_from(trained_run, flat_folder, tmp_path):

@@ -15,7 +15,8 @@ from discern.errors import ConfigError, DataError, RunFolderError
 from discern.models.backbone import build_backbone
 from discern.tuning.space import Range, build_default_space, check_space, load_space
 from discern.tuning.study import open_study, tabulate_trials
-from discern.workflows.tune import stop_in_time, tune
+from discern.tuning.trials import stop_in_time
+from discern.workflows.tune import tune
 from pictures import QUICK
 
 SPACE = """
@@ -180,7 +181,7 @@ def test_a_space_of_settings_that_do_not_exist_is_told_before_the_first_trial(ph
 
 
 def test_without_validation_nothing_can_be_searched(photos, tmp_path):
-    with pytest.raises(DataError, match="judged on a validation split, and there is none"):
+    with pytest.raises(DataError, match="compared on a validation split, and there is none"):
         tune(photos, out=tmp_path / "out", overrides=["data.split=[0.7, 0.0, 0.3]"])
 
 

@@ -26,17 +26,15 @@ def compare(
         Path | None, typer.Option(help="Folder to write, or to go on with; comparisons/NAME by default.")
     ] = None,
 ) -> None:
-    """Train in several ways with several seeds on the same split, and say which is better and whether that is sure."""
-    from discern.console import reporting
+    """Train in several ways with several seeds on the same split; show which is better, and how sure that is."""
     from discern.workflows.compare import compare as compare_variants
 
     folder = out or find_free_folder(Path("comparisons"), Path(data).resolve().stem)
-    with reporting(verbose=True):
-        compare_variants(
-            data,
-            out=folder,
-            recipes=[name.strip() for name in recipes.split(",") if name.strip()],
-            varied=vary or [],
-            seeds=seeds,
-            overrides=overrides or [],
-        )
+    compare_variants(
+        data,
+        out=folder,
+        recipes=[name.strip() for name in recipes.split(",") if name.strip()],
+        varied=vary or [],
+        seeds=seeds,
+        overrides=overrides or [],
+    )

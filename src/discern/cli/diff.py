@@ -18,13 +18,11 @@ def diff(
         Path | None, typer.Option(help="Folder to write; against-NAME_A beside the predictions of B by default.")
     ] = None,
 ) -> None:
-    """Tell whether run B is better than run A on the same pictures, and show where they disagree."""
-    from discern.console import reporting
+    """Show whether run B is better than run A on the same pictures, and where they disagree."""
+    from discern.evaluation.predictions import find_predictions
     from discern.workflows.diff import diff as diff_runs
-    from discern.workflows.diff import find_predictions
 
     name_a = run_a.stem if run_a.is_file() else run_a.resolve().name
     folder = out or find_free_folder(find_predictions(run_b).parent, f"against-{name_a}")
-    with reporting(verbose=True):
-        diff_runs(run_a, run_b, out=folder, split=split)
+    diff_runs(run_a, run_b, out=folder, split=split)
     typer.echo(f"written: {folder}")

@@ -30,7 +30,7 @@ def evaluate(
     ] = None,
     unfamiliar: Annotated[
         list[str] | None,
-        typer.Option(help="Pictures of another kind (files, folders, CSV): how well are they told from DATA?"),
+        typer.Option(help="Pictures of another kind (files, folders, CSV): how well are they separated from DATA?"),
     ] = None,
     ranking: Annotated[
         bool, typer.Option("--ranking", help="Also ROC AUC and average precision of each class against all others.")
@@ -42,50 +42,42 @@ def evaluate(
     device: Device = "auto",
 ) -> None:
     """Evaluate a trained classifier on labelled pictures; classes are joined by name."""
-    given = {
-        "image_column": image_column,
-        "label_column": label_column,
-        "image_root": image_root,
-        "image_suffix": image_suffix,
-        "on_bad": on_bad,
-    }
-    data_settings = {name: value for name, value in given.items() if value is not None}
     if predictions is not None:
-        if run is not None or split is not None or data_settings or device != "auto" or unfamiliar:
+        others = (run, data, split, on_bad, unfamiliar or None, image_column, label_column, image_root, image_suffix)
+        has_more = any(other is not None for other in others)
+        if has_more or device != "auto":
             raise ConfigError("--predictions stands in for RUN and DATA; it goes with --out and --ranking only")
         _evaluate_predictions(predictions, out, ranking)
         return
     if run is None or data is None:
         raise ConfigError("give a run and labelled pictures: discern evaluate RUN DATA; or --predictions FILE")
-    from discern.config.load import check_settings
-    from discern.console import reporting
     from discern.processes import join_processes
     from discern.workflows.evaluate import evaluate as evaluate_run
 
-    settings = check_settings({"data": data_settings})
     # The evaluations of a bundle stand beside it, not in it.
     root = run.parent if run.name == "bundle" else run
     folder = out or find_free_folder(root / "evaluation", Path(data).resolve().stem)
-    with reporting(verbose=True):
-        evaluate_run(
-            run,
-            data,
-            out=folder,
-            split=split,
-            data=settings.data,
-            device=device,
-            unfamiliar=unfamiliar or None,
-            ranking=ranking,
-        )
+    evaluate_run(
+        run,
+        data,
+        out=folder,
+        split=split,
+        image_column=image_column,
+        label_column=label_column,
+        image_root=image_root,
+        image_suffix=image_suffix,
+        on_bad=on_bad or "error",
+        device=device,
+        unfamiliar=unfamiliar or None,
+        ranking=ranking,
+    )
     if join_processes().is_main:
         typer.echo(f"written: {folder}")
 
 
 def _evaluate_predictions(predictions: Path, out: Path | None, ranking: bool) -> None:
-    from discern.console import reporting
     from discern.workflows.evaluate import evaluate_predictions
 
     folder = out or find_free_folder(predictions.parent, predictions.stem)
-    with reporting(verbose=True):
-        evaluate_predictions(predictions, out=folder, ranking=ranking)
+    evaluate_predictions(predictions, out=folder, ranking=ranking)
     typer.echo(f"written: {folder}")

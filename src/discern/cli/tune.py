@@ -32,22 +32,20 @@ def tune(
         Path | None, typer.Option(help="Folder to write, or to go on with; searches/NAME by default.")
     ] = None,
 ) -> None:
-    """Search for better settings, judged on validation, then train with the best and look at the test split once."""
+    """Search for better settings by validation scores, then train with the best and use the test split once."""
     from discern.config.duration import parse_duration
-    from discern.console import reporting
     from discern.workflows.tune import tune as tune_recipe
 
     folder = out or find_free_folder(Path("searches"), Path(data).resolve().stem)
-    with reporting(verbose=True):
-        tune_recipe(
-            data,
-            out=folder,
-            recipe=recipe,
-            overrides=overrides or [],
-            trials=trials,
-            budget_seconds=None if budget is None else parse_duration(budget),
-            space=space,
-            storage=storage,
-            name=name,
-        )
+    tune_recipe(
+        data,
+        out=folder,
+        recipe=recipe,
+        overrides=overrides or [],
+        trials=trials,
+        budget_seconds=None if budget is None else parse_duration(budget),
+        space=space,
+        storage=storage,
+        name=name,
+    )
     typer.echo(f"written: {folder}")

@@ -1,4 +1,4 @@
-"""Stratified bootstrap: resample the pictures of each class among themselves, so that class sizes stay as they are."""
+"""Stratified bootstrap: pictures are resampled within their class, so that class sizes stay the same."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_DRAWS_AT_ONCE = 1_000_000
+_DRAWS_PER_BLOCK = 1_000_000
 
 
 class ClassCounts(NamedTuple):
-    """What averages over classes need of one confusion matrix, or of R resampled ones.
+    """The counts by class of one confusion matrix, or of R resampled ones.
 
-    `hits` and `predicted` are (..., K), `true` is (K,): resampling leaves it as it is.
+    `hits` and `predicted` are (..., K), `true` is (K,): resampling does not change it.
     """
 
     hits: NDArray[np.int64]
@@ -26,7 +26,7 @@ def count_classes(confusion: NDArray[np.int64]) -> ClassCounts:
 
 
 def resample_counts(confusion: NDArray[np.int64], *, resamples: int = 1000, seed: int = 0) -> ClassCounts:
-    """Draw every picture anew from its own class, `resamples` times, and count.
+    """Resample the pictures of each class `resamples` times, and count.
 
     A row of the confusion matrix of pictures drawn with replacement is a multinomial sample of that row, so the rows
     are drawn directly and the cost does not depend on the number of pictures.
@@ -47,19 +47,19 @@ def resample_counts(confusion: NDArray[np.int64], *, resamples: int = 1000, seed
 def resample_means(
     values: NDArray[np.float64], targets: NDArray[np.int64], *, resamples: int = 1000, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Return the means (R,) of values (N,), or (R, M) of (N, M), when each picture is drawn anew from its own class."""
+    """Return the means (R,) of values (N,), or (R, M) of (N, M), over pictures resampled within their class."""
     sums = [weights @ values for weights in draw_weights(targets, resamples=resamples, seed=seed)]
     return np.concatenate(sums) / len(values)
 
 
 def draw_weights(targets: NDArray[np.int64], *, resamples: int = 1000, seed: int = 0) -> Iterator[NDArray[np.float64]]:
-    """Yield how often each picture is drawn when all are drawn anew from their own classes: (rows, N), R in all."""
+    """Yield how often each picture is drawn when pictures are resampled within their class: (rows, N), R in all."""
     rng = np.random.default_rng(seed)
     count = len(targets)
     order = np.argsort(targets, kind="stable")
     _, first, size = np.unique(targets[order], return_index=True, return_counts=True)
     starts, sizes = np.repeat(first, size), np.repeat(size, size)
-    block = max(1, _DRAWS_AT_ONCE // count)
+    block = max(1, _DRAWS_PER_BLOCK // count)
     for done in range(0, resamples, block):
         rows = min(block, resamples - done)
         drawn = order[starts + (rng.random((rows, count)) * sizes).astype(np.int64)]

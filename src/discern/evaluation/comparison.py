@@ -1,4 +1,4 @@
-"""Two classifiers on the same pictures: which is better, and whether that can be told."""
+"""Two classifiers on the same pictures: which is better, and whether the difference is significant."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,11 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from discern.data.table import list_some
+from discern.data.table import list_some, parse_split
 from discern.errors import DataError
 from discern.evaluation.bootstrap import resample_means
 from discern.evaluation.intervals import Interval, bootstrap_interval, wilson_interval
-from discern.evaluation.predictions_file import SavedAnswers
+from discern.evaluation.predictions import UNSPLIT, Predictions
 
 SIGNIFICANCE = 0.05
 
@@ -21,8 +21,8 @@ SIGNIFICANCE = 0.05
 class Comparison:
     """How two classifiers, A and B, did on the same pictures.
 
-    `difference` is the accuracy of B less that of A, -1..1; `p_value` is McNemar's: how likely pictures that only one
-    of them gets right would be shared out at least so unevenly if both were equally good.
+    `difference` is the accuracy of B minus that of A, -1..1. `p_value` is that of McNemar's test: if both were equally
+    good, the probability that the pictures which only one of them gets right divide at least this unevenly.
     """
 
     count: int
@@ -35,7 +35,7 @@ class Comparison:
 
     @property
     def is_decided(self) -> bool:
-        """Whether one is better: both the test and the interval of the difference must say so."""
+        """Whether one is better: both the test and the interval of the difference must show it."""
         return self.p_value < SIGNIFICANCE and (self.difference.low > 0 or self.difference.high < 0)
 
     def to_dict(self) -> dict[str, object]:
@@ -45,30 +45,54 @@ class Comparison:
         } | {"verdict": describe_comparison(self)}
 
 
-class PairedAnswers(NamedTuple):
-    """The pictures that both have answered, by id.
+class PairedPredictions(NamedTuple):
+    """The pictures for which both classifiers have a prediction, by id.
 
     `frame` has the columns id, path, true, predicted_a, confidence_a, predicted_b and confidence_b; the counts are of
-    pictures that only one has answered, which are left out.
+    pictures that only one has, which are left out.
     """
 
     frame: pd.DataFrame
     only_in_a: int
     only_in_b: int
 
-    def are_right(self, which: str) -> NDArray[np.bool_]:
+    def is_correct(self, which: str) -> NDArray[np.bool_]:
         """Return whether `a` or `b` is right, picture by picture (N,)."""
         return np.asarray(self.frame[f"predicted_{which}"] == self.frame["true"], dtype=np.bool_)
 
     def find_disagreements(self) -> pd.DataFrame:
-        """Return the rows where A and B name different classes; the most confident wrong answers come first."""
-        wrong_a, wrong_b = (np.where(self.are_right(side), 0.0, self.frame[f"confidence_{side}"]) for side in "ab")
+        """Return the rows where A and B name different classes; the most confident mistakes come first."""
+        wrong_a, wrong_b = (np.where(self.is_correct(side), 0.0, self.frame[f"confidence_{side}"]) for side in "ab")
         rows = self.frame.iloc[np.argsort(-np.maximum(wrong_a, wrong_b), kind="stable")]
         return rows[rows["predicted_a"] != rows["predicted_b"]].reset_index(drop=True)
 
 
-def pair_answers(a: SavedAnswers, b: SavedAnswers) -> PairedAnswers:
-    """Join two sets of answers by the ids of their pictures.
+def choose_common_split(a: Predictions, b: Predictions, wanted: str | None) -> str:
+    """Return the split to compare on: the wanted one, or else test, validation or any other that both have.
+
+    Predictions without splits can be compared with those of any split; if neither has splits, it is `UNSPLIT`.
+
+    Raises:
+        DataError: No split, or not the wanted one, is in both.
+    """
+    named = [names for names in (set(one.splits) - {UNSPLIT} for one in (a, b)) if names]
+    common = set.intersection(*named) if named else {UNSPLIT}
+    preferred = ["test", "validation", *sorted(common)] if wanted is None else [parse_split(wanted) or wanted]
+    for name in preferred:
+        if name in common:
+            return name
+    problem = "no split is in both" if wanted is None else f"the split {wanted!r} is not in both"
+    found = "; ".join(f"{one.source} has {', '.join(one.splits)}" for one in (a, b))
+    raise DataError(f"{problem}: {found}.")
+
+
+def select_split(predictions: Predictions, split: str) -> Predictions:
+    """Return the rows of a split, or all where the predictions have no such split."""
+    return predictions.select(split) if split in predictions.splits else predictions
+
+
+def pair_predictions(a: Predictions, b: Predictions) -> PairedPredictions:
+    """Join the predictions of two classifiers by the ids of their pictures.
 
     Raises:
         DataError: They have no picture in common, or pictures with different true classes; all are listed.
@@ -77,8 +101,8 @@ def pair_answers(a: SavedAnswers, b: SavedAnswers) -> PairedAnswers:
     frame = a.frame[columns].merge(b.frame[columns], on="id", suffixes=("_a", "_b")).sort_values("id")
     if frame.empty:
         raise DataError(
-            f"no picture is in both: {a.source} has ids such as {a.frame['id'].iloc[0]!r}, {b.source} such as "
-            f"{b.frame['id'].iloc[0]!r}. Compare runs on the same data, or evaluate both on the same pictures."
+            f"no picture is in both: {a.source} has ids such as {a.ids.iloc[0]!r}, {b.source} such as "
+            f"{b.ids.iloc[0]!r}. Compare runs on the same data, or evaluate both on the same pictures."
         )
     different = frame[frame["true_a"] != frame["true_b"]]
     if len(different):
@@ -86,25 +110,25 @@ def pair_answers(a: SavedAnswers, b: SavedAnswers) -> PairedAnswers:
         listed = list_some([f"{name}: {true_a!r} and {true_b!r}" for name, true_a, true_b in rows])
         raise DataError(
             f"pictures whose true class is one in {a.source} and another in {b.source}:\n{listed}\n"
-            "Settle their labels and evaluate both runs again."
+            "Correct their labels and evaluate both runs again."
         )
     path = frame["path_a"].where(frame["path_a"] != "", frame["path_b"])
     joined = frame.rename(columns={"true_a": "true"}).assign(path=path)
     kept = ["id", "path", "true", "predicted_a", "confidence_a", "predicted_b", "confidence_b"]
     both = len(joined)
-    return PairedAnswers(joined[kept].reset_index(drop=True), len(a.frame) - both, len(b.frame) - both)
+    return PairedPredictions(joined[kept].reset_index(drop=True), len(a) - both, len(b) - both)
 
 
-def compare_answers(pairs: PairedAnswers, *, resamples: int = 1000, seed: int = 0) -> Comparison:
-    """Compare A and B on the pictures that both have answered, with 95 % intervals.
+def compare_pairs(pairs: PairedPredictions, *, resamples: int = 1000, seed: int = 0) -> Comparison:
+    """Compare A and B on the pictures that both have, with 95 % intervals.
 
     Accuracies carry Wilson intervals. That of the difference comes from a paired bootstrap: a picture is drawn, from
-    its own class, with both of its answers.
+    its own class, with both of its predictions.
 
     Source: McNemar, "Note on the sampling error of the difference between correlated proportions or percentages", 1947;
     the exact test, two-sided.
     """
-    right_a, right_b = pairs.are_right("a"), pairs.are_right("b")
+    right_a, right_b = pairs.is_correct("a"), pairs.is_correct("b")
     gains = right_b.astype(np.float64) - right_a
     targets = np.unique(pairs.frame["true"].to_numpy(dtype=object), return_inverse=True)[1]
     only_a, only_b = int((gains < 0).sum()), int((gains > 0).sum())
@@ -122,14 +146,14 @@ def compare_answers(pairs: PairedAnswers, *, resamples: int = 1000, seed: int = 
 
 
 def compute_mcnemar(only_a: int, only_b: int) -> float:
-    """Return the two-sided exact p-value of pictures that only A and that only B gets right; 1 where there are none."""
+    """Return the two-sided exact p-value for the numbers of pictures that only A, or only B, gets right; 1 for none."""
     if only_a + only_b == 0:
         return 1.0
     return float(binomtest(only_b, only_a + only_b, 0.5).pvalue)
 
 
 def describe_comparison(comparison: Comparison) -> str:
-    """Return the verdict in words; a point is a hundredth of the pictures."""
+    """Return the result as a sentence; a point is one percent of the pictures."""
     only_a, only_b = comparison.only_a_right, comparison.only_b_right
     if only_a + only_b == 0:
         return "not distinguishable: A and B are right and wrong on the same pictures"

@@ -1,4 +1,4 @@
-"""Sets of classes that hold the true one as often as was asked for."""
+"""Prediction sets: sets of classes that contain the true one as often as asked for."""
 
 from math import ceil
 
@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def compute_least_probability(true_probabilities: NDArray[np.floating], set_coverage: float) -> float:
-    """Return the probability from which on a class belongs into a set that holds the true class that often.
+def compute_min_probability(true_probabilities: NDArray[np.floating], set_coverage: float) -> float:
+    """Return the smallest probability at which a class enters the prediction set.
 
     It is the quantile of the probabilities (N,) of the true classes of pictures that were not trained on, with the
-    correction of a finite sample: sets of the next picture of the same kind hold its true class with a probability of
-    at least `set_coverage` (0..1). It is 0, so that sets hold all classes, where N pictures cannot promise that.
+    correction for a finite sample: the set of a new picture of the same kind contains its true class with a probability
+    of at least `set_coverage` (0..1). It is 0, so that sets contain all classes, where N pictures are too few for that.
 
     Source: split conformal prediction with the score 1 - p (Sadinle et al., "Least ambiguous set-valued classifiers
     with bounded error levels", 2019, https://arxiv.org/abs/1609.00451).
@@ -24,11 +24,11 @@ def compute_least_probability(true_probabilities: NDArray[np.floating], set_cove
     return float(np.sort(true_probabilities.astype(np.float64))[count - rank])
 
 
-def build_sets(probabilities: NDArray[np.floating], least_probability: float) -> NDArray[np.bool_]:
+def build_sets(probabilities: NDArray[np.floating], min_probability: float) -> NDArray[np.bool_]:
     """Return which classes are in the set of each picture (N, K); the most probable one always is.
 
-    The last rule only adds classes, so that what is promised of the sets stays true.
+    The last rule only adds classes, so that the coverage of the sets still holds.
     """
-    sets = probabilities >= least_probability
+    sets = probabilities >= min_probability
     sets[np.arange(len(sets)), probabilities.argmax(axis=1)] = True
     return np.asarray(sets)

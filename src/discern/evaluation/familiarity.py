@@ -1,4 +1,4 @@
-"""Whether a picture is like those that were trained on."""
+"""Whether a picture is similar to those that were trained on."""
 
 from typing import NamedTuple
 
@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 from discern.evaluation.bootstrap import resample_means
 from discern.evaluation.intervals import Interval
 
-MOST_FALSE_ALARMS = 0.01
-"""The share of pictures of the usual kind that may be taken for unfamiliar."""
+MAX_FALSE_ALARMS = 0.01
+"""Largest share of pictures of the usual kind that may count as unfamiliar."""
 
 
 class Separation(NamedTuple):
-    """How well similarities tell pictures of another kind from those of the usual kind.
+    """How well similarities separate pictures of another kind from those of the usual kind.
 
-    `auroc` (0..1, 0.5 is chance) is the chance that a picture of the usual kind is the more similar of two;
-    `found` the share of the others that counts as unfamiliar, and `false_alarms` that of the usual ones.
+    `auroc` (0..1, 0.5 by chance) is the probability that of two pictures, one of each kind, the usual one is the more
+    similar; `found` is the share of the others that counts as unfamiliar, `false_alarms` that of the usual ones.
     """
 
     auroc: Interval
@@ -25,7 +25,7 @@ class Separation(NamedTuple):
 
 
 def compute_familiarity(similarities: NDArray[np.floating], reference: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return how usual similarities (N,) are among those of the reference (V,), pictures not trained on: 0..1.
+    """Return the familiarity (N,), 0..1, of similarities (N,), given those of V reference pictures, not trained on.
 
     It is a conformal p-value: of new pictures of the same kind, at most a share p gets a familiarity of p or less.
 
@@ -36,11 +36,11 @@ def compute_familiarity(similarities: NDArray[np.floating], reference: NDArray[n
 
 
 def are_unfamiliar(familiarity: NDArray[np.floating], reference_count: int) -> NDArray[np.bool_]:
-    """Return which pictures (N,) are unlike those trained on: rarer than 1 in 100 of the reference, or than all of it.
+    """Return which pictures (N,) are unlike those trained on: as rare as 1 in 100 of the reference, or beyond it.
 
-    A small reference cannot show what one picture in a hundred looks like; its own extremes are the limit then.
+    The second holds for a reference below 100 pictures, which cannot show how rare 1 in 100 is.
     """
-    return np.asarray(familiarity <= max(MOST_FALSE_ALARMS, 1 / (reference_count + 1)))
+    return np.asarray(familiarity <= max(MAX_FALSE_ALARMS, 1 / (reference_count + 1)))
 
 
 def compute_separation(
@@ -60,10 +60,10 @@ def compute_separation(
 
 
 def _bound_auroc(usual: NDArray[np.floating], other: NDArray[np.floating], seed: int) -> tuple[float, float]:
-    """Return the ends of the 95 % interval, by resampling what each picture adds to the area.
+    """Return the ends of the 95 % interval, by resampling the contribution of each picture to the area.
 
     Source: DeLong et al., "Comparing the areas under two or more correlated receiver operating characteristic curves",
-    1988: the area is a mean over the pictures of one kind of the shares of the other kind that they beat.
+    1988: the area is a mean over the pictures of one kind of the shares of the other kind that lie below them.
     """
     of_usual = _share_below(usual, other)
     of_other = 1 - _share_below(other, usual)

@@ -1,19 +1,12 @@
-"""A measured value is reported with the interval that it could plausibly lie in."""
+"""Measured values with their confidence intervals."""
 
 from math import sqrt
 from statistics import NormalDist
-from typing import NamedTuple, TypedDict
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-
-class IntervalDict(TypedDict):
-    """An `Interval` as JSON holds it."""
-
-    value: float
-    low: float
-    high: float
+from pydantic import PlainSerializer
 
 
 class Interval(NamedTuple):
@@ -23,13 +16,17 @@ class Interval(NamedTuple):
     low: float
     high: float
 
-    def to_dict(self) -> IntervalDict:
+    def to_dict(self) -> dict[str, float]:
         """Return the three numbers by name, ready for JSON."""
-        return {"value": self.value, "low": self.low, "high": self.high}
+        return self._asdict()
+
+
+SavedInterval = Annotated[Interval, PlainSerializer(Interval.to_dict)]
+"""An `Interval` as a field of a pydantic model: in JSON its three numbers stand by name."""
 
 
 def wilson_interval(successes: int, count: int, confidence: float = 0.95) -> Interval:
-    """Bound a fraction of independent trials; it stays within 0..1 and is sound for small counts and for 0 or all.
+    """Return the confidence interval of a fraction; it stays within 0..1 and is valid for small counts, 0 and all.
 
     Raises:
         ValueError: `count` is below 1 or `successes` lies outside 0..count.
@@ -50,10 +47,10 @@ def wilson_interval(successes: int, count: int, confidence: float = 0.95) -> Int
 
 
 def bootstrap_interval(value: float, resampled: NDArray[np.float64], confidence: float = 0.95) -> Interval:
-    """Bound a statistic by the quantiles of its bootstrap resamples (R,), corrected for their median bias.
+    """Return the interval of a statistic from its bootstrap resamples (R,), corrected for their median bias.
 
-    Uncorrected quantiles of macro F1 over many small classes can lie wholly below the value itself. When all resamples
-    agree, as they do for a classifier without a mistake, the width is zero, which is more than the data can promise.
+    Without the correction, the interval of macro F1 over many small classes can lie wholly below the value itself.
+    Where all resamples agree, as for a classifier without a mistake, the width is zero, which is too optimistic.
 
     Source: Efron, "Nonparametric standard errors and confidence intervals", 1981 (the BC method). We also widen the
     interval where needed to include the value.

@@ -1,47 +1,112 @@
-"""The headline numbers of one split: fractions over samples, each with a 95 % interval."""
+"""The metrics of one split: fractions over samples, each with a 95 % interval, and how they stand in metrics.json."""
 
-from collections.abc import Sequence
-from typing import NamedTuple, NotRequired, TypedDict
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    ValidationError,
+    model_serializer,
+)
 
+from discern.errors import DataError
 from discern.evaluation.bootstrap import ClassCounts, count_classes, resample_counts, resample_means
 from discern.evaluation.calibration import bound_ece, compute_brier, compute_gaps
 from discern.evaluation.confused_pairs import ConfusedPair, find_confused_pairs
-from discern.evaluation.intervals import Interval, IntervalDict, bootstrap_interval, wilson_interval
+from discern.evaluation.custom_metrics import MetricFunction, compute_custom_metrics
+from discern.evaluation.intervals import Interval, SavedInterval, bootstrap_interval, wilson_interval
 from discern.evaluation.ranking import can_rank, compute_ranking
+from discern.files import write_json
 
-# Keeps the loss of a probability that underflowed to zero finite, at about 87.
 _SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
+"""Keeps the loss of a probability that underflowed to zero finite, at about 87."""
 
 
-class TopK(IntervalDict):
-    """How often the true class is among the `k` most probable."""
+class TopK(BaseModel):
+    """How often the true class is among the `k` most probable, with its interval."""
+
+    model_config = ConfigDict(frozen=True)
 
     k: int
+    value: float
+    low: float
+    high: float
 
 
-class Metrics(TypedDict):
-    """What `metrics.json` holds of one split.
+class Metrics(BaseModel):
+    """The metrics of one split, as metrics.json holds them by split.
 
-    `top_k` is left out for two classes, where it says nothing; `roc_auc` and `average_precision`, of the second class,
-    are there for two classes only, and only where both have pictures.
+    `top_k` is None for two classes, where it says nothing; `roc_auc` and `average_precision`, of the second class, are
+    None unless there are two classes and pictures of both. Any other score is None only where a file of an older
+    version lacks it. `custom` has the values of user-given metric functions.
     """
 
-    count: int
-    accuracy: IntervalDict
-    top_k: NotRequired[TopK]
-    macro_f1: IntervalDict
-    weighted_f1: IntervalDict
-    balanced_accuracy: IntervalDict
-    roc_auc: NotRequired[IntervalDict]
-    average_precision: NotRequired[IntervalDict]
-    loss: IntervalDict
-    brier: IntervalDict
-    ece: IntervalDict
-    confused_pairs: list[ConfusedPair]
-    classes_absent: list[str]
+    model_config = ConfigDict(frozen=True)
+
+    count: Annotated[int, Field(ge=1)]
+    accuracy: SavedInterval
+    top_k: TopK | None = None
+    macro_f1: SavedInterval | None = None
+    weighted_f1: SavedInterval | None = None
+    balanced_accuracy: SavedInterval | None = None
+    roc_auc: SavedInterval | None = None
+    average_precision: SavedInterval | None = None
+    loss: SavedInterval | None = None
+    brier: SavedInterval | None = None
+    ece: SavedInterval | None = None
+    confused_pairs: tuple[ConfusedPair, ...] = ()
+    classes_absent: tuple[str, ...] = ()
+    custom: dict[str, float] = {}
+
+    @model_serializer(mode="wrap")
+    def _leave_out_missing(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = serialize(self)
+        return {name: value for name, value in content.items() if value is not None and value != {}}
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        low, high = self.accuracy.low, self.accuracy.high
+        parts = [f"accuracy {self.accuracy.value:.1%} (95 % interval {low:.1%} to {high:.1%})"]
+        if self.macro_f1 is not None:
+            parts.append(f"macro F1 {self.macro_f1.value:.3f}")
+        if self.loss is not None:
+            parts.append(f"loss {self.loss.value:.4f}")
+        if self.ece is not None:
+            parts.append(f"calibration error {self.ece.value:.1%}")
+        parts += [f"{name} {value:.4g}" for name, value in self.custom.items()]
+        return ", ".join([*parts, f"{self.count} pictures"])
+
+
+_BY_SPLIT = TypeAdapter(dict[str, Metrics])
+
+
+def save_metrics(metrics: Mapping[str, Metrics], path: str | Path) -> None:
+    """Write metrics by split as JSON."""
+    write_json(Path(path), {split: one.model_dump(mode="json") for split, one in metrics.items()})
+
+
+def load_metrics(path: str | Path) -> dict[str, Metrics]:
+    """Read what `save_metrics` wrote: metrics by split.
+
+    Raises:
+        DataError: The file is missing or damaged.
+    """
+    try:
+        return _BY_SPLIT.validate_python(json.loads(Path(path).read_text(encoding="utf-8")))
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = f"{'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}"
+    except (OSError, ValueError) as error:
+        reason = str(error)
+    raise DataError(f"{path}: not readable as metrics ({reason}). Evaluate again to write the file anew.")
 
 
 class _ProbabilityScores(NamedTuple):
@@ -57,6 +122,7 @@ def compute_metrics(
     probabilities: NDArray[np.floating],
     class_names: Sequence[str],
     *,
+    custom: Mapping[str, MetricFunction] | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Metrics:
@@ -66,11 +132,12 @@ def compute_metrics(
     intervals. Macro F1 averages over the classes that occur in the targets or in the predictions, weighted F1 over
     pictures by their class, balanced accuracy over the classes in the targets; classes without a picture are named in
     `classes_absent`. The loss is the mean negative log-likelihood in nats; `brier` lies in 0..2; `ece` is the expected
-    calibration error.
+    calibration error. `custom` functions are called with targets and probabilities.
 
     Raises:
         ValueError: There is no picture or only one class, shapes disagree, a target is not in 0..K-1 (as for unlabelled
             pictures), or a probability is not finite or outside 0..1.
+        ConfigError: A custom function returns something else than a number.
     """
     check_scores(targets, probabilities, class_names)
     num_classes = len(class_names)
@@ -79,33 +146,32 @@ def compute_metrics(
     counts, resampled = count_classes(confusion), resample_counts(confusion, resamples=resamples, seed=seed)
     scores = _score_probabilities(targets, probabilities, resamples, seed)
     macro_f1, weighted_f1, balanced_accuracy = (
-        bootstrap_interval(float(average(counts)), average(resampled)).to_dict()
+        bootstrap_interval(float(average(counts)), average(resampled))
         for average in (_macro_f1, _weighted_f1, _balanced_accuracy)
     )
-    metrics: Metrics = {
-        "count": len(targets),
-        "accuracy": _top_interval(ranks, 1).to_dict(),
-        "macro_f1": macro_f1,
-        "weighted_f1": weighted_f1,
-        "balanced_accuracy": balanced_accuracy,
-        "loss": scores.loss.to_dict(),
-        "brier": scores.brier.to_dict(),
-        "ece": scores.ece.to_dict(),
-        "confused_pairs": find_confused_pairs(confusion, class_names),
-        "classes_absent": [name for name, count in zip(class_names, counts.true, strict=True) if count == 0],
-    }
-    if num_classes > 2:
-        k = min(5, num_classes - 1)
-        metrics["top_k"] = {"k": k, **_top_interval(ranks, k).to_dict()}
+    ranking = None
     if can_rank(targets, num_classes):
         ranking = compute_ranking(targets, probabilities[:, 1], resamples=resamples, seed=seed)
-        metrics["roc_auc"] = ranking.roc_auc.to_dict()
-        metrics["average_precision"] = ranking.average_precision.to_dict()
-    return metrics
+    return Metrics(
+        count=len(targets),
+        accuracy=_top_interval(ranks, 1),
+        top_k=_build_top_k(ranks, min(5, num_classes - 1)) if num_classes > 2 else None,
+        macro_f1=macro_f1,
+        weighted_f1=weighted_f1,
+        balanced_accuracy=balanced_accuracy,
+        roc_auc=None if ranking is None else ranking.roc_auc,
+        average_precision=None if ranking is None else ranking.average_precision,
+        loss=scores.loss,
+        brier=scores.brier,
+        ece=scores.ece,
+        confused_pairs=find_confused_pairs(confusion, class_names),
+        classes_absent=tuple(name for name, count in zip(class_names, counts.true, strict=True) if count == 0),
+        custom=compute_custom_metrics(custom or {}, targets, probabilities),
+    )
 
 
 def check_scores(targets: NDArray[np.int64], probabilities: NDArray[np.floating], class_names: Sequence[str]) -> None:
-    """Refuse what cannot be scored.
+    """Check that probabilities can be scored against targets.
 
     Raises:
         ValueError: As listed for `compute_metrics`.
@@ -167,6 +233,10 @@ def _rank_targets(targets: NDArray[np.int64], probabilities: NDArray[np.floating
 
 def _top_interval(ranks: NDArray[np.int64], k: int) -> Interval:
     return wilson_interval(int((ranks < k).sum()), len(ranks))
+
+
+def _build_top_k(ranks: NDArray[np.int64], k: int) -> TopK:
+    return TopK(k=k, **_top_interval(ranks, k).to_dict())
 
 
 def _macro_f1(counts: ClassCounts) -> NDArray[np.float64]:

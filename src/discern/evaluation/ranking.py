@@ -1,4 +1,4 @@
-"""For two classes: how well the probability of the second one puts its pictures before those of the first."""
+"""For two classes: how well the probability of the second ranks its pictures above those of the first."""
 
 from typing import NamedTuple
 
@@ -33,14 +33,14 @@ class _Resampled(NamedTuple):
 
 
 def can_rank(targets: NDArray[np.int64], num_classes: int) -> bool:
-    """Tell whether there are two classes, and pictures of both."""
+    """Return whether there are two classes, and pictures of both."""
     return num_classes == 2 and len(np.unique(targets)) == 2
 
 
 def compute_ranking(
     targets: NDArray[np.int64], scores: NDArray[np.floating], *, resamples: int = 1000, seed: int = 0
 ) -> RankingScores:
-    """Score how scores (N,) order pictures of class 1 before those of class 0, with 95 % bootstrap intervals."""
+    """Return how well scores (N,) rank pictures of class 1 above those of class 0, with 95 % bootstrap intervals."""
     # Imported where it is needed, because it takes a second that evaluations of more classes can do without.
     from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -66,7 +66,7 @@ def compute_ranking_curves(targets: NDArray[np.int64], scores: NDArray[np.floati
 def score_weighted(
     weights: NDArray[np.float64], targets: NDArray[np.int64], scores: NDArray[np.floating]
 ) -> _Resampled:
-    """Score many resamples at once, which scikit-learn cannot: weights (R, N) say how often each picture counts."""
+    """Score many resamples at once, which scikit-learn cannot; weights (R, N) are how often each picture counts."""
     order = np.argsort(-scores, kind="stable")
     # Equal scores have one threshold: the last of them.
     thresholds = np.flatnonzero(np.diff(scores[order], append=-np.inf))

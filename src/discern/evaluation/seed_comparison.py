@@ -1,4 +1,4 @@
-"""Ways of training that were each run with several seeds, on the same pictures: how good, and which is better."""
+"""Accuracies and differences of ways of training that were each run with several seeds, on the same pictures."""
 
 from math import inf, sqrt
 
@@ -12,10 +12,10 @@ from discern.evaluation.intervals import Interval, wilson_interval
 def estimate_mean(values: NDArray[np.floating], confidence: float = 0.95) -> Interval:
     """Return the mean of values (S, N), one row a seed and one column a picture, with its interval.
 
-    Right or wrong (1, 0) in, accuracy out; or the differences (-1, 0, 1) of two ways with the same seeds. The interval
-    holds for other seeds and for other pictures: variances over pictures (of their means over seeds) and over seeds (of
-    their means over pictures) are added. As the second holds some of the first, it is rather too wide than too narrow.
-    With one seed it says nothing of others.
+    The values are 1 and 0 for right and wrong, whose mean is the accuracy, or the differences (-1, 0, 1) of two ways
+    with the same seeds. The interval accounts for other seeds and other pictures: the variance over pictures (of their
+    means over seeds) and that over seeds (of their means over pictures) are added. As the second contains some of the
+    first, the interval is rather too wide than too narrow. With one seed it covers other pictures only.
 
     Source: crossed random effects of two factors; degrees of freedom as in Satterthwaite, "An approximate distribution
     of estimates of variance components", 1946.
@@ -38,23 +38,23 @@ def estimate_mean(values: NDArray[np.floating], confidence: float = 0.95) -> Int
     return Interval(mean, mean - half, mean + half)
 
 
-def estimate_accuracy(is_right: NDArray[np.floating]) -> Interval:
-    """Return the accuracy of answers (S, N) that are right (1) or wrong (0), a row a seed, with its interval in 0..1.
+def estimate_accuracy(is_correct: NDArray[np.floating]) -> Interval:
+    """Return the accuracy of predictions (S, N) that are right (1) or wrong (0), a row a seed, with its interval.
 
-    Where all are right, or all wrong, it is Wilson's for N pictures.
+    It lies in 0..1. Where all are right, or all wrong, it is Wilson's interval for N pictures.
 
     Raises:
         ValueError: There are fewer than two pictures, or no seed.
     """
-    value, low, high = estimate_mean(is_right)
+    value, low, high = estimate_mean(is_correct)
     if value in (0, 1):
-        pictures = is_right.shape[1]
+        pictures = is_correct.shape[1]
         return wilson_interval(int(value) * pictures, pictures)
     return Interval(value, max(0.0, low), min(1.0, high))
 
 
 def describe_difference(name: str, other: str, difference: Interval) -> str:
-    """Return in words whether `name` is better than `other`, by the difference of their accuracies."""
+    """Return a sentence that says whether `name` is better than `other`, from the difference of their accuracies."""
     value, low, high = (100 * end for end in difference)
     found = f"{name} over {other}: {value:+.1f} points [{low:+.1f}, {high:+.1f}]"
     if difference.low > 0:

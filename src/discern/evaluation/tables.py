@@ -1,4 +1,4 @@
-"""The tables behind the headline numbers: one row a class, one cell a confusion, one row a picture."""
+"""The tables behind the metrics: scores of each class, and the confusion matrix."""
 
 from collections.abc import Sequence
 
@@ -63,10 +63,10 @@ def compute_per_class(
 def compute_class_ranking(
     targets: NDArray[np.int64], probabilities: NDArray[np.floating], class_names: Sequence[str]
 ) -> pd.DataFrame:
-    """Score how each class's probability orders its pictures before all others, with 95 % bootstrap intervals.
+    """Score how well the probability of each class ranks its pictures before all others.
 
-    The columns are class_name, count, roc_auc, average_precision and the ends of their intervals, roc_auc_low and so
-    on. A class without pictures, or with all of them, has NaN.
+    The columns are class_name, count, roc_auc, average_precision and the ends of their 95 % bootstrap intervals,
+    roc_auc_low and so on. A class without pictures, or with all of them, has NaN.
     """
     rows = []
     for index, name in enumerate(class_names):
@@ -89,29 +89,6 @@ def compute_confusion(
         index=pd.Index(names, name="true"),
         columns=pd.Index(names, name="predicted"),
     )
-
-
-def build_predictions(
-    ids: Sequence[str],
-    paths: Sequence[str],
-    targets: NDArray[np.int64],
-    probabilities: NDArray[np.floating],
-    class_names: Sequence[str],
-) -> pd.DataFrame:
-    """Name every prediction: id, path, true, predicted, confidence, then `probability_<class>` for each class.
-
-    `true` is an empty string where the target is -1, unknown. Rows keep their order.
-    """
-    names = np.asarray(class_names, dtype=object)
-    columns = {
-        "id": list(ids),
-        "path": list(paths),
-        "true": np.where(targets >= 0, names[targets], ""),
-        "predicted": names[probabilities.argmax(axis=1)],
-        "confidence": probabilities.max(axis=1),
-    }
-    columns |= {f"probability_{name}": probabilities[:, index] for index, name in enumerate(class_names)}
-    return pd.DataFrame(columns)
 
 
 def _divide(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Confidence that means what it says: probabilities softened or sharpened by what validation shows."""
+"""Temperature scaling: one number that calibrates the probabilities on validation pictures."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,11 @@ _LARGEST_LOG = float(np.log(20.0))
 def fit_temperature(logits: NDArray[np.floating], targets: NDArray[np.int64]) -> float:
     """Return the temperature T that logits (N, K) are divided by, so that their softmax fits targets (N,) best.
 
-    Above 1 it softens answers that are too sure, below 1 it sharpens timid ones; which class is the most probable stays
-    as it is.
+    Above 1 it lowers the confidence, below 1 it raises it; the most probable class stays the same.
 
     Source: Guo et al., "On Calibration of Modern Neural Networks", 2017, https://arxiv.org/abs/1706.04599, section 4.2.
-    We add a normal prior on log T (mean 0, deviation 1) to the likelihood of all pictures, which counts for nothing
-    when they are many, and keeps a few pictures that are all answered well from asking for certainty; T is in 1/20..20.
+    We add a normal prior on log T (mean 0, deviation 1) to the likelihood of all pictures. It has no weight when they
+    are many, and keeps T away from 0 when they are few and all predicted correctly; T is in 1/20..20.
 
     Raises:
         ValueError: There is no picture.

@@ -1,4 +1,4 @@
-"""Confidence mended class by class, where one temperature does not suffice and there is enough to learn from."""
+"""Vector scaling: calibration class by class, where one temperature is not enough and the pictures are many."""
 
 from typing import NamedTuple
 
@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-_PICTURES_A_CLASS = 10
+_MIN_PICTURES_PER_CLASS = 10
 _FOLDS = 5
 _STANDARD_ERRORS = 2.0
 
 
 class VectorScaling(NamedTuple):
-    """What the logits of each class are multiplied with, and what is added to them: (K,) each."""
+    """Factors and offsets of the logits of each class: (K,) each."""
 
     scales: NDArray[np.float64]
     biases: NDArray[np.float64]
@@ -35,9 +35,9 @@ def fit_vector_scaling(logits: NDArray[np.floating], targets: NDArray[np.int64])
     def compute_cost(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         log_scales, biases = np.split(parameters, 2)
         scaled = values * np.exp(log_scales)
-        log_chances = log_softmax(scaled + biases, axis=1)
-        cost = -log_chances[rows, targets].sum() + parameters @ parameters / 2
-        errors = np.exp(log_chances)
+        log_probabilities = log_softmax(scaled + biases, axis=1)
+        cost = -log_probabilities[rows, targets].sum() + parameters @ parameters / 2
+        errors = np.exp(log_probabilities)
         errors[rows, targets] -= 1
         gradient = np.concatenate([(errors * scaled).sum(axis=0), errors.sum(axis=0)])
         return float(cost), gradient + parameters
@@ -50,13 +50,13 @@ def fit_vector_scaling(logits: NDArray[np.floating], targets: NDArray[np.int64])
 def choose_vector_scaling(
     logits: NDArray[np.floating], targets: NDArray[np.int64], *, seed: int = 0
 ) -> VectorScaling | None:
-    """Return a vector scaling of logits (N, K) if it pays on pictures that it was not fitted on, or else None.
+    """Return a vector scaling of logits (N, K) if it lowers the loss of pictures that it was not fitted on, or None.
 
-    It pays where it lowers the loss in cross-validation by more than two standard errors. It is not tried on fewer than
-    10 pictures a class.
+    It must lower the loss in cross-validation by more than two standard errors. It is not tried with fewer than 10
+    pictures a class.
     """
     count, num_classes = logits.shape
-    if count < _PICTURES_A_CLASS * num_classes:
+    if count < _MIN_PICTURES_PER_CLASS * num_classes:
         return None
     folds = np.random.default_rng(seed).permutation(count) % _FOLDS
     gains = np.empty(count)
@@ -65,8 +65,8 @@ def choose_vector_scaling(
         scaling = fit_vector_scaling(logits[~held_out], targets[~held_out])
         plain, scaled = logits[held_out], scaling.apply(logits[held_out])
         gains[held_out] = _losses(plain, targets[held_out]) - _losses(scaled, targets[held_out])
-    pays = gains.mean() > _STANDARD_ERRORS * gains.std(ddof=1) / np.sqrt(count)
-    return fit_vector_scaling(logits, targets) if pays else None
+    is_better = gains.mean() > _STANDARD_ERRORS * gains.std(ddof=1) / np.sqrt(count)
+    return fit_vector_scaling(logits, targets) if is_better else None
 
 
 def _losses(logits: NDArray[np.floating], targets: NDArray[np.int64]) -> NDArray[np.float64]:

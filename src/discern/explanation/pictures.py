@@ -11,7 +11,7 @@ import pandas as pd
 from discern.data.sources.csv_file import read_cells
 from discern.data.table import ImageTable, build_table
 from discern.errors import DataError
-from discern.evaluation.predictions_file import load_answers
+from discern.evaluation.predictions import load_predictions
 from discern.run_folder import RunFolder
 
 MISTAKES = 25
@@ -24,16 +24,15 @@ def load_mistakes(folder: RunFolder) -> ImageTable:
     Raises:
         DataError: The run has no predictions, or its pictures were not files.
     """
-    answers = load_answers(folder.evaluation / "predictions.csv")
-    reported = answers.select(answers.list_splits()[-1]).frame
-    wrong = reported[reported["true"] != reported["predicted"]]
-    worst = wrong.sort_values("confidence", ascending=False, kind="stable").head(MISTAKES)
+    predictions = load_predictions(folder.evaluation / "predictions.csv", with_probabilities=False)
+    reported = predictions.select(predictions.splits[-1])
+    worst = reported.take(reported.find_mistakes()[:MISTAKES]).frame
     if (worst["path"] == "").any():
         raise DataError(
-            f"{answers.source}: its pictures were no files, so they cannot be read again; give them as an .npz file"
+            f"{predictions.source}: its pictures were no files, so they cannot be read again; give them as an .npz file"
         )
     return build_table(
-        {"id": worst["id"], "path": worst["path"], "label": worst["true"]}, source=f"mistakes of {answers.source}"
+        {"id": worst["id"], "path": worst["path"], "label": worst["true"]}, source=f"mistakes of {predictions.source}"
     )
 
 

@@ -25,7 +25,7 @@ def describe_export(bundle: Bundle, precision: str, weights_sha256: str) -> dict
         "preprocessing": {**bundle.preprocess.to_dict(), "where": "inside the graph"},
         "decode_rules": DECODE_RULES,
         "calibration": bundle.calibration.model_dump(),
-        "abstention": None if record is None else record.abstention,
+        "abstention": None if record is None else record.model_dump(mode="json", include={"abstention"})["abstention"],
         "weights_sha256": weights_sha256,
         "pretrained_weights": None if weights is None else weights.source,
         "licence_note": None if weights is None else weights.note,

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from discern.errors import ConfigError
-from discern.evaluation.conformal import compute_least_probability
+from discern.evaluation.conformal import compute_min_probability
 from discern.evaluation.coverage import OperatingPoint, choose_operating_point, find_smallest_error
 
 
@@ -57,7 +57,7 @@ class Evidence:
         """
         if not 0 < set_coverage < 1:
             raise ConfigError(f"the coverage of sets is {set_coverage:g}; expected more than 0 and less than 1")
-        min_probability = compute_least_probability(self.true_probabilities, set_coverage)
+        min_probability = compute_min_probability(self.true_probabilities, set_coverage)
         if min_probability == 0 and np.ceil((len(self) + 1) * set_coverage) > len(self):
             raise ConfigError(
                 f"{len(self)} validation pictures are too few for sets that contain the true class in "

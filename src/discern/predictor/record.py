@@ -1,10 +1,10 @@
 """How a classifier came about, as its bundle tells it to people, reports and exported files."""
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict
 
 from discern.environment import Environment
+from discern.evaluation.abstention import Abstention
+from discern.evaluation.metrics import Metrics
 from discern.planning.plan import Plan
 
 
@@ -22,6 +22,6 @@ class TrainingRecord(BaseModel):
     environment: Environment
     counts: dict[str, int]
     best_epoch: int
-    scores: dict[str, Any] = {}
-    abstention: dict[str, Any] = {}
+    scores: dict[str, Metrics] = {}
+    abstention: Abstention = {}
     outcome: str | None = None

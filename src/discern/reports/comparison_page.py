@@ -1,11 +1,15 @@
-"""The page of a comparison: which way of training gives how much, what it takes, and whether that can be told."""
+"""The page of a comparison: how accurate each way of training is, what it takes, and which differences are real."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from markupsafe import Markup
 
 from discern.evaluation.intervals import Interval
+from discern.evaluation.seed_comparison import describe_difference
+from discern.evaluation.variant_outcomes import VariantOutcome, count_pictures, describe_best
+from discern.files import write_atomically
 from discern.reports.charts import Chart, Margins, build_axis
 from discern.reports.pages import render_page
 from discern.reports.wording import shorten
@@ -26,9 +30,9 @@ class ComparedRun(NamedTuple):
 
 
 class ComparedWay(NamedTuple):
-    """A way of training with its accuracy over seeds and pictures, and how far it is above the way before.
+    """A way of training with its accuracy over seeds and pictures, and its difference from the way before.
 
-    `verdict` puts the difference into words; seconds are those of a usual run.
+    `verdict` is a sentence about the difference; `seconds` is the median of a run.
     """
 
     name: str
@@ -42,7 +46,7 @@ class ComparedWay(NamedTuple):
 
 
 class ComparisonFacts(NamedTuple):
-    """What a comparison found; `best` says in words which way is the best, and which cannot be told from it."""
+    """What a comparison found; `best` is a sentence that names the best way, and those not distinguishable from it."""
 
     source: str
     pictures: int
@@ -84,3 +88,47 @@ def _draw_accuracies(ways: Sequence[ComparedWay]) -> Markup | None:
         chart.add_marks([(one.value, row)], "train")
         chart.add_text(one.value, row, shorten(way.name, _NAME_LETTERS), anchor="middle", up=9)
     return chart.to_markup()
+
+
+def write_comparison_page(outcomes: Sequence[VariantOutcome], source: str, page: Path) -> None:
+    """Write comparison.html; `source` is where the pictures came from."""
+    ways = [_describe_way(outcome, outcomes[place - 1] if place else None) for place, outcome in enumerate(outcomes)]
+    facts = ComparisonFacts(
+        source=source,
+        pictures=count_pictures(outcomes),
+        seeds=max(len(outcome.runs) for outcome in outcomes),
+        ways=tuple(ways),
+        runs=tuple(run for outcome in outcomes for run in _list_runs(outcome)),
+        best=describe_best(outcomes),
+    )
+    write_atomically(page, build_comparison_page(facts))
+
+
+def _describe_way(outcome: VariantOutcome, other: VariantOutcome | None) -> ComparedWay:
+    difference = None if other is None else outcome.subtract(other)
+    verdict = ""
+    if other is not None and difference is not None:
+        verdict = describe_difference(outcome.name, other.name, difference)
+    return ComparedWay(
+        name=outcome.name,
+        recipe=outcome.recipe,
+        overrides=" ".join(outcome.overrides),
+        accuracy=outcome.accuracy,
+        difference=difference,
+        verdict=verdict,
+        seconds=outcome.seconds,
+        peak_bytes=outcome.peak_bytes,
+    )
+
+
+def _list_runs(outcome: VariantOutcome) -> list[ComparedRun]:
+    return [
+        ComparedRun(
+            way=outcome.name,
+            seed=run.seed,
+            accuracy=None if run.is_correct is None else float(run.is_correct.mean()),
+            seconds=run.seconds,
+            error=run.error,
+        )
+        for run in outcome.runs
+    ]

@@ -1,14 +1,10 @@
-"""Writes what is known about a classifier's answers: metrics, tables and plots."""
+"""Writes an evaluation: metrics.json and predictions.csv of all splits, tables and figures of the reported one."""
 
 import logging
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 from matplotlib.figure import Figure
 
 from discern.data.reading.decode import MAX_PIXELS
@@ -16,172 +12,156 @@ from discern.data.reading.thumbnails import load_thumbnails
 from discern.data.table import ImageTable
 from discern.evaluation.calibration import compute_reliability
 from discern.evaluation.coverage import compute_coverage
-from discern.evaluation.metrics import Metrics, compute_metrics
+from discern.evaluation.custom_metrics import MetricFunction
+from discern.evaluation.metrics import Metrics, compute_metrics, save_metrics
+from discern.evaluation.predictions import Predictions, save_predictions
 from discern.evaluation.ranking import compute_ranking_curves
-from discern.evaluation.tables import build_predictions, compute_class_ranking, compute_confusion, compute_per_class
-from discern.files import replacing, write_atomically, write_json
+from discern.evaluation.tables import compute_class_ranking, compute_confusion, compute_per_class
+from discern.files import write_atomically, write_table
 from discern.plots.confusion import plot_confusion
 from discern.plots.coverage import plot_coverage
 from discern.plots.gallery import GALLERY_SIZE, plot_mistakes
 from discern.plots.reliability import plot_reliability
 from discern.plots.roc import plot_roc
+from discern.plots.saving import replace_figure
 
 logger = logging.getLogger("discern")
 
-_PNG_EFFORT = 3
-"""Half the time of Pillow's own choice, for files a tenth larger."""
 
+def write_evaluation(
+    predictions: Predictions,
+    pictures: ImageTable,
+    folder: Path,
+    plots_folder: Path,
+    *,
+    plots: bool = True,
+    custom: Mapping[str, MetricFunction] | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> dict[str, Metrics]:
+    """Write metrics.json, predictions.csv, per_class.csv, confusion.csv, coverage.csv and the figures.
 
-@dataclass(frozen=True)
-class SplitAnswers:
-    """The labelled pictures of one split and their probabilities (N, K)."""
+    Metrics and predictions are those of all splits; tables and figures those of the last one, which is reported.
 
-    table: ImageTable
-    probabilities: npt.NDArray[np.float64]
-    max_pixels: int = MAX_PIXELS
+    Args:
+        predictions: Of all splits; without any row, only an empty metrics.json is written.
+        pictures: Those of the last split, in the order of its rows, to draw mistakes from.
+        folder: Where JSON and CSV files go.
+        plots_folder: Where figures go.
+        plots: Whether figures are drawn.
+        custom: Metric functions of the user, by name.
+        max_pixels: A picture with more is not drawn.
 
-    @property
-    def predictions(self) -> npt.NDArray[np.int64]:
-        """Class indices (N,)."""
-        return np.asarray(self.probabilities.argmax(axis=1))
-
-
-def write_evaluation(answers: Mapping[str, SplitAnswers], evaluation: Path, plots: Path) -> dict[str, Metrics]:
-    """Write metrics.json and predictions.csv of all splits, and tables and plots of the last one, which is reported."""
-    metrics = write_scores(answers, evaluation, plots)
-    if answers:
-        write_table(_build_all_predictions(answers), evaluation / "predictions.csv")
+    Returns:
+        The metrics by split.
+    """
+    metrics = write_scores(
+        predictions, pictures, folder, plots_folder, plots=plots, custom=custom, max_pixels=max_pixels
+    )
+    if metrics:
+        save_predictions(predictions, folder / "predictions.csv")
     return metrics
 
 
-def write_scores(answers: Mapping[str, SplitAnswers], evaluation: Path, plots: Path) -> dict[str, Metrics]:
+def write_scores(
+    predictions: Predictions,
+    pictures: ImageTable,
+    folder: Path,
+    plots_folder: Path,
+    *,
+    plots: bool = True,
+    custom: Mapping[str, MetricFunction] | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> dict[str, Metrics]:
     """Write all that `write_evaluation` does but the predictions themselves."""
-    evaluation.mkdir(parents=True, exist_ok=True)
-    plots.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    by_split = {split: predictions.select(split) for split in predictions.splits}
     metrics = {
-        split: compute_metrics(answer.table.targets(), answer.probabilities, answer.table.class_names)
-        for split, answer in answers.items()
+        split: compute_metrics(one.targets, one.probabilities, one.class_names, custom=custom)
+        for split, one in by_split.items()
     }
-    write_json(evaluation / "metrics.json", metrics)
-    if not answers:
+    save_metrics(metrics, folder / "metrics.json")
+    if not metrics:
         return metrics
     for split, values in metrics.items():
-        logger.info("%s: %s", split, describe_metrics(values))
-    reported, answer = list(answers.items())[-1]
-    targets, names = answer.table.targets(), answer.table.class_names
-    write_table(compute_per_class(targets, answer.probabilities, names), evaluation / "per_class.csv")
-    confusion = compute_confusion(targets, answer.predictions, names)
-    write_atomically(evaluation / "confusion.csv", confusion.to_csv(index_label="true \\ predicted"))
-    confidences = answer.probabilities.max(axis=1)
-    coverage = compute_coverage(confidences, answer.predictions == targets)
-    write_table(coverage, evaluation / "coverage.csv")
-    figures = {
-        "confusion": plot_confusion(confusion.to_numpy(), names, normalized=False),
-        "confusion_normalized": plot_confusion(confusion.to_numpy(), names, normalized=True),
-        "reliability": _plot_reliability(answer, metrics[reported]),
-        "coverage": plot_coverage(coverage),
-        "roc": _plot_roc(answer, metrics[reported]),
-        "mistakes": _plot_worst_mistakes(answer),
-    }
-    for name, figure in figures.items():
-        replace_figure(figure, plots / f"{name}.png")
-    if len(answers) > 1:
+        logger.info("%s: %s", split, values.describe())
+    reported = predictions.splits[-1]
+    _write_tables(by_split[reported], folder)
+    if plots:
+        plots_folder.mkdir(parents=True, exist_ok=True)
+        _write_figures(by_split[reported], metrics[reported], pictures, plots_folder, max_pixels)
+    if len(metrics) > 1:
         logger.info("tables and plots are those of the %s split", reported)
     return metrics
 
 
-def write_ranking(answer: SplitAnswers, evaluation: Path) -> None:
-    """Write ranking.csv: ROC AUC and average precision of each class against all others."""
-    targets, names = answer.table.targets(), answer.table.class_names
-    ranking = compute_class_ranking(targets, answer.probabilities, names)
-    write_table(ranking, evaluation / "ranking.csv")
+def write_ranking(predictions: Predictions, folder: Path) -> None:
+    """Write ranking.csv of the last split: ROC AUC and average precision of each class against all others."""
+    reported = predictions.select(predictions.splits[-1])
+    ranking = compute_class_ranking(reported.targets, reported.probabilities, reported.class_names)
+    write_table(ranking, folder / "ranking.csv")
     means = ranking[["roc_auc", "average_precision"]].mean()
     logger.info("each class against all others, on average: ROC AUC %.3f, average precision %.3f", *means)
 
 
-def describe_metrics(metrics: Metrics) -> str:
-    """Return one line for people."""
-    accuracy, f1 = metrics["accuracy"], metrics["macro_f1"]
-    return (
-        f"accuracy {accuracy['value']:.1%} (95 % interval {accuracy['low']:.1%} to {accuracy['high']:.1%}), "
-        f"macro F1 {f1['value']:.3f}, loss {metrics['loss']['value']:.4f}, "
-        f"calibration error {metrics['ece']['value']:.1%}, {metrics['count']} pictures"
-    )
+def _write_tables(reported: Predictions, folder: Path) -> None:
+    targets, names = reported.targets, reported.class_names
+    write_table(compute_per_class(targets, reported.probabilities, names), folder / "per_class.csv")
+    confusion = compute_confusion(targets, reported.predictions, names)
+    write_atomically(folder / "confusion.csv", confusion.to_csv(index_label="true \\ predicted"))
+    write_table(compute_coverage(reported.confidences, reported.is_correct), folder / "coverage.csv")
 
 
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV with six digits, atomically."""
-    write_atomically(path, table.to_csv(index=False, float_format="%.6g"))
+def _write_figures(
+    reported: Predictions, metrics: Metrics, pictures: ImageTable, folder: Path, max_pixels: int
+) -> None:
+    names = reported.class_names
+    confusion = compute_confusion(reported.targets, reported.predictions, names).to_numpy()
+    figures = {
+        "confusion": plot_confusion(confusion, names, normalized=False),
+        "confusion_normalized": plot_confusion(confusion, names, normalized=True),
+        "reliability": _plot_reliability(reported, metrics),
+        "coverage": plot_coverage(compute_coverage(reported.confidences, reported.is_correct)),
+        "roc": _plot_roc(reported, metrics),
+        "mistakes": _plot_worst_mistakes(reported, pictures, max_pixels),
+    }
+    for name, figure in figures.items():
+        replace_figure(figure, folder / f"{name}.png")
 
 
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, atomically."""
-    with replacing(path) as temporary, warnings.catch_warnings():
-        # Characters that no font here has are drawn as boxes; one warning for each would bury everything else.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(temporary, format="png", dpi=150, pil_kwargs={"compress_level": _PNG_EFFORT})
-
-
-def replace_figure(figure: Figure | None, path: Path) -> None:
-    """Write a figure, or remove an earlier one where there is nothing to draw."""
-    if figure is None:
-        path.unlink(missing_ok=True)
-    else:
-        save_figure(figure, path)
-
-
-def _build_all_predictions(answers: Mapping[str, SplitAnswers]) -> pd.DataFrame:
-    parts = []
-    for split, answer in answers.items():
-        frame = answer.table.frame
-        rows = build_predictions(
-            list(frame["id"]),
-            list(frame["path"]),
-            answer.table.targets(),
-            answer.probabilities,
-            answer.table.class_names,
-        )
-        rows.insert(2, "split", split)
-        parts.append(rows)
-    return pd.concat(parts, ignore_index=True)
-
-
-def _plot_reliability(answer: SplitAnswers, metrics: Metrics) -> Figure:
-    bins = compute_reliability(answer.table.targets(), answer.probabilities)
-    return plot_reliability(bins, calibration_error=metrics["ece"]["value"])
-
-
-def _plot_roc(answer: SplitAnswers, metrics: Metrics) -> Figure | None:
-    """Draw the curves of the second of two classes; there are none for more, or where one has no pictures."""
-    if "roc_auc" not in metrics or "average_precision" not in metrics:
+def _plot_reliability(reported: Predictions, metrics: Metrics) -> Figure | None:
+    if metrics.ece is None:
         return None
-    targets = answer.table.targets()
-    curves = compute_ranking_curves(targets, answer.probabilities[:, 1])
+    bins = compute_reliability(reported.targets, reported.probabilities)
+    return plot_reliability(bins, calibration_error=metrics.ece.value)
+
+
+def _plot_roc(reported: Predictions, metrics: Metrics) -> Figure | None:
+    """Draw the curves of the second of two classes; there are none for more, or where one has no pictures."""
+    if metrics.roc_auc is None or metrics.average_precision is None:
+        return None
+    targets = reported.targets
+    curves = compute_ranking_curves(targets, reported.probabilities[:, 1])
     return plot_roc(
         *curves,
-        class_name=answer.table.class_names[1],
+        class_name=reported.class_names[1],
         prevalence=float(targets.mean()),
-        roc_auc=metrics["roc_auc"]["value"],
-        average_precision=metrics["average_precision"]["value"],
+        roc_auc=metrics.roc_auc.value,
+        average_precision=metrics.average_precision.value,
     )
 
 
-def _plot_worst_mistakes(answer: SplitAnswers) -> Figure | None:
-    """Draw the misclassified pictures, the most confident first; None if there are some, but none to be read."""
-    wrong = np.flatnonzero(answer.predictions != answer.table.targets())
-    confidences = answer.probabilities.max(axis=1)
-    worst = wrong[np.argsort(-confidences[wrong], kind="stable")]
-    thumbnails = load_thumbnails(
-        answer.table, worst, most=GALLERY_SIZE, shown_in="mistakes.png", max_pixels=answer.max_pixels
-    )
-    if len(wrong) and not thumbnails:
+def _plot_worst_mistakes(reported: Predictions, pictures: ImageTable, max_pixels: int) -> Figure | None:
+    """Draw the misclassified pictures, the most confident first; None if there are some, but none can be read."""
+    mistakes = reported.find_mistakes()
+    thumbnails = load_thumbnails(pictures, mistakes, most=GALLERY_SIZE, shown_in="mistakes.png", max_pixels=max_pixels)
+    if len(mistakes) and not thumbnails:
         return None
-    shown, names = list(thumbnails), np.array(answer.table.class_names, dtype=object)
+    shown = reported.take(np.array(list(thumbnails), dtype=np.int64)).frame
     return plot_mistakes(
         list(thumbnails.values()),
-        [str(answer.table.frame["id"].iloc[row]) for row in shown],
-        list(names[answer.table.targets()[shown]]),
-        list(names[answer.predictions[shown]]),
-        [float(value) for value in confidences[shown]],
-        total=len(wrong),
+        list(shown["id"]),
+        list(shown["true"]),
+        list(shown["predicted"]),
+        list(shown["confidence"]),
+        total=len(mistakes),
     )

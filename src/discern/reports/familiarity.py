@@ -1,4 +1,4 @@
-"""How well a classifier tells pictures unlike its training pictures from those of the usual kind."""
+"""How well a classifier separates pictures of another kind from those of the usual kind."""
 
 import logging
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ import numpy.typing as npt
 from discern.data.sources.inputs import Input, load_inputs
 from discern.data.table import ImageTable
 from discern.errors import BundleError, DataError
-from discern.evaluation.familiarity import MOST_FALSE_ALARMS, Separation, compute_separation
+from discern.evaluation.familiarity import MAX_FALSE_ALARMS, Separation, compute_separation
 from discern.files import write_json
 from discern.plots.familiarity import plot_familiarity
+from discern.plots.saving import save_figure
 from discern.predictor.predictor import Predictor
-from discern.reports.evaluation_files import save_figure
 
 logger = logging.getLogger("discern")
 
@@ -24,17 +24,17 @@ def compare_familiarity(
 ) -> Separation:
     """Write familiarity.json and plots/familiarity.png: the usual pictures against those of another kind.
 
-    Pictures of the other kind that cannot be read are left out, and their number is said.
+    Pictures of the other kind that cannot be read are left out, and their number is logged.
 
     Raises:
-        BundleError: The bundle remembers no training pictures, or no validation pictures to compare with.
+        BundleError: The bundle has no features of training pictures, or none of validation pictures to compare with.
         DataError: No picture of the other kind can be read, or a usual one cannot.
     """
     evidence = predictor.bundle.evidence
     if predictor.bundle.feature_bank is None or evidence is None or evidence.similarities is None:
         raise BundleError(
-            "the bundle does not remember pictures of training and validation, so it cannot tell what is unlike them; "
-            "train again, with a validation split and training.feature_bank above 0"
+            "the bundle keeps no features of training and validation pictures, so unfamiliar pictures cannot be "
+            "recognised; train again, with a validation split and training.feature_bank above 0"
         )
     bank, reference = predictor.bundle.feature_bank, evidence.similarities
     of_usual = bank.measure_similarity(predictor.predict_features(usual)[1])
@@ -49,7 +49,7 @@ def compare_familiarity(
         _write(separation, of_usual, of_other, reference, out)
     auroc = separation.auroc
     logger.info(
-        "pictures of another kind (%d) are told from these (%d) with AUROC %.3f (95 %% interval %.3f to %.3f); %.1f%% "
+        "%d pictures of another kind are separated from these %d with AUROC %.3f (95 %% interval %.3f to %.3f); %.1f%% "
         "of them and %.1f%% of these count as unlike the training pictures",
         len(of_other),
         len(of_usual),
@@ -80,6 +80,6 @@ def _write(
             "count_other": len(of_other),
         },
     )
-    limit = float(np.quantile(reference, MOST_FALSE_ALARMS, method="lower"))
+    limit = float(np.quantile(reference, MAX_FALSE_ALARMS, method="lower"))
     figure = plot_familiarity(of_usual, of_other, limit=limit, auroc=separation.auroc.value)
     save_figure(figure, out / "plots" / "familiarity.png")

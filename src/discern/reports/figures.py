@@ -11,8 +11,9 @@ from markupsafe import Markup
 
 from discern.evaluation.calibration import compute_reliability
 from discern.evaluation.coverage import compute_coverage
+from discern.evaluation.predictions import Predictions
 from discern.reports.charts import Chart, Margins, build_axis
-from discern.reports.run_facts import ReportedAnswers, RunFacts
+from discern.reports.run_facts import RunFacts
 from discern.reports.verdict import BestEpoch, find_best_epoch
 from discern.reports.wording import decimal, percent, shorten
 
@@ -50,9 +51,9 @@ def draw_curves(facts: RunFacts) -> list[Markup]:
     return [_draw_measure(history, measure, best) for measure in ("loss", "accuracy")]
 
 
-def draw_reliability(answers: ReportedAnswers) -> Markup:
+def draw_reliability(answers: Predictions) -> Markup:
     """Draw how often answers of a confidence are right, with where the pictures are underneath."""
-    confidences, is_right = answers.confidences, answers.is_right
+    confidences, is_right = answers.confidences, answers.is_correct
     # The top confidence against all else: two columns whose larger one is the answer.
     probabilities = np.column_stack([confidences, np.zeros_like(confidences)])
     table = compute_reliability(np.where(is_right, 0, 1).astype(np.int64), probabilities)
@@ -104,9 +105,9 @@ def draw_coverage(curve: pd.DataFrame) -> Markup:
     return chart.to_markup()
 
 
-def compute_coverages(answers: ReportedAnswers) -> pd.DataFrame:
+def compute_coverages(answers: Predictions) -> pd.DataFrame:
     """Return the risk-coverage curve of the reported answers."""
-    return compute_coverage(answers.confidences, answers.is_right)
+    return compute_coverage(answers.confidences, answers.is_correct)
 
 
 def choose_coverages(curve: pd.DataFrame) -> list[CoverageRow]:

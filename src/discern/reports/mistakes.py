@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from discern.evaluation.confused_pairs import ConfusedPair
 from discern.evaluation.metrics import compute_losses
-from discern.reports.run_facts import ReportedAnswers, RunFacts
-from discern.reports.saved import SavedPair
+from discern.evaluation.predictions import Predictions
+from discern.reports.run_facts import RunFacts
 
 MOST_MISTAKES = 24
 MOST_EXPLAINED = 12
@@ -46,7 +47,7 @@ class Shown(NamedTuple):
 class ShownPair:
     """Two confused classes, with a picture or two that were taken for the other."""
 
-    pair: SavedPair
+    pair: ConfusedPair
     pictures: tuple[Shown, ...]
 
 
@@ -79,8 +80,7 @@ def choose_pictures(facts: RunFacts) -> ShownPictures:
     losses = np.full(len(targets), np.nan)
     known = np.flatnonzero(targets >= 0)
     losses[known] = compute_losses(targets[known], answers.probabilities[known])
-    wrong = np.flatnonzero(~answers.is_right)
-    by_confidence = wrong[np.argsort(-answers.confidences[wrong], kind="stable")]
+    by_confidence = answers.find_mistakes()
     by_loss = known[np.argsort(-losses[known], kind="stable")]
     build = _Builder(answers, targets, losses)
     pairs = facts.reported.confused_pairs if facts.reported is not None else ()
@@ -88,12 +88,12 @@ def choose_pictures(facts: RunFacts) -> ShownPictures:
         mistakes=build.rows(by_confidence[:MOST_MISTAKES]),
         losses=build.rows(by_loss[:MOST_LOSSES]),
         pairs=tuple(_show_pairs(pairs[:MOST_PAIRS], answers, by_confidence, build)),
-        num_mistakes=len(wrong),
+        num_mistakes=len(by_confidence),
     )
 
 
 class _Builder:
-    def __init__(self, answers: ReportedAnswers, targets: NDArray[np.int64], losses: NDArray[np.float64]) -> None:
+    def __init__(self, answers: Predictions, targets: NDArray[np.int64], losses: NDArray[np.float64]) -> None:
         self._answers = answers
         self._targets = targets
         self._losses = losses
@@ -116,7 +116,7 @@ class _Builder:
 
 
 def _show_pairs(
-    pairs: Sequence[SavedPair], answers: ReportedAnswers, mistakes: NDArray[np.int64], build: _Builder
+    pairs: Sequence[ConfusedPair], answers: Predictions, mistakes: NDArray[np.int64], build: _Builder
 ) -> Iterator[ShownPair]:
     """Give each pair its most confident mistake in each direction, or two of the one direction that there is."""
     true, predicted = answers.frame["true"].to_numpy(), answers.frame["predicted"].to_numpy()

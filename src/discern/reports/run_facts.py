@@ -8,47 +8,20 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from discern.config.load import read_settings
 from discern.config.settings import Settings
 from discern.data.table import SPLITS, natural_sort
 from discern.errors import DiscernError
-from discern.evaluation.predictions_file import SavedAnswers, load_answers, load_probabilities
-from discern.reports.saved import Saved, SavedAudit, SavedBundle, SavedEnvironment, SavedMetrics, SavedRecord
+from discern.evaluation.comparison import select_split
+from discern.evaluation.metrics import Metrics, load_metrics
+from discern.evaluation.predictions import Predictions, load_predictions
+from discern.reports.saved import Saved, SavedAudit, SavedBundle, SavedEnvironment, SavedRecord
 from discern.run_folder import RunFolder
-
-MetricsBySplit = dict[str, SavedMetrics]
 
 _Content = TypeVar("_Content")
 _Model = TypeVar("_Model", bound=Saved)
-
-_BY_SPLIT = TypeAdapter(MetricsBySplit)
-
-
-@dataclass(frozen=True, eq=False)
-class ReportedAnswers:
-    """The answers of the reported split: a row a picture, with probabilities (N, K) in the order of class_names."""
-
-    frame: pd.DataFrame
-    probabilities: NDArray[np.float64]
-    class_names: tuple[str, ...]
-
-    @property
-    def targets(self) -> NDArray[np.int64]:
-        """Class indices (N,), -1 for a class that the classifier does not know."""
-        return np.asarray(pd.Index(self.class_names).get_indexer(pd.Index(self.frame["true"])), dtype=np.int64)
-
-    @property
-    def is_right(self) -> NDArray[np.bool_]:
-        """Whether each answer (N,) is the true class."""
-        return np.asarray(self.frame["true"] == self.frame["predicted"], dtype=np.bool_)
-
-    @property
-    def confidences(self) -> NDArray[np.float64]:
-        """The probability (N,) of each answer."""
-        return np.asarray(self.probabilities.max(axis=1))
 
 
 class ClassScores(NamedTuple):
@@ -76,9 +49,9 @@ class RunFacts:
     root: Path
     is_complete: bool
     split: str | None
-    metrics: MetricsBySplit
-    without_leaks: MetricsBySplit | None
-    answers: ReportedAnswers | None
+    metrics: dict[str, Metrics]
+    without_leaks: dict[str, Metrics] | None
+    answers: Predictions | None
     per_class: tuple[ClassScores, ...] | None
     confusion: pd.DataFrame | None
     history: pd.DataFrame | None
@@ -91,7 +64,7 @@ class RunFacts:
     missing: dict[str, str] = field(default_factory=dict)
 
     @property
-    def reported(self) -> SavedMetrics | None:
+    def reported(self) -> Metrics | None:
         """The metrics of the reported split."""
         return None if self.split is None else self.metrics[self.split]
 
@@ -113,7 +86,7 @@ class RunFacts:
 def load_run_facts(folder: RunFolder) -> RunFacts:
     """Read all that a run folder has; nothing that is missing or damaged stops it."""
     reader = _Reader(folder.root)
-    metrics = reader.read("metrics", folder.evaluation / "metrics.json", _read_metrics) or {}
+    metrics = reader.read("metrics", folder.evaluation / "metrics.json", load_metrics) or {}
     split = next((name for name in ("test", "validation", *metrics) if name in metrics), None)
     leaks = folder.evaluation / "metrics_without_leaks.json"
     bad_files = folder.bad_files
@@ -123,8 +96,10 @@ def load_run_facts(folder: RunFolder) -> RunFacts:
         is_complete=folder.is_complete(),
         split=split,
         metrics=metrics,
-        without_leaks=reader.read("without_leaks", leaks, _read_metrics) if leaks.is_file() else None,
-        answers=reader.read("answers", folder.evaluation / "predictions.csv", lambda path: _read_answers(path, split)),
+        without_leaks=reader.read("without_leaks", leaks, load_metrics) if leaks.is_file() else None,
+        answers=reader.read(
+            "answers", folder.evaluation / "predictions.csv", lambda path: _read_predictions(path, split)
+        ),
         per_class=reader.read("per_class", folder.evaluation / "per_class.csv", _read_per_class),
         confusion=reader.read("confusion", folder.evaluation / "confusion.csv", _read_confusion),
         history=reader.read("history", folder.history, _read_history),
@@ -170,23 +145,10 @@ def _reading(model: type[_Model]) -> Callable[[Path], _Model]:
     return lambda path: model.model_validate(_read_json(path))
 
 
-def _read_metrics(path: Path) -> MetricsBySplit:
-    return _BY_SPLIT.validate_python(_read_json(path))
-
-
-def _read_answers(path: Path, split: str | None) -> ReportedAnswers:
-    """Read the rows of the reported split, or all where the file has no splits."""
-    saved = load_answers(path)
-    probabilities = load_probabilities(path, saved)
-    rows = np.arange(len(saved.frame))
-    if split in saved.list_splits():
-        rows = np.flatnonzero(saved.frame["split"] == split)
-    return _take(saved, probabilities, rows)
-
-
-def _take(saved: SavedAnswers, probabilities: NDArray[np.float64], rows: NDArray[np.int64]) -> ReportedAnswers:
-    frame = saved.frame.iloc[rows].reset_index(drop=True)
-    return ReportedAnswers(frame, probabilities[rows], saved.class_names)
+def _read_predictions(path: Path, split: str | None) -> Predictions:
+    """Read the rows of the reported split, or all where the file has no such split."""
+    predictions = load_predictions(path)
+    return predictions if split is None else select_split(predictions, split)
 
 
 def _read_per_class(path: Path) -> tuple[ClassScores, ...]:

@@ -1,49 +1,14 @@
 """The shape of what other rooms have written, as far as the pages need it; what is not known is passed over."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
+
+from discern.evaluation.abstention import Abstention
 
 
 class Saved(BaseModel):
     """A part of a JSON file: more may stand there, and what an older version did not write is None or empty."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class SavedInterval(Saved):
-    """A value with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-class SavedPair(Saved):
-    """Two classes and how many pictures of each were taken for the other."""
-
-    first: str
-    second: str
-    first_as_second: int
-    second_as_first: int
-
-    @property
-    def count(self) -> int:
-        """Mistakes in both directions."""
-        return self.first_as_second + self.second_as_first
-
-
-class SavedMetrics(Saved):
-    """One split of metrics.json."""
-
-    count: int = Field(ge=1)
-    accuracy: SavedInterval
-    macro_f1: SavedInterval | None = None
-    balanced_accuracy: SavedInterval | None = None
-    loss: SavedInterval | None = None
-    brier: SavedInterval | None = None
-    ece: SavedInterval | None = None
-    roc_auc: SavedInterval | None = None
-    confused_pairs: tuple[SavedPair, ...] = ()
-    classes_absent: tuple[str, ...] = ()
 
 
 class SavedCalibration(Saved):
@@ -56,26 +21,10 @@ class SavedCalibration(Saved):
     ece_after: float | None = None
 
 
-class SavedOutcome(Saved):
-    """What a threshold did on a split: the share of pictures answered, and that of wrong answers among them."""
-
-    count: int
-    coverage: float
-    error: SavedInterval | None = None
-
-
-class SavedThreshold(Saved):
-    """A confidence from which on the classifier answers, chosen on validation pictures."""
-
-    threshold: float
-    validation: SavedOutcome | None = None
-    test: SavedOutcome | None = None
-
-
 class SavedRecord(Saved):
     """What came of a training, as far as the page shows it."""
 
-    abstention: dict[float, SavedThreshold | None] = {}
+    abstention: Abstention = {}
     best_epoch: int | None = None
 
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from discern.evaluation.intervals import Interval
+from discern.evaluation.metrics import Metrics
 from discern.reports.run_facts import RunFacts
-from discern.reports.saved import SavedInterval, SavedMetrics
 from discern.reports.wording import count_of, grouped, join_words, percent, percent_range, shorten
 
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
@@ -50,7 +51,7 @@ class BestEpoch(NamedTuple):
 class Verdict:
     """The top of the page."""
 
-    accuracy: SavedInterval
+    accuracy: Interval
     split: str
     count: int
     right: int
@@ -114,7 +115,7 @@ def quote(name: str) -> str:
     return f"“{shown}”" if shown.isascii() else f"“{_ISOLATE}{shown}{_END_ISOLATE}”"
 
 
-def _describe(facts: RunFacts, metrics: SavedMetrics, chance: Chance | None) -> Iterator[str]:
+def _describe(facts: RunFacts, metrics: Metrics, chance: Chance | None) -> Iterator[str]:
     accuracy, right = metrics.accuracy, round(metrics.accuracy.value * metrics.count)
     played = "by which the best epoch was chosen" if facts.split == "validation" else "that it had never seen"
     kind = "" if facts.split == "all" else f"{facts.split} "
@@ -129,7 +130,7 @@ def _describe(facts: RunFacts, metrics: SavedMetrics, chance: Chance | None) -> 
     yield from _describe_fit(facts)
 
 
-def _compare_to_chance(accuracy: SavedInterval, chance: Chance) -> str:
+def _compare_to_chance(accuracy: Interval, chance: Chance) -> str:
     if accuracy.low > chance.share:
         return "the whole interval lies above that"
     if accuracy.high < chance.share:
@@ -156,7 +157,7 @@ def _describe_fit(facts: RunFacts) -> Iterator[str]:
         yield f"It does not overfit: {shown}."
 
 
-def _find_limits(facts: RunFacts, metrics: SavedMetrics) -> Iterator[str]:
+def _find_limits(facts: RunFacts, metrics: Metrics) -> Iterator[str]:
     best = find_best_epoch(facts)
     if best is not None and isfinite(best.gap) and not _mixes_pictures(facts):
         yield from _limit_by_fit(facts, best)
@@ -193,7 +194,7 @@ def _name_typical_count(facts: RunFacts) -> str:
     return f" (it has seen {counts['train'].median():.0f} a class)"
 
 
-def _limit_by_pairs(metrics: SavedMetrics) -> Iterator[str]:
+def _limit_by_pairs(metrics: Metrics) -> Iterator[str]:
     """Name the few pairs that make half of the mistakes, where there are such."""
     mistakes = metrics.count - round(metrics.accuracy.value * metrics.count)
     known_classes = {name for pair in metrics.confused_pairs for name in (pair.first, pair.second)}

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, ValidationError
 
 from discern.errors import DataError
-from discern.evaluation.predictions_file import load_answers
+from discern.evaluation.predictions import load_predictions
 
 _MAX_LOSSES = 500
 _SEVERITIES = {"error": 0, "warning": 1, "note": 2}
@@ -134,8 +134,8 @@ def _list_candidates(finding: _Finding) -> Iterator[Candidate]:
 
 
 def _load_losses(path: Path) -> list[Candidate]:
-    frame = load_answers(path).frame
-    wrong = frame[frame["true"] != frame["predicted"]].sort_values("confidence", ascending=False, kind="stable")
+    predictions = load_predictions(path, with_probabilities=False)
+    wrong = predictions.take(predictions.find_mistakes()[:_MOST_LOSSES]).frame
     return [
         Candidate(
             id=row.id,
@@ -147,5 +147,5 @@ def _load_losses(path: Path) -> list[Candidate]:
             details=[f"taken for {row.predicted}, {row.confidence:.0%} sure"],
             suggested=row.predicted,
         )
-        for row in wrong.head(_MAX_LOSSES).itertuples(index=False)
+        for row in wrong.itertuples(index=False)
     ]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from discern.data.reading.decode import decode_image
 from discern.errors import BadImageError, DataError
-from discern.evaluation.predictions_file import load_answers
+from discern.evaluation.predictions import load_predictions
 from discern.run_folder import RunFolder
 from discern.serving.heat_maps import encode_jpeg
 from discern.serving.refusals import NOT_FOUND, Refusal
@@ -32,18 +32,18 @@ def load_mistakes(folder: Path) -> tuple[Mistakes, pd.DataFrame]:
     if not path.is_file():
         raise Refusal(NOT_FOUND, "the run has no predictions: it was not evaluated, or the bundle stands alone")
     try:
-        answers = load_answers(path)
+        predictions = load_predictions(path, with_probabilities=False)
     except DataError:
         raise Refusal(NOT_FOUND, "the run's predictions.csv cannot be read") from None
-    split = answers.list_splits()[-1]
-    frame = answers.select(split).frame
-    wrong = frame[frame["true"] != frame["predicted"]].sort_values("confidence", ascending=False, kind="stable")
-    shown = wrong.head(MAX_MISTAKES).reset_index(drop=True)
+    split = predictions.splits[-1]
+    reported = predictions.select(split)
+    wrong = reported.find_mistakes()
+    shown = reported.take(wrong[:MAX_MISTAKES]).frame
     mistakes = [
         Mistake(index=place, id=row.id, true=row.true, predicted=row.predicted, confidence=row.confidence)
         for place, row in enumerate(shown.itertuples(index=False))
     ]
-    return Mistakes(split=split, count=len(wrong), pictures=len(frame), mistakes=mistakes), shown
+    return Mistakes(split=split, count=len(wrong), pictures=len(reported), mistakes=mistakes), shown
 
 
 def show_training_picture(model: ServedModel, index: int) -> bytes:

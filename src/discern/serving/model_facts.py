@@ -4,7 +4,7 @@ from typing import Any
 
 from discern.data.reading.decode import DECODE_RULES
 from discern.errors import DiscernError
-from discern.evaluation.coverage import WANTED_ERRORS
+from discern.evaluation.coverage import REPORTED_ERRORS
 from discern.explanation.maps import METHODS
 from discern.predictor.bundle import Bundle
 from discern.predictor.record import TrainingRecord
@@ -23,7 +23,7 @@ def describe_model(model: ServedModel, limits: Limits) -> dict[str, Any]:
         "preprocess": bundle.preprocess.to_dict(),
         "decode": {**DECODE_RULES, "max_pixels": min(bundle.max_pixels, limits.max_pixels)},
         "calibration": bundle.calibration.model_dump(),
-        "scores": {} if record is None else record.scores,
+        "scores": {} if record is None else {name: one.model_dump(mode="json") for name, one in record.scores.items()},
         "counts": {} if record is None else record.counts,
         "thresholds": _list_thresholds(model),
         "feature_bank_pictures": 0 if model.feature_bank is None else len(model.feature_bank.frame),
@@ -50,7 +50,7 @@ def _describe_network(bundle: Bundle) -> dict[str, str]:
 def _list_thresholds(model: ServedModel) -> list[dict[str, Any]]:
     """Return the confidence that usual shares of wrong answers need, and the evidence for it."""
     thresholds = []
-    for wanted in WANTED_ERRORS:
+    for wanted in REPORTED_ERRORS:
         try:
             point = model.build_policy(wanted).point
         except DiscernError as error:

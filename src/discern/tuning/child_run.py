@@ -1,4 +1,4 @@
-"""A training in a process of its own: what it takes is measured, and what goes wrong ends it alone."""
+"""Trains in a child process: its time and memory are measured, and an error ends this training alone."""
 
 import json
 import os
@@ -14,14 +14,16 @@ import pandas as pd
 from discern.files import write_json
 from discern.run_folder import RunFolder
 
-_LOOK_SECONDS = 0.1
+_CHILD_SETTINGS: tuple[str, ...] = ()
+"""Settings of every training that is one of many: what only a single run needs is switched off."""
+
+_POLL_SECONDS = 0.1
 
 
 class ChildRun(NamedTuple):
-    """How a training went: seconds, and the largest memory in bytes (None where the system does not tell).
+    """The outcome of a training: its duration, and its largest memory in bytes (None where the system reports none).
 
-    `error` is the last line that it said, where it did not complete; `was_stopped` tells whether it was ended on
-    purpose.
+    `error` is the last line of its log if it did not complete; `was_stopped` is whether it was ended on purpose.
     """
 
     folder: RunFolder
@@ -37,18 +39,27 @@ def run_child(
     *,
     recipe: str,
     overrides: Sequence[str],
+    is_one_of_many: bool = True,
     stop_when: Callable[[pd.DataFrame], bool] | None = None,
 ) -> ChildRun:
-    """Train in `folder`, go on with an interrupted run there, or return what is known of a complete one.
+    """Train in `folder`, go on with an interrupted run there, or return the recorded outcome of a complete one.
 
-    All that it says goes to a .log file beside the folder, and how it went to a .json file, which is read again the
-    next time; the seconds of a run that was interrupted are those of all its parts. `stop_when` is shown the history
-    after each epoch; the run ends where it says so.
+    The output goes to a .log file beside the folder, and the outcome to a .json file, which is read again the next
+    time; the seconds of a run that was interrupted are those of all its parts.
+
+    Args:
+        source: Labelled pictures: a folder, CSV or .npz file.
+        folder: The run folder.
+        recipe: Name of a recipe, or path of a TOML file.
+        overrides: `key=value` texts laid over the recipe.
+        is_one_of_many: Whether what only a single run needs is left out.
+        stop_when: Called with the history after each epoch; the run ends when it returns True.
     """
     log, record = (folder.root.with_name(f"{folder.root.name}{suffix}") for suffix in (".log", ".json"))
     if folder.is_complete() and record.is_file():
         known = json.loads(record.read_text(encoding="utf-8"))
         return ChildRun(folder, known["seconds"], known["peak_bytes"], None)
+    settings = [*overrides, *(_CHILD_SETTINGS if is_one_of_many else ())]
     command = [sys.executable, "-m", "discern", "train"]
     spent_seconds = 0.0
     if folder.holds_run() and folder.config.is_file() and not folder.is_complete():
@@ -56,7 +67,7 @@ def run_child(
         if record.is_file():
             spent_seconds = json.loads(record.read_text(encoding="utf-8"))["seconds"]
     else:
-        command += [source, "--overwrite", "--out", str(folder.root), "--recipe", recipe, *overrides]
+        command += [source, "--overwrite", "--out", str(folder.root), "--recipe", recipe, *settings]
     folder.root.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     with log.open("ab") as output:
@@ -74,7 +85,7 @@ def run_child(
 
 
 class _Watched:
-    """A process that trains, and whose history is looked at meanwhile."""
+    """A process that trains, and whose history is read meanwhile."""
 
     def __init__(
         self, process: subprocess.Popen[bytes], history: Path, stop_when: Callable[[pd.DataFrame], bool] | None
@@ -92,8 +103,8 @@ class _Watched:
                 ended = self._poll()
                 if ended is not None:
                     return ended
-                self._look()
-                time.sleep(_LOOK_SECONDS)
+                self._check_history()
+                time.sleep(_POLL_SECONDS)
         except BaseException:
             self._process.terminate()
             raise
@@ -109,7 +120,7 @@ class _Watched:
         # macOS counts bytes, others kibibytes.
         return self._process.returncode, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
-    def _look(self) -> None:
+    def _check_history(self) -> None:
         if self._stop_when is None or self.was_stopped or not self._history.is_file():
             return
         history = pd.read_csv(self._history)

@@ -1,4 +1,4 @@
-"""Ways of training to be compared: recipes, and settings that are varied."""
+"""The ways of training to compare: recipes, and settings that are varied."""
 
 import re
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ def build_variants(recipes: Sequence[str], varied: Sequence[str], overrides: Seq
             name = " ".join([recipe] * (len(recipes) > 1 or not chosen) + [shorten[choice] for choice in chosen])
             variants.append(Variant(name, recipe, (*overrides, *chosen)))
     for variant in variants:
-        load_settings(variant.recipe, variant.overrides)  # what is wrong is told before the first run
+        load_settings(variant.recipe, variant.overrides)  # an error is raised before the first run
     names = [variant.name for variant in variants]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:

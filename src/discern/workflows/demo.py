@@ -77,11 +77,11 @@ def _list_ways() -> list[DemoRun]:
 def _tell_results(console: Console, out: Path, runs: dict[str, Run], right: int, count: int) -> None:
     console.print("\nOn test pictures that no run has seen:", style="bold")
     for name, run in runs.items():
-        accuracy = run.metrics["test"]["accuracy"]
-        interval = f"95 % interval {accuracy['low']:.1%} to {accuracy['high']:.1%}"
-        console.print(f"  {name:<11} accuracy {accuracy['value']:.1%}  ({interval})")
-    frozen, tuned = (runs[name].metrics["test"]["accuracy"] for name in ("frozen", "fine-tuned"))
-    if frozen["low"] < tuned["high"] and tuned["low"] < frozen["high"]:
+        accuracy = run.metrics["test"].accuracy
+        interval = f"95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}"
+        console.print(f"  {name:<11} accuracy {accuracy.value:.1%}  ({interval})")
+    frozen, tuned = (runs[name].metrics["test"].accuracy for name in ("frozen", "fine-tuned"))
+    if frozen.low < tuned.high and tuned.low < frozen.high:
         console.print("  Between the first two the intervals overlap: so few test pictures do not decide.")
     console.print(f"\n{count} new pictures classified, {right} of them right: {out / 'predictions.csv'}")
     best = runs["fine-tuned"].folder

@@ -24,9 +24,10 @@ from discern.explanation.files import (
 from discern.explanation.maps import find_method
 from discern.explanation.neighbours import NearPicture, find_neighbours, name_neighbours, show_neighbour
 from discern.explanation.pictures import drop_labels, find_true_names, load_mistakes
+from discern.files import write_table
+from discern.plots.saving import save_figure
 from discern.predictor.load import load
 from discern.predictor.predictor import Predictor
-from discern.reports.evaluation_files import save_figure, write_table
 from discern.run_folder import RunFolder
 
 logger = logging.getLogger("discern")

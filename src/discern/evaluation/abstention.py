@@ -1,0 +1,93 @@
+"""Answering "unknown": the confidence that an answer takes, for usual shares of wrong answers, and its outcome."""
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from discern.evaluation.coverage import REPORTED_ERRORS, choose_operating_point
+from discern.evaluation.intervals import SavedInterval, wilson_interval
+from discern.evaluation.predictions import Predictions
+from discern.files import write_json
+
+
+class ThresholdOutcome(BaseModel):
+    """What a threshold did on one split.
+
+    `count` and `coverage` are the number and share of the pictures answered; `error` is the share of wrong answers
+    among them, None where none was answered.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    count: int
+    coverage: float
+    error: SavedInterval | None = None
+
+
+class AbstentionThreshold(BaseModel):
+    """The smallest confidence at which the classifier answers, chosen on validation, and its outcome by split."""
+
+    model_config = ConfigDict(frozen=True)
+
+    threshold: float
+    outcomes: dict[str, ThresholdOutcome] = {}
+
+
+Abstention = dict[float, AbstentionThreshold | None]
+"""The threshold for each accepted share of wrong answers (0..1); None where validation pictures cannot support it."""
+
+_ABSTENTION = TypeAdapter(Abstention)
+
+
+class ValidationEvidence(Protocol):
+    """What thresholds are chosen on: the predictions for V validation pictures, (V,) each."""
+
+    @property
+    def confidences(self) -> NDArray[np.float64]:
+        """Probabilities of the predicted classes."""
+
+    @property
+    def is_right(self) -> NDArray[np.bool_]:
+        """Whether each prediction is right."""
+
+
+def measure_abstention(evidence: ValidationEvidence | None, predictions: Predictions) -> Abstention:
+    """Choose thresholds for usual shares of wrong answers, and measure them on every split of the predictions.
+
+    Without evidence there is none.
+    """
+    if evidence is None:
+        return {}
+    points = {
+        error: choose_operating_point(evidence.confidences, evidence.is_right, error) for error in REPORTED_ERRORS
+    }
+    return {
+        error: None
+        if point is None
+        else AbstentionThreshold(
+            threshold=point.threshold,
+            outcomes={
+                split: _apply_threshold(point.threshold, predictions.select(split)) for split in predictions.splits
+            },
+        )
+        for error, point in points.items()
+    }
+
+
+def save_abstention(abstention: Abstention, path: str | Path) -> None:
+    """Write abstention.json."""
+    write_json(Path(path), _ABSTENTION.dump_python(abstention, mode="json"))
+
+
+def _apply_threshold(threshold: float, predictions: Predictions) -> ThresholdOutcome:
+    is_answered = predictions.confidences >= threshold
+    count = int(is_answered.sum())
+    wrong = int((~predictions.is_correct)[is_answered].sum())
+    return ThresholdOutcome(
+        count=count,
+        coverage=count / len(is_answered),
+        error=wilson_interval(wrong, count) if count else None,
+    )

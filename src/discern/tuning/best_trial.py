@@ -1,0 +1,75 @@
+"""What a search leaves: its trials as a table and figures, the best settings as a recipe, and a run with them."""
+
+import json
+import logging
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from discern.config.load import load_settings, save_settings
+from discern.errors import DataError
+from discern.evaluation.metrics import load_metrics
+from discern.files import write_json, write_table
+from discern.plots.saving import save_figure
+from discern.plots.tuning import plot_importance, plot_trials
+from discern.run_folder import RunFolder
+from discern.tuning.child_run import run_child
+from discern.tuning.search import Search
+from discern.tuning.space import build_override
+from discern.tuning.study import measure_importance, tabulate_trials
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+logger = logging.getLogger("discern")
+
+
+def write_trials(study: "Study", search: Search) -> pd.DataFrame:
+    """Write trials.csv, history.png and, from five trials on, importance.png; return the table of trials.
+
+    Raises:
+        DataError: Not one trial completed.
+    """
+    table = tabulate_trials(study)
+    write_table(table, search.out / "trials.csv")
+    if table["value"].notna().sum() == 0:
+        errors = "; ".join(dict.fromkeys(filter(None, table["error"])))
+        raise DataError(f"not one of {len(table)} trials completed: {errors or 'all ended early'}")
+    save_figure(plot_trials(table, value_name=search.monitor.replace("_", " ")), search.out / "history.png")
+    importance = measure_importance(study)
+    if importance:
+        save_figure(plot_importance(importance), search.out / "importance.png")
+    return table
+
+
+def save_best_recipe(study: "Study", search: Search) -> None:
+    """Write the settings of the best trial as the recipe best.toml."""
+    best, path = study.best_trial, search.out / "best.toml"
+    found = [build_override(name, value) for name, value in best.params.items()]
+    save_settings(load_settings(search.recipe, [*search.overrides, *found]), path)
+    logger.info("best: trial %d with %s; its recipe is %s", best.number, " ".join(found), path)
+
+
+def train_best(study: "Study", search: Search) -> None:
+    """Train with best.toml and evaluate on the test split, unless that was done for the same trial.
+
+    Raises:
+        DataError: The training failed.
+    """
+    number, folder, record = study.best_trial.number, RunFolder(search.out / "best"), search.out / "best.json"
+    trained = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    if folder.holds_run() and trained.get("trial") != number:
+        folder.clear()
+    split, recipe = f"data.split_file={search.split.resolve()}", str(search.out / "best.toml")
+    run = run_child(search.source, folder, recipe=recipe, overrides=[split], is_one_of_many=False)
+    if run.error is not None:
+        raise DataError(f"training with the best settings failed: {run.error}; see {folder.root}.log")
+    write_json(record, {"trial": number, "seconds": run.seconds, "peak_bytes": run.peak_bytes, "error": None})
+    for split_name, metrics in load_metrics(folder.evaluation / "metrics.json").items():
+        ends = (100 * end for end in metrics.accuracy)
+        logger.info("trained again with the best settings: %s accuracy %.1f%% [%.1f, %.1f]", split_name, *ends)
+    logger.info(
+        "the settings were chosen by their validation scores, which are therefore too good; next: discern predict %s "
+        "PICTURES...",
+        folder.root,
+    )

@@ -1,0 +1,92 @@
+"""What all trials of a search have in common."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from discern.config.load import load_settings
+from discern.config.settings import Settings
+from discern.data.load import fix_split
+from discern.errors import DataError
+from discern.tuning.shared_folder import open_shared_folder
+from discern.tuning.space import Space, build_default_space, check_space, load_space
+
+
+@dataclass(frozen=True)
+class Search:
+    """A recipe to improve, the settings that vary, the pictures, and the folder of all trials.
+
+    `constant_phases` names the phases that are the same in every trial; trials are not scored by their epochs.
+    """
+
+    name: str
+    source: str
+    recipe: str
+    overrides: tuple[str, ...]
+    settings: Settings
+    space: Space
+    constant_phases: frozenset[str]
+    out: Path
+
+    @property
+    def monitor(self) -> str:
+        """What the best epoch of a trial is chosen by."""
+        return self.settings.training.monitor
+
+    @property
+    def split(self) -> Path:
+        """The split that all trials share."""
+        return self.out / "split.csv"
+
+    def score(self, history: pd.DataFrame) -> "pd.Series[float]":
+        """Return what is maximised, for each epoch of the phases that trials differ in."""
+        values = history.loc[~history["phase"].isin(self.constant_phases), self.monitor]
+        return -values if self.monitor == "validation_loss" else values
+
+
+def open_search(
+    name: str, source: str, out: Path, recipe: str | Path, overrides: Sequence[str], space_file: str | Path | None
+) -> Search:
+    """Check what is searched, make the folder or check that it belongs to this search, and split the pictures.
+
+    Raises:
+        ConfigError: The recipe or the space cannot be used.
+        DataError: The pictures cannot be used, or there is no validation split.
+        RunFolderError: The folder holds another search, or something else.
+    """
+    settings = load_settings(recipe, overrides)
+    space = build_default_space(settings) if space_file is None else load_space(Path(space_file))
+    check_space(space, str(recipe), overrides)
+    constant = _find_constant_phases(settings)
+    search = Search(name, source, str(recipe), tuple(overrides), settings, space, constant, out)
+    _open_folder(search)
+    if not len(fix_split(source, settings, search.split).select("validation")):
+        raise DataError(
+            f"{source}: trials are compared on a validation split, and there is none; data.split can give it a share"
+        )
+    return search
+
+
+def _find_constant_phases(settings: Settings) -> frozenset[str]:
+    """Name the phases that give the same in every trial, where phases follow that do not.
+
+    If such a phase were the best of all trials, it would make them all equal, and nothing could be chosen.
+    """
+    phases = settings.training.phases
+    solved = frozenset(phase.name for phase in phases if phase.head_solver != "gradient")
+    return solved if len(solved) < len(phases) else frozenset()
+
+
+def _open_folder(search: Search) -> None:
+    definition: dict[str, Any] = {
+        "format": "discern-search",
+        "name": search.name,
+        "source": str(Path(search.source).resolve()),
+        "settings": search.settings.to_dict(),
+        "space": {name: choice.model_dump(mode="json") for name, choice in search.space.items()},
+    }
+    other = "another search, by another name or of other data or settings"
+    open_shared_folder(search.out, definition, kind="search", other=other)

@@ -1,0 +1,106 @@
+"""The trials of a search: each a training in a process of its own, which may end early or fail alone."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from discern.run_folder import RunFolder
+from discern.tuning.child_run import run_child
+from discern.tuning.search import Search
+from discern.tuning.space import suggest_overrides
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+    from optuna.trial import FrozenTrial
+
+logger = logging.getLogger("discern")
+
+_USUAL_TRIALS = 30
+
+
+class TrialError(Exception):
+    """A trial that did not complete; the text is the last line of its log."""
+
+
+def run_trials(
+    study: "Study", search: Search, *, trials: int | None, budget_seconds: float | None, started: float
+) -> None:
+    """Run trials until their number or the budget is reached; 30 where neither is given.
+
+    Args:
+        study: Where trials are proposed and recorded.
+        search: What all trials have in common.
+        trials: How many are run.
+        budget_seconds: For all trials and one more training with the best settings.
+        started: The moment of `time.monotonic()` at which the budget began.
+    """
+    count = _USUAL_TRIALS if trials is None and budget_seconds is None else trials
+    callbacks: list[Callable[[Study, FrozenTrial], None]] = [_log_trial]
+    if budget_seconds is not None:
+        callbacks.append(stop_in_time(started, budget_seconds))
+    study.optimize(lambda trial: _run_trial(trial, search), n_trials=count, callbacks=callbacks, catch=(TrialError,))
+
+
+def stop_in_time(started: float, budget_seconds: float) -> Callable[["Study", "FrozenTrial"], None]:
+    """Return a callback that ends a study when one more trial and the last training no longer fit into the budget."""
+    from optuna.trial import TrialState
+
+    def check(study: "Study", trial: "FrozenTrial") -> None:  # noqa: ARG001 - Optuna gives the trial
+        # A trial that failed may have been killed days ago, and be counted up to now.
+        trained = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        durations = [found.duration.total_seconds() for found in trained if found.duration]
+        if time.monotonic() - started + 2 * max(durations, default=0) > budget_seconds:
+            study.stop()
+
+    return check
+
+
+def _run_trial(trial: "Trial", search: Search) -> float:
+    """Train with the settings of a trial; return the score of its best epoch."""
+    import optuna
+
+    overrides = [
+        *search.overrides,
+        *suggest_overrides(search.space, trial),
+        f"data.split_file={search.split.resolve()}",
+        "run.evaluate_test=false",
+        "training.feature_bank=0",
+    ]
+    folder = RunFolder(search.out / "trials" / f"{trial.number:04d}")
+
+    def report(history: pd.DataFrame) -> bool:
+        scores = search.score(history)
+        if scores.empty:
+            return False
+        # Several epochs may have ended since the last report: the best so far stands for all of them.
+        trial.report(float(scores.max()), len(scores) - 1)
+        return trial.should_prune()
+
+    run = run_child(search.source, folder, recipe=search.recipe, overrides=overrides, stop_when=report)
+    if run.was_stopped:
+        raise optuna.TrialPruned
+    if run.error is not None:
+        trial.set_user_attr("error", run.error)
+        raise TrialError(run.error)
+    scores = search.score(pd.read_csv(folder.history))
+    if scores.empty:
+        raise TrialError("no epoch was trained that the settings of the search could change")
+    return float(scores.max())
+
+
+def _log_trial(study: "Study", trial: "FrozenTrial") -> None:
+    settings = ", ".join(f"{name.rpartition('.')[2]}={_round(value)}" for name, value in trial.params.items())
+    if trial.state.name != "COMPLETE":
+        outcome = "ended early" if trial.state.name == "PRUNED" else f"failed: {trial.user_attrs.get('error', '')}"
+        logger.info("trial %d %s (%s)", trial.number, outcome, settings)
+    else:
+        best = study.best_trial
+        found = f"{trial.value:.4f} ({settings}); best so far: trial {best.number}, {best.value:.4f}"
+        logger.info("trial %d: %s", trial.number, found)
+
+
+def _round(value: object) -> object:
+    return f"{value:.3g}" if isinstance(value, float) else value

@@ -1,0 +1,109 @@
+"""The runs of a comparison: every variant with every seed, on one split."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from discern.config.load import load_settings
+from discern.data.load import fix_split
+from discern.errors import DataError
+from discern.evaluation.predictions import load_predictions
+from discern.evaluation.variant_outcomes import SeedRun, VariantOutcome
+from discern.run_folder import RunFolder
+from discern.tuning.child_run import ChildRun, run_child
+from discern.tuning.shared_folder import open_shared_folder
+from discern.tuning.variants import Variant
+
+logger = logging.getLogger("discern")
+
+_SPLIT = "split.csv"
+
+Runs = Mapping[tuple[str, int], ChildRun]
+"""Runs by the name of their variant and their seed."""
+
+
+def open_comparison(out: Path, source: str | Path, variants: Sequence[Variant]) -> None:
+    """Make the folder of a comparison, or check that it belongs to this one; the number of seeds may differ.
+
+    Raises:
+        RunFolderError: It holds another comparison, or something else.
+    """
+    definition: dict[str, Any] = {
+        "format": "discern-comparison",
+        "source": str(Path(source).resolve()),
+        "variants": [
+            {"name": variant.name, "settings": load_settings(variant.recipe, variant.overrides).to_dict()}
+            for variant in variants
+        ],
+    }
+    open_shared_folder(out, definition, kind="comparison", other="a comparison of other ways of training or other data")
+
+
+def split_for_all(source: str | Path, variant: Variant, out: Path) -> Path:
+    """Split the pictures once for all runs, and return the split file.
+
+    Raises:
+        DataError: There are not two pictures to compare predictions on.
+    """
+    settings = load_settings(variant.recipe, variant.overrides)
+    table = fix_split(source, settings, out / _SPLIT)
+    held_out = {split: len(table.select(split)) for split in ("validation", "test")}
+    if not settings.run.evaluate_test:
+        held_out["test"] = 0
+    if (held_out["test"] or held_out["validation"]) < 2:
+        counts = f"there are {held_out['validation']} for validation and {held_out['test']} for test"
+        raise DataError(f"{source}: ways are compared on two or more pictures that none has trained on; {counts}")
+    return out / _SPLIT
+
+
+def train_variants(source: str, variants: Sequence[Variant], seeds: int, split: Path, folder: Path) -> Runs:
+    """Train every variant with the first seed, then all with the next: an interruption leaves comparable runs."""
+    runs: dict[tuple[str, int], ChildRun] = {}
+    for seed in range(seeds):
+        for place, variant in enumerate(variants):
+            overrides = [*variant.overrides, f"data.split_file={split.resolve()}", f"run.seed={seed}"]
+            run_folder = RunFolder(folder / f"{place:02d}-seed{seed}")
+            run = run_child(source, run_folder, recipe=variant.recipe, overrides=overrides)
+            runs[variant.name, seed] = run
+            outcome = f"failed: {run.error}" if run.error else f"{run.seconds:.0f} s"
+            logger.info("%d of %d: %s, seed %d: %s", len(runs), seeds * len(variants), variant.name, seed, outcome)
+    return runs
+
+
+def gather_outcomes(variants: Sequence[Variant], runs: Runs) -> list[VariantOutcome]:
+    """Return for each variant what its runs got right, picture by picture.
+
+    Raises:
+        DataError: Not one run completed.
+    """
+    correct = {key: _read_correct(run) for key, run in runs.items() if run.error is None}
+    if not correct:
+        errors = "; ".join(dict.fromkeys(str(run.error) for run in runs.values()))
+        raise DataError(f"not one run completed: {errors}")
+    pictures = next(iter(correct.values())).index
+
+    def build_run(name: str, seed: int, run: ChildRun) -> SeedRun:
+        found = correct.get((name, seed))
+        is_correct = None if found is None else np.asarray(found.reindex(pictures), dtype=np.float64)
+        return SeedRun(seed, run.seconds, run.peak_bytes, run.error, is_correct)
+
+    return [
+        VariantOutcome(
+            variant.name,
+            variant.recipe,
+            variant.overrides,
+            tuple(build_run(name, seed, run) for (name, seed), run in runs.items() if name == variant.name),
+        )
+        for variant in variants
+    ]
+
+
+def _read_correct(run: ChildRun) -> "pd.Series[bool]":
+    """Return whether each picture of the last split, which is the reported one, was classified correctly, by id."""
+    predictions = load_predictions(run.folder.evaluation / "predictions.csv", with_probabilities=False)
+    reported = predictions.select(predictions.splits[-1])
+    return pd.Series(reported.is_correct, index=pd.Index(reported.ids))
