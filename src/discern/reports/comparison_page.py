@@ -1,22 +1,21 @@
-"""The page of a comparison: which way of training gives how much, what it takes, and whether that can be told."""
+"""The page of a comparison: accuracy and cost of every way of training, and which differences are shown."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import pandas as pd
 from markupsafe import Markup
 
 from discern.evaluation.intervals import Interval
-from discern.reports.charts import Chart, Margins, build_axis
+from discern.plots.ladder import plot_ladder
 from discern.reports.pages import render_page
-from discern.reports.wording import shorten
-
-_ROW_HEIGHT = 34
-_NAME_LETTERS = 24
-_ROOM = 0.02
+from discern.reports.svg import figure_to_svg
+from discern.reports.wording import percent
 
 
 class ComparedRun(NamedTuple):
-    """One training; `error` is what ended it where it did not complete."""
+    """One training run; `error` is the reason why it did not complete."""
 
     way: str
     seed: int
@@ -26,9 +25,9 @@ class ComparedRun(NamedTuple):
 
 
 class ComparedWay(NamedTuple):
-    """A way of training with its accuracy over seeds and pictures, and how far it is above the way before.
+    """A way of training: its accuracy over seeds and pictures, and the difference to the way before it.
 
-    `verdict` puts the difference into words; seconds are those of a usual run.
+    `verdict` says the difference in a sentence; `seconds` is the median of its runs.
     """
 
     name: str
@@ -42,7 +41,7 @@ class ComparedWay(NamedTuple):
 
 
 class ComparisonFacts(NamedTuple):
-    """What a comparison found; `best` says in words which way is the best, and which cannot be told from it."""
+    """The results of a comparison; `best` names the best way, and those that are not shown to be worse."""
 
     source: str
     pictures: int
@@ -58,29 +57,32 @@ def build_comparison_page(facts: ComparisonFacts) -> str:
         "comparison.html.jinja",
         {
             "facts": facts,
-            "chart": _draw_accuracies([way for way in facts.ways if way.accuracy is not None]),
+            "ladder": _draw_ladder(facts.ways),
             "failed": [run for run in facts.runs if run.error is not None],
         },
     )
 
 
-def _draw_accuracies(ways: Sequence[ComparedWay]) -> Markup | None:
-    """Draw accuracies with their intervals, a row a way, on an axis as long as they need."""
-    intervals = [way.accuracy for way in ways if way.accuracy is not None]
-    if not intervals:
+def _draw_ladder(ways: Sequence[ComparedWay]) -> Markup | None:
+    """Draw accuracy, gain and time of every way; None where no run completed."""
+    if not any(way.accuracy is not None for way in ways):
         return None
-    low, high = min(one.low for one in intervals), max(one.high for one in intervals)
-    chart = Chart(
-        "accuracies",
-        "Accuracy of every way, with its 95 % interval",
-        "; ".join(f"{way.name}: {100 * one.value:.1f} %" for way, one in zip(ways, intervals, strict=True)),
-        build_axis("accuracy (%)", max(0.0, low - _ROOM), min(1.0, high + _ROOM), percent=True),
-        build_axis("", len(ways) - 0.5, -0.5)._replace(ticks=()),
-        height=_ROW_HEIGHT * len(ways) + 56,
-        margins=Margins(left=14),
+    rows = [
+        {
+            "name": way.name,
+            **_name_ends("accuracy", way.accuracy),
+            **_name_ends("difference", way.difference),
+            "seconds": math.nan if way.seconds is None else way.seconds,
+        }
+        for way in ways
+    ]
+    return figure_to_svg(
+        plot_ladder(pd.DataFrame(rows)),
+        title="Accuracy of every way of training, its gain over the row above, and its time",
+        description="; ".join(f"{way.name}: {percent(way.accuracy.value)}" for way in ways if way.accuracy is not None),
     )
-    for row, (way, one) in enumerate(zip(ways, intervals, strict=True)):
-        chart.add_line([(max(one.low, 0.0), row), (min(one.high, 1.0), row)], "train")
-        chart.add_marks([(one.value, row)], "train")
-        chart.add_text(one.value, row, shorten(way.name, _NAME_LETTERS), anchor="middle", up=9)
-    return chart.to_markup()
+
+
+def _name_ends(name: str, interval: Interval | None) -> dict[str, float]:
+    value, low, high = (math.nan, math.nan, math.nan) if interval is None else interval
+    return {name: value, f"{name}_low": low, f"{name}_high": high}

@@ -34,7 +34,7 @@ from discern.models.weights.pretrained import discern_home, load_pretrained
 from discern.planning.choices import choose_architecture, choose_image_size
 from discern.planning.start import choose_unseen, settle_unseen
 from discern.processes import ALONE
-from discern.reports.audit_files import write_audit_page
+from discern.reports.audit_page import write_audit_page
 from discern.runtime import Runtime, resolve_runtime
 
 logger = logging.getLogger("discern")
