@@ -8,10 +8,14 @@ import numpy as np
 import pandas as pd
 
 from discern.config.load import load_settings, save_settings
-from discern.environment import RUN_FORMAT
+from discern.data.reading.preprocess import Preprocess
+from discern.environment import RUN_FORMAT, Environment
 from discern.evaluation.metrics import compute_metrics, save_metrics
 from discern.evaluation.predictions import build_predictions, tabulate_predictions
 from discern.evaluation.tables import compute_confusion, compute_per_class
+from discern.models.architecture import Architecture
+from discern.planning.plan import MachinePlan, PhasePlan, Plan, ReadingPlan, TrainingPlan
+from discern.predictor.record import TrainingRecord
 from discern.run_folder import RunFolder
 from pictures import draw_photo
 
@@ -92,35 +96,76 @@ def _write_rest(folder: RunFolder, class_names: Sequence[str], per_class: int) -
     }
     pd.DataFrame(history).to_csv(folder.history, index=False)
     save_settings(load_settings("transfer", ["epochs=8", "model.weights=none"]), folder.config)
-    bundle = {
-        "class_names": list(class_names),
-        "discern_version": "0.0.9",
-        "architecture": {"backbone": "resnet18", "head": "linear"},
-        "preprocess": {"image_size": 64, "fit": "pad"},
-        "calibration": {"temperature": 1.5, "count": 99, "ece_before": 0.123, "ece_after": 0.045},
-        "record": {
-            "best_epoch": None,
-            "abstention": {
-                "0.01": None,
-                "0.1": {
-                    "threshold": 0.8125,
-                    "outcomes": {
-                        "test": {"count": 3, "coverage": 0.625, "error": {"value": 0.05, "low": 0.01, "high": 0.2}}
-                    },
-                },
-            },
-        },
-    }
-    _write_json(folder.bundle / "bundle.json", bundle)
     environment = {
         "format": RUN_FORMAT,
         "command": ["/usr/bin/discern", "train", "photos", "seed=3"],
         "packages": {"torch": "2.9.0"},
         "runtime": {"device": "cpu", "reasons": {"device": "no GPU found", "threads": "as set"}},
         "data": {"source": "/data/photos", "fingerprint": "abc123"},
-        "choices": {"training.batch_size": "8, for 90 training pictures"},
     }
     _write_json(folder.environment, environment)
+    folder.plan.write_text(build_plan().model_dump_json(), encoding="utf-8")
+    record = TrainingRecord(
+        plan=build_plan(),
+        environment=Environment.model_validate(environment),
+        counts=counts,
+        best_epoch=5,
+        abstention={
+            "0.01": None,
+            "0.1": {
+                "threshold": 0.8125,
+                "test": {"count": 3, "coverage": 0.625, "error": {"value": 0.05, "low": 0.01, "high": 0.2}},
+            },
+        },
+        outcome="the fine-tuned network, 2 points better on validation",
+    )
+    bundle = {
+        "class_names": list(class_names),
+        "discern_version": "0.0.9",
+        "architecture": build_plan().architecture.model_dump(mode="json"),
+        "preprocess": build_plan().preprocess.to_dict(),
+        "decode": {},
+        "calibration": {"temperature": 1.5, "count": 99, "ece_before": 0.123, "ece_after": 0.045},
+        "weights": {"file": "model.safetensors", "sha256": "0"},
+        "record": record.model_dump(mode="json"),
+    }
+    _write_json(folder.bundle / "bundle.json", bundle)
+
+
+def build_plan() -> Plan:
+    """Make the plan of such a run."""
+    phases = [
+        PhasePlan(
+            name=name,
+            train=train,
+            epochs=epochs,
+            length=epochs,
+            max_epochs=epochs,
+            optimizer="adam",
+            learning_rate=1e-3,
+            layer_decay=1.0,
+            frozen_batchnorm=False,
+            augment="none",
+            head_solver="gradient",
+            views=0,
+            picture_cache="off",
+        )
+        for name, train, epochs in (("head", ("head",), 3), ("all", "all", 5))
+    ]
+    return Plan(
+        recipe="transfer",
+        seed=3,
+        architecture=Architecture(backbone="resnet18"),
+        weights="none",
+        preprocess=Preprocess(64, "pad", (0.5, 0.5, 0.5), (0.2, 0.2, 0.2)),
+        training=TrainingPlan(batch_size=8),
+        phases=tuple(phases),
+        reading=ReadingPlan(workers=0, max_pixels=10**8, folder=Path("cache"), limit_gigabytes=1.0),
+        machine=MachinePlan(
+            device="cpu", precision="fp32", threads=2, determinism=False, accelerates=True, processes=1
+        ),
+        reasons={"training.batch_size": "8, for 90 training pictures"},
+    )
 
 
 def _write_json(path: Path, content: dict) -> None:

@@ -1,5 +1,6 @@
 """The run folder: the contract between the commands, as paths and a few rules."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -44,6 +45,11 @@ class RunFolder:
     def environment(self) -> Path:
         """Machine, versions, data and weights; its format marks the folder as a run."""
         return self.root / "environment.json"
+
+    @property
+    def plan(self) -> Path:
+        """What was decided before training, with reasons."""
+        return self.root / "plan.json"
 
     @property
     def split(self) -> Path:
@@ -102,12 +108,12 @@ class RunFolder:
 
     @property
     def report(self) -> Path:
-        """The page that tells people what came of it."""
+        """The page with the results, for people."""
         return self.root / "report.html"
 
     @property
     def thumbnails(self) -> Path:
-        """The pictures that the report shows, small, so that it can be made again when the photos are gone."""
+        """Small copies of the pictures in the report, so that it can be made again without the photos."""
         return self.root / "thumbnails"
 
     @property
@@ -119,6 +125,11 @@ class RunFolder:
     def export(self) -> Path:
         """The classifier as one file for other runtimes, with its certificate."""
         return self.root / "export"
+
+    def thumbnail(self, picture_id: str, part: str = "") -> Path:
+        """Return the path of the small copy of a picture, or of one of its maps: "predicted" or "true"."""
+        name = hashlib.sha256(picture_id.encode()).hexdigest()[:20]
+        return self.thumbnails / (f"{name}-{part}.jpg" if part else f"{name}.jpg")
 
     def holds_run(self) -> bool:
         """Return whether a run of discern was begun here."""

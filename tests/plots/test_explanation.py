@@ -37,7 +37,7 @@ def test_the_picture_stands_beside_its_maps() -> None:
     assert captions(figure) == [["x.jpg", "true ant"], ["predicted bee 93 %"], ["true ant 7 %"], []]
     assert figure.axes[1].texts[0].get_color() == MISTAKE_COLOR
     assert figure.axes[2].texts[0].get_color() == "black"
-    assert [text.get_text() for text in figure.texts] == ["Evidence by grad-cam", "no evidence", "most in this map"]
+    assert [text.get_text() for text in figure.texts] == ["Evidence by grad-cam", "no evidence", "most evidence"]
     assert render(figure).width > 900
 
 
@@ -49,9 +49,9 @@ def test_an_unknown_truth_is_neither_named_nor_held_against_an_answer() -> None:
 
 def test_neighbours_stand_below_and_those_that_are_gone_are_named() -> None:
     figure = draw(neighbours=3)
-    assert captions(figure)[4] == ["no longer there\nto be read", "bee 0.50", "0.jpg"]
+    assert captions(figure)[4] == ["file can no\nlonger be read", "bee 0.50", "0.jpg"]
     assert captions(figure)[5] == ["bee 0.50", "1.jpg"]
-    assert "Training pictures most like it to the network" in [text.get_text() for text in figure.texts]
+    assert "Most similar training pictures, by their features" in [text.get_text() for text in figure.texts]
     render(figure)
     assert max(axes.bbox.y1 for axes in figure.axes[4:]) < min(axes.bbox.y0 for axes in figure.axes[:4])
 

@@ -2,10 +2,12 @@
 
 import io
 
+import numpy as np
 import pytest
 
+from discern.data.sources.load import load_table
 from discern.errors import DataError
-from discern.reports.audit_page import MOST_ITEMS, build_audit_page
+from discern.reports.audit_page import MAX_ITEMS, build_audit_page, write_audit_page
 from html_checks import Page, check_page
 from pictures import draw_photo
 from saved_runs import HOSTILE_NAMES
@@ -79,7 +81,7 @@ def test_findings_stand_in_the_order_of_their_weight():
     ]
     page = build_page(make_audit(*findings))
     assert "Error kind (1)" in page.text
-    assert "1 234 pictures of 2 classes were looked at: 1 problem, 1 caution, 1 note." in page.text
+    assert "1 234 pictures of 2 classes were checked: 1 problem, 1 warning, 1 note." in page.text
     places = [page.text.index(f"Why {severity}_kind matter.") for severity in ("error", "warning", "note")]
     assert places == sorted(places)
 
@@ -123,7 +125,7 @@ def test_a_picture_that_cannot_be_read_is_said_to_be():
 def test_of_many_items_some_are_shown_and_the_others_counted():
     finding = make_finding("duplicates", *[make_item(f"{number}.png") for number in range(90)], count=372)
     page = build_page(make_audit(finding), encode_photo())
-    assert len(page.find("img")) == MOST_ITEMS
+    assert len(page.find("img")) == MAX_ITEMS
     assert "and 312 more in audit.json ." in page.text
 
 
@@ -143,8 +145,8 @@ def test_the_page_stays_small_whatever_is_found():
 
 def test_nothing_found_is_said():
     page = build_page(make_audit(make_finding("tiny_pictures")))
-    assert "Nothing was found in 1 234 pictures of 2 classes." in page.text
-    assert "Looked for and not found: tiny pictures." in page.text
+    assert "No problem was found in 1 234 pictures of 2 classes." in page.text
+    assert "Checked without a finding: tiny pictures." in page.text
 
 
 def test_names_stay_text():
@@ -162,10 +164,33 @@ def test_classes_and_what_to_expect_of_them():
     page = build_page(make_audit())
     assert "Ants are four times as many." in page.text
     assert "Largest class ant , 1 000 pictures" in page.text
-    assert "Interval to expect on test about 12 points wide" in page.text
+    assert "Expected interval on test about 12 percentage points wide" in page.text
     assert "validation" not in page.text
 
 
 def test_an_old_or_broken_audit_is_refused_in_words():
     with pytest.raises(DataError, match=r"not the audit.json of this version of discern: count: Field required"):
         build_audit_page({"format": "discern-audit"}, lambda _: None)
+
+
+def make_tiny_audit(ids, paths):
+    item = {"ids": ids, "paths": paths}
+    finding = {"kind": "tiny", "severity": "note", "title": "tiny pictures", "count": 1, "items": [item]}
+    return {"count": 3, "findings": [finding]}
+
+
+def test_pictures_in_files_are_shown_and_missing_ones_named(photos, tmp_path):
+    table = load_table(photos)
+    ids, paths = list(table.frame["id"][:2]), list(table.frame["path"][:2])
+    audit = make_tiny_audit([*ids, "gone.png"], [*paths, "/nowhere/gone.png"])
+    write_audit_page(audit, table, tmp_path / "audit.html")
+    page = check_page((tmp_path / "audit.html").read_text(encoding="utf-8"))
+    assert len(page.find("img")) == 2
+    assert "Picture gone.png: cannot be read any more" in page.text
+
+
+def test_pictures_in_memory_are_shown(tmp_path):
+    images = np.random.default_rng(0).integers(0, 255, (4, 16, 16, 3), dtype=np.uint8)
+    table = load_table((images, np.array(["ant", "bee", "ant", "bee"])))
+    write_audit_page(make_tiny_audit(list(table.frame["id"][:2]), ["", ""]), table, str(tmp_path / "audit.html"))
+    assert len(check_page((tmp_path / "audit.html").read_text(encoding="utf-8")).find("img")) == 2

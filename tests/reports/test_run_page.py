@@ -74,7 +74,7 @@ def test_numbers_are_those_of_the_run_folder(num_classes, tmp_path):
 
 def test_a_hundred_classes_show_the_confused_part_of_the_matrix(tmp_path):
     page = read_page(make_run(tmp_path / "run", [f"class {number}" for number in range(100)], per_class=3))
-    assert "of 100 classes that are confused most" in page.text
+    assert "of 100 classes that are confused most often" in page.text
     assert len(page.find("td")) < 3000
 
 
@@ -106,7 +106,7 @@ def test_the_page_can_be_made_again_when_the_pictures_are_gone(small_run, tmp_pa
     shutil.rmtree(run / "thumbnails")
     page = read_page(run)
     assert not page.find("img")
-    assert "There are no pictures to show: they cannot be read any more" in page.text
+    assert "There are no pictures to show: the files cannot be read any more" in page.text
 
 
 @pytest.mark.parametrize(
@@ -114,16 +114,17 @@ def test_the_page_can_be_made_again_when_the_pictures_are_gone(small_run, tmp_pa
     [
         ("evaluation/metrics.json", "There are no scores: evaluation/metrics.json is not in the run folder."),
         ("evaluation/predictions.csv", "The mistakes are not known: evaluation/predictions.csv is not in"),
-        ("evaluation/per_class.csv", "The classes' scores are not known: evaluation/per_class.csv is not in"),
-        ("evaluation/confusion.csv", "It is not known which class is taken for which: evaluation/confusion.csv"),
+        ("evaluation/per_class.csv", "The scores of the classes are not known: evaluation/per_class.csv is not in"),
+        ("evaluation/confusion.csv", "The confusion matrix is not known: evaluation/confusion.csv"),
         ("history.csv", "There are no curves: history.csv is not in the run folder."),
         ("split.csv", "The classes by split are not known: split.csv is not in the run folder."),
         ("config.toml", "The settings are not known: config.toml is not in the run folder."),
         ("bundle/bundle.json", "This run is not complete"),
-        ("audit.json", "No audit is known: audit.json is not in the run folder."),
+        ("plan.json", "What was decided automatically is not known: plan.json is not in the run folder."),
+        ("audit.json", "There is no audit: audit.json is not in the run folder."),
     ],
 )
-def test_what_is_missing_is_said_in_a_line(run, lost, said):
+def test_each_missing_part_is_named(run, lost, said):
     (run / lost).unlink(missing_ok=True)
     assert said in read_page(run).text
 
@@ -141,6 +142,7 @@ def test_what_is_missing_is_said_in_a_line(run, lost, said):
         "bundle/bundle.json",
         "bad_files.csv",
         "audit.json",
+        "plan.json",
         "evaluation/metrics_without_leaks.json",
     ],
 )
@@ -173,39 +175,42 @@ def test_old_metrics_without_newer_scores_are_read(run):
     assert percent(old["test"]["accuracy"]["value"]) in page.text
 
 
-def test_a_run_without_a_test_split_says_that_its_numbers_flatter(run):
+def test_a_run_without_a_test_split_says_that_its_scores_are_too_optimistic(run):
     path = run / "evaluation" / "metrics.json"
     path.write_text(json.dumps({"validation": json.loads(path.read_text())["validation"]}))
     page = read_page(run)
     assert "There is no test split" in page.text
-    assert "they flatter it" in page.text
-    assert "18 validation pictures named correctly" in page.text
+    assert "they are too optimistic" in page.text
+    assert "18 validation pictures classified correctly" in page.text
 
 
-def test_chance_level_is_the_first_thing_said(tmp_path):
+def test_no_better_than_the_baseline_is_the_first_warning(tmp_path):
     page = read_page(make_run(tmp_path / "run", ["ant", "bee"], accuracy=0.5, per_class=10))
-    assert "Problem No better than chance" in page.text
-    assert page.text.index("No better than chance") < page.text.index("20 test pictures named correctly")
+    assert "Problem No better than the baseline" in page.text
+    assert page.text.index("No better than the baseline") < page.text.index("20 test pictures classified correctly")
 
 
-def test_leaks_are_told_with_the_accuracy_without_them(run):
+def test_leaks_are_reported_with_the_accuracy_without_them(run):
     metrics = json.loads((run / "evaluation" / "metrics.json").read_text())
     clean = metrics["test"] | {"count": 15, "accuracy": {"value": 0.4321, "low": 0.2, "high": 0.7}}
     (run / "evaluation" / "metrics_without_leaks.json").write_text(json.dumps({"test": clean}))
     page = read_page(run)
-    assert "Problem The same pictures on both sides of the split" in page.text
-    assert "3 test pictures of 18 stand in an earlier split as well. Without them the accuracy is 43.2" in page.text
+    assert "Problem The same pictures in more than one split" in page.text
+    assert "3 test pictures of 18 are also in an earlier split. Without them the accuracy is 43.2" in page.text
     assert "With and without leaks" in page.text
 
 
-def test_a_split_that_leaked_as_a_whole_says_nothing(run):
+def test_a_split_of_which_every_picture_leaked_says_nothing(run):
     (run / "evaluation" / "metrics_without_leaks.json").write_text("{}")
-    assert "Every test picture is in an earlier split too: its scores say nothing." in read_page(run).text
+    assert (
+        "Every test picture is also in an earlier split: the scores say nothing about new pictures."
+        in read_page(run).text
+    )
 
 
 def test_a_split_without_leaks_is_not_warned_of(run):
     shutil.copy(run / "evaluation" / "metrics.json", run / "evaluation" / "metrics_without_leaks.json")
-    assert "on both sides" not in read_page(run).text
+    assert "in more than one split" not in read_page(run).text
 
 
 def test_fixes_that_were_applied_are_named(run):
@@ -214,7 +219,7 @@ def test_fixes_that_were_applied_are_named(run):
     assert "Fixes applied from /data/fixes.csv : drop 2, relabel 5." in read_page(run).text
 
 
-def test_an_audit_is_told_in_short(run):
+def test_an_audit_is_summarised(run):
     finding = {
         "kind": "label_errors",
         "severity": "error",
@@ -241,11 +246,11 @@ def test_it_says_how_it_was_made(run):
     assert "None were used: the network started from random weights." in page.text
 
 
-def test_calibration_and_abstention_are_told(run):
+def test_calibration_and_thresholds_are_shown(run):
     page = read_page(run)
-    assert "with temperature 1.50: there the calibration error fell from 12.3" in page.text
+    assert "with temperature 1.50: the calibration error on these pictures fell from 12.3" in page.text
     assert re.search(r"10\s% 81\.2\s% \u2013 \u2013 62\.5\s% 5\.0\s% 1\.0\s% to 20\.0\s%", page.text)
-    assert "too few pictures, or too many mistakes among the surest, to promise that" in page.text
+    assert "not possible: too few validation pictures, or too many confident mistakes among them" in page.text
 
 
 def test_what_is_no_run_is_refused(tmp_path):

@@ -1,10 +1,14 @@
-"""What it costs to be wrong more rarely: error against the share of pictures answered."""
+"""The price of fewer wrong answers: error against the share of pictures answered."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from discern.plots.style import MUTED_COLOR, TRAIN_COLOR, build_figure, tidy_axes
+
+_MAX_POINTS = 400
+"""More cannot be seen, and would make the figure of a large split large."""
 
 
 def plot_coverage(curve: pd.DataFrame) -> Figure:
@@ -17,6 +21,8 @@ def plot_coverage(curve: pd.DataFrame) -> Figure:
     """
     if curve.empty:
         raise ValueError("expected a threshold, got none")
+    rows = np.unique(np.linspace(0, len(curve) - 1, min(_MAX_POINTS, len(curve))).astype(np.int64))
+    curve = curve.iloc[rows]
     figure = build_figure(6, 4.2)
     axes = figure.subplots()
     coverage = curve["coverage"]
@@ -34,7 +40,7 @@ def plot_coverage(curve: pd.DataFrame) -> Figure:
     error = float(curve["error"].iloc[-1])
     axes.axhline(error, color=MUTED_COLOR, linestyle="--", linewidth=1, label=f"all answered: {error:.1%} wrong")
     axes.set(
-        xlabel="share of pictures answered, the surest first",
+        xlabel="share of pictures answered, the most confident first",
         ylabel="share of wrong answers",
         xlim=(0, 1),
         ylim=(0, max(1.5 * error, 0.05)),
@@ -43,5 +49,5 @@ def plot_coverage(curve: pd.DataFrame) -> Figure:
         axis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
     axes.legend(loc="upper left", frameon=False)
     tidy_axes(axes)
-    figure.suptitle("How often it errs when it answers only where it is sure")
+    figure.suptitle("Wrong answers if only the most confident are given")
     return figure

@@ -1,6 +1,7 @@
 """How a run went, epoch by epoch: loss and accuracy, and the learning rate."""
 
 from collections.abc import Sequence
+from math import isfinite
 
 import numpy as np
 import pandas as pd
@@ -44,8 +45,8 @@ def plot_curves(history: pd.DataFrame, *, best_epoch: int | None) -> Figure:
 def plot_schedule(learning_rates: pd.DataFrame) -> Figure:
     """Draw the learning rate over the run, one line for each column other than `epoch` and `phase`.
 
-    `epoch` is a float that grows over the whole run from 0, where a row's rates set in; there may be a row a step. NaN
-    leaves a gap. The axis is logarithmic when the peaks of groups or phases lie far apart.
+    `epoch` is a float that grows over the whole run from 0; the rates of a row hold from there on, and there may be one
+    row per step. NaN leaves a gap. The axis is logarithmic when the peaks of groups or phases lie far apart.
 
     Raises:
         ValueError: There is no row, or no column of rates.
@@ -80,7 +81,9 @@ def _draw_measure(axes: Axes, history: pd.DataFrame, measure: str, best_epoch: i
             axes.plot(epochs, values[split], color=color, marker=marker, markersize=4, label=split)
     if best_epoch is not None:
         chosen_by = "train" if np.isnan(values["validation"]).all() else "validation"
-        _mark_best(axes, best_epoch, float(values[chosen_by][best_epoch - 1]), measure, lines[chosen_by])
+        value = float(values[chosen_by][best_epoch - 1])
+        if isfinite(value):
+            _mark_best(axes, best_epoch, value, measure, lines[chosen_by])
     bottom, top = axes.get_ylim()
     axes.set_ylim(max(bottom, 0), top + _NAMES_SHARE * (top - bottom))
     edges = [float(edge) for edge in np.arange(len(epochs) + 1) + 0.5]

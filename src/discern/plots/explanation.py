@@ -104,18 +104,18 @@ def _draw_legend(figure: Figure, top_inches: float, legend: NDArray[np.uint8]) -
     axes.set_axis_off()
     axes.imshow(legend, aspect="auto")
     gap = 0.08
-    ends = (("no evidence", left - gap, "right"), ("most in this map", left + strip_inches + gap, "left"))
+    ends = (("no evidence", left - gap, "right"), ("most evidence", left + strip_inches + gap, "left"))
     for text, place, side in ends:
         figure.text(place / width, center, text, ha=side, va="center", fontsize=8, color=MUTED_COLOR)
 
 
 def _draw_neighbours(figure: Figure, top_inches: float, neighbours: Sequence[Neighbour], true_name: str | None) -> None:
-    _write(figure, top_inches + 0.1, "Training pictures most like it to the network", size=10)
+    _write(figure, top_inches + 0.1, "Most similar training pictures, by their features", size=10)
     for place, neighbour in enumerate(neighbours):
         left = GAP_INCHES + place * (_NEIGHBOUR_INCHES + GAP_INCHES)
         axes = add_cell(figure, left, top_inches + _HEADING_INCHES, _NEIGHBOUR_INCHES)
         if neighbour.image is None:
-            _say_missing(axes)
+            _write_missing(axes)
         else:
             draw_image(axes, neighbour.image)
         color = _color_name(neighbour.label, true_name)
@@ -127,9 +127,9 @@ def _color_name(name: str, true_name: str | None) -> str:
     return "black" if true_name in (None, name) else MISTAKE_COLOR
 
 
-def _say_missing(axes: Axes) -> None:
+def _write_missing(axes: Axes) -> None:
     axes.set(xlim=(0, 1), ylim=(0, 1))
-    axes.text(0.5, 0.5, "no longer there\nto be read", ha="center", va="center", fontsize=8, color=MUTED_COLOR)
+    axes.text(0.5, 0.5, "file can no\nlonger be read", ha="center", va="center", fontsize=8, color=MUTED_COLOR)
 
 
 def _write(figure: Figure, top_inches: float, text: str, *, size: float) -> None:

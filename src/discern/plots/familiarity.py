@@ -1,4 +1,4 @@
-"""How like the training pictures two kinds of pictures are."""
+"""Similarity to the training pictures, of usual pictures and of others."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -25,7 +25,7 @@ def plot_familiarity(usual: NDArray[np.floating], other: NDArray[np.floating], *
     for values, color, name in ((usual, TRAIN_COLOR, "usual pictures"), (other, MISTAKE_COLOR, "other pictures")):
         weights = np.full(len(values), 1 / len(values))
         axes.hist(values, list(edges), weights=weights, color=color, alpha=0.6, label=f"{len(values)} {name}")
-    axes.axvline(limit, color=MUTED_COLOR, linestyle="--", linewidth=1, label="unfamiliar below")
+    axes.axvline(limit, color=MUTED_COLOR, linestyle="--", linewidth=1, label="unfamiliar at or below")
     axes.set(xlabel="similarity to the nearest training pictures", ylabel="share of pictures")
     axes.legend(frameon=False)
     tidy_axes(axes)

@@ -13,7 +13,7 @@ from discern.plots.cells import GAP_INCHES, LINE_POINTS, CaptionLine, add_cell, 
 from discern.plots.style import MISTAKE_COLOR, MUTED_COLOR, build_figure
 
 GALLERY_SIZE = 25
-"""As many pictures are shown at most."""
+"""Largest number of pictures in a gallery."""
 
 _COLUMNS = 5
 _IMAGE_INCHES = 2.2
@@ -21,7 +21,7 @@ _TITLE_INCHES = 0.45
 
 
 class Answer(NamedTuple):
-    """What a classifier said of a picture: a class and its confidence (0..1)."""
+    """The answer of a classifier for a picture: a class and its confidence (0..1)."""
 
     name: str
     confidence: float
@@ -49,7 +49,7 @@ def plot_mistakes(
         for file_name, true_name, predicted, confidence in rows
     ]
     if not captions:
-        return _say("No picture was misclassified.")
+        return _write_message("No picture was misclassified.")
     return _draw_gallery(images, captions, f"misclassified picture{'s' * (total != 1)}", total)
 
 
@@ -62,7 +62,7 @@ def plot_disagreements(
     *,
     total: int,
 ) -> Figure:
-    """Show up to 25 pictures (H, W, 3), in the order given, that A and B name differently; wrong answers are coloured.
+    """Show up to 25 pictures (H, W, 3), in the order given, on which A and B disagree; wrong answers are coloured.
 
     `total` is the number of such pictures that there are; with none the figure says so.
 
@@ -74,7 +74,7 @@ def plot_disagreements(
         for file_name, true_name, a, b in zip(file_names, true_names, answers_a, answers_b, strict=True)
     ]
     if not captions:
-        return _say("A and B agree on every picture.")
+        return _write_message("A and B agree on every picture.")
     return _draw_gallery(images, captions, f"picture{'s' * (total != 1)} on which A and B disagree", total)
 
 
@@ -118,7 +118,7 @@ def _build_grid(count: int, *, caption_lines: int) -> tuple[Figure, list[Axes]]:
     return figure, cells
 
 
-def _say(text: str) -> Figure:
+def _write_message(text: str) -> Figure:
     figure = build_figure(5, 1.5)
     figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=12)
     return figure

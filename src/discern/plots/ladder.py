@@ -1,4 +1,4 @@
-"""Ways of training side by side: how good each is, and what it takes."""
+"""Ways of training side by side: accuracy and time of each."""
 
 import numpy as np
 import pandas as pd
@@ -31,8 +31,8 @@ def plot_ladder(table: pd.DataFrame) -> Figure:
     seconds.barh(places, table["seconds"].fillna(0), height=0.5, color=TRAIN_COLOR, alpha=0.6)
     for axes, title in (
         (accuracy, "accuracy, 95 % interval"),
-        (difference, "over the row above, 95 % interval"),
-        (seconds, "seconds a run"),
+        (difference, "gain over the row above, 95 % interval"),
+        (seconds, "seconds per run"),
     ):
         axes.set_title(title, fontsize=10)
         tidy_axes(axes)

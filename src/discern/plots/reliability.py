@@ -1,4 +1,4 @@
-"""Whether a classifier is right as often as it says."""
+"""Whether answers are correct as often as their confidence says."""
 
 import numpy as np
 import pandas as pd
@@ -9,12 +9,12 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from discern.plots.style import MISTAKE_COLOR, MUTED_COLOR, TRAIN_COLOR, build_figure, tidy_axes
 
 
-def plot_reliability(bins: pd.DataFrame, *, calibration_error: float) -> Figure:
+def plot_reliability(bins: pd.DataFrame, *, calibration_error: float | None) -> Figure:
     """Draw accuracy against confidence, a point a bin, and below how many pictures each bin has.
 
     The columns of `bins`, a row a bin, are its edges low and high, count, confidence (the mean), accuracy and
     the ends of its interval, accuracy_low and accuracy_high, all 0..1; a bin without pictures is left out.
-    `calibration_error` (0..1) stands in the title.
+    `calibration_error` (0..1) stands in the title, if it is known.
 
     Raises:
         ValueError: No bin has a picture.
@@ -39,14 +39,15 @@ def plot_reliability(bins: pd.DataFrame, *, calibration_error: float) -> Figure:
     lower.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
     for axes in (upper, lower):
         tidy_axes(axes)
-    figure.suptitle(f"Reliability: expected calibration error {calibration_error:.1%}")
+    error = "" if calibration_error is None else f": expected calibration error {calibration_error:.1%}"
+    figure.suptitle(f"Reliability{error}")
     return figure
 
 
 def _draw_accuracies(axes: Axes, filled: pd.DataFrame) -> None:
     """Draw the points with their intervals and, in another colour, how far each is from the diagonal."""
     confidence, accuracy = filled["confidence"].to_numpy(), filled["accuracy"].to_numpy()
-    axes.plot([0, 1], [0, 1], color=MUTED_COLOR, linestyle="--", linewidth=1, label="right as often as it says")
+    axes.plot([0, 1], [0, 1], color=MUTED_COLOR, linestyle="--", linewidth=1, label="accuracy equals confidence")
     axes.vlines(confidence, confidence, accuracy, color=MISTAKE_COLOR, linewidth=5, alpha=0.35, label="gap")
     axes.errorbar(
         confidence,

@@ -1,4 +1,4 @@
-"""Two classes: what is found of one of them at every threshold, and what that costs."""
+"""ROC and precision-recall curves of one of two classes."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ def plot_roc(
     roc_auc: float,
     average_precision: float,
 ) -> Figure:
-    """Draw the ROC curve and the precision-recall curve of a class side by side, each with what chance would do.
+    """Draw the ROC curve and the precision-recall curve of a class side by side, each with the line of a random answer.
 
     The first two arrays are the points of one curve, the others those of the other, by falling recall as
     scikit-learn returns them. `prevalence` is the class's share of the pictures.
@@ -31,16 +31,14 @@ def plot_roc(
     figure = build_figure(11, 5.2)
     roc, precision_recall = figure.subplots(1, 2)
     roc.plot(false_positive_rates, true_positive_rates, color=TRAIN_COLOR)
-    roc.plot([0, 1], [0, 1], color=MUTED_COLOR, linestyle="--", linewidth=1, label="chance")
-    roc.set(
-        title=f"ROC, area {roc_auc:.3f}", xlabel="others taken for it (false positives)", ylabel="found of it (recall)"
-    )
+    roc.plot([0, 1], [0, 1], color=MUTED_COLOR, linestyle="--", linewidth=1, label="random answers")
+    roc.set(title=f"ROC, area {roc_auc:.3f}", xlabel="false positive rate", ylabel="recall (true positive rate)")
     precision_recall.plot(recalls, precisions, color=TRAIN_COLOR, drawstyle="steps-post")
-    precision_recall.axhline(prevalence, color=MUTED_COLOR, linestyle="--", linewidth=1, label="chance")
+    precision_recall.axhline(prevalence, color=MUTED_COLOR, linestyle="--", linewidth=1, label="random answers")
     precision_recall.set(
         title=f"Precision and recall, average precision {average_precision:.3f}",
-        xlabel="found of it (recall)",
-        ylabel="right where named (precision)",
+        xlabel="recall",
+        ylabel="precision",
     )
     for axes in (roc, precision_recall):
         _scale_axes(axes)

@@ -1,12 +1,14 @@
 """The look that all figures share."""
 
+import warnings
+
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-# Blue, orange and vermilion of Okabe and Ito's palette, which colour-blind readers can tell apart.
+# Blue, orange and vermilion of Okabe and Ito's palette, which colour-blind readers can distinguish.
 TRAIN_COLOR = "#0072B2"
 VALIDATION_COLOR = "#E69F00"
 MISTAKE_COLOR = "#D55E00"
@@ -14,14 +16,14 @@ MUTED_COLOR = "0.4"
 
 
 def build_figure(width_inches: float, height_inches: float) -> Figure:
-    """Make an empty figure that pyplot does not know, so that nothing leaks and threads do not meet."""
+    """Make an empty figure outside pyplot, so that it is freed after use and threads do not share it."""
     figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
 def tidy_axes(axes: Axes) -> None:
-    """Leave the lines that carry information: a light grid and the left and lower axis."""
+    """Keep a light grid and the left and lower axis, and hide all other lines."""
     axes.grid(visible=True, color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -29,7 +31,10 @@ def tidy_axes(axes: Axes) -> None:
 
 def measure_points(text: str, font_points: float) -> float:
     """Return the width of one line of text."""
-    width, _, _ = text_to_path.get_text_width_height_descent(text, FontProperties(size=font_points), ismath=False)
+    with warnings.catch_warnings():
+        # Characters that the font lacks are drawn as boxes; a warning for each would hide all other messages.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        width, _, _ = text_to_path.get_text_width_height_descent(text, FontProperties(size=font_points), ismath=False)
     return float(width)
 
 

@@ -1,4 +1,4 @@
-"""How a search for settings went, and which of them mattered."""
+"""Results of a search for settings, and which settings made a difference."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from discern.plots.style import MUTED_COLOR, TRAIN_COLOR, VALIDATION_COLOR, buil
 
 
 def plot_trials(trials: pd.DataFrame, *, value_name: str) -> Figure:
-    """Draw what each complete trial reached, and the best so far.
+    """Draw the value of each complete trial, and the best value so far.
 
     The columns read are number and value, NaN where a trial did not complete; `value_name` names the axis.
 
@@ -23,9 +23,9 @@ def plot_trials(trials: pd.DataFrame, *, value_name: str) -> Figure:
         raise ValueError("expected a trial with a value, got none")
     figure = build_figure(7, 4)
     axes = figure.subplots()
-    axes.plot(complete["number"], complete["value"], "o", color=MUTED_COLOR, label="a trial")
+    axes.plot(complete["number"], complete["value"], "o", color=MUTED_COLOR, label="trial")
     best = complete["value"].cummax()
-    axes.step(complete["number"], best, where="post", color=TRAIN_COLOR, label="the best so far")
+    axes.step(complete["number"], best, where="post", color=TRAIN_COLOR, label="best so far")
     axes.set(xlabel="trial", ylabel=value_name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.legend(frameon=False, loc="lower right")

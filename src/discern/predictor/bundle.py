@@ -118,9 +118,10 @@ def load_bundle(folder: Path) -> Bundle:
     )
 
 
-class _Description(BaseModel):
-    """What a bundle's description must say; more is allowed."""
+class BundleDescription(BaseModel):
+    """The schema of bundle.json; further keys are allowed."""
 
+    discern_version: str = "of unknown version"
     class_names: Annotated[tuple[str, ...], Field(min_length=2)]
     architecture: Architecture
     preprocess: dict[str, Any]
@@ -162,9 +163,9 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _check_description(content: Mapping[str, Any], path: Path) -> _Description:
+def _check_description(content: Mapping[str, Any], path: Path) -> BundleDescription:
     try:
-        description = _Description.model_validate(content)
+        description = BundleDescription.model_validate(content)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
         raise BundleError(

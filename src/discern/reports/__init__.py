@@ -1,1 +1,1 @@
-"""Pages for people: what came of a run and what is wrong with the data, one self-contained HTML file each."""
+"""Pages for people: reports of runs, audits and comparisons, one self-contained HTML file each."""

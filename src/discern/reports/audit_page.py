@@ -1,30 +1,34 @@
-"""The page of a data audit: what is wrong with the pictures and labels, with the pictures themselves."""
+"""The page of a data audit, audit.html: the problems of pictures and labels, with the pictures."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
-from discern.errors import DataError
-from discern.reports.charts import draw_share
+from discern.auditing.record import AuditRecord, FindingRecord, ItemRecord, read_audit_record
+from discern.data.reading.decode import MAX_PIXELS
+from discern.data.reading.thumbnails import encode_thumbnail, load_thumbnail
+from discern.data.table import ImageTable
+from discern.errors import BadImageError
+from discern.files import write_atomically
 from discern.reports.pages import render_page
-from discern.reports.saved import AuditFinding, AuditItem, SavedAudit
 from discern.reports.wording import count_of, shorten
 
 LoadThumbnail = Callable[[str], bytes | None]
 """Returns a JPEG file of a picture by its path, or by its id where it has none; None if it cannot be read."""
 
-MOST_ITEMS = 60
-_MOST_PICTURES = 6
+MAX_ITEMS = 60
+"""Largest number of items of a finding on the page."""
+
+_MAX_PICTURES = 6
 _IMAGE_BYTES = 3_000_000
 _SEVERITIES = ("error", "warning", "note")
 
 
 class AuditPicture(NamedTuple):
-    """One picture of an item, with what the data say of it."""
+    """One picture of an item, with its label and split."""
 
     name: str
     label: str
@@ -33,9 +37,9 @@ class AuditPicture(NamedTuple):
 
 
 class ShownItem(NamedTuple):
-    """An item whose pictures are shown side by side; `left_out` more of them are not."""
+    """An item with its pictures side by side; `left_out` more pictures are not shown."""
 
-    item: AuditItem
+    item: ItemRecord
     pictures: tuple[AuditPicture, ...]
     left_out: int
     advice: str
@@ -43,64 +47,83 @@ class ShownItem(NamedTuple):
 
 @dataclass(frozen=True)
 class ShownFinding:
-    """A section of the page; `more` items stand in audit.json alone."""
+    """A section of the page; `more` items are in audit.json only."""
 
-    finding: AuditFinding
+    finding: FindingRecord
     anchor: str
     items: tuple[ShownItem, ...]
     more: int
+
+
+def write_audit_page(
+    audit: Mapping[str, Any], table: ImageTable, page: str | Path, *, max_pixels: int = MAX_PIXELS
+) -> None:
+    """Write audit.html.
+
+    Args:
+        audit: The content of audit.json.
+        table: The pictures that were audited; the page names those that cannot be read.
+        page: The file to write.
+        max_pixels: A picture with more is not shown.
+
+    Raises:
+        DataError: `audit` does not have the form of an audit.json.
+    """
+    rows = {name: row for column in ("id", "path") for row, name in enumerate(table.frame[column])}
+
+    def load(path_or_id: str) -> bytes | None:
+        try:
+            return encode_thumbnail(load_thumbnail(table, rows[path_or_id], max_pixels=max_pixels))
+        except (BadImageError, KeyError):
+            return None
+
+    write_atomically(Path(page), build_audit_page(audit, load))
 
 
 def build_audit_page(audit: Mapping[str, Any], load_thumbnail: LoadThumbnail) -> str:
     """Return the HTML of an audit.
 
     Args:
-        audit: What audit.json holds.
-        load_thumbnail: Asked for each picture that is shown; up to 3 MB of its files go into the page.
+        audit: The content of audit.json.
+        load_thumbnail: Called for each picture that is shown, until the page has 3 MB of pictures.
 
     Raises:
         DataError: `audit` does not have the form of an audit.json.
     """
-    try:
-        saved = SavedAudit.model_validate(audit)
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors()[:5])
-        raise DataError(f"this is not the audit.json of this version of discern: {problems}") from None
-    found = [finding for finding in saved.findings if finding.count or finding.items]
+    record = read_audit_record(audit)
+    found = [finding for finding in record.findings if finding.count or finding.items]
     found.sort(key=lambda finding: _SEVERITIES.index(finding.severity) if finding.severity in _SEVERITIES else 1)
-    largest = max(saved.class_counts.values(), default=1)
+    largest = max(record.class_counts.values(), default=1)
     return render_page(
         "audit.html.jinja",
         {
-            "audit": saved,
-            "created": _format_time(saved.created),
+            "audit": record,
+            "created": _format_time(record.created),
             "findings": list(_show_findings(found, load_thumbnail)),
-            "clean": [finding for finding in saved.findings if finding not in found],
-            "classes": [
-                (name, count, draw_share(count / max(1, largest))) for name, count in saved.class_counts.items()
-            ],
-            "summary": _summarise(saved, found),
+            "clean": [finding for finding in record.findings if finding not in found],
+            "classes": [(name, count, count / max(1, largest)) for name, count in record.class_counts.items()],
+            "summary": _summarise(record, found),
         },
     )
 
 
-def _summarise(audit: SavedAudit, found: list[AuditFinding]) -> str:
-    looked = f"{count_of(audit.count, 'picture')} of {count_of(len(audit.class_names), 'class', 'classes')}"
+def _summarise(audit: AuditRecord, found: list[FindingRecord]) -> str:
+    audited = f"{count_of(audit.count, 'picture')} of {count_of(len(audit.class_names), 'class', 'classes')}"
     if not found:
-        return f"Nothing was found in {looked}."
+        return f"No problem was found in {audited}."
     numbers = {severity: sum(finding.severity == severity for finding in found) for severity in _SEVERITIES}
-    words = {"error": ("problem", "problems"), "warning": ("caution", "cautions"), "note": ("note", "notes")}
-    parts = [count_of(number, *words[severity]) for severity, number in numbers.items() if number]
-    return f"{looked} were looked at: {', '.join(parts)}."
+    nouns = {"error": ("problem", "problems"), "warning": ("warning", "warnings"), "note": ("note", "notes")}
+    parts = [count_of(number, *nouns[severity]) for severity, number in numbers.items() if number]
+    return f"{audited} were checked: {', '.join(parts)}."
 
 
-def _show_findings(found: list[AuditFinding], load_thumbnail: LoadThumbnail) -> Iterator[ShownFinding]:
-    """Give each finding an equal part of the bytes, and what it leaves to those after it."""
+def _show_findings(found: list[FindingRecord], load_thumbnail: LoadThumbnail) -> Iterator[ShownFinding]:
+    """Give each finding an equal share of the bytes; the next ones share what it does not use."""
     left_bytes = _IMAGE_BYTES
     for place, finding in enumerate(found):
         budget = left_bytes // (len(found) - place)
         items: list[ShownItem] = []
-        for item in finding.items[:MOST_ITEMS]:
+        for item in finding.items[:MAX_ITEMS]:
             if budget <= 0:
                 break
             items.append(_show_item(item, load_thumbnail))
@@ -110,19 +133,19 @@ def _show_findings(found: list[AuditFinding], load_thumbnail: LoadThumbnail) -> 
         yield ShownFinding(finding, f"finding-{place + 1}", tuple(items), more)
 
 
-def _show_item(item: AuditItem, load_thumbnail: LoadThumbnail) -> ShownItem:
+def _show_item(item: ItemRecord, load_thumbnail: LoadThumbnail) -> ShownItem:
     rows = list(zip_longest(item.ids, item.paths, item.labels, item.splits, fillvalue=None))[: len(item.ids)]
     pictures = tuple(
         AuditPicture(str(name), label or "", split or "", load_thumbnail(path or str(name)))
-        for name, path, label, split in rows[:_MOST_PICTURES]
+        for name, path, label, split in rows[:_MAX_PICTURES]
     )
     return ShownItem(item, pictures, len(rows) - len(pictures), _advise(item))
 
 
-def _advise(item: AuditItem) -> str:
+def _advise(item: ItemRecord) -> str:
     if item.action == "relabel" and item.suggested_label is not None:
         return f"Relabel as “{shorten(item.suggested_label, 40)}”?"
-    return {"drop": "Leave out?", "group": "Keep on one side of the split.", "relabel": "Relabel?"}.get(item.action, "")
+    return {"drop": "Leave out?", "group": "Keep in the same split.", "relabel": "Relabel?"}.get(item.action, "")
 
 
 def _format_time(created: str) -> str:

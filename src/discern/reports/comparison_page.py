@@ -1,26 +1,25 @@
-"""The page of a comparison: how accurate each way of training is, what it takes, and which differences are real."""
+"""The page of a comparison: accuracy and cost of every way of training, and which differences are shown."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
 from markupsafe import Markup
 
 from discern.evaluation.intervals import Interval
 from discern.evaluation.seed_comparison import describe_difference
 from discern.evaluation.variant_outcomes import VariantOutcome, count_pictures, describe_best
 from discern.files import write_atomically
-from discern.reports.charts import Chart, Margins, build_axis
+from discern.plots.ladder import plot_ladder
 from discern.reports.pages import render_page
-from discern.reports.wording import shorten
-
-_ROW_HEIGHT = 34
-_NAME_LETTERS = 24
-_ROOM = 0.02
+from discern.reports.svg import figure_to_svg
+from discern.reports.wording import percent
 
 
 class ComparedRun(NamedTuple):
-    """One training; `error` is what ended it where it did not complete."""
+    """One training run; `error` is the reason why it did not complete."""
 
     way: str
     seed: int
@@ -30,9 +29,9 @@ class ComparedRun(NamedTuple):
 
 
 class ComparedWay(NamedTuple):
-    """A way of training with its accuracy over seeds and pictures, and its difference from the way before.
+    """A way of training: its accuracy over seeds and pictures, and the difference to the way before it.
 
-    `verdict` is a sentence about the difference; `seconds` is the median of a run.
+    `verdict` says the difference in a sentence; `seconds` is the median of its runs.
     """
 
     name: str
@@ -46,7 +45,7 @@ class ComparedWay(NamedTuple):
 
 
 class ComparisonFacts(NamedTuple):
-    """What a comparison found; `best` is a sentence that names the best way, and those not distinguishable from it."""
+    """The results of a comparison; `best` names the best way, and those that are not shown to be worse."""
 
     source: str
     pictures: int
@@ -62,34 +61,30 @@ def build_comparison_page(facts: ComparisonFacts) -> str:
         "comparison.html.jinja",
         {
             "facts": facts,
-            "chart": _draw_accuracies([way for way in facts.ways if way.accuracy is not None]),
+            "ladder": _draw_ladder(facts.ways),
             "failed": [run for run in facts.runs if run.error is not None],
         },
     )
 
 
-def _draw_accuracies(ways: Sequence[ComparedWay]) -> Markup | None:
-    """Draw accuracies with their intervals, a row a way, on an axis as long as they need."""
-    intervals = [way.accuracy for way in ways if way.accuracy is not None]
-    if not intervals:
+def _draw_ladder(ways: Sequence[ComparedWay]) -> Markup | None:
+    """Draw accuracy, gain and time of every way; None where no run completed."""
+    if not any(way.accuracy is not None for way in ways):
         return None
-    low, high = min(one.low for one in intervals), max(one.high for one in intervals)
-    chart = Chart(
-        "accuracies",
-        "Accuracy of every way, with its 95 % interval",
-        "; ".join(f"{way.name}: {100 * one.value:.1f} %" for way, one in zip(ways, intervals, strict=True)),
-        build_axis("accuracy (%)", max(0.0, low - _ROOM), min(1.0, high + _ROOM), percent=True),
-        build_axis("", len(ways) - 0.5, -0.5)._replace(ticks=()),
-        height=_ROW_HEIGHT * len(ways) + 56,
-        margins=Margins(left=14),
+    rows = [
+        {
+            "name": way.name,
+            **_name_ends("accuracy", way.accuracy),
+            **_name_ends("difference", way.difference),
+            "seconds": math.nan if way.seconds is None else way.seconds,
+        }
+        for way in ways
+    ]
+    return figure_to_svg(
+        plot_ladder(pd.DataFrame(rows)),
+        title="Accuracy of every way of training, its gain over the row above, and its time",
+        description="; ".join(f"{way.name}: {percent(way.accuracy.value)}" for way in ways if way.accuracy is not None),
     )
-    for row, (way, one) in enumerate(zip(ways, intervals, strict=True)):
-        chart.add_line([(max(one.low, 0.0), row), (min(one.high, 1.0), row)], "train")
-        chart.add_marks([(one.value, row)], "train")
-        chart.add_text(one.value, row, shorten(way.name, _NAME_LETTERS), anchor="middle", up=9)
-    return chart.to_markup()
-
-
 def write_comparison_page(outcomes: Sequence[VariantOutcome], source: str, page: Path) -> None:
     """Write comparison.html; `source` is where the pictures came from."""
     ways = [_describe_way(outcome, outcomes[place - 1] if place else None) for place, outcome in enumerate(outcomes)]
@@ -132,3 +127,8 @@ def _list_runs(outcome: VariantOutcome) -> list[ComparedRun]:
         )
         for run in outcome.runs
     ]
+
+
+def _name_ends(name: str, interval: Interval | None) -> dict[str, float]:
+    value, low, high = (math.nan, math.nan, math.nan) if interval is None else interval
+    return {name: value, f"{name}_low": low, f"{name}_high": high}

@@ -1,4 +1,4 @@
-"""Which pictures the page shows: mistakes, the pairs that are most confused, and what surprised most."""
+"""Which pictures the page shows: mistakes, the most confused pairs, and the highest losses."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from discern.evaluation.metrics import compute_losses
 from discern.evaluation.predictions import Predictions
 from discern.reports.run_facts import RunFacts
 
-MOST_MISTAKES = 24
-MOST_EXPLAINED = 12
-"""So many of the mistakes come with maps, which take time to compute."""
-MOST_LOSSES = 12
-MOST_PAIRS = 10
+MAX_MISTAKES = 24
+MAX_EXPLAINED = 12
+"""Number of mistakes that are shown with maps of the evidence, which take time to compute."""
+MAX_LOSSES = 12
+MAX_PAIRS = 10
 
 
 class PictureImages(NamedTuple):
-    """A picture and where the classifier looked, for its answer and for the true class: JPEG files, 256 px at most."""
+    """A picture with its maps of the evidence for the answer and for the true class: JPEG files, 256 px at most."""
 
     picture: bytes
     of_predicted: bytes | None = None
@@ -28,11 +28,11 @@ class PictureImages(NamedTuple):
 
 
 Images = Mapping[str, PictureImages]
-"""What could be read, by the picture's id."""
+"""The pictures that could be read, by id."""
 
 
 class Shown(NamedTuple):
-    """One answer whose picture is shown; `row` is its place among the reported answers."""
+    """One answer whose picture is shown; `row` is its row among the reported answers."""
 
     row: int
     id: str
@@ -45,7 +45,7 @@ class Shown(NamedTuple):
 
 @dataclass(frozen=True)
 class ShownPair:
-    """Two confused classes, with a picture or two that were taken for the other."""
+    """Two confused classes, with up to two pictures that were mistaken for the other class."""
 
     pair: ConfusedPair
     pictures: tuple[Shown, ...]
@@ -53,7 +53,7 @@ class ShownPair:
 
 @dataclass(frozen=True)
 class ShownPictures:
-    """All that is shown: `mistakes` are the most confident ones first, `losses` the least expected true classes."""
+    """All that is shown: `mistakes`, the most confident first, and `losses`, the pictures with the highest loss."""
 
     mistakes: tuple[Shown, ...] = ()
     losses: tuple[Shown, ...] = ()
@@ -63,16 +63,16 @@ class ShownPictures:
     @property
     def explained(self) -> tuple[Shown, ...]:
         """The mistakes that are shown with maps of the evidence."""
-        return self.mistakes[:MOST_EXPLAINED]
+        return self.mistakes[:MAX_EXPLAINED]
 
     def list_all(self) -> list[Shown]:
-        """Return every shown picture once, the mistakes first."""
+        """Return each shown picture once, the mistakes first."""
         of_pairs = (shown for pair in self.pairs for shown in pair.pictures)
         return list({shown.row: shown for shown in (*self.mistakes, *of_pairs, *self.losses)}.values())
 
 
 def choose_pictures(facts: RunFacts) -> ShownPictures:
-    """Choose from the reported answers; nothing where there are none."""
+    """Choose from the reported answers; nothing is shown where there are none."""
     answers = facts.answers
     if answers is None:
         return ShownPictures()
@@ -85,9 +85,9 @@ def choose_pictures(facts: RunFacts) -> ShownPictures:
     build = _Builder(answers, targets, losses)
     pairs = facts.reported.confused_pairs if facts.reported is not None else ()
     return ShownPictures(
-        mistakes=build.rows(by_confidence[:MOST_MISTAKES]),
-        losses=build.rows(by_loss[:MOST_LOSSES]),
-        pairs=tuple(_show_pairs(pairs[:MOST_PAIRS], answers, by_confidence, build)),
+        mistakes=build.rows(by_confidence[:MAX_MISTAKES]),
+        losses=build.rows(by_loss[:MAX_LOSSES]),
+        pairs=tuple(_show_pairs(pairs[:MAX_PAIRS], answers, by_confidence, build)),
         num_mistakes=len(by_confidence),
     )
 
@@ -118,7 +118,7 @@ class _Builder:
 def _show_pairs(
     pairs: Sequence[ConfusedPair], answers: Predictions, mistakes: NDArray[np.int64], build: _Builder
 ) -> Iterator[ShownPair]:
-    """Give each pair its most confident mistake in each direction, or two of the one direction that there is."""
+    """Show of each pair the most confident mistake in each direction, or two of the only direction that occurs."""
     true, predicted = answers.frame["true"].to_numpy(), answers.frame["predicted"].to_numpy()
     for pair in pairs:
         ways = [

@@ -1,29 +1,29 @@
-"""The model card: what the classifier is for, what it was made from, and where it must not be trusted.
+"""The model card: intended use, training data, performance and limits.
 
-Source: Mitchell et al., "Model cards for model reporting", 2019; we keep the parts that follow from recorded facts.
+Source: Mitchell et al., "Model cards for model reporting", 2019; we keep the parts that recorded facts support.
 """
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from discern.reports.run_facts import RunFacts
-from discern.reports.verdict import find_chance, quote
+from discern.reports.verdict import find_baseline, quote
 from discern.reports.wording import count_of, grouped, join_words, percent, percent_range, shorten
 
-_LISTED = 12
+_MAX_LISTED = 12
 _UNEQUAL = 3.0
 _PURPOSES = {"train": "training", "validation": "validation", "test": "test"}
 
 
 class CardEntry(NamedTuple):
-    """One heading of the card and its paragraphs."""
+    """One heading of the card with its paragraphs."""
 
     heading: str
     paragraphs: tuple[str, ...]
 
 
 def build_card(facts: RunFacts) -> list[CardEntry]:
-    """Return the entries that have something to say."""
+    """Return the entries that have a paragraph."""
     parts = {
         "Model": _describe_model,
         "Intended use": _describe_use,
@@ -41,12 +41,15 @@ def _describe_model(facts: RunFacts) -> Iterator[str]:
     if bundle is None:
         yield f"Not known: {facts.missing.get('bundle', 'there is no bundle')}."
         return
-    backbone, head = bundle.architecture.get("backbone", "?"), bundle.architecture.get("head", "?")
     size, fit = bundle.preprocess.get("image_size", "?"), bundle.preprocess.get("fit", "?")
-    ways = {"crop": "its central square", "pad": "all of it, padded to a square", "squash": "all of it, made square"}
+    ways = {
+        "crop": "its central square",
+        "pad": "all of it, padded to a square",
+        "squash": "all of it, stretched to a square",
+    }
     classes = count_of(len(bundle.class_names), "class", "classes")
     yield (
-        f"{backbone} with a {head} head over {classes}. It sees a picture "
+        f"{bundle.architecture.backbone} with a {bundle.architecture.head} head for {classes}. A picture is read "
         f"at {size} by {size} pixels: {ways.get(str(fit), fit)}. Trained with discern {bundle.discern_version}."
     )
     if bundle.calibration.count:
@@ -60,9 +63,9 @@ def _describe_use(facts: RunFacts) -> Iterator[str]:
     names = facts.class_names
     if not names:
         return
-    listed = ", ".join(shorten(name, 40) for name in names[:_LISTED])
-    more = f" and {grouped(len(names) - _LISTED)} more" if len(names) > _LISTED else ""
-    yield f"Tells {count_of(len(names), 'kind')} of pictures apart: {listed}{more}."
+    listed = ", ".join(shorten(name, 40) for name in names[:_MAX_LISTED])
+    more = f" and {grouped(len(names) - _MAX_LISTED)} more" if len(names) > _MAX_LISTED else ""
+    yield f"Sorts pictures into {count_of(len(names), 'class', 'classes')}: {listed}{more}."
     yield "It is meant for pictures like those it was trained on: the same subjects, cameras, framing and quality."
 
 
@@ -95,14 +98,20 @@ def _describe_performance(facts: RunFacts) -> Iterator[str]:
     if metrics is None:
         yield "It was not evaluated."
         return
-    accuracy, chance = metrics.accuracy, find_chance(facts)
-    against = "" if chance is None else f" Always answering {chance.wording} is right for {percent(chance.share)}."
-    flatters = (
-        " The model was chosen by these pictures, so the number flatters it." if facts.split == "validation" else ""
+    accuracy, baseline = metrics.accuracy, find_baseline(facts)
+    against = (
+        ""
+        if baseline is None
+        else f" Always answering {baseline.wording} is correct for {percent(baseline.share)} of them."
+    )
+    caution = (
+        " The model was chosen with these pictures, so the accuracy is too optimistic."
+        if facts.split == "validation"
+        else ""
     )
     yield (
         f"Accuracy {percent(accuracy.value)} (95 % interval {percent_range(accuracy.low, accuracy.high)}) on "
-        f"{count_of(metrics.count, f'{facts.split} picture')}.{against}{flatters}"
+        f"{count_of(metrics.count, f'{facts.split} picture')}.{against}{caution}"
     )
 
 
@@ -111,7 +120,7 @@ def _describe_limits(facts: RunFacts) -> Iterator[str]:
     yield from _limit_weak(facts)
     yield from _limit_unequal(facts)
     yield (
-        "The scores hold for pictures drawn like the ones evaluated. Other cameras, places, seasons or ways of "
+        "The scores hold for pictures collected like the ones evaluated. Other cameras, places, seasons or ways of "
         "collecting pictures can make it worse, and nothing here shows by how much. Evaluate it on labelled pictures "
         "from where it will be used: discern evaluate RUN PICTURES."
     )
@@ -119,13 +128,13 @@ def _describe_limits(facts: RunFacts) -> Iterator[str]:
 
 def _limit_unknown(facts: RunFacts) -> Iterator[str]:
     yield (
-        "It answers with one of its classes, whatever it is shown: a picture of something else gets a name all the "
-        "same, perhaps with a high confidence."
+        "It always answers with one of its classes: a picture of something else also gets one of them, perhaps with a "
+        "high confidence."
     )
-    if facts.record is not None and any(facts.record.abstention.values()):
+    if any(facts.thresholds.values()):
         yield (
-            "With discern predict --max-error it says “unknown” rather than err too often. The thresholds come from "
-            "the validation pictures and hold for pictures like these."
+            "With discern predict --max-error it answers “unknown” where it is not confident enough. The thresholds "
+            "come from the validation pictures and hold for pictures like these."
         )
 
 
@@ -134,7 +143,7 @@ def _limit_weak(facts: RunFacts) -> Iterator[str]:
     weakest = sorted(known, key=lambda pair: pair[0])[:3]
     if weakest and weakest[0][0] < 1:
         named = [f"{quote(scores.name)} ({percent(recall, 0)} of {scores.pictures})" for recall, scores in weakest]
-        yield f"Recognised least: {join_words(named)}."
+        yield f"Lowest recall: {join_words(named)}."
 
 
 def _limit_unequal(facts: RunFacts) -> Iterator[str]:
@@ -144,19 +153,19 @@ def _limit_unequal(facts: RunFacts) -> Iterator[str]:
     trained = counts["train"]
     if trained.max() / trained.min() >= _UNEQUAL:
         yield (
-            f"The classes are unequal: {quote(str(trained.idxmax()))} has "
+            f"The classes differ in size: {quote(str(trained.idxmax()))} has "
             f"{count_of(int(trained.max()), 'training picture')}, {quote(str(trained.idxmin()))} has "
-            f"{grouped(int(trained.min()))}. Rare classes tend to be overlooked."
+            f"{grouped(int(trained.min()))}. Rare classes are often recognised less well."
         )
 
 
 def _describe_licence(facts: RunFacts) -> Iterator[str]:
     weights = facts.environment.weights
     if weights is None:
-        if facts.settings is not None and facts.settings.model.weights == "none":
+        if facts.plan is not None and facts.plan.weights == "none":
             yield "None were used: the network started from random weights."
         else:
             yield "Not recorded."
         return
     yield f"{weights.note or 'Not recorded'} ({weights.source})."
-    yield "The licence of the training pictures is not recorded here; it may bind what is made from them."
+    yield "The licence of the training pictures is not recorded here; it may also apply to this classifier."

@@ -1,4 +1,4 @@
-"""Turns what a page shows into one self-contained HTML file that asks nobody for anything."""
+"""Renders a template as one self-contained HTML file that requests nothing from anywhere."""
 
 import base64
 import hashlib
@@ -16,15 +16,14 @@ _TEMPLATES = "templates"
 
 
 def render_page(template: str, content: dict[str, Any]) -> str:
-    """Return the HTML of a template; what stands in `content` is escaped.
+    """Return the HTML of a template; `content` is escaped.
 
-    Style and script are part of the file, and the page's own policy lets nothing else in: neither other scripts, nor
-    any request.
+    Style and script are part of the file, and its content security policy forbids all other scripts and all requests.
     """
     style, script = _read_text("page.css"), _read_text("page.js")
     page = {
-        "style": Markup(style),  # noqa: S704 - ours, and no content goes into it
-        "script": Markup(script),  # noqa: S704 - ours, and no content goes into it
+        "style": Markup(style),  # noqa: S704 - a file of ours without any content
+        "script": Markup(script),  # noqa: S704 - a file of ours without any content
         "policy": (
             f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
             "base-uri 'none'; form-action 'none'"
@@ -54,7 +53,7 @@ def _build_environment() -> Environment:
         "grouped": wording.grouped,
         "count_of": wording.count_of,
         "shorten": wording.shorten,
-        "begin_large": wording.begin_large,
+        "capitalize_first": wording.capitalize_first,
         "data_uri": encode_image,
     }
     environment.globals["percent_range"] = wording.percent_range
@@ -67,5 +66,5 @@ def _read_text(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """Return what a Content-Security-Policy knows an inline text by."""
+    """Return the hash by which a content security policy allows an inline text."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -1,7 +1,6 @@
-"""How a run was made: the settings, the automatic choices, the machine, and the command that makes it again."""
+"""How a run was made: settings, automatic decisions, machine, and the command that repeats it."""
 
 import shlex
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from discern.config.describe import flatten_settings
@@ -12,7 +11,7 @@ from discern.reports.run_facts import RunFacts
 
 
 class SettingRow(NamedTuple):
-    """One setting of the run, and what the recipe says where that is another value."""
+    """One setting of the run, and its value in the recipe where that is different."""
 
     name: str
     value: str
@@ -30,7 +29,7 @@ class SettingsView(NamedTuple):
 
 
 def build_settings(facts: RunFacts) -> SettingsView | None:
-    """Return the settings against those of the recipe, or against the defaults if the recipe is not one of ours."""
+    """Return the settings compared with the recipe, or with the defaults where the recipe is a file of the user."""
     if facts.settings is None:
         return None
     recipe = facts.settings.recipe
@@ -49,43 +48,38 @@ def build_settings(facts: RunFacts) -> SettingsView | None:
     )
 
 
-def list_choices(facts: RunFacts) -> list[tuple[str, str]]:
-    """Return what was decided by itself, with the reason."""
-    reasons = facts.environment.runtime.get("reasons")
-    of_runtime = [
-        (name, f"{facts.environment.runtime.get(name)}, {reason}")
-        for name, reason in (reasons.items() if isinstance(reasons, Mapping) else ())
-        if reason != "as set"
-    ]
-    return [*facts.environment.choices.items(), *of_runtime]
+def list_decisions(facts: RunFacts) -> list[tuple[str, str]]:
+    """Return what was decided automatically, with the reasons: for the plan, and for the machine."""
+    of_plan = facts.plan.reasons if facts.plan is not None else {}
+    runtime = facts.environment.runtime
+    values = runtime.model_dump()
+    of_runtime = {name: f"{values.get(name)}, {why}" for name, why in runtime.reasons.items() if why != "as set"}
+    return [*of_plan.items(), *of_runtime.items()]
 
 
 def list_environment(facts: RunFacts) -> list[tuple[str, str]]:
-    """Return machine and versions."""
+    """Return what is known of machine and versions, by name."""
     environment = facts.environment
-    runtime = environment.runtime
+    runtime, weights = environment.runtime, environment.weights
     rows = [
-        ("device", runtime.get("device")),
-        ("precision", runtime.get("precision")),
-        ("threads", runtime.get("threads")),
-        ("processes", runtime.get("processes")),
-        (
-            "deterministic",
-            {True: "yes", False: "no"}.get(bool(runtime["determinism"])) if "determinism" in runtime else None,
-        ),
+        ("device", runtime.device),
+        ("precision", runtime.precision),
+        ("threads", runtime.threads),
+        ("processes", runtime.processes),
+        ("deterministic", None if runtime.determinism is None else "yes" if runtime.determinism else "no"),
         ("processor", environment.processor),
         ("platform", environment.platform),
         ("python", environment.python),
         *environment.packages.items(),
         ("data fingerprint", environment.data.fingerprint),
-        ("weights", environment.weights.source if environment.weights else None),
-        ("weights SHA-256", environment.weights.sha256 if environment.weights else None),
+        ("weights", weights.source if weights else None),
+        ("weights SHA-256", weights.sha256 if weights else None),
     ]
     return [(name, str(value)) for name, value in rows if value not in (None, "")]
 
 
 def build_command(facts: RunFacts) -> str | None:
-    """Return the command that trains on the same pictures in the same splits with the same settings."""
+    """Return the command that trains again: same pictures, same splits, same settings."""
     source = facts.environment.data.source
     if not source or facts.settings is None:
         return None
@@ -95,7 +89,7 @@ def build_command(facts: RunFacts) -> str | None:
 
 
 def find_started_as(facts: RunFacts) -> str | None:
-    """Return the command line that began the run, if it was one of discern's."""
+    """Return the command line that started the run, if it was one of discern."""
     command = facts.environment.command
     if len(command) < 2 or not command[0].endswith(("__main__.py", "discern")):
         return None

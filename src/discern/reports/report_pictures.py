@@ -1,9 +1,7 @@
-"""The pictures of a report: read while they can be read, explained, and kept small beside it."""
+"""The pictures of a report: small copies with maps of the evidence, kept in the run folder."""
 
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -29,17 +27,17 @@ LoadPredictor = Callable[[], Predictor]
 def gather_pictures(
     folder: RunFolder, shown: ShownPictures, table: ImageTable, max_pixels: int, load_predictor: LoadPredictor
 ) -> Images:
-    """Return what is shown, by id: copies kept from an earlier time, or else what can be read now, which is kept.
+    """Return the pictures that are shown, by id: the copies kept earlier, and new ones of files that can be read.
 
     Args:
-        folder: Where copies are kept.
-        shown: Whose pictures are wanted; the explained ones with maps of the evidence for both classes.
-        table: All reported pictures, at whose rows the shown ones are.
+        folder: Keeps the copies.
+        shown: The answers whose pictures are wanted; those explained get maps of the evidence for both classes.
+        table: All reported pictures; `row` of a shown answer is a row of it.
         max_pixels: A picture with more is not read.
-        load_predictor: Asked only if there are maps to make.
+        load_predictor: Called only if there are maps to compute.
     """
     wanted = shown.list_all()
-    missing = [one for one in wanted if not _find_copy(folder, one.id).is_file()]
+    missing = [one for one in wanted if not folder.thumbnail(one.id).is_file()]
     thumbnails = load_thumbnails(
         table, [one.row for one in missing], most=len(missing), shown_in=folder.report.name, max_pixels=max_pixels
     )
@@ -47,21 +45,21 @@ def gather_pictures(
     if new:
         folder.thumbnails.mkdir(exist_ok=True)
     for one in new:
-        write_atomically(_find_copy(folder, one.id), encode_thumbnail(thumbnails[one.row]))
+        write_atomically(folder.thumbnail(one.id), encode_thumbnail(thumbnails[one.row]))
     to_explain = [one for one in new if one in shown.explained]
     if to_explain:
-        _keep_maps(folder, to_explain, thumbnails, table, load_predictor)
-    return {one.id: _read_copies(folder, one.id) for one in wanted if _find_copy(folder, one.id).is_file()}
+        _save_maps(folder, to_explain, thumbnails, table, load_predictor)
+    return {one.id: _read_copies(folder, one.id) for one in wanted if folder.thumbnail(one.id).is_file()}
 
 
-def _keep_maps(
+def _save_maps(
     folder: RunFolder,
     mistakes: Sequence[Shown],
     thumbnails: dict[int, npt.NDArray[np.uint8]],
     table: ImageTable,
     load_predictor: LoadPredictor,
 ) -> None:
-    """Keep for each mistake where the evidence for its answer lies, and where that for the true class."""
+    """Keep for each mistake a map of the evidence for its answer, and one for the true class."""
     try:
         predictor = load_predictor()
         squares = ImageDataset(table, predictor.bundle.preprocess, max_pixels=predictor.bundle.max_pixels)
@@ -70,24 +68,18 @@ def _keep_maps(
         targets = [index(name) for one in mistakes for name in (one.predicted, one.true)]
         maps = explain_predictions(predictor, images.repeat_interleave(2, dim=0), targets)
     except (DiscernError, ValueError) as error:
-        logger.info("the report shows no maps of the evidence: %s", error)
+        logger.info("the report has no maps of the evidence: %s", error)
         return
     names = [(one, part) for one in mistakes for part in ("predicted", "true")]
     for (one, part), values in zip(names, maps, strict=True):
         picture, preprocess = thumbnails[one.row], predictor.bundle.preprocess
         placed = place_on_picture(values, (picture.shape[1], picture.shape[0]), preprocess)
         drawn = fade_unseen(overlay_map(picture, placed), preprocess)
-        write_atomically(_find_copy(folder, one.id, part), encode_thumbnail(drawn))
+        write_atomically(folder.thumbnail(one.id, part), encode_thumbnail(drawn))
 
 
 def _read_copies(folder: RunFolder, picture_id: str) -> PictureImages:
-    maps = [_find_copy(folder, picture_id, part) for part in ("predicted", "true")]
+    maps = [folder.thumbnail(picture_id, part) for part in ("predicted", "true")]
     return PictureImages(
-        _find_copy(folder, picture_id).read_bytes(), *(path.read_bytes() if path.is_file() else None for path in maps)
+        folder.thumbnail(picture_id).read_bytes(), *(path.read_bytes() if path.is_file() else None for path in maps)
     )
-
-
-def _find_copy(folder: RunFolder, picture_id: str, part: str = "") -> Path:
-    """Return where the copy of a picture lies, or that of its map for a class."""
-    name = hashlib.sha256(picture_id.encode()).hexdigest()[:20]
-    return folder.thumbnails / (f"{name}-{part}.jpg" if part else f"{name}.jpg")

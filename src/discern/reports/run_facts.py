@@ -1,4 +1,4 @@
-"""What a run folder says, read as far as it is there: each part that is missing says why."""
+"""The contents of a run folder, as far as they are there; each part that is missing has a reason."""
 
 import json
 from collections.abc import Callable
@@ -8,24 +8,28 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from discern.auditing.record import AuditRecord, load_audit_record
 from discern.config.load import read_settings
 from discern.config.settings import Settings
 from discern.data.table import SPLITS, natural_sort
+from discern.environment import Environment
 from discern.errors import DiscernError
 from discern.evaluation.comparison import select_split
 from discern.evaluation.metrics import Metrics, load_metrics
 from discern.evaluation.predictions import Predictions, load_predictions
-from discern.reports.saved import Saved, SavedAudit, SavedBundle, SavedEnvironment, SavedRecord
+from discern.planning.plan import Plan
+from discern.predictor.bundle import BundleDescription
+from discern.predictor.record import TrainingRecord
 from discern.run_folder import RunFolder
 
 _Content = TypeVar("_Content")
-_Model = TypeVar("_Model", bound=Saved)
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class ClassScores(NamedTuple):
-    """One class of per_class.csv; a fraction of nothing, or what an older version did not write, is None."""
+    """One class of per_class.csv; None for a fraction of no pictures, and for a column that is not in the file."""
 
     name: str
     pictures: int
@@ -38,11 +42,11 @@ class ClassScores(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class RunFacts:
-    """A run, as far as its folder tells: parts that are None have their reason in `missing`, by the part's name.
+    """A run, as far as its folder holds it: parts that are None have their reason in `missing`, by the part's name.
 
     `split` is the one that is reported: test, else validation. `split_counts` has a row a class and a column a split.
-    `without_leaks` are the metrics without pictures that another split has as well, None where there are none such; a
-    split of which nothing is left is not in it.
+    `without_leaks` are the metrics without the pictures that are also in another split, None where there are no such
+    pictures; a split with no other pictures is not in it.
     """
 
     name: str
@@ -56,10 +60,11 @@ class RunFacts:
     confusion: pd.DataFrame | None
     history: pd.DataFrame | None
     split_counts: pd.DataFrame | None
-    bundle: SavedBundle | None
-    environment: SavedEnvironment
+    bundle: BundleDescription | None
+    environment: Environment
+    plan: Plan | None
     settings: Settings | None
-    audit: SavedAudit | None
+    audit: AuditRecord | None
     bad_files: int
     missing: dict[str, str] = field(default_factory=dict)
 
@@ -69,9 +74,14 @@ class RunFacts:
         return None if self.split is None else self.metrics[self.split]
 
     @property
-    def record(self) -> SavedRecord | None:
-        """What the bundle says of its training."""
+    def record(self) -> TrainingRecord | None:
+        """The record of the training in the bundle."""
         return None if self.bundle is None else self.bundle.record
+
+    @property
+    def thresholds(self) -> dict[float, SavedThreshold | None]:
+        """The confidence thresholds by the wanted share of wrong answers; None for a share that none achieves."""
+        return {} if self.record is None else _THRESHOLDS.validate_python(self.record.abstention)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -84,7 +94,7 @@ class RunFacts:
 
 
 def load_run_facts(folder: RunFolder) -> RunFacts:
-    """Read all that a run folder has; nothing that is missing or damaged stops it."""
+    """Read all parts of a run folder; files that are missing or damaged are left out."""
     reader = _Reader(folder.root)
     metrics = reader.read("metrics", folder.evaluation / "metrics.json", load_metrics) or {}
     split = next((name for name in ("test", "validation", *metrics) if name in metrics), None)
@@ -104,17 +114,18 @@ def load_run_facts(folder: RunFolder) -> RunFacts:
         confusion=reader.read("confusion", folder.evaluation / "confusion.csv", _read_confusion),
         history=reader.read("history", folder.history, _read_history),
         split_counts=reader.read("split_counts", folder.split, _count_splits),
-        bundle=reader.read("bundle", folder.bundle / "bundle.json", _reading(SavedBundle)),
-        environment=reader.read("environment", folder.environment, _reading(SavedEnvironment)) or SavedEnvironment(),
+        bundle=reader.read("bundle", folder.bundle / "bundle.json", _reading(BundleDescription)),
+        environment=reader.read("environment", folder.environment, _reading(Environment)) or Environment(),
+        plan=reader.read("plan", folder.plan, _reading(Plan)),
         settings=reader.read("settings", folder.config, read_settings),
-        audit=reader.read("audit", folder.audit, _reading(SavedAudit)),
+        audit=reader.read("audit", folder.audit, load_audit_record),
         bad_files=(reader.read("bad_files", bad_files, _count_rows) or 0) if bad_files.is_file() else 0,
         missing=reader.missing,
     )
 
 
 class _Reader:
-    """Reads one file after the other and remembers why one could not be read."""
+    """Reads one file after the other and keeps the reason why one could not be read."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -182,6 +193,8 @@ def _read_history(path: Path) -> pd.DataFrame:
     history = pd.read_csv(path, dtype={"phase": "str"}, keep_default_na=False, na_values={"validation_loss": [""]})
     numbers = ["epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
     history[numbers] = history[numbers].apply(pd.to_numeric, errors="coerce")
+    if "phase" not in history:
+        raise ValueError("it has no column phase")
     if history.empty:
         raise ValueError("no epoch is complete")
     return history

@@ -1,26 +1,24 @@
-"""The classes one by one: their scores, and which is taken for which."""
+"""The table of classes with their scores, and the confusion matrix."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 from numpy.typing import NDArray
 
-from discern.reports.charts import draw_small_interval
 from discern.reports.run_facts import ClassScores, RunFacts
-from discern.reports.wording import grouped, percent, percent_range
+from discern.reports.wording import grouped, percent
 
 WHOLE_MATRIX = 30
-"""Up to so many classes the whole confusion matrix is shown."""
+"""Largest number of classes of which the whole confusion matrix is shown."""
 
 _PART = 18
 _SHADES = 8
 
 
 class ClassRow(NamedTuple):
-    """One class of the table; fractions are None where they are fractions of nothing."""
+    """One class of the table; a fraction of no pictures is None."""
 
     name: str
     pictures: int
@@ -28,13 +26,13 @@ class ClassRow(NamedTuple):
     precision: float | None
     recall: float | None
     f1: float | None
-    recall_range: str
-    bar: Markup
-    taken_for: str
+    recall_low: float | None
+    recall_high: float | None
+    mistaken_for: str
 
 
 class Cell(NamedTuple):
-    """One cell of the confusion matrix: its text, what it means in words, and how dark it is (0..8)."""
+    """One cell of the confusion matrix: its text, its meaning in words, and how dark it is (0..8)."""
 
     text: str
     meaning: str
@@ -57,17 +55,17 @@ class ConfusionView:
 
 
 def build_class_rows(facts: RunFacts) -> list[ClassRow]:
-    """Return the classes, those that are recognised least first."""
-    taken_for = {} if facts.confusion is None else _find_taken_for(facts.confusion)
+    """Return the classes, those with the lowest recall first."""
+    mistaken_for = {} if facts.confusion is None else _find_mistaken_for(facts.confusion)
     trained: dict[str, int] = {}
     if facts.split_counts is not None and "train" in facts.split_counts:
         trained = {str(name): int(count) for name, count in facts.split_counts["train"].items()}
-    rows = [_build_row(scores, trained, taken_for) for scores in facts.per_class or ()]
+    rows = [_build_row(scores, trained, mistaken_for) for scores in facts.per_class or ()]
     return sorted(rows, key=lambda row: (row.recall is None, row.recall or 0.0))
 
 
 def build_confusion(facts: RunFacts) -> ConfusionView | None:
-    """Return the matrix, or of more than 30 classes the part with most mistakes."""
+    """Return the matrix; of more than 30 classes, the part with the most frequent mistakes."""
     if facts.confusion is None:
         return None
     counts, names = facts.confusion.to_numpy(), np.array(facts.confusion.index, dtype=object)
@@ -82,11 +80,7 @@ def build_confusion(facts: RunFacts) -> ConfusionView | None:
     return ConfusionView(tuple(map(str, names[chosen])), rows, len(names))
 
 
-def _build_row(scores: ClassScores, trained: dict[str, int], taken_for: dict[str, str]) -> ClassRow:
-    recall_range, bar = "", Markup()
-    if scores.recall is not None and scores.recall_low is not None and scores.recall_high is not None:
-        recall_range = percent_range(scores.recall_low, scores.recall_high, 0)
-        bar = draw_small_interval(scores.recall, scores.recall_low, scores.recall_high)
+def _build_row(scores: ClassScores, trained: dict[str, int], mistaken_for: dict[str, str]) -> ClassRow:
     return ClassRow(
         name=scores.name,
         pictures=scores.pictures,
@@ -94,26 +88,26 @@ def _build_row(scores: ClassScores, trained: dict[str, int], taken_for: dict[str
         precision=scores.precision,
         recall=scores.recall,
         f1=scores.f1,
-        recall_range=recall_range,
-        bar=bar,
-        taken_for=taken_for.get(scores.name, ""),
+        recall_low=scores.recall_low,
+        recall_high=scores.recall_high,
+        mistaken_for=mistaken_for.get(scores.name, ""),
     )
 
 
-def _find_taken_for(confusion: pd.DataFrame) -> dict[str, str]:
-    """Name for each class the one it is most often taken for."""
+def _find_mistaken_for(confusion: pd.DataFrame) -> dict[str, str]:
+    """Return for each class the one that it is most often mistaken for, with the number of pictures."""
     counts, names = confusion.to_numpy().copy(), list(confusion.index)
     np.fill_diagonal(counts, 0)
-    most = counts.argmax(axis=1)
+    most_frequent = counts.argmax(axis=1)
     return {
         name: f"{names[place]} ({grouped(int(counts[row, place]))})"
-        for row, (name, place) in enumerate(zip(names, most, strict=True))
+        for row, (name, place) in enumerate(zip(names, most_frequent, strict=True))
         if counts[row, place] > 0
     }
 
 
 def _find_most_confused(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Take the classes of the most confused pairs, one pair after the other, in the order of the classes."""
+    """Choose the classes of the most confused pairs, and return them in the order of the classes."""
     mistakes = np.triu(counts + counts.T, k=1)
     firsts, seconds = np.nonzero(mistakes)
     chosen: list[int] = []
@@ -128,7 +122,7 @@ def _find_most_confused(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 def _build_cell(count: int, total: int, true: str, answer: str) -> Cell:
     share = count / total if total else 0.0
     verb = "was" if count == 1 else "were"
-    meaning = f"{grouped(count)} of {grouped(total)} {true} {verb} named {answer} ({percent(share)})"
+    meaning = f"{grouped(count)} of {grouped(total)} {true} {verb} predicted as {answer} ({percent(share)})"
     return Cell(
         text=_share_text(count, share),
         meaning=meaning,

@@ -1,10 +1,11 @@
-"""What came of a run, in plain words: the number, what it is worth, and what limits it."""
+"""The result of a run in plain words: the accuracy, what to compare it with, and what limits it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from discern.evaluation.intervals import Interval
@@ -16,11 +17,11 @@ _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 _WIDE_INTERVAL = 0.1
 _CLEAR_GAP = 0.05
 _WIDE_GAP = 0.15
-_LEARNT = 0.9
+_LEARNED = 0.9
 
 
-class Chance(NamedTuple):
-    """What always answering the largest class would score."""
+class Baseline(NamedTuple):
+    """The accuracy of always answering the largest class."""
 
     class_name: str
     share: float
@@ -28,16 +29,17 @@ class Chance(NamedTuple):
 
     @property
     def wording(self) -> str:
-        """What is answered, as it follows “always answering”."""
+        """The answer, as it follows “always answering”."""
         if self.is_shared:
             return "one and the same class"
         return f"{quote(self.class_name)}, the largest class,"
 
 
 class BestEpoch(NamedTuple):
-    """The epoch whose weights were kept, counted from 1, and how many there were."""
+    """The epoch whose weights were kept, the row of the history that it has (from 1), and the number of epochs."""
 
     epoch: int
+    place: int
     epochs: int
     row: "pd.Series[float]"
 
@@ -55,29 +57,29 @@ class Verdict:
     split: str
     count: int
     right: int
-    chance: Chance | None
+    baseline: Baseline | None
     sentences: tuple[str, ...]
     limits: tuple[str, ...]
 
 
 def build_verdict(facts: RunFacts) -> Verdict | None:
-    """Return what the reported split says of the classifier; None where nothing was evaluated."""
+    """Return the result on the reported split; None where nothing was evaluated."""
     metrics = facts.reported
     if metrics is None or facts.split is None:
         return None
-    chance = find_chance(facts)
+    baseline = find_baseline(facts)
     return Verdict(
         accuracy=metrics.accuracy,
         split=facts.split,
         count=metrics.count,
         right=round(metrics.accuracy.value * metrics.count),
-        chance=chance,
-        sentences=tuple(_describe(facts, metrics, chance)),
+        baseline=baseline,
+        sentences=tuple(_describe(facts, metrics, baseline)),
         limits=tuple(_find_limits(facts, metrics)),
     )
 
 
-def find_chance(facts: RunFacts) -> Chance | None:
+def find_baseline(facts: RunFacts) -> Baseline | None:
     """Return the largest class of the reported split and its share."""
     if facts.per_class is not None:
         counts = pd.Series({scores.name: scores.pictures for scores in facts.per_class}, dtype="int64")
@@ -86,56 +88,57 @@ def find_chance(facts: RunFacts) -> Chance | None:
     else:
         return None
     total, most = counts.sum(), counts.max()
-    return Chance(str(counts.idxmax()), float(most / total), bool((counts == most).all())) if total > 0 else None
+    return Baseline(str(counts.idxmax()), float(most / total), bool((counts == most).all())) if total > 0 else None
 
 
 def find_best_epoch(facts: RunFacts) -> BestEpoch | None:
-    """Return the epoch that was kept; where the bundle does not say, the best by what the run monitored."""
+    """Return the epoch that was kept; where the bundle does not say, the best one by the monitored score."""
     history = facts.history
     if history is None:
         return None
     epochs = history.reset_index(drop=True)
     known = None if facts.record is None else facts.record.best_epoch
     if known is not None and (epochs["epoch"] == known).any():
-        return BestEpoch(known, len(history), epochs[epochs["epoch"] == known].iloc[0])
+        place = int(np.flatnonzero(epochs["epoch"] == known)[0])
+        return BestEpoch(known, place + 1, len(history), epochs.iloc[place])
     validated = epochs[epochs["validation_loss"].notna() & epochs["validation_accuracy"].notna()]
-    by_loss = facts.settings is not None and facts.settings.training.monitor == "validation_loss"
+    by_loss = facts.plan is not None and facts.plan.training.monitor == "validation_loss"
     if not by_loss:
         validated = validated[validated["validation_accuracy"] == validated["validation_accuracy"].max()]
     place = len(epochs) - 1
     if len(validated):
         place = int(validated.index.to_numpy()[validated["validation_loss"].to_numpy().argmin()])
     row = epochs.iloc[place]
-    return BestEpoch(int(row["epoch"]), len(history), row)
+    return BestEpoch(int(row["epoch"]), place + 1, len(history), row)
 
 
 def quote(name: str) -> str:
-    """Return a class name as it stands in a sentence; one that is written from right to left turns nothing else."""
+    """Return a class name as part of a sentence; one written from right to left does not turn the rest around."""
     shown = shorten(name, 40)
     return f"“{shown}”" if shown.isascii() else f"“{_ISOLATE}{shown}{_END_ISOLATE}”"
 
 
-def _describe(facts: RunFacts, metrics: Metrics, chance: Chance | None) -> Iterator[str]:
+def _describe(facts: RunFacts, metrics: Metrics, baseline: Baseline | None) -> Iterator[str]:
     accuracy, right = metrics.accuracy, round(metrics.accuracy.value * metrics.count)
-    played = "by which the best epoch was chosen" if facts.split == "validation" else "that it had never seen"
+    origin = "with which the best epoch was chosen" if facts.split == "validation" else "that it had not seen before"
     kind = "" if facts.split == "all" else f"{facts.split} "
     yield (
-        f"Of {count_of(metrics.count, f'{kind}picture')} {played}, it names {grouped(right)} correctly. "
-        f"With so many pictures, the true rate may lie anywhere from {percent_range(accuracy.low, accuracy.high)} "
-        "(95 % interval)."
+        f"Of {count_of(metrics.count, f'{kind}picture')} {origin}, it classifies {grouped(right)} correctly. "
+        "With this number of pictures, the true accuracy may be anywhere from "
+        f"{percent_range(accuracy.low, accuracy.high)} (95 % interval)."
     )
-    if chance is not None:
-        always = f"Always answering {chance.wording} would be right for {percent(chance.share)}"
-        yield f"{always}; {_compare_to_chance(accuracy, chance)}."
+    if baseline is not None:
+        always = f"Always answering {baseline.wording} would be correct for {percent(baseline.share)} of them"
+        yield f"{always}: {_compare_to_baseline(accuracy, baseline)}."
     yield from _describe_fit(facts)
 
 
-def _compare_to_chance(accuracy: Interval, chance: Chance) -> str:
-    if accuracy.low > chance.share:
-        return "the whole interval lies above that"
-    if accuracy.high < chance.share:
-        return "the classifier is worse than that"
-    return "the interval includes that, so nothing shows that it has learnt anything"
+def _compare_to_baseline(accuracy: Interval, baseline: Baseline) -> str:
+    if accuracy.low > baseline.share:
+        return "the whole interval is above this baseline"
+    if accuracy.high < baseline.share:
+        return "the classifier is worse than this baseline"
+    return "the interval includes this baseline, so there is no evidence that the classifier has learned anything"
 
 
 def _describe_fit(facts: RunFacts) -> Iterator[str]:
@@ -144,11 +147,11 @@ def _describe_fit(facts: RunFacts) -> Iterator[str]:
         return
     known, validated = best.row["train_accuracy"], best.row["validation_accuracy"]
     shown = (
-        f"at the epoch that was kept it names {percent(known)} of the training pictures and "
-        f"{percent(validated)} of the validation pictures"
+        f"at the epoch that was kept, it classifies {percent(known)} of the training pictures and "
+        f"{percent(validated)} of the validation pictures correctly"
     )
     if _mixes_pictures(facts):
-        yield f"Training pictures were mixed, so that their accuracy says nothing of overfitting: {shown}."
+        yield f"Training pictures were mixed, so their accuracy does not show whether it overfits: {shown}."
     elif best.gap >= _WIDE_GAP:
         yield f"It overfits: {shown}."
     elif best.gap >= _CLEAR_GAP:
@@ -166,8 +169,8 @@ def _find_limits(facts: RunFacts, metrics: Metrics) -> Iterator[str]:
     width = metrics.accuracy.high - metrics.accuracy.low
     if width >= _WIDE_INTERVAL:
         yield (
-            f"Few pictures limit what can be said: the interval is {100 * width:.0f} points wide, and four times as "
-            f"many {facts.split if facts.split != 'all' else 'such'} pictures would halve it."
+            f"The number of pictures limits the precision: the interval is {100 * width:.0f} percentage points wide. "
+            f"Four times as many {facts.split if facts.split != 'all' else 'such'} pictures would halve it."
         )
 
 
@@ -175,37 +178,37 @@ def _limit_by_fit(facts: RunFacts, best: BestEpoch) -> Iterator[str]:
     known = float(best.row["train_accuracy"])
     if best.gap >= _WIDE_GAP:
         yield (
-            f"It knows its training pictures and carries little of that over to others{_name_typical_count(facts)}: "
-            "more pictures, stronger augmentation or fewer trained layers help most."
+            f"It fits its training pictures much better than new ones{_name_typical_count(facts)}: more pictures, "
+            "stronger augmentation or fewer trained layers help most."
         )
-    elif known < _LEARNT:
+    elif known < _LEARNED:
         yield (
-            f"Even of its training pictures it names only {percent(known)}: training more layers, longer, or at a "
-            "larger image size helps more than further pictures of the same kind."
+            f"It classifies only {percent(known)} of its training pictures correctly: training more layers, for "
+            "longer, or at a larger image size helps more than further pictures of the same kind."
         )
-    if best.epoch == best.epochs and best.epochs > 1 and best.gap < _WIDE_GAP:
-        yield "The last epoch was the best one: more epochs may help."
+    if best.place == best.epochs and best.epochs > 1 and best.gap < _WIDE_GAP:
+        yield "The last epoch was the best: more epochs may help."
 
 
 def _name_typical_count(facts: RunFacts) -> str:
     counts = facts.split_counts
     if counts is None or "train" not in counts:
         return ""
-    return f" (it has seen {counts['train'].median():.0f} a class)"
+    return f" (it has {counts['train'].median():.0f} per class)"
 
 
 def _limit_by_pairs(metrics: Metrics) -> Iterator[str]:
-    """Name the few pairs that make half of the mistakes, where there are such."""
+    """Name the few pairs of classes that account for half of the mistakes, where there are such."""
     mistakes = metrics.count - round(metrics.accuracy.value * metrics.count)
-    known_classes = {name for pair in metrics.confused_pairs for name in (pair.first, pair.second)}
-    if mistakes < 5 or len(known_classes) < 3:
+    confused_classes = {name for pair in metrics.confused_pairs for name in (pair.first, pair.second)}
+    if mistakes < 5 or len(confused_classes) < 3:
         return
     total = 0
     for place, pair in enumerate(metrics.confused_pairs[:3], start=1):
         total += pair.count
         if 2 * total >= mistakes:
             pairs = "; ".join(f"{quote(one.first)} and {quote(one.second)}" for one in metrics.confused_pairs[:place])
-            yield f"{grouped(total)} of its {grouped(mistakes)} mistakes are between few classes: {pairs}."
+            yield f"{grouped(total)} of its {grouped(mistakes)} mistakes are between only a few classes: {pairs}."
             return
 
 
@@ -217,8 +220,8 @@ def _limit_by_classes(facts: RunFacts) -> Iterator[str]:
         return
     named = join_words([f"{quote(scores.name)} ({percent(scores.recall, 0)})" for scores in weak[:3]])
     less = f"{grouped(len(weak))} of {grouped(len(classes))} classes are" if len(weak) > 1 else "One class is"
-    yield f"{less} recognised less than half of the time: {'the weakest are ' if len(weak) > 3 else ''}{named}."
+    yield f"{less} recognised in less than half of the pictures: {'the weakest are ' if len(weak) > 3 else ''}{named}."
 
 
 def _mixes_pictures(facts: RunFacts) -> bool:
-    return facts.settings is not None and facts.settings.training.mixup + facts.settings.training.cutmix > 0
+    return facts.plan is not None and facts.plan.training.mixup + facts.plan.training.cutmix > 0

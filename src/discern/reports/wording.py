@@ -1,4 +1,4 @@
-"""Numbers and counts as people read them."""
+"""Numbers, counts and names as text for people."""
 
 import math
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def decimal(value: float | None, digits: int = 3) -> str:
 
 
 def grouped(count: int) -> str:
-    """Return a count with its thousands apart."""
+    """Return a count with a narrow space between its thousands."""
     return f"{count:,}".replace(",", THIN_SPACE)
 
 
@@ -44,18 +44,18 @@ def count_of(count: int, one: str, many: str | None = None) -> str:
 
 
 def join_words(words: Sequence[str]) -> str:
-    """Return an enumeration: a, b and c."""
+    """Return a list in words: a, b and c."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def shorten(text: str, most: int = 60) -> str:
+def shorten(text: str, max_length: int = 60) -> str:
     """Cut the middle of a text that is too long, since names of similar things often differ at the end."""
-    if len(text) <= most:
+    if len(text) <= max_length:
         return text
-    tail = (most - 1) // 2
-    return f"{text[: most - 1 - tail]}…{text[len(text) - tail :]}"
+    tail = (max_length - 1) // 2
+    return f"{text[: max_length - 1 - tail]}…{text[len(text) - tail :]}"
 
 
-def begin_large(text: str) -> str:
-    """Return a text that begins a line, with a large first letter."""
+def capitalize_first(text: str) -> str:
+    """Return a text with a capital first letter; the others stay as they are."""
     return text[:1].upper() + text[1:]

@@ -135,7 +135,7 @@ def _list_candidates(finding: _Finding) -> Iterator[Candidate]:
 
 def _load_losses(path: Path) -> list[Candidate]:
     predictions = load_predictions(path, with_probabilities=False)
-    wrong = predictions.take(predictions.find_mistakes()[:_MOST_LOSSES]).frame
+    wrong = predictions.take(predictions.find_mistakes()[:_MAX_LOSSES]).frame
     return [
         Candidate(
             id=row.id,

@@ -3,7 +3,6 @@
 A client names them by their place in these lists alone; the paths come from the run itself.
 """
 
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -66,8 +65,7 @@ def show_mistake(folder: Path, index: int) -> bytes:
     _, rows = load_mistakes(folder)
     if not 0 <= index < len(rows):
         raise Refusal(NOT_FOUND, f"there is no mistake {index}")
-    name = hashlib.sha256(str(rows["id"].iloc[index]).encode()).hexdigest()[:20]
-    kept = find_run(folder) / "thumbnails" / f"{name}.jpg"
+    kept = RunFolder(find_run(folder)).thumbnail(str(rows["id"].iloc[index]))
     return kept.read_bytes() if kept.is_file() else shrink_file(str(rows["path"].iloc[index]))
 
 

@@ -20,7 +20,7 @@ from discern.data.sources.load import Source
 from discern.data.table import ImageTable
 from discern.errors import RunFolderError
 from discern.files import find_free_folder, write_atomically, write_json
-from discern.reports.audit_files import write_audit_page
+from discern.reports.audit_page import write_audit_page
 from discern.runtime import resolve_runtime
 
 logger = logging.getLogger("discern")

@@ -1,6 +1,5 @@
-"""The page of a run: written at the end of training, and again at any time from what the run folder holds."""
+"""Writes the report of a run from the contents of its folder, as often as wanted."""
 
-import logging
 from pathlib import Path
 
 from discern.data.reading.decode import MAX_PIXELS
@@ -15,14 +14,12 @@ from discern.reports.run_facts import load_run_facts
 from discern.reports.run_page import build_run_page
 from discern.run_folder import RunFolder
 
-logger = logging.getLogger("discern")
-
 
 def report(run: str | Path) -> Path:
-    """Write report.html into a run folder, from what it holds and the pictures as far as they can be read.
+    """Write report.html into a run folder and return its path; photos that cannot be read any more are left out.
 
     Raises:
-        RunFolderError: It is not the folder of a run.
+        RunFolderError: `run` is not the folder of a run.
     """
     folder = RunFolder(Path(run))
     if not folder.holds_run():
@@ -37,12 +34,12 @@ def write_report(
     *,
     max_pixels: int = MAX_PIXELS,
 ) -> Path:
-    """Write report.html, and keep small copies of the pictures that it shows.
+    """Write report.html of a run, complete or not, and keep small copies of its pictures.
 
     Args:
-        folder: A run, complete or not.
-        table: The pictures of the reported split; those of predictions.csv by default.
-        predictor: The trained classifier, which is loaded by default if it is needed.
+        folder: The run.
+        table: The pictures of the reported split, where they are in memory; those of predictions.csv by default.
+        predictor: The trained classifier; loaded from the run by default, if it is needed.
         max_pixels: A picture with more is not shown.
     """
     facts = load_run_facts(folder)

@@ -1,6 +1,6 @@
 "use strict";
 
-// Tables that sort: each heading becomes a button, so that it works by mouse, touch and keyboard alike.
+// Sortable tables: each heading becomes a button, which works with mouse, touch and keyboard.
 for (const table of document.querySelectorAll("table.sortable")) {
   const headings = [...table.tHead.rows[0].cells];
   headings.forEach((heading, column) => {
@@ -30,14 +30,14 @@ function readValue(cell, isNumber) {
   return Number.isNaN(number) ? null : number;
 }
 
-// What has no value comes last, whichever way the others go.
+// Rows without a value come last in both directions.
 function compare(one, other, sign) {
   if (one === null || other === null) return (one === null) - (other === null);
   if (typeof one === "number") return sign * (one - other);
   return sign * one.localeCompare(other, undefined, { numeric: true });
 }
 
-// Everything is open on paper.
+// All folded parts are open on paper.
 const opened = new Set();
 window.addEventListener("beforeprint", () => {
   for (const part of document.querySelectorAll("details:not([open])")) {
@@ -50,7 +50,7 @@ window.addEventListener("afterprint", () => {
   opened.clear();
 });
 
-// The table of contents shows where the reader is.
+// The table of contents marks the section on the screen.
 const links = new Map([...document.querySelectorAll(".contents a")].map((link) => [link.hash.slice(1), link]));
 const watcher = new IntersectionObserver(
   (entries) => {
