@@ -15,8 +15,8 @@ from torch import Tensor
 from discern.config.overrides import Overrides, list_overrides
 from discern.engine.train_step import Loss
 from discern.errors import DataError
+from discern.evaluation.custom_metrics import MetricFunction
 from discern.models.custom import Network
-from discern.training.fit import Metric
 from discern.training.listeners import Listener
 from discern.workflows.train import train
 
@@ -57,7 +57,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         verbose: bool = False,
         network: Network | None = None,
         loss: Loss | None = None,
-        metrics: Mapping[str, Metric] | None = None,
+        metrics: Mapping[str, MetricFunction] | None = None,
         augment: Callable[[Tensor], Tensor] | None = None,
         listeners: Sequence[Listener] = (),
     ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from discern.environment import RUN_FORMAT
 from discern.errors import RunFolderError
-from discern.files import find_free_folder
+from discern.files import find_free_folder, write_atomically
 
 RUN_FILES = (
     "config.toml",
@@ -45,11 +45,6 @@ class RunFolder:
     def environment(self) -> Path:
         """Machine, versions, data and weights; its format marks the folder as a run."""
         return self.root / "environment.json"
-
-    @property
-    def plan(self) -> Path:
-        """What was decided before training, with reasons."""
-        return self.root / "plan.json"
 
     @property
     def split(self) -> Path:
@@ -142,6 +137,15 @@ class RunFolder:
     def is_complete(self) -> bool:
         """Return whether the run has ended well; the bundle's description is the last file but the state's end."""
         return (self.bundle / "bundle.json").is_file() and not any(self.state.glob("*.safetensors"))
+
+    def begin_run(self) -> None:
+        """Make the folder; an earlier run in it is removed, but for the list of bad files of the new one."""
+        if self.holds_run():
+            bad_files = self.bad_files.read_bytes() if self.bad_files.exists() else None
+            self.clear()
+            if bad_files is not None:
+                write_atomically(self.bad_files, bad_files)
+        self.root.mkdir(parents=True, exist_ok=True)
 
     def clear(self) -> None:
         """Remove the files of a run, and nothing else; what marks the folder as a run goes last."""

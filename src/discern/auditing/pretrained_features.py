@@ -1,25 +1,24 @@
 """Features of the labelled pictures by a pretrained network, for what needs more than pixels."""
 
 import logging
-from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from discern.config.settings import ModelSettings, Settings
+from discern.config.settings import Settings
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.duplicates.fingerprints import Fingerprints
 from discern.data.reading.preprocess import Preprocess
 from discern.data.table import ImageTable
 from discern.engine.frozen_features import compute_frozen_features
-from discern.errors import WeightsError
+from discern.models.architecture import Architecture
 from discern.models.build import build_classifier
-from discern.models.weights.catalog import PUBLISHED_NAMES, find_weights
-from discern.models.weights.pretrained import discern_home, load_pretrained
-from discern.planning.choices import choose_architecture, choose_image_size
-from discern.planning.start import choose_unseen, settle_unseen
+from discern.models.weights.catalog import PUBLISHED_NAMES
+from discern.models.weights.pretrained import is_cached, load_pretrained
+from discern.planning.sizes import choose_image_size, measure_sides
+from discern.planning.start import Start, choose_unseen
 from discern.processes import ALONE
 from discern.runtime import Runtime
 
@@ -47,40 +46,39 @@ def compute_labelled_features(
         WeightsError: A file of weights was named that cannot be used.
         DataError: There is no room for the features.
     """
-    settings = settle_unseen(settings)
+    start = choose_unseen(settings)
     rows = np.flatnonzero(fingerprints.is_usable & table.frame["label"].notna().to_numpy())
-    obstacle = _find_obstacle(settings.model)
+    obstacle = _find_obstacle(start)
     if obstacle or len(rows) < 2:
         logger.info("wrong labels were not looked for: %s", obstacle or "there are no labelled pictures")
         return None
-    return LabelledFeatures(rows, _compute(table.take(rows), settings, replace(runtime, processes=ALONE), cache))
+    return LabelledFeatures(rows, _compute(table.take(rows), start, settings, replace(runtime, processes=ALONE), cache))
 
 
-def _find_obstacle(model: ModelSettings) -> str:
+def _find_obstacle(start: Start) -> str:
     """Return why there can be no features of a pretrained network; empty where there can."""
-    if model.weights == "none":
+    if start.weights == "none":
         return "model.weights=none, and features of random weights say nothing"
-    if model.weights not in PUBLISHED_NAMES:
+    if start.weights not in PUBLISHED_NAMES or is_cached(start.backbone, start.weights):
         return ""
-    with suppress(WeightsError):
-        published = find_weights(model.backbone, model.weights)
-        if (discern_home() / "weights" / published.file_name).is_file():
-            return ""
     return (
-        f"the weights of {model.backbone} are not on this machine; give model.weights=FILE, or fetch them with "
+        f"the weights of {start.backbone} are not on this machine; give model.weights=FILE, or fetch them with "
         "discern weights fetch"
     )
 
 
-def _compute(table: ImageTable, settings: Settings, runtime: Runtime, cache: ArrayCache) -> npt.NDArray[np.float32]:
-    backbone = build_classifier(choose_architecture(settings.model), len(table.class_names)).backbone
-    load_pretrained(backbone, settings.model.weights)
+def _compute(
+    table: ImageTable, start: Start, settings: Settings, runtime: Runtime, cache: ArrayCache
+) -> npt.NDArray[np.float32]:
+    backbone = build_classifier(Architecture(backbone=start.backbone), len(table.class_names)).backbone
+    load_pretrained(backbone, start.weights)
     runtime.place(backbone)
-    size = choose_image_size(settings, table)
+    sides = measure_sides(table, settings.data.max_pixels)
+    size, _ = choose_image_size(settings.data.image_size, start.backbone, "imagenet", sides)
     return compute_frozen_features(
         backbone,
         table,
-        Preprocess(size, choose_unseen(settings).fit, backbone.mean, backbone.std),
+        Preprocess(size, start.fit, backbone.mean, backbone.std),
         runtime,
         cache,
         max_pixels=settings.data.max_pixels,

@@ -181,8 +181,8 @@ class PhaseSettings(PhaseBase):
     epochs: Count | Literal["auto"] = Field(10, description="auto: as many as suit the number of training pictures")
     optimizer: str = Field(
         "adamw",
-        description="sgd, adam, adamw, muon (learns fastest from scratch, and takes longer for a step), or a registered "
-        "one; auto: by weights",
+        description="sgd, adam, adamw, muon (learns most an epoch from scratch, but its steps take longer), or a "
+        "registered one; auto: by weights",
     )
     learning_rate: Positive | Literal["auto"] = Field(
         1e-3, description="of the topmost part that learns; auto: by weights and data"

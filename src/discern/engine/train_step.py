@@ -20,7 +20,7 @@ from discern.runtime import Runtime, is_out_of_memory
 logger = logging.getLogger("discern")
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-"""From logits (N, K) and targets, (N,) class indices or (N, K) shares after mixing, to the loss of each picture (N,), or
+"""From logits (N, K) and targets, class indices (N,) or after mixing shares (N, K), to the loss of each picture (N,) or
 to the mean of all as one number."""
 
 

@@ -42,9 +42,9 @@ def fit_to_budget(
     """Return what of a plan fits into `seconds`, of which `spent_seconds` are gone.
 
     Phases get fewer epochs, or more where their number was left to the program (`asked` are the phases as the user
-    wrote them). Where there is no time for one epoch, the phase is left out, unless nothing else is left; where there is
-    not even time to look at all pictures once, a sample of them is trained on. With `may_end_early` the last epoch of
-    all may be planned to end before its last picture.
+    wrote them). A phase without time for one epoch is left out, unless nothing else is left. Without time to read all
+    pictures once, a sample of them is trained on. With `may_end_early` the last epoch of all may be planned to end
+    before its last picture.
     """
     time = _Estimate(plan, speed, counts)
     left = seconds * (1 - MARGIN) - spent_seconds - time.ending

@@ -26,9 +26,9 @@ _MAX_SOLVING = 0.2
 class PhaseFacts(NamedTuple):
     """What phases are fitted to.
 
-    `images` are training pictures, `features` the length F of what the head sees; `is_enlarged` says whether the network
-    sees pictures at their own size or larger, `mixes` whether pictures are mixed. `features_cached` and `views` are the
-    settings of the cache; `budget_seconds` is the time for the whole run, where it is limited.
+    `images` are training pictures, `features` is the length F of what the head sees. `is_enlarged` says whether the
+    network sees pictures at their own size or larger, `mixes` whether pictures are mixed. `features_cached` and `views`
+    are the settings of the cache; `budget_seconds` is the time for the whole run, where it is limited.
     """
 
     images: int
@@ -217,8 +217,8 @@ def _choose_views(
 ) -> int:
     """Return the views of each picture whose features are computed once; 0 where pictures are read in every epoch.
 
-    Features need a frozen stem, pay from the second epoch on, and cannot be mixed. `auto` is an augmented view for every
-    8 epochs of a head alone, which hardly gains from more, and for every 3 where layers of the backbone learn too.
+    Features need a frozen stem, pay from the second epoch on, and cannot be mixed. `auto` is an augmented view for
+    every 8 epochs of a head alone, which hardly gains from more, and for every 3 where layers of the backbone learn.
     """
     if phase.train == "all" or "stem" in phase.train:
         return 0

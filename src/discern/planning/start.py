@@ -1,4 +1,4 @@
-"""Where a run starts from: of the weights that are here, and of the ways to make pictures square, the best by a probe."""
+"""Where a run starts from: the weights, and the way to make pictures square, that a linear probe does best with."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ from discern.models.architecture import CUSTOM, Architecture
 from discern.models.backbone import TIMM_PREFIX
 from discern.models.build import build_classifier
 from discern.models.weights.catalog import PUBLISHED_NAMES
-from discern.models.weights.pretrained import discern_home, is_cached, load_pretrained
+from discern.models.weights.pretrained import is_cached, load_pretrained
 from discern.planning.plan import OWN_WEIGHTS
 from discern.planning.sizes import choose_image_size
 from discern.runtime import Runtime

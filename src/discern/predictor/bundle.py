@@ -28,6 +28,7 @@ from discern.files import compute_sha256, write_atomically, write_json
 from discern.models.architecture import Architecture
 from discern.models.build import build_classifier
 from discern.models.classifier import Classifier
+from discern.models.custom import Network
 from discern.predictor.calibration import Calibration
 from discern.predictor.evidence import Evidence
 from discern.predictor.feature_bank import FeatureBank
@@ -90,17 +91,22 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     write_json(folder / DESCRIPTION_FILE, description)
 
 
-def load_bundle(folder: Path) -> Bundle:
+def load_bundle(folder: Path, network: Network | None = None) -> Bundle:
     """Read a bundle, or the one of a run folder; the classifier is in evaluation mode on the CPU.
 
+    Args:
+        folder: The bundle or the run.
+        network: The user's own, if the classifier was trained with one.
+
     Raises:
+        ConfigError: The classifier needs a network of the user's that is not given.
         BundleError: There is none, a part is missing or damaged, or a newer version of discern wrote it.
     """
     folder = folder / "bundle" if (folder / "bundle").is_dir() else folder
     content = _read_json(folder / DESCRIPTION_FILE)
     description = _check_description(content, folder / DESCRIPTION_FILE)
     class_names = description.class_names
-    classifier = build_classifier(description.architecture, len(class_names))
+    classifier = build_classifier(description.architecture, len(class_names), network)
     _load_weights(classifier, _load_tensors(folder, WEIGHTS_FILE, description.weights))
     classifier.eval()
     preprocess = Preprocess.from_dict(description.preprocess)

@@ -5,13 +5,14 @@ from typing import Literal
 
 import torch
 
+from discern.models.custom import Network
 from discern.predictor.bundle import Bundle, load_bundle
 from discern.predictor.predictor import Predictor
 from discern.processes import ALONE, Processes
 from discern.runtime import choose_runtime
 
 
-def load(run: str | Path, *, device: str = "auto") -> Predictor:
+def load(run: str | Path, *, device: str = "auto", network: Network | None = None) -> Predictor:
     """Return the classifier of a run folder or bundle, which computes with the precision of its run.
 
     Nothing in the calling process is changed. It works alone, also in a process that torchrun started with others.
@@ -19,12 +20,13 @@ def load(run: str | Path, *, device: str = "auto") -> Predictor:
     Args:
         run: A run folder or a bundle.
         device: Where to compute: "auto", "cpu", "cuda", "cuda:1", "mps".
+        network: Your own, if the run was trained with one; its weights are those of the run.
 
     Raises:
         BundleError: There is none, or it cannot be understood.
         ConfigError: The device cannot be used.
     """
-    return build_predictor(load_bundle(Path(run)), device=device)
+    return build_predictor(load_bundle(Path(run), network), device=device)
 
 
 def build_predictor(bundle: Bundle, *, device: str = "auto", processes: Processes = ALONE) -> Predictor:

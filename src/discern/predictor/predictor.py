@@ -1,6 +1,6 @@
 """A trained classifier ready for use: pictures in, named answers out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from discern.data.reading.dataset import ImageDataset
 from discern.data.reading.loaders import EvaluationLoader, build_evaluation_loader, choose_workers
 from discern.data.sources.inputs import Input, load_inputs
+from discern.data.sources.load import Source, load_table
 from discern.data.table import ImageTable
 from discern.engine.forward import (
     CollectionStep,
@@ -24,6 +25,9 @@ from discern.engine.forward import (
 )
 from discern.engine.loop import run_epoch
 from discern.errors import BundleError, ImageProblem
+from discern.evaluation.custom_metrics import MetricFunction
+from discern.evaluation.evaluated_pictures import choose_evaluated_split, join_labels
+from discern.evaluation.metrics import Metrics, compute_metrics
 from discern.predictor.answers import AnswerForm, build_answers, build_policy
 from discern.predictor.bundle import Bundle
 from discern.predictor.calibration import compute_probabilities
@@ -105,6 +109,25 @@ class Predictor:
         loader = self._build_loader(table, collect_problems=False)
         found, similarities = self._answer(loader, similarity=policy.needs_similarity)
         return build_answers(table, found, similarities, self.class_names, form, policy)
+
+    def evaluate(
+        self, source: Source, *, split: str | None = None, metrics: Mapping[str, MetricFunction] | None = None
+    ) -> Metrics:
+        """Return the metrics of labelled pictures; nothing is written.
+
+        Args:
+            source: Labelled pictures in any form that training takes; their classes are joined with ours by name.
+            split: Which split of a source that has some; by default test, or else validation.
+            metrics: Your own, by name: functions from targets (N,) and probabilities (N, K) to a number.
+
+        Raises:
+            DataError: There are no such pictures, pictures without a label, or classes that the classifier does not
+                know.
+        """
+        _, pictures = choose_evaluated_split(load_table(source), split)
+        pictures = join_labels(pictures, self.class_names)
+        probabilities = self.predict_probabilities(pictures)
+        return compute_metrics(pictures.targets(), probabilities, self.class_names, custom=metrics)
 
     def embed(self, inputs: Sequence[Input] | Input) -> npt.NDArray[np.float32]:
         """Return the pooled features (N, F) of the backbone for inputs as `predict` takes them.

@@ -85,6 +85,8 @@ def _draw_ladder(ways: Sequence[ComparedWay]) -> Markup | None:
         title="Accuracy of every way of training, its gain over the row above, and its time",
         description="; ".join(f"{way.name}: {percent(way.accuracy.value)}" for way in ways if way.accuracy is not None),
     )
+
+
 def write_comparison_page(outcomes: Sequence[VariantOutcome], source: str, page: Path) -> None:
     """Write comparison.html; `source` is where the pictures came from."""
     ways = [_describe_way(outcome, outcomes[place - 1] if place else None) for place, outcome in enumerate(outcomes)]

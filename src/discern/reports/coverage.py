@@ -5,7 +5,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from discern.evaluation.coverage import compute_coverage
-from discern.reports.run_facts import ReportedAnswers
+from discern.evaluation.predictions import Predictions
 
 _COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.5)
 
@@ -19,9 +19,9 @@ class CoverageRow(NamedTuple):
     error_high: float
 
 
-def compute_coverages(answers: ReportedAnswers) -> pd.DataFrame:
+def compute_coverages(answers: Predictions) -> pd.DataFrame:
     """Return the risk-coverage curve of the reported answers."""
-    return compute_coverage(answers.confidences, answers.is_right)
+    return compute_coverage(answers.confidences, answers.is_correct)
 
 
 def choose_coverages(curve: pd.DataFrame) -> list[CoverageRow]:

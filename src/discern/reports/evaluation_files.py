@@ -4,26 +4,16 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-from matplotlib.figure import Figure
-
 from discern.data.reading.decode import MAX_PIXELS
-from discern.data.reading.thumbnails import load_thumbnails
 from discern.data.table import ImageTable
-from discern.evaluation.calibration import compute_reliability
 from discern.evaluation.coverage import compute_coverage
 from discern.evaluation.custom_metrics import MetricFunction
 from discern.evaluation.metrics import Metrics, compute_metrics, save_metrics
 from discern.evaluation.predictions import Predictions, save_predictions
-from discern.evaluation.ranking import compute_ranking_curves
 from discern.evaluation.tables import compute_class_ranking, compute_confusion, compute_per_class
 from discern.files import write_atomically, write_table
-from discern.plots.confusion import plot_confusion
-from discern.plots.coverage import plot_coverage
-from discern.plots.gallery import GALLERY_SIZE, plot_mistakes
-from discern.plots.reliability import plot_reliability
-from discern.plots.roc import plot_roc
 from discern.plots.saving import replace_figure
+from discern.reports.evaluation_figures import EVALUATION_FIGURES, plot_worst_mistakes
 
 logger = logging.getLogger("discern")
 
@@ -114,54 +104,6 @@ def _write_tables(reported: Predictions, folder: Path) -> None:
 def _write_figures(
     reported: Predictions, metrics: Metrics, pictures: ImageTable, folder: Path, max_pixels: int
 ) -> None:
-    names = reported.class_names
-    confusion = compute_confusion(reported.targets, reported.predictions, names).to_numpy()
-    figures = {
-        "confusion": plot_confusion(confusion, names, normalized=False),
-        "confusion_normalized": plot_confusion(confusion, names, normalized=True),
-        "reliability": _plot_reliability(reported, metrics),
-        "coverage": plot_coverage(compute_coverage(reported.confidences, reported.is_correct)),
-        "roc": _plot_roc(reported, metrics),
-        "mistakes": _plot_worst_mistakes(reported, pictures, max_pixels),
-    }
-    for name, figure in figures.items():
-        replace_figure(figure, folder / f"{name}.png")
-
-
-def _plot_reliability(reported: Predictions, metrics: Metrics) -> Figure | None:
-    if metrics.ece is None:
-        return None
-    bins = compute_reliability(reported.targets, reported.probabilities)
-    return plot_reliability(bins, calibration_error=metrics.ece.value)
-
-
-def _plot_roc(reported: Predictions, metrics: Metrics) -> Figure | None:
-    """Draw the curves of the second of two classes; there are none for more, or where one has no pictures."""
-    if metrics.roc_auc is None or metrics.average_precision is None:
-        return None
-    targets = reported.targets
-    curves = compute_ranking_curves(targets, reported.probabilities[:, 1])
-    return plot_roc(
-        *curves,
-        class_name=reported.class_names[1],
-        prevalence=float(targets.mean()),
-        roc_auc=metrics.roc_auc.value,
-        average_precision=metrics.average_precision.value,
-    )
-
-
-def _plot_worst_mistakes(reported: Predictions, pictures: ImageTable, max_pixels: int) -> Figure | None:
-    """Draw the misclassified pictures, the most confident first; None if there are some, but none can be read."""
-    mistakes = reported.find_mistakes()
-    thumbnails = load_thumbnails(pictures, mistakes, most=GALLERY_SIZE, shown_in="mistakes.png", max_pixels=max_pixels)
-    if len(mistakes) and not thumbnails:
-        return None
-    shown = reported.take(np.array(list(thumbnails), dtype=np.int64)).frame
-    return plot_mistakes(
-        list(thumbnails.values()),
-        list(shown["id"]),
-        list(shown["true"]),
-        list(shown["predicted"]),
-        list(shown["confidence"]),
-        total=len(mistakes),
-    )
+    for name, draw in EVALUATION_FIGURES.items():
+        replace_figure(draw(reported, metrics), folder / f"{name}.png")
+    replace_figure(plot_worst_mistakes(reported, pictures, max_pixels), folder / "mistakes.png")

@@ -16,6 +16,7 @@ from discern.config.settings import Settings
 from discern.data.table import SPLITS, natural_sort
 from discern.environment import Environment
 from discern.errors import DiscernError
+from discern.evaluation.abstention import Abstention
 from discern.evaluation.comparison import select_split
 from discern.evaluation.metrics import Metrics, load_metrics
 from discern.evaluation.predictions import Predictions, load_predictions
@@ -79,9 +80,9 @@ class RunFacts:
         return None if self.bundle is None else self.bundle.record
 
     @property
-    def thresholds(self) -> dict[float, SavedThreshold | None]:
-        """The confidence thresholds by the wanted share of wrong answers; None for a share that none achieves."""
-        return {} if self.record is None else _THRESHOLDS.validate_python(self.record.abstention)
+    def thresholds(self) -> Abstention:
+        """The confidence thresholds by the accepted share of wrong answers; None for a share that none achieves."""
+        return {} if self.record is None else self.record.abstention
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -8,12 +8,13 @@ import pandas as pd
 from markupsafe import Markup
 
 from discern.evaluation.calibration import compute_reliability
+from discern.evaluation.predictions import Predictions
 from discern.plots.coverage import plot_coverage
 from discern.plots.curves import plot_curves
 from discern.plots.interval import plot_interval
 from discern.plots.reliability import plot_reliability
 from discern.reports.coverage import choose_coverages
-from discern.reports.run_facts import ReportedAnswers, RunFacts
+from discern.reports.run_facts import RunFacts
 from discern.reports.svg import figure_to_svg
 from discern.reports.verdict import Verdict, find_best_epoch
 from discern.reports.wording import decimal, percent, percent_range
@@ -45,12 +46,12 @@ def draw_curves(facts: RunFacts) -> Markup | None:
     return figure_to_svg(figure, title="Loss and accuracy over the epochs", description=description)
 
 
-def draw_reliability(answers: ReportedAnswers, calibration_error: float | None) -> Markup:
+def draw_reliability(answers: Predictions, calibration_error: float | None) -> Markup:
     """Draw how often answers of a confidence are correct, with the number of pictures below."""
-    confidences, is_right = answers.confidences, answers.is_right
+    confidences, is_correct = answers.confidences, answers.is_correct
     # The top confidence against all else: two columns whose larger one is the answer.
     probabilities = np.column_stack([confidences, np.zeros_like(confidences)])
-    bins = compute_reliability(np.where(is_right, 0, 1).astype(np.int64), probabilities)
+    bins = compute_reliability(np.where(is_correct, 0, 1).astype(np.int64), probabilities)
     filled = bins[bins["count"] > 0]
     description = "; ".join(
         f"confidence {percent(confidence, 0)}: {percent(accuracy, 0)} of {count:.0f} correct"

@@ -9,7 +9,7 @@ from torch import Tensor
 from discern.data.table import ImageTable
 from discern.engine.forward import collect_features, prepare_images
 from discern.evaluation.calibration import compute_ece, compute_gaps
-from discern.evaluation.coverage import WANTED_ERRORS, choose_operating_point
+from discern.evaluation.coverage import REPORTED_ERRORS, choose_operating_point
 from discern.evaluation.temperature import fit_temperature
 from discern.evaluation.vector_scaling import choose_vector_scaling
 from discern.models.classifier import Classifier
@@ -104,7 +104,9 @@ def _compute_features(
 
 def _log_promises(evidence: Evidence) -> None:
     """Say how many pictures would be answered for usual error rates."""
-    points = {error: choose_operating_point(evidence.confidences, evidence.is_right, error) for error in WANTED_ERRORS}
+    points = {
+        error: choose_operating_point(evidence.confidences, evidence.is_right, error) for error in REPORTED_ERRORS
+    }
     promises = [f"{error:.0%} wrong: {point.coverage:.0%} answered" for error, point in points.items() if point]
     if promises:
         logger.info(

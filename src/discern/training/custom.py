@@ -8,8 +8,8 @@ from torch import Tensor
 
 from discern.engine.train_step import Loss
 from discern.errors import ConfigError, RunFolderError
+from discern.evaluation.custom_metrics import MetricFunction
 from discern.models.custom import Network
-from discern.training.fit import Metric
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Custom:
 
     network: Network | None = None
     loss: Loss | None = None
-    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    metrics: Mapping[str, MetricFunction] = field(default_factory=dict)
     augment: Callable[[Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:

@@ -3,13 +3,11 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -19,6 +17,7 @@ from discern.engine.loop import EpochAverages, run_epoch
 from discern.engine.optimizers import get_learning_rate
 from discern.engine.train_step import Loss
 from discern.errors import TrainingError
+from discern.evaluation.custom_metrics import MetricFunction, compute_custom_metrics
 from discern.models.classifier import HEAD, Classifier
 from discern.planning.plan import PhasePlan, TrainingPlan
 from discern.runtime import Runtime
@@ -34,9 +33,6 @@ from discern.training.state import Progress, TrainingState, read_generators
 from discern.training.stopping import BestModel
 
 logger = logging.getLogger("discern")
-
-Metric = Callable[[npt.NDArray[np.int64], npt.NDArray[np.float64]], float]
-"""From targets (N,) and probabilities (N, K) to a number."""
 
 _MIN_STEPS_TO_TUNE = 5000
 
@@ -88,7 +84,7 @@ class Fit:
         runtime: Runtime,
         *,
         loss: Loss | None = None,
-        metrics: Mapping[str, Metric] | None = None,
+        metrics: Mapping[str, MetricFunction] | None = None,
         state_folder: Path | None = None,
         listeners: Sequence[Listener] = (),
         deadline: Deadline | None = None,
@@ -311,10 +307,10 @@ class Fit:
         return logits, validation
 
     def _measure(self, logits: Tensor | None) -> dict[str, float]:
-        if logits is None:
+        if logits is None or not self.metrics:
             return dict.fromkeys(self.metrics, float("nan"))
-        targets, probabilities = self.data.validation.targets(), logits.double().softmax(dim=1).numpy()
-        return {name: float(metric(targets, probabilities)) for name, metric in self.metrics.items()}
+        probabilities = logits.double().softmax(dim=1).numpy()
+        return compute_custom_metrics(self.metrics, self.data.validation.targets(), probabilities)
 
     def _describe_last_good_state(self) -> str:
         if not self.rows:

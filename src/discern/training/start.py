@@ -8,7 +8,7 @@ from discern.models.backbone import Backbone
 from discern.models.build import build_classifier
 from discern.models.classifier import Classifier
 from discern.models.custom import Network
-from discern.models.weights.pretrained import discern_home, load_pretrained
+from discern.models.weights.pretrained import load_pretrained
 from discern.planning.plan import OWN_WEIGHTS, Plan
 from discern.runtime import Runtime
 

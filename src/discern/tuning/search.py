@@ -9,7 +9,8 @@ import pandas as pd
 
 from discern.config.load import load_settings
 from discern.config.settings import Settings
-from discern.data.load import fix_split
+from discern.data.cache.home import build_cache
+from discern.data.prepare import prepare_shared_split
 from discern.errors import DataError
 from discern.tuning.shared_folder import open_shared_folder
 from discern.tuning.space import Space, build_default_space, check_space, load_space
@@ -63,7 +64,9 @@ def open_search(
     constant = _find_constant_phases(settings)
     search = Search(name, source, str(recipe), tuple(overrides), settings, space, constant, out)
     _open_folder(search)
-    if not len(fix_split(source, settings, search.split).select("validation")):
+    cache = build_cache(settings.cache.folder, settings.cache.limit_gigabytes)
+    table = prepare_shared_split(source, settings.data, search.split, seed=settings.run.seed, cache=cache)
+    if not len(table.select("validation")):
         raise DataError(
             f"{source}: trials are compared on a validation split, and there is none; data.split can give it a share"
         )

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from discern.config.load import load_settings
 from discern.config.settings import Settings
 from discern.errors import ConfigError
-from discern.planning.phases import USUAL, settle_phases
+from discern.planning.phases import USUAL, plan_phases
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -70,11 +70,11 @@ def build_default_space(settings: Settings) -> dict[str, Range | Choices]:
     """
     space: dict[str, Range | Choices] = {}
     is_pretrained = settings.model.weights != "none"
-    phases, _ = settle_phases(settings.training.phases, USUAL._replace(is_pretrained=is_pretrained))
+    phases, _ = plan_phases(settings.training.phases, USUAL._replace(is_pretrained=is_pretrained))
     for phase in phases:
         if phase.head_solver == "lbfgs":
             continue
-        name, rate = f"training.phases.{phase.name}", phase.top_rate
+        name, rate = f"training.phases.{phase.name}", phase.learning_rate
         space[f"{name}.learning_rate"] = Range(low=rate / _RATE_FACTOR, high=rate * _RATE_FACTOR, log=True)
         if phase.train != ("head",):
             space[f"{name}.augment"] = Choices(choices=("light", "standard"))

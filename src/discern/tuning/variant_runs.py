@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from discern.config.load import load_settings
-from discern.data.load import fix_split
+from discern.data.cache.home import build_cache
+from discern.data.prepare import prepare_shared_split
 from discern.errors import DataError
 from discern.evaluation.predictions import load_predictions
 from discern.evaluation.variant_outcomes import SeedRun, VariantOutcome
@@ -50,7 +51,8 @@ def split_for_all(source: str | Path, variant: Variant, out: Path) -> Path:
         DataError: There are not two pictures to compare predictions on.
     """
     settings = load_settings(variant.recipe, variant.overrides)
-    table = fix_split(source, settings, out / _SPLIT)
+    cache = build_cache(settings.cache.folder, settings.cache.limit_gigabytes)
+    table = prepare_shared_split(source, settings.data, out / _SPLIT, seed=settings.run.seed, cache=cache)
     held_out = {split: len(table.select(split)) for split in ("validation", "test")}
     if not settings.run.evaluate_test:
         held_out["test"] = 0

@@ -9,8 +9,9 @@ from rich.console import Console
 from discern.console import build_console
 from discern.demo import DEMO_TYPES, PRETRAINED_WEIGHTS, draw_dataset
 from discern.errors import RunFolderError
+from discern.reports.run import Run
 from discern.workflows.predict import predict
-from discern.workflows.train import Run, train
+from discern.workflows.train import train
 
 logger = logging.getLogger("discern")
 

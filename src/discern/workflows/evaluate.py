@@ -6,7 +6,7 @@ from pathlib import Path
 
 from discern.config.load import check_settings
 from discern.console import reporting
-from discern.data.load import load_labelled
+from discern.data.prepare import load_labelled
 from discern.data.sources.inputs import Input
 from discern.data.sources.load import Source
 from discern.errors import ConfigError

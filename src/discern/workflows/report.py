@@ -1,17 +1,9 @@
-"""Writes the report of a run from the contents of its folder, as often as wanted."""
+"""The report of a run, written again."""
 
 from pathlib import Path
 
-from discern.data.reading.decode import MAX_PIXELS
-from discern.data.table import ImageTable, build_table
 from discern.errors import RunFolderError
-from discern.files import write_atomically
-from discern.predictor.load import load
-from discern.predictor.predictor import Predictor
-from discern.reports.mistakes import Images, choose_pictures
-from discern.reports.report_pictures import gather_pictures
-from discern.reports.run_facts import load_run_facts
-from discern.reports.run_page import build_run_page
+from discern.reports.run_report import write_report
 from discern.run_folder import RunFolder
 
 
@@ -25,29 +17,3 @@ def report(run: str | Path) -> Path:
     if not folder.holds_run():
         raise RunFolderError(f"{run} holds no run of discern; give the folder that discern train wrote")
     return write_report(folder)
-
-
-def write_report(
-    folder: RunFolder,
-    table: ImageTable | None = None,
-    predictor: Predictor | None = None,
-    *,
-    max_pixels: int = MAX_PIXELS,
-) -> Path:
-    """Write report.html of a run, complete or not, and keep small copies of its pictures.
-
-    Args:
-        folder: The run.
-        table: The pictures of the reported split, where they are in memory; those of predictions.csv by default.
-        predictor: The trained classifier; loaded from the run by default, if it is needed.
-        max_pixels: A picture with more is not shown.
-    """
-    facts = load_run_facts(folder)
-    shown = choose_pictures(facts)
-    images: Images = {}
-    if facts.answers is not None:
-        frame = facts.answers.frame
-        pictures = table or build_table({"id": frame["id"], "path": frame["path"]}, source="predictions.csv")
-        images = gather_pictures(folder, shown, pictures, max_pixels, lambda: predictor or load(folder.root))
-    write_atomically(folder.report, build_run_page(facts, shown, images))
-    return folder.report

@@ -11,24 +11,24 @@ from torch import Tensor
 from discern.config.load import load_settings, read_settings
 from discern.config.overrides import Overrides, list_overrides
 from discern.console import reporting
-from discern.data.load import reload_pictures
+from discern.data.cache.home import build_cache
+from discern.data.record import reload_pictures
 from discern.data.sources.load import Source
 from discern.engine.forward import check_same_rows
 from discern.engine.train_step import Loss
 from discern.environment import describe_machine, load_environment, save_environment
-from discern.errors import RunFolderError
+from discern.evaluation.custom_metrics import MetricFunction
 from discern.models.custom import Network
 from discern.planning.adapt import adapt_plan, check_same_settings, choose_resumed_runtime
 from discern.planning.plan import load_plan
 from discern.processes import join_processes
+from discern.reports.run import Run
 from discern.run_folder import open_interrupted_run
 from discern.runtime import seed_everything
 from discern.training.custom import Custom
-from discern.training.fit import Metric
 from discern.training.listeners import Listener
 from discern.training.start import build_planned, load_start
 from discern.training.state import has_state, load_state
-from discern.workflows.run import Run
 from discern.workflows.train import Job, carry_out, choose_listeners
 
 logger = logging.getLogger("discern")
@@ -42,7 +42,7 @@ def resume(
     overrides: Overrides = (),
     network: Network | None = None,
     loss: Loss | None = None,
-    metrics: Mapping[str, Metric] | None = None,
+    metrics: Mapping[str, MetricFunction] | None = None,
     augment: Callable[[Tensor], Tensor] | None = None,
     listeners: Sequence[Listener] = (),
     verbose: bool = True,
@@ -82,13 +82,10 @@ def resume(
         custom.check_same(plan.custom, folder.root)
         runtime = choose_resumed_runtime(plan, wanted, begun, processes)
         with runtime.applied():
-            source = environment.data.source if source is None else source
-            if source is None:
-                raise RunFolderError(
-                    f"the run in {folder.root} was begun with data in memory; give the same data again"
-                )
             with processes.main_first():
-                pictures = reload_pictures(source, begun, folder, environment.data)
+                cache = build_cache(wanted.cache.folder, wanted.cache.limit_gigabytes)
+                bad_files = folder.bad_files if processes.is_main else None
+                table = reload_pictures(source, wanted.data, environment.data, folder, cache, bad_files)
                 plan = adapt_plan(plan, wanted, begun, runtime)
                 environment = environment.model_copy(
                     update={"resumed": (*environment.resumed, describe_machine(runtime))}
@@ -98,7 +95,7 @@ def resume(
                     report.open_log(folder.log)
                 logger.info("%s, seed %d", runtime.describe(), plan.seed)
                 seed_everything(plan.seed)
-                classifier = build_planned(plan, len(pictures.table.class_names), runtime, network)
+                classifier = build_planned(plan, len(table.class_names), runtime, network)
                 state = load_state(folder.state) if has_state(folder.state) else None
                 if state is None:
                     logger.info("no epoch was complete: starting with the first")
@@ -106,6 +103,6 @@ def resume(
                 else:
                     state.check_processes(processes.count)
                     logger.info("going on after epoch %d", len(state.progress.rows))
-            check_same_rows(pictures.table, processes)
-            job = Job(plan, pictures.table, environment, folder, runtime, custom, started)
+            check_same_rows(table, processes)
+            job = Job(plan, table, environment, folder, runtime, custom, started)
             return carry_out(job, classifier, state, [*listeners, *choose_listeners(job, report.console)])

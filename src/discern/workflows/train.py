@@ -9,14 +9,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from torch import Tensor
 
+from discern.auditing.before_training import audit_before_training
+from discern.auditing.build import Audit
 from discern.config.load import load_settings, save_settings
 from discern.config.overrides import Overrides, list_overrides
 from discern.config.settings import Settings
 from discern.console import reporting
+from discern.data.cache.array_cache import ArrayCache
 from discern.data.cache.home import build_cache
+from discern.data.prepare import PreparedPictures, prepare_pictures
+from discern.data.record import describe_data
 from discern.data.sources.load import Source
 from discern.data.splitting.split import save_split
 from discern.data.table import SPLITS, ImageTable
@@ -24,8 +30,9 @@ from discern.engine.forward import check_same_rows
 from discern.engine.train_step import Loss
 from discern.environment import Environment, describe_machine, save_environment
 from discern.errors import BadImageError, DataError
-from discern.evaluation.abstention import summarise_abstention
-from discern.evaluation.predictions import Predictions, build_table_predictions
+from discern.evaluation.abstention import measure_abstention
+from discern.evaluation.custom_metrics import MetricFunction
+from discern.evaluation.predictions import Predictions, build_table_predictions, join_predictions
 from discern.files import write_atomically, write_json
 from discern.models.classifier import Classifier
 from discern.models.custom import Network
@@ -35,9 +42,11 @@ from discern.predictor.bundle import Bundle, save_bundle
 from discern.predictor.calibration import compute_probabilities
 from discern.predictor.predictor import Predictor
 from discern.predictor.record import TrainingRecord
-from discern.processes import join_processes
+from discern.processes import Processes, join_processes
 from discern.reports.evaluation_files import write_evaluation
 from discern.reports.leak_scores import write_scores_without_leaks
+from discern.reports.run import Run
+from discern.reports.run_report import try_write_report
 from discern.reports.training_plots import draw_training
 from discern.run_folder import RunFolder, check_new_run, check_outside_data, name_new_run
 from discern.runtime import Runtime, choose_runtime, seed_everything
@@ -45,13 +54,13 @@ from discern.training.batches import TrainingData, build_training_data
 from discern.training.bundling import build_bundle
 from discern.training.custom import Custom
 from discern.training.deadline import Deadline
-from discern.training.fit import Fit, FitResult, Metric
+from discern.training.fit import Fit, FitResult
+from discern.training.history import build_history
 from discern.training.listeners import HistoryFile, Listener, LogLines, OverfittingWatch, TensorBoard
 from discern.training.outcome import describe_outcome
 from discern.training.progress import ProgressBar
 from discern.training.start import build_planned, load_start
 from discern.training.state import TrainingState
-from discern.workflows.run import Run
 
 logger = logging.getLogger("discern")
 
@@ -64,7 +73,7 @@ def train(
     overrides: Overrides = (),
     network: Network | None = None,
     loss: Loss | None = None,
-    metrics: Mapping[str, Metric] | None = None,
+    metrics: Mapping[str, MetricFunction] | None = None,
     augment: Callable[[Tensor], Tensor] | str | Sequence[Mapping[str, Any]] | None = None,
     listeners: Sequence[Listener] = (),
     overwrite: bool = False,
@@ -111,16 +120,18 @@ def train(
                 root = name_new_run(source) if out is None else Path(out)
                 folder = check_new_run(root, overwrite=overwrite) if processes.is_main else RunFolder(root)
                 check_outside_data(folder, source)
-                pictures = load_pictures(source, asked, folder.bad_files if processes.is_main else None)
-                audit = audit_before_training(pictures, asked, runtime)
-                plan = _plan(asked, pictures.table, runtime, custom, started) if processes.is_main else None
+                cache = build_cache(asked.cache.folder, asked.cache.limit_gigabytes)
+                bad_files = folder.bad_files if processes.is_main else None
+                pictures = prepare_pictures(source, asked.data, seed=asked.run.seed, cache=cache, bad_files=bad_files)
+                audit = audit_before_training(pictures, asked, runtime, cache)
+                plan = _plan(asked, pictures.table, runtime, cache, custom, started) if processes.is_main else None
             plan = _share(plan, pictures.table, runtime)
             with processes.main_first():
                 seed_everything(plan.seed)
                 classifier = build_planned(plan, len(pictures.table.class_names), runtime, network)
                 weights = load_start(plan, classifier)
                 environment = Environment(
-                    **describe_machine(runtime).model_dump(), data=pictures.describe(source), weights=weights
+                    **describe_machine(runtime).model_dump(), data=describe_data(source, pictures), weights=weights
                 )
                 job = Job(plan, pictures.table, environment, folder, runtime, custom, started)
                 if processes.is_main:
@@ -162,9 +173,9 @@ def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, lis
     )
     result = _fit(fit, state, job.folder)
     bundle = build_bundle(classifier, plan, data, result, job.runtime)
-    predictions = _predict_splits(job, bundle, data, result)
+    predictions, reported = _predict_splits(job, bundle, data, result)
     if processes.is_main:
-        _write_results(job, bundle, data, result, predictions)
+        _write_results(job, bundle, data, result, predictions, reported)
     # No process ends before the files are there.
     processes.gather(None)
     return Run(job.folder.root)
@@ -193,13 +204,15 @@ def _choose_runtime(asked: Settings, processes: Processes) -> Runtime:
     return runtime
 
 
-def _plan(asked: Settings, table: ImageTable, runtime: Runtime, custom: Custom, started: float) -> Plan:
+def _plan(
+    asked: Settings, table: ImageTable, runtime: Runtime, cache: ArrayCache, custom: Custom, started: float
+) -> Plan:
     logger.info("recipe %s: %s", asked.recipe.name, asked.recipe.purpose)
     return plan_training(
         asked,
         table,
         runtime,
-        build_cache(asked.cache.folder, asked.cache.limit_gigabytes),
+        cache,
         network=custom.network,
         custom=custom.describe(),
         started=started,
@@ -224,10 +237,10 @@ def _share(plan: Plan | None, table: ImageTable, runtime: Runtime) -> Plan:
     return shared
 
 
-def _begin_run(job: Job, asked: Settings, pictures: LoadedPictures, audit: Audit | None) -> None:
+def _begin_run(job: Job, asked: Settings, pictures: PreparedPictures, audit: Audit | None) -> None:
     """Make the folder of a new run and write what is known before training; an earlier run in it goes now."""
     folder = job.folder
-    folder.begin()
+    folder.begin_run()
     save_environment(job.environment, folder.environment)
     save_split(job.table, folder.split)
     if audit is not None:
@@ -257,27 +270,37 @@ def _fit(fit: Fit, state: TrainingState | None, folder: RunFolder) -> FitResult:
         ) from None
 
 
-def _predict_splits(job: Job, bundle: Bundle, data: TrainingData, result: FitResult) -> list[Predictions]:
-    """Return the best epoch's predictions for validation, known since then, and for test, computed only now."""
-    predictions = []
+def _predict_splits(job: Job, bundle: Bundle, data: TrainingData, result: FitResult) -> tuple[Predictions, ImageTable]:
+    """Return the predictions for validation, known since the best epoch, and for test, computed only now.
+
+    With them come the pictures of the last of these splits, which is reported.
+    """
+    parts, reported = [], data.validation
     if result.validation_logits is not None:
         probabilities = compute_probabilities(result.validation_logits, bundle.calibration)
-        predictions.append(build_table_predictions(data.validation, probabilities, "validation"))
+        parts.append(build_table_predictions(data.validation, probabilities, "validation"))
     test = job.table.select("test")
     if len(test) and job.plan.evaluates_test:
-        probabilities = Predictor(bundle, job.runtime).predict_probabilities(test)
-        predictions.append(build_table_predictions(test, probabilities, "test"))
+        reported = test
+        parts.append(build_table_predictions(test, Predictor(bundle, job.runtime).predict_probabilities(test), "test"))
     if len(test) and not job.plan.evaluates_test:
         logger.info("the test split is left for later (run.evaluate_test=false)")
-    elif not predictions:
+    elif not parts:
         logger.warning("there is neither a validation nor a test split: nothing is evaluated")
     elif not len(test):
         logger.warning("there is no test split: the model was chosen by its validation scores, which are too good")
-    return predictions
+    if not parts:
+        parts.append(build_table_predictions(data.validation, np.empty((0, data.num_classes)), "validation"))
+    return join_predictions(parts), reported
 
 
 def _write_results(
-    job: Job, bundle: Bundle, data: TrainingData, result: FitResult, predictions: list[Predictions]
+    job: Job,
+    bundle: Bundle,
+    data: TrainingData,
+    result: FitResult,
+    predictions: Predictions,
+    reported: ImageTable,
 ) -> None:
     """Write evaluation, bundle, plots and report, and remove the state."""
     folder, plan = job.folder, job.plan
@@ -286,23 +309,35 @@ def _write_results(
     if outcome is not None:
         logger.info("kept: %s", outcome)
     metrics = write_evaluation(
-        predictions, job.table, folder, plots=plan.draws_plots, custom=job.custom.metrics, max_pixels=bundle.max_pixels
+        predictions,
+        reported,
+        folder.evaluation,
+        folder.plots,
+        plots=plan.draws_plots,
+        custom=job.custom.metrics,
+        max_pixels=bundle.max_pixels,
     )
-    write_scores_without_leaks(predictions, folder)
+    write_scores_without_leaks(predictions, folder.leaks, folder.evaluation / "metrics_without_leaks.json")
     record = TrainingRecord(
         plan=plan,
         environment=job.environment,
         counts={split: len(job.table.select(split)) for split in SPLITS},
         best_epoch=result.best.epoch,
         scores=metrics,
-        abstention=summarise_abstention(bundle.evidence, predictions),
+        abstention=measure_abstention(bundle.evidence, predictions),
         outcome=outcome,
     )
     bundle = replace(bundle, record=record)
     save_bundle(bundle, folder.bundle)
     if plan.draws_plots:
-        draw_training(plan, result, folder.plots, steps_per_epoch=-(-len(data.train) // data.batch_size))
+        draw_training(
+            plan,
+            build_history(result.rows),
+            folder.plots,
+            best_epoch=result.best.epoch if result.best.has_validation else None,
+            steps_per_epoch=-(-len(data.train) // data.batch_size),
+        )
     shutil.rmtree(folder.state, ignore_errors=True)
     if plan.writes_report:
-        try_report(folder, job.table, Predictor(bundle, job.runtime))
+        try_write_report(folder, reported, Predictor(bundle, job.runtime))
     logger.info("the run is complete: %s", folder.root)

@@ -1,0 +1,61 @@
+"""What a run records of its pictures, and whether they are still the same when it goes on."""
+
+from pathlib import Path
+
+from discern.config.settings import DataSettings
+from discern.data.cache.array_cache import ArrayCache
+from discern.data.prepare import PreparedPictures, load_fingerprinted
+from discern.data.sources.load import Source
+from discern.data.splitting.split import apply_split
+from discern.data.table import ImageTable
+from discern.environment import DataRecord, FixesRecord
+from discern.errors import RunFolderError
+from discern.run_folder import RunFolder
+
+
+def describe_data(source: Source, pictures: PreparedPictures) -> DataRecord:
+    """Return what a run records of the pictures that it is made from."""
+    return DataRecord(
+        source=str(Path(source).resolve()) if isinstance(source, str | Path) else None,
+        fingerprint=pictures.table.fingerprint(),
+        fixes=tuple(FixesRecord.model_validate(file.to_dict()) for file in pictures.checked.fixes),
+    )
+
+
+def reload_pictures(
+    source: Source | None,
+    settings: DataSettings,
+    recorded: DataRecord,
+    folder: RunFolder,
+    cache: ArrayCache,
+    bad_files: Path | None,
+) -> ImageTable:
+    """Load the pictures of an interrupted run again, in the same splits.
+
+    Args:
+        source: The pictures; those that the run recorded by default.
+        settings: As the run was begun with.
+        recorded: What the run recorded of them.
+        folder: The run.
+        cache: Where fingerprints are kept.
+        bad_files: Where to list pictures that cannot be used; None in a process that writes no files.
+
+    Raises:
+        RunFolderError: The pictures were in memory and are not given again, or they or the fixes have changed.
+    """
+    source = recorded.source if source is None else source
+    if source is None:
+        raise RunFolderError(f"the run in {folder.root} was begun with data in memory; give the same data again")
+    checked = load_fingerprinted(source, settings, bad_files, cache)
+    if [file.sha256 for file in checked.fixes] != [file.sha256 for file in recorded.fixes]:
+        raise RunFolderError(
+            f"the files of fixes are not what they were when the run in {folder.root} was begun; start a new run with "
+            "another --out"
+        )
+    table = apply_split(checked.table, folder.split, dropped=checked.dropped)
+    if table.fingerprint() != recorded.fingerprint:
+        raise RunFolderError(
+            f"{table.source} is not what the run in {folder.root} was begun with: pictures, labels or file sizes "
+            "differ; start a new run with another --out"
+        )
+    return table
