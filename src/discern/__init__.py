@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from discern.estimator import ImageClassifier
     from discern.evaluation.metrics import Metrics
     from discern.evaluation.predictions import Predictions
-    from discern.explanation.maps import register_explanation
+    from discern.explanation.methods import register_explanation
     from discern.exporting.formats import register_export_format
     from discern.models.backbone import register_backbone
     from discern.models.heads import register_head
@@ -77,7 +77,7 @@ _HOMES = {
     "predict": "workflows.predict",
     "register_augmentation": "data.reading.augment",
     "register_backbone": "models.backbone",
-    "register_explanation": "explanation.maps",
+    "register_explanation": "explanation.methods",
     "register_export_format": "exporting.formats",
     "register_head": "models.heads",
     "register_optimizer": "engine.optimizers",

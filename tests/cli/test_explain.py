@@ -31,7 +31,7 @@ def test_errors_are_one_line(run_cli, trained_run, tmp_path):
     for arguments, message in (
         ((tmp_path, "x.png"), "holds no trained classifier"),
         ((trained_run,), "give pictures to explain, or --mistakes"),
-        ((trained_run, "x.png", "--method", "x"), "choose one of grad-cam"),
+        ((trained_run, "x.png", "--method", "x"), "there are grad-cam"),
     ):
         code, _, err = run_cli("explain", *arguments)
         assert code == 2

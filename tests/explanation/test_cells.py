@@ -4,6 +4,11 @@ from torch.nn import functional
 
 from discern.explanation.cells import Cells, enlarge_map, locate_cells, measure_cells
 from discern.models.architecture import Architecture
+from discern.models.build import build_classifier
+
+
+def locate(architecture):
+    return locate_cells(build_classifier(architecture, 2).backbone, architecture)
 
 
 @pytest.mark.parametrize(
@@ -12,21 +17,26 @@ from discern.models.architecture import Architecture
         # Kernels of odd size, padded on both sides, stay around pixel 0 whatever their stride.
         ("resnet18-half", "imagenet", 0.5, 32),
         ("resnet18-half", "small", 0.5, 8),
-        ("timm:mobilenetv2_100", "auto", 0.5, 32),
+        ("timm:mobilenetv2_100", "imagenet", 0.5, 32),
         # Patches of 4 and then 2 pixels tile the picture.
-        ("timm:convnext_tiny", "auto", 16, 32),
+        ("timm:convnext_tiny", "imagenet", 16, 32),
         # Seven halvings of the stem as in a ResNet, then three averages of 2x2: 0.5 + (4 + 8 + 16) / 2.
-        ("timm:densenet121", "auto", 14.5, 32),
+        ("timm:densenet121", "imagenet", 14.5, 32),
     ],
 )
 def test_cells_lie_where_their_layers_put_them(backbone, stem, first, stride):
     architecture = Architecture(backbone=backbone, stem=stem)
     assert measure_cells(architecture) == pytest.approx((first, stride), abs=0.3)
-    assert locate_cells(architecture) == pytest.approx((first, stride), abs=0.3)
+    assert locate(architecture) == pytest.approx((first, stride), abs=0.3)
 
 
 def test_patches_of_a_transformer_tile_the_picture():
-    assert locate_cells(Architecture(backbone="timm:vit_tiny_patch16_224")) is None
+    assert locate(Architecture(backbone="timm:vit_tiny_patch16_224")) is None
+
+
+def test_cells_of_a_network_without_an_architecture_tile_the_picture():
+    backbone = build_classifier(Architecture(backbone="resnet18-half"), 2).backbone
+    assert locate_cells(backbone, None) is None
 
 
 def test_looking_draws_no_random_number_of_the_caller():

@@ -10,7 +10,8 @@ from scipy.stats import spearmanr
 from discern.errors import ConfigError
 from discern.explanation.class_activation import compute_grad_cam, compute_hires_cam
 from discern.explanation.integrated_gradients import compute_integrated_gradients
-from discern.explanation.maps import METHODS, explain_predictions
+from discern.explanation.maps import explain_predictions
+from discern.explanation.methods import EXPLANATIONS, register_explanation
 from discern.models.build import build_classifier
 from discern.predictor.bundle import load_bundle
 from discern.predictor.predictor import Predictor
@@ -31,7 +32,7 @@ def normalise(predictor, images):
     return predictor.bundle.preprocess.normalize(images)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", EXPLANATIONS)
 def test_the_patch_that_decides_is_lit_up(patches, method):
     predictor, images, targets, corners, side = patches
     if method == "integrated-gradients":
@@ -52,13 +53,13 @@ def test_the_patch_that_decides_is_lit_up(patches, method):
         np.testing.assert_allclose(middle, [top + side / 2, left + side / 2], atol=cell)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", EXPLANATIONS)
 def test_nothing_speaks_for_a_class_that_is_not_there(patches, method):
     predictor, images, targets, _, _ = patches
     assert not explain_predictions(predictor, images[:2], (targets[:2] + 1) % 3, method).any()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", EXPLANATIONS)
 def test_a_network_of_random_weights_gives_another_map(trained_run, method):
     """The sanity check of Adebayo et al. 2018: what explains a network depends on what it has learned."""
     bundle = load_bundle(trained_run)
@@ -127,7 +128,7 @@ def test_integrated_gradients_of_a_linear_network_are_its_weights_times_the_pict
     torch.testing.assert_close(attributions, images * weights[[2, 0]].view(2, 3, 2, 2))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", EXPLANATIONS)
 @pytest.mark.parametrize("backbone", [RESNET, "timm:mobilenetv2_100"])
 def test_frozen_networks_are_explained_as_others_are_and_come_back_as_they_were(backbone, method, images):
     predictor = build_random(backbone, 64)
@@ -149,7 +150,7 @@ def test_frozen_networks_are_explained_as_others_are_and_come_back_as_they_were(
     assert np.array_equal(maps["all"], maps[("head",)])
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", EXPLANATIONS)
 def test_nothing_is_left_behind(method, images):
     predictor = build_random(RESNET, 64)
 
@@ -168,7 +169,7 @@ def test_nothing_is_left_behind(method, images):
         assert not module._backward_hooks
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", EXPLANATIONS)
 def test_it_works_inside_inference_mode_and_whatever_the_precision_of_the_run(method, images):
     expected = explain_predictions(build_random(RESNET, 64), images, [0, 1, 2], method)
     predictor = build_random(RESNET, 64, precision="bf16")
@@ -196,8 +197,20 @@ def test_a_transformer_with_a_class_token_is_explained_by_integrated_gradients(m
     assert explain_predictions(predictor, images, [0], "integrated-gradients").max() == 1
 
 
-def test_an_unknown_method_is_told(images):
+def test_an_unknown_method_is_refused(images):
     with pytest.raises(
-        ConfigError, match=r"no method 'lime' .* choose one of grad-cam, hires-cam, integrated-gradients"
+        ConfigError, match=r"no explanation method 'lime': there are grad-cam, hires-cam, integrated-gradients"
     ):
         explain_predictions(build_random(RESNET, 64), images, [0, 1, 2], "lime")
+
+
+def test_a_method_of_ones_own_is_scaled_like_others(images, monkeypatch):
+    monkeypatch.setattr(EXPLANATIONS, "_entries", dict(EXPLANATIONS))
+
+    @register_explanation("brightness")
+    def explain_by_brightness(bundle, inputs, targets):
+        return 7 * (inputs.mean(dim=1) - inputs.min())
+
+    maps = explain_predictions(build_random(RESNET, 64), images, [0, 1, 2], "brightness")
+    np.testing.assert_allclose(maps.max(axis=(1, 2)), 1)
+    assert maps.min() >= 0

@@ -101,12 +101,12 @@ def test_an_error_that_cannot_be_supported_is_refused_with_the_lowest_that_can(c
 
 
 def test_the_most_alike_of_a_training_picture_is_itself(client, predictor, photos):
-    memory = predictor.bundle.feature_bank
+    bank = predictor.bundle.feature_bank
     row = 4
-    content = Path(memory.frame["path"].iloc[row]).read_bytes()
+    content = Path(bank.frame["path"].iloc[row]).read_bytes()
     (picture,) = client.post("/predict?nearest=3", content=content).json()["pictures"]
     first, *others = picture["nearest"]
-    assert (first["index"], first["id"]) == (row, memory.frame["id"].iloc[row])
+    assert (first["index"], first["id"]) == (row, bank.frame["id"].iloc[row])
     assert first["similarity"] == pytest.approx(1, abs=1e-3)
     assert len(others) == 2
     shown = client.get(f"/training/{row}")
@@ -131,7 +131,8 @@ def test_pictures_of_the_run_are_what_their_media_type_says(client):
 def test_wishes_that_make_no_sense_are_refused(client):
     content = encode(draw())
     assert (
-        "there is no method 'magic'" in client.post("/predict?explain=magic", content=content).json()["error"]["reason"]
+        "no explanation method 'magic'"
+        in client.post("/predict?explain=magic", content=content).json()["error"]["reason"]
     )
     refused = client.post("/predict?top_k=0&max_error=7", content=content)
     assert refused.status_code == 422

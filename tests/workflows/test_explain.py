@@ -12,7 +12,7 @@ import discern
 from discern.data.sources.inputs import load_inputs
 from discern.errors import BadImagesError, ConfigError, DataError
 from discern.explanation.explained_picture import choose_classes
-from discern.explanation.files import name_figures
+from discern.explanation.folder import name_figures
 from discern.explanation.neighbours import NearPicture, show_neighbour
 from pictures import COLOURS, draw_photos
 
@@ -177,7 +177,11 @@ def test_figure_names_are_unique_and_safe():
     [
         ({}, ConfigError, "give pictures to explain, or --mistakes"),
         ({"inputs": "x.png", "mistakes": True}, ConfigError, "one of the two"),
-        ({"inputs": "x.png", "method": "lime"}, ConfigError, "choose one of grad-cam, hires-cam"),
+        (
+            {"inputs": "x.png", "method": "lime"},
+            ConfigError,
+            "no explanation method 'lime': there are grad-cam",
+        ),
         (
             {"inputs": "x.png", "target": "bleu"},
             ConfigError,
@@ -206,12 +210,12 @@ def test_mistakes_need_an_evaluation_of_files(run):
 
 def test_the_nearest_training_pictures_are_named_and_shown_as_far_as_they_are_there(run, new_photos, tmp_path):
     predictor = discern.load(run)
-    memory, table = predictor.bundle.feature_bank, load_inputs(str(new_photos))
+    bank, table = predictor.bundle.feature_bank, load_inputs(str(new_photos))
     _, features = predictor.predict_features(table)
-    products = (features / np.linalg.norm(features, axis=1, keepdims=True)) @ memory.features.astype(np.float32).T
+    products = (features / np.linalg.norm(features, axis=1, keepdims=True)) @ bank.features.astype(np.float32).T
     frame = discern.explain(run, str(new_photos), neighbours=2).frame
     for place, suffix in enumerate(("", "_2")):
-        expected = memory.frame.iloc[np.argsort(-products, axis=1)[:, place]]
+        expected = bank.frame.iloc[np.argsort(-products, axis=1)[:, place]]
         assert list(frame[f"neighbour{suffix}"]) == list(expected["id"])
         assert list(frame[f"neighbour_label{suffix}"]) == list(expected["label"])
     np.testing.assert_allclose(frame["neighbour_similarity"], products.max(axis=1), atol=1e-3)
@@ -227,11 +231,17 @@ def test_a_training_picture_is_not_its_own_neighbour(run):
     assert known["id"].iloc[0] not in frame.filter(regex=r"^neighbour(_\d)?$").iloc[0].tolist()
 
 
-def test_bundles_without_a_memory_are_explained_without_neighbours(run, new_photos, caplog):
+def test_bundles_without_a_feature_bank_are_explained_without_neighbours(run, new_photos, caplog):
     description = json.loads((run / "bundle" / "bundle.json").read_text())
-    description.pop("memory")
+    description.pop("feature_bank")
     (run / "bundle" / "bundle.json").write_text(json.dumps(description))
     with caplog.at_level("INFO", "discern"):
         frame = discern.explain(run, str(new_photos)).frame
     assert "neighbour" not in frame
-    assert "the bundle remembers no training pictures" in caplog.text
+    assert "the bundle has no feature bank" in caplog.text
+
+
+def test_paths_may_be_text(run, new_photos, tmp_path):
+    explanations = discern.explain(str(run), str(new_photos / "red"), out=str(tmp_path / "out"), verbose=False)
+    assert explanations.folder == tmp_path / "out"
+    assert len(read(tmp_path / "out")) == 1

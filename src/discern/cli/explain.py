@@ -16,7 +16,7 @@ def explain(
     ] = None,
     mistakes: Annotated[
         bool,
-        typer.Option("--mistakes", help="Instead of INPUTS: what the run's evaluation got wrong, 25 pictures at most."),
+        typer.Option("--mistakes", help="Instead of INPUTS: mistakes of the run's evaluation, 25 pictures at most."),
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder to write; RUN/explanations by default.")] = None,
     method: Annotated[
@@ -25,9 +25,9 @@ def explain(
     target: Annotated[
         str | None, typer.Option(help="Class to explain, instead of the predicted and the true one.")
     ] = None,
-    top_k: Annotated[int, typer.Option(min=1, help="Explain so many of the most probable classes.")] = 1,
+    top_k: Annotated[int, typer.Option(min=1, help="How many of the most probable classes to explain.")] = 1,
     neighbours: Annotated[
-        int, typer.Option(min=0, max=10, help="Show so many of the most similar training pictures.")
+        int, typer.Option(min=0, max=10, help="How many of the most similar training pictures to show.")
     ] = 5,
     image_column: ImageColumn = None,
     label_column: LabelColumn = None,
@@ -36,26 +36,24 @@ def explain(
     device: Device = "auto",
 ) -> None:
     """Show which pixels decided, a figure a picture; exits with 1 when some pictures could not be read."""
-    from discern.console import reporting
     from discern.data.sources.columns import ColumnSettings
     from discern.workflows.explain import explain as explain_pictures
 
     columns = ColumnSettings(
         image_column=image_column, label_column=label_column, image_root=image_root, image_suffix=image_suffix
     )
-    with reporting(verbose=True):
-        explanations = explain_pictures(
-            run,
-            inputs or None,
-            mistakes=mistakes,
-            out=out,
-            method=method,
-            target=target,
-            top_k=top_k,
-            neighbours=neighbours,
-            columns=columns,
-            device=device,
-        )
+    explanations = explain_pictures(
+        run,
+        inputs or None,
+        mistakes=mistakes,
+        out=out,
+        method=method,
+        target=target,
+        top_k=top_k,
+        neighbours=neighbours,
+        columns=columns,
+        device=device,
+    )
     for problem in explanations.problems:
         typer.echo(f"discern: {problem.path}: {problem.reason}", err=True)
     if explanations.problems:

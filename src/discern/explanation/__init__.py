@@ -1,1 +1,1 @@
-"""Which pixels decided: maps of the evidence for a class, and where they lie on the picture."""
+"""Which pixels decided: maps of the evidence for a class, and their place on the picture."""

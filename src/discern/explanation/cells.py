@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from discern.models.architecture import Architecture
-from discern.models.backbone import TIMM_PREFIX, Backbone
+from discern.models.backbone import Backbone, ResNetBackbone
 from discern.models.build import build_classifier
 
 _FIRST_LOOK_PIXELS = 256
@@ -24,7 +24,7 @@ _STRIDE, _SMALL_STEM_STRIDE = 32, 8
 
 
 class Cells(NamedTuple):
-    """The middle of the first cell, in pixels from the edge of the picture, and how far it is to the next one."""
+    """The middle of the first cell, in pixels from the edge of the picture, and the distance to the next one."""
 
     first_pixels: float
     stride_pixels: float
@@ -42,21 +42,23 @@ def enlarge_map(values: Tensor, side_pixels: int, cells: Cells | None) -> Tensor
     return enlarged[:, 0]
 
 
-def locate_cells(architecture: Architecture) -> Cells | None:
+def locate_cells(backbone: Backbone, architecture: Architecture | None) -> Cells | None:
     """Return where the cells of a backbone lie: known for our own networks, measured for others.
 
-    None where they tile the picture.
+    None where they tile the picture, which is also assumed of networks that no architecture describes.
     """
-    if architecture.backbone.startswith(TIMM_PREFIX):
-        return measure_cells(architecture)
-    return Cells(0.5, _SMALL_STEM_STRIDE if architecture.stem == "small" else _STRIDE)
+    if architecture is None:
+        return None
+    if isinstance(backbone, ResNetBackbone):
+        return Cells(0.5, _SMALL_STEM_STRIDE if architecture.stem == "small" else _STRIDE)
+    return measure_cells(architecture)
 
 
 @lru_cache(maxsize=16)
 def measure_cells(architecture: Architecture) -> Cells | None:
     """Measure where the cells of a convolutional backbone lie; None where they tile the picture.
 
-    It is done once for each architecture, on a network of random weights that has no preference for any direction:
+    This is done once for each architecture, on a network of random weights that has no preference for any direction:
     the picture has one colour, each kernel is the same at all its places, and maxima are averages. The gradient of a
     cell in the middle of the map is then symmetric around the place that the cell looks at.
     """
@@ -77,7 +79,7 @@ def _find_stride(backbone: Backbone) -> int:
 
 
 def _probe(backbone: Backbone, stride: int) -> Cells | None:
-    """Find the place that the middle cell looks at, for a picture large enough for the edges not to matter."""
+    """Find the place that the middle cell looks at, in a picture so large that its edges do not matter."""
     side = _CELLS_PROBED * stride
     picture = torch.ones(1, 3, side, side, requires_grad=True)
     maps = backbone.forward_map(picture)
@@ -91,7 +93,7 @@ def _probe(backbone: Backbone, stride: int) -> Cells | None:
 
 
 def _level_kernels(backbone: Backbone) -> None:
-    """Take from a network all that prefers a direction."""
+    """Make a network prefer no direction."""
     for module in backbone.modules():
         if isinstance(module, nn.Conv2d):
             module.weight.data = module.weight.data.mean(dim=(2, 3), keepdim=True).expand_as(module.weight).contiguous()

@@ -14,8 +14,8 @@ from discern.models.classifier import Classifier
 def compute_grad_cam(classifier: Classifier, images: Tensor, targets: Tensor) -> Tensor:
     """Return the evidence (N, h, w) for the classes (N,): channels of the map, weighted by their mean gradients.
 
-    Only evidence in favour is kept; where all speaks against the class the map is 0. Images are normalised; the
-    classifier is in evaluation mode.
+    Only evidence in favour is kept; where everything is evidence against the class the map is 0. Images are normalised;
+    the classifier is in evaluation mode.
 
     Source: Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", 2017,
     https://arxiv.org/abs/1610.02391. The map is the last one, behind its activation or norm.

@@ -1,17 +1,18 @@
-"""A picture that is explained, and for which of its classes."""
+"""A picture that is explained, and the classes that it is explained for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from discern.data.table import ImageTable
 from discern.errors import ConfigError
 
 
 class ExplainedClass(NamedTuple):
-    """A class with its index, and why it is explained: as "predicted", "2nd", "true" or "asked for"."""
+    """A class with its index, and the role in which it is explained: "predicted", "2nd", "true" or "asked for"."""
 
     role: str
     target: int
@@ -20,7 +21,7 @@ class ExplainedClass(NamedTuple):
 
 
 class ExplainedPicture(NamedTuple):
-    """What is known of a picture that is explained.
+    """A picture that is explained.
 
     `row` is its place in the table; `true_name` is None where it is not known; `confidence` is that of `predicted`, in
     0..1; `classes` are those that it is explained for.
@@ -41,7 +42,7 @@ class ExplainedPicture(NamedTuple):
 
 
 def find_class(name: str, class_names: Sequence[str]) -> int:
-    """Return the place of a class.
+    """Return the index of a class.
 
     Raises:
         ConfigError: The classifier has no such class.
@@ -61,7 +62,7 @@ def choose_classes(
     asked_for: int | None,
     top_k: int,
 ) -> list[ExplainedClass]:
-    """Choose by the probabilities (K,): the class asked for, or else the most probable ones and the true one."""
+    """Choose the class asked for, or else, by the probabilities (K,), the most probable ones and the true one."""
     order = [int(index) for index in np.argsort(-probabilities, kind="stable")]
     if asked_for is not None:
         roles = {asked_for: "predicted" if asked_for == order[0] else "asked for"}
@@ -72,6 +73,25 @@ def choose_classes(
     return [
         ExplainedClass(role, index, class_names[index], float(probabilities[index])) for index, role in roles.items()
     ]
+
+
+def describe_pictures(
+    readable: ImageTable,
+    probabilities: npt.NDArray[np.float64],
+    class_names: Sequence[str],
+    true_names: Mapping[str, str | None],
+    *,
+    asked_for: int | None,
+    top_k: int,
+) -> list[ExplainedPicture]:
+    """Return the pictures of a table with their classes; `true_names` are by id, `probabilities` (N, K)."""
+    pictures = []
+    for row, (name, path) in enumerate(zip(readable.frame["id"], readable.frame["path"], strict=True)):
+        own, true_name = probabilities[row], true_names[name]
+        best = int(own.argmax())
+        classes = choose_classes(own, class_names, true_name=true_name, asked_for=asked_for, top_k=top_k)
+        pictures.append(ExplainedPicture(row, name, path, true_name, class_names[best], float(own[best]), classes))
+    return pictures
 
 
 def _name_place(place: int) -> str:

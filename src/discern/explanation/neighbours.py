@@ -1,4 +1,4 @@
-"""The training pictures that a classifier finds most like others."""
+"""The training pictures that are most similar to others, by the features of a classifier."""
 
 import logging
 import os
@@ -29,7 +29,7 @@ def find_neighbours(predictor: Predictor, table: ImageTable, count: int) -> list
     """Return for each picture of a table up to `count` training pictures, the most similar first, never itself."""
     bank = predictor.bundle.feature_bank
     if bank is None and count:
-        logger.info("the bundle remembers no training pictures, so that none can be shown beside these")
+        logger.info("the bundle has no feature bank, so no similar training pictures can be shown")
     if bank is None or not count or not len(table):
         return [[] for _ in range(len(table))]
     _, features = predictor.predict_features(table)
@@ -38,12 +38,12 @@ def find_neighbours(predictor: Predictor, table: ImageTable, count: int) -> list
     neighbours = []
     for path, near_rows, near in zip(table.frame["path"], rows, similarities, strict=True):
         found = [NearPicture(**known[row], similarity=float(value)) for row, value in zip(near_rows, near, strict=True)]
-        neighbours.append([picture for picture in found if not _is_same(picture.path, path)][:count])
+        neighbours.append([picture for picture in found if not _is_same_file(picture.path, path)][:count])
     return neighbours
 
 
 def show_neighbour(picture: NearPicture, max_pixels: int) -> Neighbour:
-    """Return it with its pixels, as far as its file can still be read."""
+    """Return the picture with its pixels, or without them if its file can no longer be read."""
     table = build_table({"id": [picture.id], "path": [picture.path]}, source="neighbours")
     try:
         image = load_thumbnail(table, 0, max_pixels=max_pixels) if picture.path else None
@@ -64,5 +64,5 @@ def name_neighbours(neighbours: list[list[NearPicture]]) -> pd.DataFrame:
     return pd.DataFrame(columns, index=range(len(neighbours)))
 
 
-def _is_same(path: str, other: str) -> bool:
+def _is_same_file(path: str, other: str) -> bool:
     return bool(path) and bool(other) and os.path.realpath(path) == os.path.realpath(other)

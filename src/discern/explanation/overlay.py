@@ -6,16 +6,16 @@ import numpy.typing as npt
 from PIL import Image
 
 COLOR_MAP = "inferno"
-"""From black by red to light yellow: its lightness alone says how much, so that no colour need be told apart."""
+"""From black over red to light yellow: lightness alone shows the strength, so it works without seeing colours."""
 
 _STRONGEST_COVER = 0.65
-"""How much of the picture the colour hides where the evidence is strongest; where there is none it hides nothing."""
+"""How much of the picture the colour hides where the evidence is strongest; without evidence it hides nothing."""
 
 
 def overlay_map(image: npt.NDArray[np.uint8], values: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
-    """Draw a map (h, w) in 0..1 over a picture uint8 (H, W, 3); another size than the picture's is stretched to it.
+    """Draw a map (h, w) in 0..1, stretched to its size, over a picture uint8 (H, W, 3).
 
-    The picture is shown in grey below the colours, so that each colour comes from the map.
+    The picture is shown in grey, so that all colours come from the map.
     """
     height, width = image.shape[:2]
     strength = np.clip(np.asarray(values, dtype=np.float32), 0, 1)

@@ -12,7 +12,7 @@ def place_on_picture(
 ) -> npt.NDArray[np.float32]:
     """Put a map (S, S) of the square that the network saw where it belongs on the picture; returns (H, W).
 
-    What was cropped away is 0, since it had no say; what was padding is gone, and squashed proportions are mended.
+    What was cropped away is 0, since the network did not see it; padding is removed, squashed proportions restored.
 
     Args:
         values: As `explain_predictions` gives them for one picture.

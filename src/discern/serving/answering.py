@@ -11,7 +11,8 @@ import numpy.typing as npt
 from torch import Tensor
 
 from discern.errors import DiscernError
-from discern.explanation.maps import explain_predictions, find_method
+from discern.explanation.maps import explain_predictions
+from discern.explanation.methods import EXPLANATIONS
 from discern.predictor.answers import UNKNOWN, AnswerPolicy
 from discern.serving.decoding import fit_upload, shrink_upload
 from discern.serving.heat_maps import SHOWN_PIXELS, draw_heat_map
@@ -78,7 +79,7 @@ class Answering:
             raise Refusal(UNUSABLE, f"the model {model.name} has no feature bank to compare with")
         try:
             if wanted.explain is not None:
-                find_method(wanted.explain)
+                EXPLANATIONS.find(wanted.explain)
             return model.build_policy(wanted.max_error)
         except DiscernError as error:
             raise Refusal(UNUSABLE, str(error)) from None

@@ -5,7 +5,7 @@ from typing import Any
 from discern.data.reading.decode import DECODE_RULES
 from discern.errors import DiscernError
 from discern.evaluation.coverage import REPORTED_ERRORS
-from discern.explanation.maps import METHODS
+from discern.explanation.methods import EXPLANATIONS
 from discern.predictor.bundle import Bundle
 from discern.predictor.record import TrainingRecord
 from discern.serving.limits import Limits
@@ -27,7 +27,7 @@ def describe_model(model: ServedModel, limits: Limits) -> dict[str, Any]:
         "counts": {} if record is None else record.counts,
         "thresholds": _list_thresholds(model),
         "feature_bank_pictures": 0 if model.feature_bank is None else len(model.feature_bank.frame),
-        "explanations": list(METHODS),
+        "explanations": list(EXPLANATIONS),
         "weights": {} if record is None else _describe_weights(record),
         "discern_version": None if record is None else record.environment.packages.get("discern"),
         "device": str(runtime.device),

@@ -15,13 +15,13 @@ TABLE_NAME = "explanations.csv"
 BAD_FILES_NAME = "explanations.bad_files.csv"
 
 _FIGURE_NAME = re.compile(r"[0-9]{3,}_[\w.-]*\.png")
-_LONGEST_NAME = 60
+_MAX_CHARACTERS = 60
 
 
 def name_figures(ids: Sequence[str]) -> list[str]:
-    """Return file names that are unique by their number, and safe whatever is in an id."""
+    """Return one file name for each id: unique by its number, and safe whatever the id contains."""
     digits = max(3, len(str(len(ids))))
-    plain = [re.sub(r"[^A-Za-z0-9.-]+", "_", name.rsplit(".", 1)[0]).strip("._")[-_LONGEST_NAME:] for name in ids]
+    plain = [re.sub(r"[^A-Za-z0-9.-]+", "_", name.rsplit(".", 1)[0]).strip("._")[-_MAX_CHARACTERS:] for name in ids]
     return [f"{number:0{digits}d}_{name}.png" for number, name in enumerate(plain, start=1)]
 
 
@@ -29,7 +29,7 @@ def claim_folder(folder: Path, figures: Sequence[str], pictures: Iterable[str]) 
     """Make the folder, and remove from it the figures that an earlier explanations.csv there lists.
 
     Raises:
-        ConfigError: It is a file, or has files of other origin, or the pictures themselves, that would be replaced.
+        ConfigError: It is a file, or contains other files, or the pictures themselves, that would be replaced.
     """
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file; --out needs a folder")
@@ -49,7 +49,7 @@ def claim_folder(folder: Path, figures: Sequence[str], pictures: Iterable[str]) 
 
 
 def _list_earlier_figures(table: Path) -> set[str] | None:
-    """Return the figures that a table of ours names, all of them plain names of our form; None for another file."""
+    """Return the figures that an earlier table names, if they have names of our form; None for another file."""
     try:
         cells = pd.read_csv(table, dtype="str", keep_default_na=False)
     except (OSError, ValueError):

@@ -14,8 +14,7 @@ from discern.errors import DataError
 from discern.evaluation.predictions import load_predictions
 from discern.run_folder import RunFolder
 
-MISTAKES = 25
-"""As many misclassified pictures are explained at most."""
+MAX_MISTAKES = 25
 
 
 def load_mistakes(folder: RunFolder) -> ImageTable:
@@ -26,7 +25,7 @@ def load_mistakes(folder: RunFolder) -> ImageTable:
     """
     predictions = load_predictions(folder.evaluation / "predictions.csv", with_probabilities=False)
     reported = predictions.select(predictions.splits[-1])
-    worst = reported.take(reported.find_mistakes()[:MISTAKES]).frame
+    worst = reported.take(reported.find_mistakes()[:MAX_MISTAKES]).frame
     if (worst["path"] == "").any():
         raise DataError(
             f"{predictions.source}: its pictures were no files, so they cannot be read again; give them as an .npz file"
@@ -36,36 +35,36 @@ def load_mistakes(folder: RunFolder) -> ImageTable:
     )
 
 
-def find_true_names(table: ImageTable, class_names: Sequence[str], folder: RunFolder) -> list[str | None]:
-    """Return the true class of each picture where it is known.
+def find_true_names(table: ImageTable, class_names: Sequence[str], folder: RunFolder) -> dict[str, str | None]:
+    """Return the true class of each picture by its id, None where it is not known.
 
-    It is the label that the picture came with, or the one in the run's split.csv, or the name of its folder where that
-    is a class.
+    It is the label that came with the picture, or the one in the run's split.csv, or the name of its folder if that is
+    a class.
     """
     saved = _load_labels(folder.split, table.frame["path"])
-    names: list[str | None] = []
-    for path, label in zip(table.frame["path"], table.frame["label"], strict=True):
+    names: dict[str, str | None] = {}
+    for name, path, label in zip(*(table.frame[column] for column in ("id", "path", "label")), strict=True):
         parent = Path(path).parent.name
         guess = parent if parent in class_names else None
-        names.append(str(label) if pd.notna(label) else saved.get(_make_whole(path), guess))
+        names[name] = str(label) if pd.notna(label) else saved.get(_make_absolute(path), guess)
     return names
 
 
 def drop_labels(table: ImageTable) -> ImageTable:
-    """Return the table without labels, which may be none of the classifier's classes."""
+    """Return the table without labels, which may not be classes of the classifier."""
     frame = table.frame.assign(label=pd.Series(np.full(len(table), None), dtype="str"))
     return replace(table, frame=frame, class_names=())
 
 
 def _load_labels(split_file: Path, paths: "pd.Series[str]") -> dict[str, str]:
-    """Return the labels of these pictures by whole path, as far as a run's split.csv has them."""
+    """Return the labels of these pictures by absolute path, as far as a run's split.csv has them."""
     if not split_file.is_file():
         return {}
     cells = read_cells(split_file, only=["path", "label"])
-    wanted = {_make_whole(path) for path in paths if path}
-    pairs = zip(map(_make_whole, cells["path"]), cells["label"], strict=True)
+    wanted = {_make_absolute(path) for path in paths if path}
+    pairs = zip(map(_make_absolute, cells["path"]), cells["label"], strict=True)
     return {path: label for path, label in pairs if path in wanted}
 
 
-def _make_whole(path: str) -> str:
+def _make_absolute(path: str) -> str:
     return os.path.abspath(path)  # noqa: PTH100 - links are not followed, and a million Paths take seconds

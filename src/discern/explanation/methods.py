@@ -1,0 +1,50 @@
+"""The methods that say where in a picture the evidence for a class lies.
+
+To add one, decorate a function with `register_explanation`.
+"""
+
+from collections.abc import Callable
+from math import ceil
+
+from torch import Tensor
+from torchvision.transforms.v2.functional import gaussian_blur
+
+from discern.explanation.cells import enlarge_map, locate_cells
+from discern.explanation.class_activation import compute_grad_cam, compute_hires_cam
+from discern.explanation.integrated_gradients import compute_integrated_gradients
+from discern.predictor.bundle import Bundle
+from discern.registry import Registry
+
+Explanation = Callable[[Bundle, Tensor, Tensor], Tensor]
+"""(bundle, normalised images (N, 3, S, S), targets (N,)) to evidence (N, S, S), 0 and above."""
+
+EXPLANATIONS: Registry[Explanation] = Registry("explanation method")
+
+register_explanation = EXPLANATIONS.register
+"""Return a decorator that adds a method of type `Explanation` under a name."""
+
+_BLUR_SHARE = 0.02
+"""Of the side of the picture: values of single pixels are too scattered to be seen."""
+
+
+@register_explanation("grad-cam")
+def _map_grad_cam(bundle: Bundle, images: Tensor, targets: Tensor) -> Tensor:
+    return _enlarge(compute_grad_cam(bundle.classifier, images, targets), bundle, images)
+
+
+@register_explanation("hires-cam")
+def _map_hires_cam(bundle: Bundle, images: Tensor, targets: Tensor) -> Tensor:
+    return _enlarge(compute_hires_cam(bundle.classifier, images, targets), bundle, images)
+
+
+@register_explanation("integrated-gradients")
+def _map_integrated_gradients(bundle: Bundle, images: Tensor, targets: Tensor) -> Tensor:
+    """Return the evidence in favour, averaged over neighbouring pixels."""
+    evidence = compute_integrated_gradients(bundle.classifier, images, targets).sum(dim=1)
+    sigma = _BLUR_SHARE * evidence.shape[-1]
+    blurred: Tensor = gaussian_blur(evidence, kernel_size=[2 * ceil(3 * sigma) + 1] * 2, sigma=[sigma, sigma])
+    return blurred.relu()
+
+
+def _enlarge(evidence: Tensor, bundle: Bundle, images: Tensor) -> Tensor:
+    return enlarge_map(evidence, images.shape[-1], locate_cells(bundle.classifier.backbone, bundle.architecture))
