@@ -172,7 +172,7 @@ def _plot_worst_mistakes(answer: SplitAnswers) -> Figure | None:
     confidences = answer.probabilities.max(axis=1)
     worst = wrong[np.argsort(-confidences[wrong], kind="stable")]
     thumbnails = load_thumbnails(
-        answer.table, worst, most=GALLERY_SIZE, shown_in="mistakes.png", max_pixels=answer.max_pixels
+        answer.table, worst, max_count=GALLERY_SIZE, shown_in="mistakes.png", max_pixels=answer.max_pixels
     )
     if len(wrong) and not thumbnails:
         return None
