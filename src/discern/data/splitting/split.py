@@ -74,7 +74,7 @@ def apply_split(table: ImageTable, path: Path, *, dropped: Collection[str] = ())
     if problems:
         raise DataError(
             f"{path} does not fit {table.source}:\n{list_some(problems)}\n"
-            "Every picture needs one row with its id, its label and train, validation or test; or split again without it."
+            "Every picture needs one row: id, label, and train, validation or test. Correct it, or split again."
         )
     _check_pictures(table)
     splits = _parse_splits(table.frame["id"].map(saved.set_index("id")["split"]))
