@@ -1,1 +1,1 @@
-"""What is wrong with labelled pictures, before it costs a training run."""
+"""Finds what is wrong with labelled pictures before a classifier is trained on them."""

@@ -1,4 +1,4 @@
-"""How many pictures the classes have, and how exactly a classifier can be judged by them."""
+"""How many pictures the classes have, and how exactly a classifier can be evaluated on them."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ def count_classes(table: ImageTable) -> dict[str, int]:
 
 
 def count_splits(table: ImageTable) -> dict[str, int]:
-    """Return the number of pictures in each split of the user's; empty where there is none."""
+    """Return the number of pictures in each of the user's own splits; empty where there are none."""
     counts = table.frame["split"].value_counts()
     return {split: int(counts[split]) for split in SPLITS if split in counts}
 
@@ -30,12 +30,12 @@ def compute_balance(table: ImageTable, fractions: tuple[float, float, float]) ->
     width, 0..1, is that of the 95 % Wilson interval from end to end; 1 where there is no such split.
     """
     counts = count_classes(table)
-    fewest, largest = (choose(counts, key=lambda name: counts[name]) for choose in (min, max))
+    smallest, largest = (choose(counts, key=lambda name: counts[name]) for choose in (min, max))
     sizes = _expect_sizes(table, fractions)
     widths = {split: _compute_width(sizes[split]) for split in SPLITS[1:]}
     return {
-        "fewest_class": fewest,
-        "fewest_count": counts[fewest],
+        "fewest_class": smallest,
+        "fewest_count": counts[smallest],
         "largest_class": largest,
         "largest_count": counts[largest],
         "expected_interval_width": widths,
@@ -50,19 +50,19 @@ def find_imbalance(counts: Mapping[str, int]) -> list[Finding]:
         "few_pictures",
         "warning",
         f"classes with fewer than {_FEW_PICTURES} pictures",
-        "Little can be learned of such a class, and less said about how well. Bring more pictures, or join classes.",
+        "Little can be learned about such a class, and its score is uncertain. Add more pictures, or join classes.",
         [_name_class(name, f"{count} pictures", 1 / max(1, count)) for name, count in few.items()],
     )
-    most, fewest = max(counts.values(), default=0), max(1, min(counts.values(), default=1))
-    if most >= _LARGE_RATIO * fewest:
-        small = {name: count for name, count in counts.items() if most >= _LARGE_RATIO * max(1, count)}
+    largest, smallest = max(counts.values(), default=0), max(1, min(counts.values(), default=1))
+    if largest >= _LARGE_RATIO * smallest:
+        small = {name: count for name, count in counts.items() if largest >= _LARGE_RATIO * max(1, count)}
         findings += build_finding(
             "imbalance",
             "note",
             "classes with a tenth of the largest one's pictures, or less",
-            "They will be answered too seldom. training.balance=sampler or weights makes up for it; look at macro F1.",
+            "They will be predicted too seldom. training.balance=sampler or weights helps; look at macro F1.",
             [
-                _name_class(name, f"{count} pictures, the largest has {most}", most / max(1, count))
+                _name_class(name, f"{count} pictures, the largest has {largest}", largest / max(1, count))
                 for name, count in small.items()
             ],
         )

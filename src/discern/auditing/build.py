@@ -1,4 +1,4 @@
-"""All findings about the pictures of a table, put together."""
+"""The audit of a table: all findings about its pictures."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -27,18 +27,18 @@ Form = Literal["quick", "full"]
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found, worst first, and `content`, which is audit.json."""
+    """The findings, worst first, and `content`, which is audit.json."""
 
     findings: tuple[Finding, ...]
     content: dict[str, Any]
 
     @property
     def has_errors(self) -> bool:
-        """Whether something must be mended before scores mean anything."""
+        """Whether something must be repaired before scores mean anything."""
         return any(finding.severity == "error" for finding in self.findings)
 
     def build_fixes(self) -> pd.DataFrame:
-        """Return what is proposed, as fixes.csv has it."""
+        """Return the proposed fixes, in the form of fixes.csv."""
         return build_fixes(self.findings)
 
 
@@ -51,9 +51,9 @@ def build_audit(
     form: Form,
     more: Iterable[Finding] = (),
 ) -> Audit:
-    """Put together all findings about a table, with its splits as the user gave them.
+    """Build the audit of a table, with its splits as the user gave them.
 
-    `fractions` are those for (train, validation, test) where there are none; `more` are findings made elsewhere.
+    `fractions` are those for (train, validation, test) where the user gave no splits; `more` are further findings.
     """
     found = [
         *find_unreadable(table, fingerprints.problems),

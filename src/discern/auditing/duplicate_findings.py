@@ -1,4 +1,4 @@
-"""What pictures show together: copies within a class, with other labels, and on other sides of the split."""
+"""Findings about copies: within a class, with different labels, and on different sides of the split."""
 
 from collections.abc import Iterator
 
@@ -14,27 +14,27 @@ from discern.data.table import SPLITS, ImageTable, natural_sort
 Rows = npt.NDArray[np.int64]
 
 _LEAKS = (
-    "Such a picture is answered from memory, and the scores of its split are too good. The copies in train are "
+    "The classifier has seen such a picture before, so the scores of its split are too good. The copies in train are "
     "proposed to be dropped (or in validation, where the other is in test), so that what is reported on stays."
 )
 _CONFLICTS = (
-    "At most one of the labels is right, and a classifier is punished for either. Equal files are proposed to be "
+    "At most one of the labels is right, so every answer counts as wrong at least once. Equal files are proposed to be "
     "dropped, all of them; to keep one, remove its row in fixes.csv. Pictures that only look the same are proposed to "
     "be grouped, so that they stay on one side of a split; which label is right a person must decide: add a row with "
     "relabel and the label, or drop."
 )
 _EXACT = "The same file is there several times: it counts more than once in training and in scores. One is enough."
 _NEAR = (
-    "The same photo, saved, resized, cropped or mirrored anew, or taken a moment later. They are kept on one side of a "
-    "split that is made here (data.group_duplicates); in a split of your own, keep them together."
+    "The same photo, saved, resized, cropped or mirrored again, or taken a moment later. They are kept on one side of "
+    "a split that is made here (data.group_duplicates); in a split of your own, keep them together."
 )
 
 
 def find_duplicate_findings(table: ImageTable, duplicates: Duplicates) -> list[Finding]:
     """Return findings for pictures that are there more than once; items are clusters.
 
-    A cluster on two sides of the user's split is a leak, one with two labels a conflict, and it may be both. Of what
-    is left, equal files of a class and side are exact duplicates, and all other clusters near-duplicates.
+    A cluster on two sides of the user's split is a leak, one with two labels a conflict, and it may be both. Of the
+    others, equal files of a class and side are exact duplicates, and all other clusters near-duplicates.
     """
     clusters = _Clusters(table, duplicates)
     return [
@@ -56,7 +56,7 @@ def find_duplicate_findings(table: ImageTable, duplicates: Duplicates) -> list[F
 
 
 class _Clusters:
-    """Clusters of rows, and what the table says of them."""
+    """Clusters of rows, with their ids, labels and splits."""
 
     def __init__(self, table: ImageTable, duplicates: Duplicates) -> None:
         self._items = ItemBuilder(table)
@@ -66,7 +66,7 @@ class _Clusters:
         self._duplicates = duplicates
         self._clusters = [self._sort(rows) for rows in duplicates.list_clusters()]
         self._contents = number_clusters(duplicates.pairs[duplicates.is_exact], len(table))
-        self._similarity = self._find_least_similarity()
+        self._similarity = self._find_min_similarity()
 
     def list_leaks(self) -> Iterator[Item]:
         for rows in self._clusters:
@@ -115,7 +115,7 @@ class _Clusters:
         return len(contents) == 1 and contents != {-1}
 
     def _is_contradicted(self, row: int, rows: Rows) -> bool:
-        """Tell whether an equal file in the cluster has another label."""
+        """Return whether an equal file in the cluster has another label."""
         same = rows[(self._contents[rows] == self._contents[row]) & (self._contents[row] >= 0)]
         return len(set(self._labels[same]) - {""}) > 1
 
@@ -127,8 +127,8 @@ class _Clusters:
     def _score(self, rows: Rows) -> float:
         return self._similarity[int(self._duplicates.clusters[rows[0]])]
 
-    def _find_least_similarity(self) -> dict[int, float]:
-        """Return the least similarity of the pairs of each cluster."""
+    def _find_min_similarity(self) -> dict[int, float]:
+        """Return the smallest similarity of the pairs of each cluster."""
         cluster_of_pair = self._duplicates.clusters[self._duplicates.pairs[:, 0]]
-        least = pd.Series(self._duplicates.similarity).groupby(cluster_of_pair).min()
-        return {int(cluster): float(value) for cluster, value in least.items()}  # type: ignore[call-overload]
+        smallest = pd.Series(self._duplicates.similarity).groupby(cluster_of_pair).min()
+        return {int(cluster): float(value) for cluster, value in smallest.items()}  # type: ignore[call-overload]

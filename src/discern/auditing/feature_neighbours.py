@@ -1,4 +1,4 @@
-"""Pictures that a pretrained network finds alike, to be looked at as possible copies."""
+"""Pictures with similar features of a pretrained network, to be compared as possible copies."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,7 +7,7 @@ import pandas as pd
 from discern.predictor.feature_bank import build_feature_bank
 
 _NEAREST = 5
-_LEAST_SIMILARITY = 0.8
+_MIN_SIMILARITY = 0.8
 """Of 40 photos cropped by 15, 20 and 30 %, 40, 35 and 12 were confirmed as copies among the nearest above it; close
 hashes alone gave 20, 3 and none."""
 
@@ -18,6 +18,6 @@ def propose_copies(features: npt.NDArray[np.floating], rows: npt.NDArray[np.int6
     similarities, places = build_feature_bank(features, frame).find_nearest(features, _NEAREST + 1)
     own = np.repeat(np.arange(len(rows)), places.shape[1])
     other = places.ravel()
-    is_near = (similarities.ravel() >= _LEAST_SIMILARITY) & (own != other)
+    is_near = (similarities.ravel() >= _MIN_SIMILARITY) & (own != other)
     pairs = np.sort(rows[np.stack([own[is_near], other[is_near]], axis=1)], axis=1)
     return np.unique(pairs, axis=0)

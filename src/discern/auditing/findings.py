@@ -1,4 +1,4 @@
-"""What an audit finds, in the form of audit.json and of fixes.csv."""
+"""The findings of an audit, in the form of audit.json and of fixes.csv."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -59,7 +59,7 @@ class Finding:
 
 
 class Balance(TypedDict):
-    """How many pictures the classes have, and how well a classifier can be judged by them."""
+    """How many pictures the classes have, and how exactly a classifier can be evaluated on them."""
 
     fewest_class: str
     fewest_count: int
@@ -116,8 +116,8 @@ class _Row(NamedTuple):
 def build_fixes(findings: Iterable[Finding]) -> pd.DataFrame:
     """Return proposed fixes as `apply_fixes` takes them, one row a picture and decision, worst first.
 
-    A picture that several findings would drop or label anew has one such row, that of the first; it may be grouped
-    besides. Pictures are named by their ids.
+    A picture that several findings would drop or relabel has one such row, that of the first; it may be grouped
+    as well. Pictures are named by their ids.
     """
     rows: list[_Row] = []
     decided: set[str] = set()

@@ -1,4 +1,4 @@
-"""Labels that are probably wrong: what a classifier that has not seen a picture says of it, against its label."""
+"""Labels that are probably wrong: a classifier that was trained without the picture contradicts them."""
 
 import logging
 import warnings
@@ -26,19 +26,20 @@ _FOLDS = 5
 _STRENGTH = 1.28
 """Of the inverse regularisation, divided by the number of standardised features, which add up."""
 
-_LEAST_SCORE = 0.8
-"""With 2 to 10 % of the labels changed at random on pretrained features: of two classes told apart at 0.95, all that
-reach it were wrong, half of the wrong ones; of five at 0.70, 0.3 to 0.7 of them; of 17 at 0.26 none reaches it."""
-_FEWEST_PICTURES = 5
+_MIN_SCORE = 0.8
+"""Measured with 2 to 10 % of the labels changed at random, on pretrained features. Two classes, accuracy 0.95: all
+labels that reach it were wrong, and half of the wrong ones reach it. Five classes at 0.70: 0.3 to 0.7 of the wrong
+ones. 17 classes at 0.26: none."""
+_MIN_PICTURES = 5
 _EXPLANATION = (
-    "A classifier on the features of a pretrained network, trained without these pictures, says otherwise with "
-    "confidence. Look at them, the surest first: some are only unusual. Take the rows of those that are right out of "
+    "A classifier on the features of a pretrained network, trained without these pictures, contradicts them with "
+    "confidence. Look at them, the most certain first: some are only unusual. Remove the rows of correct labels from "
     "fixes.csv before you apply it."
 )
 
 
 class LabelIssue(NamedTuple):
-    """A picture whose label is probably wrong; the score, 0..1, is how sure that is."""
+    """A picture whose label is probably wrong; the score, 0..1, says how certain that is."""
 
     row: int
     score: float
@@ -63,31 +64,31 @@ def find_label_errors(table: ImageTable, features: LabelledFeatures, duplicates:
 
 
 def has_cleanlab() -> bool:
-    """Tell whether the package that finds label errors is there."""
+    """Return whether the package that finds label errors is installed."""
     return find_spec("cleanlab") is not None
 
 
 def predict_out_of_fold(features: Numbers, targets: npt.NDArray[np.int64], clusters: npt.NDArray[np.int64]) -> Numbers:
     """Return probabilities (N, K) for features (N, F) from classifiers that were fitted without the picture.
 
-    Pictures of one cluster (N,), -1 for none, are left out together, so that a copy does not vouch for a wrong label.
+    Pictures of one cluster (N,), -1 for none, are left out together, so that a copy does not confirm a wrong label.
     """
     groups = np.where(clusters >= 0, clusters, clusters.max(initial=-1) + 1 + np.arange(len(clusters)))
     num_classes, strength = int(targets.max()) + 1, _STRENGTH / features.shape[1]
     probabilities = np.zeros((len(targets), num_classes))
     folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # nearly the best fit is as good
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a fit that is nearly converged is good enough
         warnings.filterwarnings("ignore", message="The least populated class")  # those are not reported
-        for fitted, asked in folds.split(features, targets, groups):
+        for fitted, held_out in folds.split(features, targets, groups):
             mean, scale = features[fitted].mean(axis=0), features[fitted].std(axis=0) + 1e-6
             model = LogisticRegression(C=strength, max_iter=200).fit((features[fitted] - mean) / scale, targets[fitted])
-            probabilities[asked[:, None], model.classes_] = model.predict_proba((features[asked] - mean) / scale)
+            probabilities[held_out[:, None], model.classes_] = model.predict_proba((features[held_out] - mean) / scale)
     return probabilities
 
 
 def find_label_issues(targets: npt.NDArray[np.int64], probabilities: Numbers) -> list[LabelIssue]:
-    """Return the pictures whose label is probably wrong, the surest first.
+    """Return the pictures whose label is probably wrong, the most certain first.
 
     Classes with fewer than 5 pictures are left out.
 
@@ -103,11 +104,11 @@ def find_label_issues(targets: npt.NDArray[np.int64], probabilities: Numbers) ->
     is_wrong = find_issues(targets, probabilities, filter_by="confident_learning", n_jobs=1)
     counts = np.bincount(targets)
     issues = []
-    for row in np.flatnonzero(is_wrong & (counts[targets] >= _FEWEST_PICTURES)):
+    for row in np.flatnonzero(is_wrong & (counts[targets] >= _MIN_PICTURES)):
         suggested = int(probabilities[row].argmax())
         own, other = float(probabilities[row, targets[row]]), float(probabilities[row, suggested])
         score = (1 + other - own) / 2
-        if suggested != targets[row] and score >= _LEAST_SCORE:
+        if suggested != targets[row] and score >= _MIN_SCORE:
             issues.append(LabelIssue(int(row), score, own, suggested, other))
     return sorted(issues, key=lambda issue: -issue.score)
 

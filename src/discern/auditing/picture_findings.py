@@ -1,4 +1,4 @@
-"""What single pictures show: files that cannot be read, and pictures that hardly teach anything."""
+"""Findings about single pictures: files that cannot be read, and pictures from which little can be learned."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ from PIL import Image
 
 from discern.auditing.findings import Action, Finding, Item, ItemBuilder, Severity, build_finding
 from discern.data.duplicates.fingerprints import Fingerprints, Records
-from discern.data.duplicates.matching import LEAST_CONTRAST
+from discern.data.duplicates.matching import MIN_CONTRAST
 from discern.data.table import ImageTable
 from discern.errors import ImageProblem
 
@@ -50,16 +50,16 @@ def find_unreadable(table: ImageTable, problems: Iterable[ImageProblem]) -> list
 _UNREADABLE = {
     "missing_file": (
         "rows without a file",
-        "The table names pictures that are not there. Bring them, correct their names, or leave the rows out.",
+        "The table names pictures that are not there. Add them, correct their names, or leave the rows out.",
     ),
-    "empty_file": ("files of zero bytes", "Nothing is in them, as after a broken copy. Copy them again or drop them."),
+    "empty_file": ("files of zero bytes", "They are empty, as after a failed copy. Copy them again or drop them."),
     "truncated": (
         "files that end too early",
-        "A part of the picture is missing, as after a broken download. Fetch them again or drop them.",
+        "A part of the picture is missing, as after an interrupted download. Download them again or drop them.",
     ),
     "unreadable": (
         "files that are no readable picture",
-        "They are damaged, of an unsupported type, or no pictures at all. Mend, convert or drop them.",
+        "They are damaged, of an unsupported type, or no pictures at all. Repair, convert or drop them.",
     ),
 }
 
@@ -90,7 +90,7 @@ class _Check(NamedTuple):
 
 
 def find_odd_pictures(table: ImageTable, fingerprints: Fingerprints) -> list[Finding]:
-    """Return findings for readable pictures that teach little, or that other programs may see otherwise."""
+    """Return findings for readable pictures that teach little or that other programs read differently."""
     build = ItemBuilder(table).build
     records, usable = fingerprints.records, fingerprints.is_usable
     if not usable.any():
@@ -138,10 +138,10 @@ def _list_checks(records: Records) -> list[_Check]:
             "one_colour",
             "warning",
             "pictures of one colour",
-            "Nothing can be seen on them, and nothing learned from them. Drop them.",
+            "They show nothing, and nothing can be learned from them. Drop them.",
             lambda some: _is_flat(some),
             lambda one: f"its grey values differ by {one['contrast']:.1f} of 255 (standard deviation)",
-            lambda one: 1 - one["contrast"] / LEAST_CONTRAST,
+            lambda one: 1 - one["contrast"] / MIN_CONTRAST,
             "drop",
         ),
         _Check(
@@ -168,7 +168,7 @@ def _list_checks(records: Records) -> list[_Check]:
             "very_small",
             "warning",
             "pictures much smaller than the others",
-            "They are enlarged for the network and look blurred to it, as thumbnails do. Bring larger ones.",
+            "They are enlarged for the network and become blurred, as thumbnails do. Add larger ones.",
             lambda some: _shorter_side(some) < min(_SMALL_SIDE_PIXELS, _SMALL_SHARE * usual_side),
             lambda one: f"{_describe_size(one)}, where {usual_side:.0f} pixels are usual for the shorter side",
             lambda one: 1 - float(_shorter_side(one)) / usual_side,
@@ -186,7 +186,7 @@ def _list_checks(records: Records) -> list[_Check]:
             "odd_shape",
             "note",
             "very long or very tall pictures",
-            "Made square for the network they are squashed, cropped or padded a lot. Crop them to what matters.",
+            "To become square they are squashed, cropped or padded a lot. Crop them to what matters.",
             lambda some: _aspect(some) > max(_LONG_ASPECT, 2 * usual_aspect),
             _describe_size,
             lambda one: float(_aspect(one)),
@@ -218,8 +218,8 @@ def _list_header_checks() -> list[_Check]:
         _Check(
             "cmyk",
             "note",
-            "pictures in the colours of print (CMYK)",
-            "They are converted without their colour profile; their colours may be off. Convert them to RGB.",
+            "pictures in print colours (CMYK)",
+            "They are converted without their colour profile, so colours may be wrong. Convert them to RGB.",
             lambda some: some["mode"] == b"CMYK",
             lambda _: "mode CMYK",
             lambda _: 0.0,
@@ -237,7 +237,7 @@ def _list_header_checks() -> list[_Check]:
 
 
 def _is_flat(records: Records) -> Mask:
-    return np.asarray(records["contrast"] < LEAST_CONTRAST)
+    return np.asarray(records["contrast"] < MIN_CONTRAST)
 
 
 def _shorter_side(records: Records | np.void) -> npt.NDArray[np.int32]:

@@ -1,4 +1,4 @@
-"""discern cache: what was computed once and is kept for later runs."""
+"""discern cache: shows and clears what is kept between runs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 cache_app = typer.Typer(help="See and clear what is kept between runs: features of frozen layers, decoded pictures.")
 
-Folder = Annotated[Path | None, typer.Option(help="The cache's folder, where cache.folder was set.")]
+Folder = Annotated[Path | None, typer.Option(help="The folder of the cache, if cache.folder is set.")]
 
 
 @cache_app.command()

@@ -91,7 +91,7 @@ def prepare_pictures(
 def prepare_shared_split(
     source: Source, settings: DataSettings, split_file: Path, *, seed: int, cache: ArrayCache
 ) -> ImageTable:
-    """Split pictures for several runs: by `split_file` if it is there, or else anew, and then write it.
+    """Split pictures for several runs: by `split_file` if it exists; otherwise make that file.
 
     Raises:
         DataError: The pictures cannot be used or split.
@@ -216,7 +216,7 @@ def _drop_bad_pictures(
     if settings.on_bad == "error":
         raise BadImagesError(
             problems,
-            next_step="Mend or remove them, or leave them out with data.on_bad=skip.",
+            next_step="Repair or remove them, or leave them out with data.on_bad=skip.",
             listed_in=bad_files,
         )
     logger.warning("left out %d of %d pictures that cannot be used; see %s", len(problems), len(table), bad_files)

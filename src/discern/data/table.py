@@ -43,8 +43,8 @@ class ImageTable:
     `group` (all three missing where unknown) and `array_index` (int64; -1 for a file), the place in `arrays`.
     `arrays` gives the pictures that are no files, RGB, and is shared by all tables taken from this one.
     `class_names` is in natural order (1, 2, 10), and empty when nothing is labelled.
-    `source` and `ignored` (files passed over, with the reason) are for messages.
-    All of it is valid text: what is not UTF-8 in a file name stands there escaped, as in `caf\udce9.jpg`.
+    `source` and `ignored` (files that are not used, with the reason) are for messages.
+    All text is valid: what is not UTF-8 in a file name is escaped, as in `caf\udce9.jpg`.
     """
 
     frame: pd.DataFrame
@@ -143,17 +143,17 @@ def parse_split(name: str) -> str | None:
 
 
 def escape(text: str) -> str:
-    r"""Return valid text: lone surrogates, which stand for undecodable bytes, become `\udc80` to `\udcff` spelt out."""
+    r"""Return valid text: lone surrogates, which stand for undecodable bytes, become the text `\udc80` to `\udcff`."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def holds_escape(path: str) -> bool:
-    """Tell whether a path of a table stands for a file name that is not valid UTF-8."""
+    """Return whether a path of a table stands for a file name that is not valid UTF-8."""
     return _ESCAPE.search(path) is not None
 
 
 def join_all(root: Path, names: Sequence[str]) -> list[str]:
-    """Return `str(root / name)` for each name, with one Path a folder, because a million of them take seconds."""
+    """Return `str(root / name)` for each name, with one Path for each folder, since a million of them take seconds."""
 
     @cache
     def start(folder: str) -> str:

@@ -39,7 +39,7 @@ def gather_pictures(
     wanted = shown.list_all()
     missing = [one for one in wanted if not folder.thumbnail(one.id).is_file()]
     thumbnails = load_thumbnails(
-        table, [one.row for one in missing], most=len(missing), shown_in=folder.report.name, max_pixels=max_pixels
+        table, [one.row for one in missing], max_count=len(missing), shown_in=folder.report.name, max_pixels=max_pixels
     )
     new = [one for one in missing if one.row in thumbnails]
     if new:

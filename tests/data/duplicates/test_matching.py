@@ -140,16 +140,16 @@ def test_close_hashes_are_those_that_comparing_all_finds() -> None:
         flips = rng.choice(64, place // 20, replace=False).astype(np.uint64)
         hashes[place + 1] = hashes[place] ^ np.bitwise_or.reduce(np.uint64(1) << flips, initial=np.uint64(0))
     different = np.bitwise_count(hashes[:, None] ^ hashes[None, :])
-    found = {tuple(pair) for pair in find_close_hashes(hashes, hashes, most_bits=9, most_partners=32).tolist()}
+    found = {tuple(pair) for pair in find_close_hashes(hashes, hashes, max_bits=9, max_partners=32).tolist()}
     assert {tuple(pair) for pair in np.argwhere(different <= 7).tolist()} <= found
     assert found <= {tuple(pair) for pair in np.argwhere(different <= 9).tolist()}
 
 
 def test_the_number_of_pairs_is_bounded_for_degenerate_hashes() -> None:
     equal = np.zeros(5000, np.uint64)
-    assert len(find_close_hashes(equal, equal, most_bits=9, most_partners=16)) <= 16 * 5000
+    assert len(find_close_hashes(equal, equal, max_bits=9, max_partners=16)) <= 16 * 5000
     none = np.zeros(0, np.uint64)
-    assert find_close_hashes(none, equal, most_bits=9, most_partners=16).shape == (0, 2)
+    assert find_close_hashes(none, equal, max_bits=9, max_partners=16).shape == (0, 2)
 
 
 def test_thousands_of_equal_pictures_are_one_cluster() -> None:
@@ -186,7 +186,7 @@ def test_more_hashes_than_a_bucket_holds_still_find_their_equals() -> None:
     rng = np.random.default_rng(0)
     crowd = rng.integers(0, 2**56, 5000, dtype=np.uint64)  # all share their highest byte
     near = crowd ^ np.uint64(1)
-    found = find_close_hashes(crowd, near, most_bits=3, most_partners=4)
+    found = find_close_hashes(crowd, near, max_bits=3, max_partners=4)
     assert {tuple(pair) for pair in found.tolist()} >= {(place, place) for place in range(5000)}
 
 

@@ -31,7 +31,7 @@ def test_ids_without_extension_and_whole_number_labels(photos: Path) -> None:
 def test_extension_by_setting(photos: Path) -> None:
     draw(9).save(photos / "1.jpg")
     path = write(photos, "id,label\n1,a\n2,b\n")
-    with pytest.raises(DataError, match=r"several files answer to:\n  1: 1.jpg, 1.png\nWrite the extension"):
+    with pytest.raises(DataError, match=r"names that fit several files:\n  1: 1.jpg, 1.png\nWrite the extension"):
         load_table(path)
     for suffix in (".png", "png"):
         table = load_table(path, ColumnSettings(image_suffix=suffix))

@@ -117,7 +117,7 @@ def test_class_whose_pictures_were_all_dropped() -> None:
     table = table_of({"a": 5, "b": 5, "c": 1})
     result, remarks = split_table(table.take(np.arange(10)), fractions=DEFAULT, seed=0)
     assert result.class_names == ("a", "b")
-    assert "class 'c' has pictures nowhere" in remarks
+    assert "class 'c' has no pictures left" in remarks
 
 
 def test_table_without_pictures(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""What was decoded or computed once, kept for later."""
+"""Pictures and arrays that are decoded or computed once and kept for later."""

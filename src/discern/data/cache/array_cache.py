@@ -24,7 +24,7 @@ _ENTRY = re.compile(r"discern-[0-9a-f]+\.npy")
 _TEMPORARY = re.compile(r"\.discern-[0-9a-f]+\.(?P<host>[0-9a-f]{8})\.(?P<process>[0-9]+)\.[0-9a-f]{8}\.tmp")
 
 _DAMAGED = (ValueError, EOFError, OverflowError, SyntaxError, tokenize.TokenError)
-"""What NumPy makes of a file that is damaged or too short."""
+"""What NumPy raises for a file that is damaged or too short."""
 
 
 class CacheInfo(NamedTuple):
@@ -43,7 +43,7 @@ class _CacheFile(NamedTuple):
 
 
 class ArrayCache:
-    """A folder of arrays by key, of which the least recently used go first when room is needed.
+    """A folder of arrays by key, of which the least recently used are removed first when room is needed.
 
     There are no locks: an array is written under a name of its own and renamed when it is complete, so that the last of
     two writers of one key wins, and an array that is removed stays readable for whoever has opened it. The folder is
@@ -99,7 +99,7 @@ class ArrayCache:
             pending.discard()
 
     def could_hold(self, needed_bytes: int) -> bool:
-        """Tell whether `make_room` could make so much fit; only what dead processes left is removed."""
+        """Return whether `make_room` could make so much fit; only files of dead processes are removed."""
         self._remove_abandoned()
         entries = self._entries()
         return self._missing_bytes(needed_bytes, entries) <= sum(file.size_bytes for file in entries)
@@ -128,7 +128,7 @@ class ArrayCache:
         return CacheInfo(len(entries), held, self.limit_bytes, self.folder)
 
     def clear(self) -> int:
-        """Remove all arrays, and what dead processes left; return how many bytes became free."""
+        """Remove all arrays, and files of dead processes; return how many bytes became free."""
         before = self.info().bytes
         self._remove_abandoned()
         for file in self._entries():
@@ -202,7 +202,7 @@ def _list_files(folder: Path, pattern: re.Pattern[str]) -> list[_CacheFile]:
 
 
 def _is_abandoned(temporary: _CacheFile) -> bool:
-    """Tell whether its writer is dead; of a writer on another computer, only the age of the file is known."""
+    """Return whether its writer is dead; of a writer on another computer, only the age of the file is known."""
     if time.time() - temporary.used_seconds > _ABANDONED_SECONDS:
         return True
     name = _TEMPORARY.fullmatch(temporary.path.name)

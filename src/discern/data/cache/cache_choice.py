@@ -14,20 +14,20 @@ _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - looked at, nothing is written 
 
 
 class CacheChoice(NamedTuple):
-    """Where pictures are kept between epochs, and why, for people."""
+    """Where pictures are kept between epochs, and the reason as text."""
 
     choice: CachePlace
     reason: str
 
 
 class _Room(NamedTuple):
-    """Whether there is room in memory, for `auto` and at all, and on disk; in words, too."""
+    """Whether there is room in memory, for `auto` and at all, and on disk; as text, too."""
 
     in_memory: bool
-    in_memory_at_most: bool
+    fits_in_memory: bool
     on_disk: bool
-    memory_words: str
-    disk_words: str
+    memory_text: str
+    disk_text: str
 
 
 def choose_picture_cache(
@@ -45,8 +45,8 @@ def choose_picture_cache(
 ) -> CacheChoice:
     """Choose where pictures are kept between epochs.
 
-    `auto` keeps them in memory when all of them fit in a quarter of what is free, else on disk when they fit within the
-    limit and the disk and are larger than what is kept of them, else nowhere; and nowhere when they are read once.
+    `auto` keeps them in memory when all of them fit in a quarter of the free memory; else on disk when there is room
+    and the files are larger than what is kept of them; else nowhere, and nowhere when they are read only once.
 
     Args:
         setting: `auto`, or what the user wants.
@@ -56,9 +56,9 @@ def choose_picture_cache(
         workers: Loader processes; what they share lies in /dev/shm.
         folder: The folder of the `ArrayCache`.
         limit_bytes: Its limit.
-        in_memory: Whether the pictures are arrays in memory; these are never kept a second time.
+        in_memory: Whether the pictures are arrays in memory; they are never kept a second time.
         picture_pixels: Width times height of a usual picture, where it is known.
-        num_ranks: Training processes on this machine; each keeps all pictures for itself.
+        num_ranks: Training processes on this machine; each keeps all pictures.
 
     Raises:
         ConfigError: Memory or disk are asked for and have no room.
@@ -74,10 +74,10 @@ def choose_picture_cache(
         if epochs < 2:
             return CacheChoice("off", "pictures are read only once")
         return _choose_roomy(size, room, are_small=picture_pixels is not None and picture_pixels <= canvas_size**2)
-    if not (room.in_memory_at_most if setting == "memory" else room.on_disk):
-        words = room.memory_words if setting == "memory" else room.disk_words
+    if not (room.fits_in_memory if setting == "memory" else room.on_disk):
+        room_text = room.memory_text if setting == "memory" else room.disk_text
         raise ConfigError(
-            f"data.cache={setting} has no room: {size}, there are {words}. "
+            f"data.cache={setting} has no room: {size}, there are {room_text}. "
             "Use data.cache=auto to take what there is room for, or off."
         )
     return CacheChoice(setting, f"as set; {size}")
@@ -85,12 +85,12 @@ def choose_picture_cache(
 
 def _choose_roomy(size: str, room: _Room, *, are_small: bool) -> CacheChoice:
     if room.in_memory:
-        return CacheChoice("memory", f"{size}, there are {room.memory_words}")
+        return CacheChoice("memory", f"{size}, there are {room.memory_text}")
     if are_small:
-        return CacheChoice("off", f"{size}, more than a quarter of the {room.memory_words}; the files are smaller")
+        return CacheChoice("off", f"{size}, more than a quarter of the {room.memory_text}; the files are smaller")
     if room.on_disk:
-        return CacheChoice("disk", f"{size}, more than a quarter of the {room.memory_words}")
-    return CacheChoice("off", f"{size}, there are {room.memory_words} and {room.disk_words}")
+        return CacheChoice("disk", f"{size}, more than a quarter of the {room.memory_text}")
+    return CacheChoice("off", f"{size}, there are {room.memory_text} and {room.disk_text}")
 
 
 def _find_room(needed: int, arrays: ArrayCache, *, shared: bool) -> _Room:
@@ -100,10 +100,10 @@ def _find_room(needed: int, arrays: ArrayCache, *, shared: bool) -> _Room:
     on_disk = compute_free_bytes(arrays.folder)
     return _Room(
         in_memory=free is not None and needed <= _AUTO_SHARE * free,
-        in_memory_at_most=free is None or needed <= _LARGEST_SHARE * free,
+        fits_in_memory=free is None or needed <= _LARGEST_SHARE * free,
         on_disk=arrays.could_hold(needed),
-        memory_words="memory of unknown size" if free is None else f"{_describe_bytes(free)} of free memory",
-        disk_words=f"{_describe_bytes(on_disk)} free on the disk and a limit of {_describe_bytes(arrays.limit_bytes)} "
+        memory_text="memory of unknown size" if free is None else f"{_describe_bytes(free)} of free memory",
+        disk_text=f"{_describe_bytes(on_disk)} free on the disk and a limit of {_describe_bytes(arrays.limit_bytes)} "
         f"for {arrays.folder}",
     )
 

@@ -1,4 +1,4 @@
-"""How much memory this process may still take."""
+"""How much memory this process may still use."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from pathlib import Path
 def compute_free_memory_bytes(root: Path = Path("/")) -> int | None:
     """Return the memory that is free without swapping, within the limits of control groups; None where it is unknown.
 
-    What the system holds only to read files faster counts as free. `root` is where /proc and /sys are looked for.
+    Memory that holds files only to read them faster counts as free. `root` is where /proc and /sys are looked for.
     """
     free = [*_free_of_machine(root), *_free_of_control_groups(root)]
     return max(0, min(free)) if free else None

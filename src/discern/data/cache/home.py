@@ -1,4 +1,4 @@
-"""The cache of what was computed once, shared by all runs of a user."""
+"""The cache that all runs of a user share."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Pictures kept as they are after decoding and fitting, so that later epochs need not do that again."""
+"""Pictures that are kept after decoding and fitting, so that later epochs need not do that again."""
 
 import hashlib
 import json
@@ -47,7 +47,7 @@ class PictureCache:
 
     @classmethod
     def in_memory(cls, num_images: int, canvas_size: int, *, shared: bool) -> Self:
-        """Return an empty cache in memory; `shared` with loader processes, all of it is taken at once."""
+        """Return an empty cache in memory; where it is `shared` with loader processes, it is allocated at once."""
         canvases = torch.empty(_shape(num_images, canvas_size), dtype=torch.uint8)
         return cls(_share(canvases) if shared else canvases, _none_filled(num_images))
 
@@ -140,7 +140,7 @@ def compute_cache_bytes(num_images: int, canvas_size: int) -> int:
 def compute_cache_key(
     table: ImageTable, preprocess: Preprocess, *, canvas_size: int, max_pixels: int = MAX_PIXELS
 ) -> str:
-    """Return a key of everything that canvases depend on: files, rules of decoding and fitting, size, Pillow."""
+    """Return a key of all that canvases depend on: files, rules of decoding and fitting, size, version of Pillow."""
     facts = {
         "pictures": fingerprint_pictures(table),
         "preprocess": preprocess.to_dict(),
@@ -185,7 +185,7 @@ def _share(tensor: Tensor) -> Tensor:
 
 
 def _view(place: Tensor | Path, *, writable: bool) -> npt.NDArray[np.uint8] | None:
-    """Return canvases (N, 3, C, C) where they lie; None for a file that had to make room for others meanwhile."""
+    """Return canvases (N, 3, C, C) where they lie; None for a file that was removed meanwhile to make room."""
     if isinstance(place, Tensor):
         return place.numpy()
     try:

@@ -1,4 +1,4 @@
-"""One look at every picture: can it be used, what is it like, and what tells it from others."""
+"""The fingerprint of every picture: whether it can be used, what it is like, and how it differs from others."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ GREY_SIDE = 32
 COLOUR_SIDE = 4
 _DECODED_PIXELS = 128
 _FILES_AT_ONCE = 50
-_MOST_THREADS = 32
+_MAX_THREADS = 32
 
 RECORD = np.dtype(
     [
@@ -47,8 +47,8 @@ RECORD = np.dtype(
 
 `content` is a hash of the file's bytes, or of the pixels of an array; 0 for a picture that cannot be used. Width and
 height are those of the upright picture. `brightness` and `contrast` are mean and standard deviation of its grey values,
-0..255. `sharpness` is the standard deviation of its Laplacian divided by `contrast`, at the size of `_DECODED_PIXELS`
-for the shorter side or the picture's own, if that is less: how sharp it is for a network, not for a large screen.
+0..255. `sharpness` is the standard deviation of its Laplacian divided by `contrast`, with the
+shorter side at `_DECODED_PIXELS`, or its own if that is less: how sharp it is for a network, not for a large screen.
 `grey` and `colour` are the picture made square, very small.
 """
 
@@ -100,8 +100,8 @@ def compute_fingerprints(
         return _compute_part(table, part, max_pixels)
 
     problems = []
-    with warnings.catch_warnings(), ThreadPoolExecutor(threads or min(_MOST_THREADS, 2 * _count_cpus())) as pool:
-        warnings.simplefilter("ignore")  # what Pillow warns of is a problem or none, by our own rules
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads or min(_MAX_THREADS, 2 * _count_cpus())) as pool:
+        warnings.simplefilter("ignore")  # our own rules decide what is a problem
         for done in pool.map(compute, parts):
             records[done.rows] = done.records
             problems += done.problems

@@ -1,4 +1,4 @@
-"""Finds hashes that differ in few bits, among millions and without comparing each with each."""
+"""Finds hashes that differ in few bits, among millions and without comparing all with all."""
 
 from collections.abc import Iterator
 
@@ -17,11 +17,11 @@ _LARGE_BUCKET = 4096
 _NEIGHBOURS = 512
 
 
-def find_close_hashes(first: Hashes, second: Hashes, *, most_bits: int, most_partners: int) -> Pairs:
-    """Return pairs of places in two arrays whose hashes differ in at most `most_bits` of 64 bits.
+def find_close_hashes(first: Hashes, second: Hashes, *, max_bits: int, max_partners: int) -> Pairs:
+    """Return pairs of places in two arrays whose hashes differ in at most `max_bits` of 64 bits.
 
     Two hashes are compared when one of their eight bytes is equal: pairs with up to 7 bits of difference are all
-    found, and most of those with a few more. Of each entry of `first` only the `most_partners`
+    found, and most of those with a few more. Of each entry of `first` only the `max_partners`
     closest are kept, and where more than 4,096 share a byte, each is compared with about a thousand of them that are
     next to it by value: work and pairs grow with the number of crowded hashes and not with its square.
 
@@ -35,9 +35,9 @@ def find_close_hashes(first: Hashes, second: Hashes, *, most_bits: int, most_par
         found = [keys]
         for bucket in zip(first_buckets, second_buckets, strict=True):
             for ours, theirs in _split_large(first, second, *bucket):
-                close = _compare(first, second, ours, theirs, most_bits, most_partners)
+                close = _compare(first, second, ours, theirs, max_bits, max_partners)
                 found += [pairs[:, 0] * len(second) + pairs[:, 1] for pairs in close]
-        keys = _keep_closest(first, second, np.unique(np.concatenate(found)), most_partners)
+        keys = _keep_closest(first, second, np.unique(np.concatenate(found)), max_partners)
     return np.stack(np.divmod(keys, max(1, len(second))), axis=1)
 
 
@@ -72,15 +72,15 @@ def _split_large(
 
 
 def _keep_closest(
-    first: Hashes, second: Hashes, keys: npt.NDArray[np.int64], most_partners: int
+    first: Hashes, second: Hashes, keys: npt.NDArray[np.int64], max_partners: int
 ) -> npt.NDArray[np.int64]:
     """Keep the closest partners of each of the first; keys are ascending, and so is what is returned."""
     rows, columns = np.divmod(keys, max(1, len(second)))
     starts = np.searchsorted(rows, rows)
-    if not (np.arange(len(rows)) - starts >= most_partners).any():
+    if not (np.arange(len(rows)) - starts >= max_partners).any():
         return keys
     order = np.lexsort((columns, count_different_bits(first[rows], second[columns]), rows))
-    return np.sort(keys[order[np.arange(len(rows)) - starts < most_partners]])
+    return np.sort(keys[order[np.arange(len(rows)) - starts < max_partners]])
 
 
 def _compare(
@@ -88,26 +88,26 @@ def _compare(
     second: Hashes,
     ours: npt.NDArray[np.int64],
     theirs: npt.NDArray[np.int64],
-    most_bits: int,
-    most_partners: int,
+    max_bits: int,
+    max_partners: int,
 ) -> list[Pairs]:
     pairs = []
     rows_at_once = max(1, _CELLS_AT_ONCE // len(theirs))
     for start in range(0, len(ours), rows_at_once):
         part = ours[start : start + rows_at_once]
         bits = count_different_bits(first[part][:, None], second[theirs][None, :])
-        if len(theirs) > most_partners and _holds_crowd(bits, most_bits, most_partners):
-            columns = np.argpartition(bits, most_partners, axis=1)[:, :most_partners]
-            rows = np.repeat(np.arange(len(part)), most_partners)
+        if len(theirs) > max_partners and _holds_crowd(bits, max_bits, max_partners):
+            columns = np.argpartition(bits, max_partners, axis=1)[:, :max_partners]
+            rows = np.repeat(np.arange(len(part)), max_partners)
             columns = columns.reshape(-1)
-            is_close = bits[rows, columns] <= most_bits
+            is_close = bits[rows, columns] <= max_bits
             rows, columns = rows[is_close], columns[is_close]
         else:
-            rows, columns = np.divmod(np.flatnonzero(bits <= most_bits), len(theirs))
+            rows, columns = np.divmod(np.flatnonzero(bits <= max_bits), len(theirs))
         if len(rows):
             pairs.append(np.stack([part[rows], theirs[columns]], axis=1))
     return pairs
 
 
-def _holds_crowd(bits: npt.NDArray[np.uint8], most_bits: int, most_partners: int) -> bool:
-    return bool((np.count_nonzero(bits <= most_bits, axis=1) > most_partners).any())
+def _holds_crowd(bits: npt.NDArray[np.uint8], max_bits: int, max_partners: int) -> bool:
+    return bool((np.count_nonzero(bits <= max_bits, axis=1) > max_partners).any())

@@ -1,4 +1,4 @@
-"""Pictures that are there more than once: the same file, or the same photo saved, resized, mirrored or cropped anew."""
+"""Finds pictures that occur more than once: the same file, or the same photo saved again, resized or cropped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from discern.data.duplicates.fingerprints import Fingerprints, Records
 from discern.data.duplicates.perceptual_hash import VIEWS, View
 from discern.data.duplicates.similar_pairs import find_similar
 
-LEAST_CONTRAST = 4.0
+MIN_CONTRAST = 4.0
 """Below it, in levels of 255, a picture is of one colour, and looks like every other such picture."""
 
-LEAST_SIDE_PIXELS = 32
-"""A smaller picture, such as of a digit, holds too little to tell the same from the similar."""
+MIN_SIDE_PIXELS = 32
+"""A smaller picture, such as of a digit, has too little detail to distinguish equal from similar."""
 
 Rows = npt.NDArray[np.int64]
 
@@ -26,7 +26,7 @@ class Duplicates:
 
     `pairs` (P, 2) are rows of the table, `similarity` (P,) is 1 for equal files and otherwise the correlation of their
     detail, 0..1. `clusters` (N,) is a number for every row that is connected by pairs with another, -1 for all others;
-    `is_exact` (P,) tells equal files. Of equal files each is paired with the first only.
+    `is_exact` (P,) is true for equal files. Of equal files each is paired with the first only.
     """
 
     pairs: Rows
@@ -44,9 +44,9 @@ def find_duplicates(
 ) -> Duplicates:
     """Find equal and nearly equal pictures; what is found does not depend on the order of rows.
 
-    Candidates have perceptual hashes of few different bits, or are given in addition as pairs (P, 2) of rows, which are
-    compared in all `candidate_views`. They count when a picture of 32 x 32 pixels of one, slightly moved, explains that
-    of the other, fine detail and coarse colours as well. Pictures without contrast and tiny ones are only
+    Candidates have perceptual hashes that differ in few bits, or are given in addition as pairs (P, 2) of rows, which
+    are compared in all `candidate_views`. They are duplicates when one, at 32 x 32 pixels and slightly moved, explains
+    the other, both in fine detail and in coarse colours. Pictures without contrast and tiny ones are only
     compared by content. Where very many pictures are alike, only so many pairs are found as connect them.
     """
     records = fingerprints.records
@@ -71,7 +71,7 @@ def find_duplicates(
 def _has_content(records: Records) -> npt.NDArray[np.bool_]:
     shorter_side = np.minimum(records["width_pixels"], records["height_pixels"])
     contrast = records["grey"].std(axis=(1, 2)) if len(records) else np.zeros(0)
-    return np.asarray((shorter_side >= LEAST_SIDE_PIXELS) & (contrast >= LEAST_CONTRAST))
+    return np.asarray((shorter_side >= MIN_SIDE_PIXELS) & (contrast >= MIN_CONTRAST))
 
 
 def _pair_equal(records: Records, usable: Rows) -> tuple[Rows, Rows]:

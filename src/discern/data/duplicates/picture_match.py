@@ -1,4 +1,4 @@
-"""Tells whether two very small pictures show the same photo: how much of one the other explains."""
+"""Measures whether two very small pictures show the same photo: how much of one the other explains."""
 
 from typing import NamedTuple
 
@@ -11,11 +11,11 @@ Numbers = npt.NDArray[np.float32]
 
 _PAIRS_AT_ONCE = 256
 _COLOURS_AT_ONCE = 2**17
-_MOST_COLOUR = 25.0
+_MAX_COLOUR_DISTANCE = 25.0
 _ROUNDS = 2
-_HOPEFUL_DETAIL = 0.4
-_LEAST_GAIN = 0.4
-_FURTHEST_PIXELS = 1.5
+_MIN_HOPEFUL_DETAIL = 0.4
+_MIN_GAIN = 0.4
+_MAX_MOVE_PIXELS = 1.5
 
 
 class Match(NamedTuple):
@@ -39,28 +39,28 @@ def match_pictures(grey: npt.NDArray[np.uint8], pairs: npt.NDArray[np.int64], vi
     for start in range(0, len(pairs), _PAIRS_AT_ONCE):
         part = pairs[start : start + _PAIRS_AT_ONCE]
         whole, other = (grey[part[:, side]].astype(np.float32) for side in (0, 1))
-        hopeful = np.flatnonzero(_is_hopeful(other, whole, view))
-        if len(hopeful):
-            found = _match_aligned(whole[hopeful], other[hopeful], view)
+        promising = np.flatnonzero(_is_worth_aligning(other, whole, view))
+        if len(promising):
+            found = _match_aligned(whole[promising], other[promising], view)
             for values, some in zip(match, found, strict=True):
-                values[start + hopeful] = some
+                values[start + promising] = some
     return match
 
 
 def has_same_colours(colour: npt.NDArray[np.uint8], pairs: npt.NDArray[np.int64], view: View) -> npt.NDArray[np.bool_]:
-    """Tell which pairs (P, 2) have nearly the same coarse colours (N, C, C, 3), after brightness and contrast."""
+    """Return which pairs (P, 2) have nearly the same coarse colours (N, C, C, 3), after brightness and contrast."""
     parts = [
-        _compare_colours(colour, pairs[start : start + _COLOURS_AT_ONCE], view.is_mirrored) <= _MOST_COLOUR
+        _compare_colours(colour, pairs[start : start + _COLOURS_AT_ONCE], view.is_mirrored) <= _MAX_COLOUR_DISTANCE
         for start in range(0, len(pairs), _COLOURS_AT_ONCE)
     ]
     return np.concatenate(parts) if parts else np.zeros(0, np.bool_)
 
 
-def _is_hopeful(other: Numbers, whole: Numbers, view: View) -> npt.NDArray[np.bool_]:
-    """Tell which pairs (P,) are worth aligning; copies cropped by a tenth reach 0.69 in detail as they are."""
+def _is_worth_aligning(other: Numbers, whole: Numbers, view: View) -> npt.NDArray[np.bool_]:
+    """Return which pairs (P,) are worth aligning; copies cropped by a tenth reach 0.69 in detail as they are."""
     rows, columns = (places[None] for places in find_places(view, whole.shape[1]))
     picture = _fit(_resample(other, rows, columns), whole).picture
-    return np.asarray(_correlate_detail(picture, whole) >= _HOPEFUL_DETAIL)
+    return np.asarray(_correlate_detail(picture, whole) >= _MIN_HOPEFUL_DETAIL)
 
 
 def _match_aligned(whole: Numbers, other: Numbers, view: View) -> Match:
@@ -69,7 +69,7 @@ def _match_aligned(whole: Numbers, other: Numbers, view: View) -> Match:
     residual = ((whole - fit.picture) ** 2).sum(axis=(1, 2))
     explained = 1 - residual / np.maximum((centred**2).sum(axis=(1, 2)), 1e-6)
     # A negative of a picture, or one whose contrast is far from the other's, is another picture.
-    is_possible = (fit.gain > _LEAST_GAIN) & (fit.gain < 1 / _LEAST_GAIN)
+    is_possible = (fit.gain > _MIN_GAIN) & (fit.gain < 1 / _MIN_GAIN)
     explained = np.where(is_possible, explained, 0).astype(np.float32)
     return Match(explained, _correlate_detail(fit.picture, whole))
 
@@ -122,8 +122,8 @@ def _fit(seen: Numbers, whole: Numbers) -> _Fit:
     weights = np.linalg.solve(products, lines @ whole.reshape(len(whole), -1, 1))
     picture = (lines.transpose(0, 2, 1) @ weights).reshape(whole.shape)
     gain = weights[:, 0, 0]
-    per_gain = weights[:, 2:, 0] / np.where(np.abs(gain) < _LEAST_GAIN, _LEAST_GAIN, gain)[:, None]
-    shift_y, shift_x, stretch_y, stretch_x = np.clip(per_gain, -_FURTHEST_PIXELS, _FURTHEST_PIXELS).T[:, :, None]
+    per_gain = weights[:, 2:, 0] / np.where(np.abs(gain) < _MIN_GAIN, _MIN_GAIN, gain)[:, None]
+    shift_y, shift_x, stretch_y, stretch_x = np.clip(per_gain, -_MAX_MOVE_PIXELS, _MAX_MOVE_PIXELS).T[:, :, None]
     return _Fit(picture, gain, Places(shift_y + stretch_y * line, shift_x + stretch_x * line))
 
 

@@ -1,4 +1,4 @@
-"""Which of many very small pictures show the same photo: close hashes first, then a look at each such pair."""
+"""Which of many very small pictures show the same photo: close hashes first, then a comparison of each such pair."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,14 +11,14 @@ from discern.data.duplicates.hash_join import count_different_bits, find_close_h
 from discern.data.duplicates.perceptual_hash import VIEWS, WHOLE, Hashes, View, compute_hashes
 from discern.data.duplicates.picture_match import has_same_colours, match_pictures
 
-LEAST_DETAIL = 0.92
-"""Of 200 photos each of three sets, saved anew, resized, brightened, mirrored or cropped by up to 8 %, 99 in 100 reach
+MIN_DETAIL = 0.92
+"""Of 200 photos each of three sets, saved again, resized, brightened, mirrored or cropped by up to 8 %, 99 in 100 reach
 it; of different photos the most alike, cut-out airliners in one livery, reach 0.89."""
 
-LEAST_EXPLAINED = 0.88
+MIN_EXPLAINED = 0.88
 
-_MOST_BITS = 12
-_MOST_PARTNERS = 32
+_MAX_BITS = 12
+_MAX_PARTNERS = 32
 _CROWD = 16
 """A picture with more candidates in one view than this is in a crowd, and no longer compared with all of them."""
 _CROWD_ROUNDS = 4
@@ -38,16 +38,16 @@ def find_similar(
 ) -> tuple[Pairs, Similarity]:
     """Return the pairs (P, 2) of places that show the same, each once and ascending, and how similar they are.
 
-    Grey pictures are (N, S, S), colours (N, C, C, 3). Candidates have close hashes in one of `VIEWS`; pairs `given`
-    besides are compared in `given_views`. A picture with many candidates is compared with the closest few of them,
-    and only with those that no pair connects it to yet: what is alike stays in one cluster, and the work stays bounded.
+    Grey pictures are (N, S, S), colours (N, C, C, 3). Candidates have close hashes in one of `VIEWS`; further pairs,
+    `given`, are compared in `given_views`. A picture with many candidates is compared with the closest few of them, and
+    only with those that no pair connects it to yet: what is alike stays in one cluster, and the work stays bounded.
     """
     hashes = compute_hashes(grey, WHOLE)
     found: list[_Confirmed] = [_confirm(grey, np.zeros((0, 2), np.int64), WHOLE)]
     for view in dict.fromkeys((*VIEWS, *(given_views if len(given) else ()))):
         if view in VIEWS:
             seen = hashes if view == WHOLE else compute_hashes(grey, view)
-            close = find_close_hashes(hashes, seen, most_bits=_MOST_BITS, most_partners=_MOST_PARTNERS)
+            close = find_close_hashes(hashes, seen, max_bits=_MAX_BITS, max_partners=_MAX_PARTNERS)
             ordinary, rounds = _split_crowd(_keep_comparable(colour, close, view), hashes, seen)
             found.append(_confirm(grey, ordinary, view))
             for pairs in rounds:
@@ -85,7 +85,7 @@ def _leave_out_connected(pairs: Pairs, found: Sequence[_Confirmed], count: int) 
 def _confirm(grey: _Small, pairs: Pairs, view: View) -> _Confirmed:
     """Return those of the pairs, each ascending, that show the same."""
     match = match_pictures(grey, pairs, view)
-    is_same = (match.detail >= LEAST_DETAIL) & (match.explained >= LEAST_EXPLAINED)
+    is_same = (match.detail >= MIN_DETAIL) & (match.explained >= MIN_EXPLAINED)
     return _Confirmed(np.sort(pairs[is_same], axis=1), match.detail[is_same])
 
 

@@ -41,8 +41,8 @@ class Sample(NamedTuple):
 class ImageDataset(Dataset[Sample]):
     """The pictures of a table as uint8 tensors; random augmentation depends on (seed, epoch, row) only.
 
-    Nothing in it is a Python object per picture: counting references to those would copy the memory of a forked
-    loader process page by page. Without `augment` the images have the preprocessing's own size. JPEG files are decoded
+    It holds no Python object per picture: counting references to those would copy the memory of a forked loader
+    process page by page. Without `augment` the images have the preprocessing's own size. JPEG files are decoded
     at the size they are needed in. Pictures that are not in memory are put into `cache`, which is made for this table
     and `canvas_size`, and taken from it the next time; images are the same with and without.
     """
@@ -87,14 +87,14 @@ class ImageDataset(Dataset[Sample]):
         return self.finish(self.read_canvas(key.row), key)
 
     def finish(self, canvas: Tensor, key: SampleKey) -> Sample:
-        """Augment a canvas; only one thread at a time may do this, since all share torch's generator."""
+        """Augment a canvas; for one thread at a time, since all share torch's generator."""
         if self.augment is not None:
             with _seeded(self.seed, key):
                 canvas = self.augment(canvas)
         return Sample(canvas, int(self.targets[key.row]), key.row)
 
     def read_canvas(self, row: int) -> Tensor:
-        """Return a picture (3, C, C) before augmentation; several threads may do this at a time.
+        """Return a picture (3, C, C) before augmentation; several threads may do this at once.
 
         Raises:
             BadImageError: It cannot be decoded.
@@ -139,7 +139,7 @@ def _decode_picture(
 
 @contextmanager
 def _seeded(seed: int, key: SampleKey) -> Iterator[None]:
-    """Seed torch's generator of the CPU, and only that one, and put it back as it was."""
+    """Seed torch's CPU generator, and only that one, and restore its state afterwards."""
     state = torch.get_rng_state()
     (derived,) = np.random.SeedSequence((seed, key.epoch, key.row)).generate_state(1, np.uint64)
     torch.default_generator.manual_seed(int(derived >> np.uint64(1)))

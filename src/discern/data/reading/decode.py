@@ -21,7 +21,7 @@ from discern.errors import BadImageError, DataError
 
 ImageSource = str | Path | bytes | BinaryIO | Image.Image | npt.NDArray[np.generic]
 Covering = Callable[[int, int], tuple[int, int]]
-"""Tells of width and height of an upright picture which width and height are needed of it, in pixels."""
+"""Maps width and height of an upright picture to the width and height that are needed of it, in pixels."""
 
 MAX_PIXELS = 100_000_000
 
@@ -36,7 +36,7 @@ DECODE_RULES = {
     "truncated": "refused",
     "jpeg": "files decoded at the smallest of 1/1, 1/2, 1/4, 1/8 that covers the target",
 }
-"""What `decode_image` does, in words, for the bundle."""
+"""What `decode_image` does, as text for the bundle."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "HEIF")
 _WHITE = (255, 255, 255, 255)
@@ -54,7 +54,7 @@ _warnings_lock = threading.Lock()
 
 
 class ImageHeader(NamedTuple):
-    """What a file says of itself; width and height are as stored, before EXIF orientation."""
+    """The facts of a file's header; width and height are as stored, before EXIF orientation."""
 
     format: str
     mode: str
@@ -63,7 +63,7 @@ class ImageHeader(NamedTuple):
 
 
 class Inspection(NamedTuple):
-    """What one look at a file gives: what it says of itself, and its picture.
+    """What reading a file once gives: the facts of its header, and its picture.
 
     `orientation` is EXIF's, 1 to 8, where 1 is upright; a photo that a phone stores with a second one for depth does
     not count as animated. `image` is upright RGB by the rules of `DECODE_RULES`.
@@ -90,8 +90,8 @@ def decode_image(
     on average and by 20 at their worst place (means over photos; 1.8 and 56 for the worst photo).
 
     Raises:
-        BadImageError: It cannot be decoded; half a picture is never returned.
-        DataError: Pillow was told to accept truncated files.
+        BadImageError: It cannot be decoded; a part of a picture is never returned.
+        DataError: Pillow is set to accept truncated files.
     """
     _check_strict()
     shown = name or _name_of(source)
@@ -108,13 +108,13 @@ def decode_image(
 
 
 def inspect_image(content: bytes, *, name: str, covering: Covering, max_pixels: int = MAX_PIXELS) -> Inspection:
-    """Decode the bytes of a file as `decode_image` does, and tell what the file says of itself as well.
+    """Decode the bytes of a file as `decode_image` does, and return the facts of the file's header too.
 
     A JPEG is read to its end also where it is decoded at a fraction of its size, so that a truncated one is found.
 
     Raises:
-        BadImageError: It cannot be decoded; half a picture is never returned.
-        DataError: Pillow was told to accept truncated files.
+        BadImageError: It cannot be decoded; a part of a picture is never returned.
+        DataError: Pillow is set to accept truncated files.
     """
     _check_strict()
     with _refusing(name):
@@ -138,7 +138,7 @@ def read_file(path: str) -> bytes:
 
 
 def read_header(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> ImageHeader:
-    """Read what a file says of itself, without its pixels.
+    """Read the header of a file, without its pixels.
 
     Raises:
         BadImageError: It is no picture of a supported type, or too large.
@@ -176,7 +176,7 @@ def _check_strict() -> None:
 
 
 def _open_quietly(file: BinaryIO) -> Image.Image:
-    """Open a picture; what Pillow has to warn of (damaged EXIF, size) is decided by our own rules."""
+    """Open a picture; what Pillow warns of (damaged EXIF, size) is decided by our own rules."""
     with _without_warnings():
         image = Image.open(file, formats=_formats())
         _orientation(image)  # parsed here once, for its warnings, and kept by the picture
@@ -208,7 +208,7 @@ def _upright(image: Image.Image) -> Image.Image:
 def _orientation(image: Image.Image) -> int:
     try:
         orientation = image.getexif().get(Base.Orientation, 1)
-    except Exception:  # noqa: BLE001 - damaged EXIF makes Pillow raise nearly anything, and must not cost the picture
+    except Exception:  # noqa: BLE001 - damaged EXIF makes Pillow raise nearly anything, and the picture can be used all the same
         return 1
     return orientation if isinstance(orientation, int) else 1
 

@@ -26,14 +26,14 @@ class Batch(NamedTuple):
 
 
 class _Reading(NamedTuple):
-    """What became of the keys of one batch: the batch, None when nothing is left of it, and the bad pictures by row."""
+    """The outcome of the keys of one batch: the batch, None when nothing is left of it, and the bad pictures by row."""
 
     batch: Batch | None
     problems: list[tuple[int, ImageProblem]]
 
 
 class LoaderProcesses:
-    """A torch loader whose processes live on between epochs and read whole batches by their keys."""
+    """A torch loader whose processes stay alive between epochs and read whole batches by their keys."""
 
     def __init__(
         self, dataset: ImageDataset, workers: int, *, pin_memory: bool, start_method: StartMethod | None
@@ -70,7 +70,7 @@ class LoaderProcesses:
             if self._cache is not None:
                 self._cache.keep_if_complete()
             return
-        # Ends the processes here and now: whoever keeps the error keeps this frame, and with it their torn-down queues.
+        # A new loader ends the processes now: an error that is kept keeps this frame, and with it their queues.
         self._loader = self._build()
         _, first = found[0]
         raise BadImageError(first.path, first.reason)
@@ -84,7 +84,7 @@ class _UnwarnedLoader(DataLoader[_Reading]):
 
 
 class _BatchReader(Dataset[_Reading]):
-    """Whole batches by their keys; a bad picture returns as its problem, for torch would garble an error raised."""
+    """Whole batches by their keys; a bad picture is returned as its problem, since torch changes errors."""
 
     def __init__(self, dataset: ImageDataset) -> None:
         self._dataset = dataset
@@ -108,7 +108,7 @@ class _BatchReader(Dataset[_Reading]):
 
 
 def _count_threads() -> int:
-    """Return how many pictures are decoded at a time: where the network computes in turn, its threads are free."""
+    """Return how many pictures are decoded at once: in the process of the network, its threads are free meanwhile."""
     return torch.get_num_threads() if get_worker_info() is None else 1
 
 

@@ -32,7 +32,7 @@ class BatchSource(Protocol):
 
 
 class _TimedLoader:
-    """Hands on batches of a source and counts for how long they were waited for."""
+    """Passes on the batches of a source and counts how long the caller waits for them."""
 
     def __init__(self, source: BatchSource) -> None:
         self.waiting_seconds = 0.0
@@ -56,8 +56,8 @@ class _TimedLoader:
 class TrainLoader(_TimedLoader):
     """Batches in an order that depends only on (seed, epoch); of each, every rank reads its part.
 
-    `batch_size`, `num_images` and the length hold for all ranks together. `waiting_seconds` is how long batches were
-    waited for since the latest call of `batches`.
+    `batch_size`, `num_images` and the length hold for all ranks together. `waiting_seconds` is how long the
+    caller has waited for batches since the latest call of `batches`.
     """
 
     def __init__(
@@ -100,11 +100,11 @@ class TrainLoader(_TimedLoader):
 
 
 class EvaluationLoader(_TimedLoader):
-    """Batches of every picture exactly once, in the order of the table; of these, every rank reads its share.
+    """Batches of every picture exactly once, in the order of the table; every rank reads its share of the batches.
 
     Rank r reads the batches r, r + R, r + 2R ... of all. `num_images` and `num_rounds`, the number of batches of rank
     0, hold for all ranks. `image_size` is that of the pictures in pixels, and 0 where something else is read.
-    `waiting_seconds` is how long batches were waited for since the latest call of `batches`.
+    `waiting_seconds` is how long the caller has waited for batches since the latest call of `batches`.
     """
 
     def __init__(
@@ -195,7 +195,7 @@ def build_evaluation_loader(
 ) -> EvaluationLoader:
     """Build the loader for validation, test and prediction.
 
-    With `collect_problems`, pictures that cannot be decoded are left out of their batches and told by `problems()`.
+    With `collect_problems`, pictures that cannot be decoded are left out of their batches and listed by `problems()`.
     """
     return EvaluationLoader(
         LoaderProcesses(dataset, workers, pin_memory=pin_memory, start_method=start_method),
@@ -249,16 +249,16 @@ def _cut_for_training(rows: npt.NDArray[np.int64], batch_size: int, num_ranks: i
 
 
 def _check_ranks(num_images: int, batch_size: int, num_ranks: int) -> None:
-    fewest = 2 * num_ranks
-    if num_ranks > 1 and num_images < fewest:
+    min_images = 2 * num_ranks
+    if num_ranks > 1 and num_images < min_images:
         raise DataError(
             f"{num_images} pictures to train on are too few for {num_ranks} processes, of which each needs two for a "
             f"batch. Start at most {max(1, num_images // 2)}."
         )
-    if num_ranks > 1 and batch_size < fewest:
+    if num_ranks > 1 and batch_size < min_images:
         raise ConfigError(
             f"A batch of {batch_size} pictures is too small for {num_ranks} processes, of which each needs two. "
-            f"Set training.batch_size to {fewest} or more; it counts the pictures of all processes together."
+            f"Set training.batch_size to {min_images} or more; it counts the pictures of all processes together."
         )
 
 

@@ -1,4 +1,4 @@
-"""All pictures looked at before training, so that a bad file costs seconds and not an epoch."""
+"""A check of all pictures before training, so that a bad file is found in seconds and not after an epoch."""
 
 import csv
 import io
@@ -26,11 +26,11 @@ _FILES_AT_ONCE = 100
 def check_images(
     table: ImageTable, *, verify: Verify = "header", max_pixels: int = MAX_PIXELS, threads: int | None = None
 ) -> list[ImageProblem]:
-    """Look at every file of a table and return those that cannot be used, in the order of the table.
+    """Check every file of a table and return those that cannot be used, in the order of the table.
 
     `header` finds missing files, unsupported types and pictures that are too large; `full` decodes every pixel and
     finds damaged and truncated files as well, and pictures that a dataset cannot give. Pictures in memory are not
-    looked at.
+    checked.
     """
 
     def check(path: str, index: int) -> ImageProblem | None:
@@ -54,7 +54,7 @@ def check_images(
     parts = [checked[start : start + _FILES_AT_ONCE] for start in range(0, len(checked), _FILES_AT_ONCE)]
     workers = threads or min(_MAX_THREADS, 2 * (os.cpu_count() or 1))
     with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
-        warnings.simplefilter("ignore")  # what Pillow warns of is a problem or none, by our own rules
+        warnings.simplefilter("ignore")  # our own rules decide what is a problem
         return [problem for problems in pool.map(check_all, parts) for problem in problems]
 
 

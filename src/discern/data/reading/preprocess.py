@@ -1,4 +1,4 @@
-"""What every picture goes through before the network, in training and ever after; saved in the bundle."""
+"""What every picture goes through before the network, in training and in use; saved in the bundle."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields

@@ -22,16 +22,16 @@ _JPEG_QUALITY = 80
 
 
 def load_thumbnails(
-    table: ImageTable, rows: Iterable[int], *, most: int, shown_in: str, max_pixels: int = MAX_PIXELS
+    table: ImageTable, rows: Iterable[int], *, max_count: int, shown_in: str, max_pixels: int = MAX_PIXELS
 ) -> dict[int, npt.NDArray[np.uint8]]:
-    """Return up to `most` pictures (H, W, 3), no side above 256 pixels, by row: the first that can be read.
+    """Return up to `max_count` pictures (H, W, 3), no side above 256 pixels, by row: the first that can be read.
 
-    That some cannot is said, with `shown_in`, the name of what they are missing from.
+    Those that cannot be read are logged; `shown_in` names what they are missing from.
     """
     thumbnails: dict[int, npt.NDArray[np.uint8]] = {}
     unreadable = []
     for row in map(int, rows):
-        if len(thumbnails) == most:
+        if len(thumbnails) == max_count:
             break
         try:
             thumbnails[row] = load_thumbnail(table, row, max_pixels=max_pixels)
@@ -40,7 +40,7 @@ def load_thumbnails(
     if unreadable:
         outcome = "they are left out of" if thumbnails else "so there is no"
         logger.warning(
-            "%d pictures are not there to be shown, such as %s; %s %s",
+            "%d pictures cannot be shown, such as %s; %s %s",
             len(unreadable),
             unreadable[0],
             outcome,
@@ -63,7 +63,7 @@ def load_thumbnail(
 
 
 def encode_thumbnail(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """Return a picture (H, W, 3) as a JPEG file for a page, without anything that the photo's own file told."""
+    """Return a picture (H, W, 3) as a JPEG file for a page, without the metadata of the photo's own file."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="JPEG", quality=_JPEG_QUALITY, optimize=True)
     return buffer.getvalue()

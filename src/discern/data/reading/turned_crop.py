@@ -1,4 +1,4 @@
-"""A random crop, flipped and turned, out of a picture at one go."""
+"""A random crop that is flipped and rotated in the same step."""
 
 import math
 
@@ -8,14 +8,14 @@ from torch.nn import functional
 
 
 class RandomTurnedCrop(nn.Module):
-    """Cuts a random part out of a picture, flips half of them, turns it about its centre and resizes it to a square.
+    """Cuts a random part out of a picture, flips it half of the time, rotates it and resizes it to a square.
 
     All of it is one bilinear interpolation: the picture is sharper than after one for the size and another for the
-    angle, and is there in half the time. Where a turned corner lies outside, the picture goes on mirrored.
+    angle, and takes half the time. Where a rotated corner lies outside, the picture is continued mirrored.
 
     Args:
         size: Side of the result in pixels.
-        scale: Smallest and largest share of the picture's area. Nothing is smoothed before it is made smaller, so that
+        scale: Smallest and largest share of the picture's area. There is no smoothing before it is made smaller, so
             the picture should not be much larger than the result.
         degrees: Largest angle, in both directions.
     """

@@ -1,1 +1,1 @@
-"""Whatever holds pictures -> `ImageTable`."""
+"""From every kind of source to one `ImageTable`."""

@@ -45,10 +45,10 @@ class ChosenColumns:
 
 
 def choose_columns(names: Sequence[str], settings: ColumnSettings, *, labelled: bool, source: str) -> ChosenColumns:
-    """Choose the columns that were asked for, or whose names say what they are.
+    """Choose the columns that the settings name, or whose names say what they are.
 
-    A name that says path or file goes before one that says id. With `labelled`, a single column that is left over
-    is the label, and a column called `split` is the split.
+    A column named like a path or file is preferred to one named like an id. With `labelled`, a single column
+    that is left over is the label, and a column called `split` is the split.
 
     Raises:
         DataError: A column is not there, none fits or several do.

@@ -15,7 +15,7 @@ from discern.data.sources.columns import ChosenColumns, ColumnSettings, choose_c
 from discern.data.table import ImageTable, build_table, check_unique, escape, join_all, list_some, parse_split
 from discern.errors import DataError
 
-_MOST_SHARED_CELLS = 10_000
+_MAX_SHARED_CELLS = 10_000
 _is_file = os.path.isfile  # making a Path takes longer than asking
 
 
@@ -33,7 +33,7 @@ def load_csv(path: Path, settings: ColumnSettings, *, labelled: bool) -> ImageTa
 def read_cells(path: Path, *, only: Collection[str] | None = None) -> pd.DataFrame:
     """Read a CSV file, or `only` these of its columns, as text.
 
-    Cells are separated by comma, semicolon or tab, whichever the first line has most of.
+    Cells are separated by comma, semicolon or tab, whichever occurs most in the first line.
     A row that is too short ends in empty cells. A column without a name is called by its place, such as `column 3`.
 
     Raises:
@@ -57,7 +57,7 @@ def read_cells(path: Path, *, only: Collection[str] | None = None) -> pd.DataFra
                 row += [""] * (len(names) - len(row))
                 for column, cell in zip(columns, compress(row, kept), strict=True):
                     column.append(shared.setdefault(cell, cell))
-                if len(shared) > _MOST_SHARED_CELLS:
+                if len(shared) > _MAX_SHARED_CELLS:
                     shared.clear()
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{path}: not readable as CSV in UTF-8: {error}") from error
@@ -66,7 +66,7 @@ def read_cells(path: Path, *, only: Collection[str] | None = None) -> pd.DataFra
     if long:
         raise DataError(
             f"{path}: rows with more cells than the {len(names)} columns {', '.join(names)}:\n{list_some(long)}\n"
-            f"Remove what is too much, or put a cell that holds {separator!r} in double quotes."
+            f"Remove the extra cells, or put a cell that holds {separator!r} in double quotes."
         )
     return pd.DataFrame(dict(enumerate(columns)), dtype="object").set_axis(list(compress(names, kept)), axis="columns")
 
@@ -169,7 +169,7 @@ def _find_files(names: Sequence[str], root: Path, suffix: str, source: str) -> l
             ambiguous.append(f"{names[row]}: {', '.join(sorted(files))}")
     if ambiguous:
         raise DataError(
-            f"{source}: names that several files answer to:\n{list_some(ambiguous)}\n"
+            f"{source}: names that fit several files:\n{list_some(ambiguous)}\n"
             "Write the extension, or set data.image_suffix."
         )
     if not any(map(_is_file, paths)):

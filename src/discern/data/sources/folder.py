@@ -25,7 +25,7 @@ class Listing(NamedTuple):
 def load_folder(root: Path) -> ImageTable:
     """Load a folder whose subfolders are the classes, or the splits with the classes inside.
 
-    It is taken for splits when all its subfolders have names of splits, or when one means `train` and has subfolders.
+    Subfolders are splits when all of them have names of splits, or when one means `train` and has subfolders.
     Hidden files are skipped; other files that are no pictures are listed in `ignored`, and so are pictures outside of
     class folders, a `test` folder without classes (its pictures have no label) and runs of discern.
 
@@ -78,19 +78,19 @@ def walk_pictures(root: Path) -> tuple[list[str], list[str]]:
 
 
 def is_picture(name: str) -> bool:
-    """Tell by its extension whether a file is of a supported type."""
+    """Return whether a file is of a supported type, by its extension."""
     return name.lower().endswith(supported_extensions())
 
 
 def describe_unsupported(file: str) -> str:
-    """Say why a file was passed over."""
+    """Return why a file is not used."""
     suffix = Path(file).suffix
     reason = f"{file}: {suffix or 'no extension'} is no supported type of picture"
     return f"{reason} without discern[heif]" if suffix.lower() in _HEIF else reason
 
 
 def describe_no_pictures(place: str, ignored: list[str]) -> str:
-    """Say that a place holds no pictures, what it holds and what would be one."""
+    """Return a message for a place without pictures: what it holds, and what is supported."""
     seen = f" Passed over:\n{list_some(ignored, shown=5)}\n" if ignored else " "
     return f"{place}: no pictures found.{seen}Supported are {', '.join(supported_extensions())}."
 

@@ -31,7 +31,7 @@ def load_inputs(inputs: Sequence[Input] | Input, columns: ColumnSettings | None 
     """Gather pictures from files, folders, globs, CSV or .npz files, DataFrames, arrays, PIL pictures and datasets.
 
     Inputs keep their order; inside a folder or glob it is natural. An id is a file's name, its path below the folder
-    that was given, the name in the CSV, or the place among the pictures in memory. Ids that meet become the whole
+    that was given, the name in the CSV, or the place among the pictures in memory. Ids that are equal become the whole
     path, and `#2`, `#3`... is added where one picture is given more than once. Labels are kept where a CSV, DataFrame,
     .npz or dataset has them. An array is (H, W, 3), (H, W), (N, H, W, 3) or (N, H, W); a folder is searched at any
     depth; a dataset is as `load_dataset` takes it.

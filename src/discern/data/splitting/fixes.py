@@ -1,4 +1,4 @@
-"""Decisions about single pictures, from a CSV of the audit or of a review: left out, labelled anew, grouped."""
+"""Decisions about single pictures, from a CSV of the audit or of a review: dropped, relabelled or grouped."""
 
 import logging
 import os
@@ -50,7 +50,7 @@ class FixFile(NamedTuple):
 
 
 class FixedTable(NamedTuple):
-    """A table after its fixes: the ids that were left out, and how many pictures got what."""
+    """A table after its fixes: the ids that were dropped, and how many pictures each action changed."""
 
     table: ImageTable
     dropped: tuple[str, ...]
@@ -59,14 +59,14 @@ class FixedTable(NamedTuple):
 
 @dataclass
 class _Decisions:
-    """What is to become of pictures, by row."""
+    """What happens to pictures, by row."""
 
     dropped: set[int] = field(default_factory=set)
     labels: dict[int, str] = field(default_factory=dict)
     groups: dict[int, list[str]] = field(default_factory=dict)
 
     def add(self, row: int, fix: Fix) -> None:
-        """Take a decision in place of an earlier one: the last holds, and `keep` takes all back."""
+        """Replace an earlier decision: the last one applies, and `keep` cancels all others."""
         if fix.action == "group":
             self.groups.setdefault(row, []).append(fix.value)
             return
@@ -102,10 +102,10 @@ def load_fixes(path: Path) -> FixFile:
 
 
 def apply_fixes(table: ImageTable, files: Sequence[FixFile]) -> FixedTable:
-    """Return the table with pictures left out, labelled anew and grouped; no file of the user's is touched.
+    """Return the table with pictures dropped, relabelled and grouped; no file of the user's is changed.
 
-    A picture is named by its id, its path, or its path made absolute. Of several decisions for one the last holds,
-    later files after earlier ones; groups are added.
+    A picture is named by its id, its path, or its path made absolute. Of several decisions for one the last
+    applies, and later files come after earlier ones; groups are added.
 
     Raises:
         DataError: A row names no picture of the table; all such rows are listed.
@@ -173,7 +173,7 @@ def _carry_out(table: ImageTable, decisions: _Decisions) -> FixedTable:
 
 
 def _group(table: ImageTable, groups: Mapping[int, Sequence[str]]) -> ImageTable:
-    """Bring pictures of one name together, with the groups that they had."""
+    """Join pictures of one name, and the groups that they had before."""
     if not groups:
         return table
     names = table.frame["group"].to_numpy(dtype=object, copy=True)

@@ -14,7 +14,7 @@ def assign_groups(frame: pd.DataFrame, fractions: tuple[float, float, float], se
     """Return the place in SPLITS of each row of a frame that is sorted by id, whole groups at a time.
 
     Groups are taken from the largest to the smallest, in an order that the seed decides among equals; each goes to the
-    split that lacks most of what the group's classes still need. Afterwards a class that train lacks is given its
+    split in which the group's classes lack most pictures. Afterwards a class that train lacks is given its
     largest group. A picture without a group is a group of its own.
     """
     lone = frame["id"][frame["group"].isna()]

@@ -16,8 +16,8 @@ Rows = npt.NDArray[np.int64]
 def join_groups(table: ImageTable, pairs: Rows) -> ImageTable:
     """Return the table with groups in which each pair (P, 2) of rows is together, and so is what shared a group before.
 
-    Pairs on two sides of a split of the user's are left out: his split stays. A joined group is called by the first of
-    the names that its pictures had, or else after the first id.
+    Pairs on two sides of the user's own split are left out, since that split stays. A joined group takes the first of
+    the names that its pictures had, or else a name made from the first id.
     """
     frame = table.frame
     splits = frame["split"].fillna("").to_numpy(dtype=object)
@@ -42,5 +42,5 @@ def chain_rows(codes: npt.NDArray[np.integer]) -> Rows:
 
 
 def count_held_together(table: ImageTable) -> int:
-    """Return how many pictures share their group with another."""
+    """Return how many pictures share their group with others."""
     return sum(count for count in Counter(table.frame["group"].dropna()).values() if count > 1)

@@ -1,4 +1,4 @@
-"""Held-out pictures that a classifier has seen in another split."""
+"""Pictures of validation and test that are in another split as well."""
 
 import pandas as pd
 
@@ -11,8 +11,8 @@ LEAK_COLUMNS = ("id", "path", "split", "twin_id", "twin_split", "same_label")
 def find_leaks(table: ImageTable, duplicates: Duplicates) -> pd.DataFrame:
     """Return a row for every picture of validation and test that an earlier split has as well, with one such twin.
 
-    A picture of test leaks from train or validation, by which the model was chosen; one of validation from train. The
-    columns are those of `LEAK_COLUMNS`.
+    A picture of test leaks from train or validation, by which the model was chosen; one of validation leaks from
+    train. The columns are those of `LEAK_COLUMNS`.
     """
     frame = table.frame
     places = {split: place for place, split in enumerate(SPLITS)}

@@ -25,9 +25,9 @@ _COLUMNS = ["id", "path", "label", "split"]
 def split_table(table: ImageTable, *, fractions: Fractions, seed: int) -> tuple[ImageTable, tuple[str, ...]]:
     """Fill the column `split`, by fractions for (train, validation, test), and return remarks for the log.
 
-    Without splits of the user's, each class is divided by the fractions, rounded, with at least one picture on each
+    Where the user gave no splits, each class is divided by the fractions, rounded, with at least one picture on each
     side when it has three or more. Of two pictures one goes to train and one to validation; a single one is trained
-    on. What the user has split stays: only a missing validation is taken, from train, in the proportion of the first
+    on. The user's own split stays: only a missing validation is taken, from train, in the proportion of the first
     two fractions; a missing test stays missing. Pictures of one group stay together, and then the fractions hold only
     roughly. The outcome depends on the seed and on ids, labels and groups, not on the order of rows.
 
@@ -74,7 +74,7 @@ def apply_split(table: ImageTable, path: Path, *, dropped: Collection[str] = ())
     if problems:
         raise DataError(
             f"{path} does not fit {table.source}:\n{list_some(problems)}\n"
-            "Every picture needs one row with its id, its label and train, validation or test; or split anew."
+            "Every picture needs one row: id, label, and train, validation or test. Correct it, or split again."
         )
     _check_pictures(table)
     splits = _parse_splits(table.frame["id"].map(saved.set_index("id")["split"]))
@@ -104,7 +104,7 @@ def _parse_splits(cells: "pd.Series[str]") -> "pd.Series[str]":
 
 
 def _divide(table: ImageTable, rows: npt.NDArray[np.int64], fractions: Fractions, seed: int) -> ImageTable:
-    """Assign these rows anew, the others stay."""
+    """Assign these rows again; the others stay."""
     part = table.frame.iloc[rows].sort_values("id")
     places = np.full(len(part), -1, dtype=np.int64)
     is_grouped = part["group"].notna().to_numpy() & part["group"].duplicated(keep=False).to_numpy()
@@ -117,7 +117,7 @@ def _divide(table: ImageTable, rows: npt.NDArray[np.int64], fractions: Fractions
 
 
 def _fill_by_class(places: npt.NDArray[np.int64], frame: pd.DataFrame, fractions: Fractions, seed: int) -> None:
-    """Place the rows that are at -1, of a frame that is sorted by id, so that each class comes to its numbers."""
+    """Place the rows that are at -1, of a frame that is sorted by id, so that each class gets its numbers."""
     for label, rows in frame.groupby("label").indices.items():
         rng = np.random.default_rng((seed, zlib.crc32(str(label).encode())))
         held_out = _count_held_out(len(rows), fractions)
@@ -148,7 +148,7 @@ def _count_held_out(count: int, fractions: Fractions) -> tuple[int, int]:
 
 
 def _finish(table: ImageTable) -> tuple[ImageTable, tuple[str, ...]]:
-    """Take the classes from train, check the other splits against them and remark what is thin."""
+    """Take the classes from train, check the other splits against them and remark on classes with few pictures."""
     counts: Counter[Hashable] = Counter(table.frame[["label", "split"]].value_counts().to_dict())
     names = natural_sort(table.frame["label"].unique())
     strange = [f"{name!r}: {_count_text(counts, name)}" for name in names if not counts[name, "train"]]
@@ -158,8 +158,8 @@ def _finish(table: ImageTable) -> tuple[ImageTable, tuple[str, ...]]:
             "They could never be predicted: move some of their pictures to train, or leave them out."
         )
     if len(names) < 2:
-        raise DataError(f"{table.source}: one class only, {names[0]!r}. A classifier needs two or more to tell apart.")
-    remarks = [f"class {name!r} has pictures nowhere" for name in table.class_names if name not in names]
+        raise DataError(f"{table.source}: one class only, {names[0]!r}. A classifier needs two or more classes.")
+    remarks = [f"class {name!r} has no pictures left" for name in table.class_names if name not in names]
     for split in SPLITS[1:]:
         if not any(counts[name, split] for name in names):
             remarks.append(f"there is no {split} split")
@@ -183,7 +183,7 @@ def _check_fractions(fractions: Sequence[float]) -> None:
 
 def _check_pictures(table: ImageTable) -> None:
     if not len(table):
-        raise DataError(f"{table.source}: no picture is left. Mend those that were left out, or bring others.")
+        raise DataError(f"{table.source}: no picture is left. Repair those that were left out, or add others.")
     unlabelled = list(table.frame["id"][table.frame["label"].isna()])
     if unlabelled:
         raise DataError(
