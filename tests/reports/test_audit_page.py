@@ -1,13 +1,16 @@
 """The page of an audit: what it shows, what it leaves out, and that names stay text."""
 
 import io
+import json
 
 import numpy as np
 import pytest
 
+from discern.auditing.record import load_audit_record
 from discern.data.sources.load import load_table
 from discern.errors import DataError
 from discern.reports.audit_page import MAX_ITEMS, build_audit_page, write_audit_page
+from discern.workflows.audit import audit
 from html_checks import Page, check_page
 from pictures import draw_photo
 from saved_runs import HOSTILE_NAMES
@@ -194,3 +197,20 @@ def test_pictures_in_memory_are_shown(tmp_path):
     table = load_table((images, np.array(["ant", "bee", "ant", "bee"])))
     write_audit_page(make_tiny_audit(list(table.frame["id"][:2]), ["", ""]), table, str(tmp_path / "audit.html"))
     assert len(check_page((tmp_path / "audit.html").read_text(encoding="utf-8")).find("img")) == 2
+
+
+def test_the_schema_reads_what_an_audit_writes(photos, tmp_path):
+    audit(photos, out=tmp_path, form="quick")
+    content = json.loads((tmp_path / "audit.json").read_text(encoding="utf-8"))
+    record = load_audit_record(str(tmp_path / "audit.json"))
+    assert (record.count, record.form, record.class_counts) == (content["count"], "quick", content["class_counts"])
+    assert record.balance is not None
+    assert record.balance.model_dump() == content["balance"]
+    assert [finding.count for finding in record.findings] == [len(finding["items"]) for finding in content["findings"]]
+
+
+@pytest.mark.parametrize("content", ["", "[1, 2", "[]", "{}"])
+def test_a_damaged_audit_is_refused(content, tmp_path):
+    (tmp_path / "audit.json").write_text(content)
+    with pytest.raises(DataError, match=r"is damaged|is not the audit\.json of this version of discern"):
+        load_audit_record(tmp_path / "audit.json")

@@ -23,7 +23,7 @@ def plot_coverage(curve: pd.DataFrame) -> Figure:
         raise ValueError("expected a threshold, got none")
     rows = np.unique(np.linspace(0, len(curve) - 1, min(_MAX_POINTS, len(curve))).astype(np.int64))
     curve = curve.iloc[rows]
-    figure = build_figure(6, 4.2)
+    figure = build_figure(6, 4.6)
     axes = figure.subplots()
     coverage = curve["coverage"]
     axes.fill_between(
@@ -47,7 +47,7 @@ def plot_coverage(curve: pd.DataFrame) -> Figure:
     )
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
-    axes.legend(loc="upper left", frameon=False)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     tidy_axes(axes)
     figure.suptitle("Wrong answers if only the most confident are given")
     return figure

@@ -11,7 +11,6 @@ from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-_SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "discern"}
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 _LINE_STYLE = {"stroke-linejoin": "round", "stroke-linecap": "butt"}
 """What matplotlib says in a style sheet of the figure, which the policy of the page would refuse."""
@@ -52,7 +51,7 @@ def figure_to_svg(figure: Figure, *, title: str, description: str) -> Markup:
 
 def _draw(figure: Figure) -> str:
     buffer = io.StringIO()
-    with rc_context(_SETTINGS), warnings.catch_warnings():
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "discern"}), warnings.catch_warnings():
         # The page's own fonts write what matplotlib's font lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(buffer, format="svg", metadata=_NO_METADATA)

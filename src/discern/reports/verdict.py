@@ -120,7 +120,9 @@ def quote(name: str) -> str:
 
 def _describe(facts: RunFacts, metrics: Metrics, baseline: Baseline | None) -> Iterator[str]:
     accuracy, right = metrics.accuracy, round(metrics.accuracy.value * metrics.count)
-    origin = "with which the best epoch was chosen" if facts.split == "validation" else "that it had not seen before"
+    origin = (
+        "with which the best epoch was chosen" if facts.split == "validation" else "that it had not seen in training"
+    )
     kind = "" if facts.split == "all" else f"{facts.split} "
     yield (
         f"Of {count_of(metrics.count, f'{kind}picture')} {origin}, it classifies {grouped(right)} correctly. "
