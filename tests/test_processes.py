@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 from discern.errors import RunFolderError
 from discern.models.backbone import build_backbone
 from discern.workflows.predict import predict
-from discern.workflows.train import resume, train
+from discern.workflows.resume import resume
+from discern.workflows.train import train
 from pictures import draw_photos
 
 OVERRIDES = [
@@ -150,4 +151,4 @@ def test_the_default_recipe_keeps_a_budget_in_two_processes(uneven_photos, tmp_p
     assert "of 60 s" in done.stdout
     history = pd.read_csv(tmp_path / "run" / "history.csv")
     assert list(history["phase"]) == ["probe", *["fine-tune"] * 3]
-    assert "what ships: " in done.stdout
+    assert "kept: " in done.stdout

@@ -6,11 +6,12 @@ import json
 import pytest
 from safetensors.torch import save_file
 
-from discern.config.load import read_settings
 from discern.errors import ConfigError
 from discern.models.backbone import build_backbone
+from discern.predictor.bundle import load_bundle
 from discern.run_folder import RunFolder
-from discern.workflows.train import resume, train
+from discern.workflows.resume import resume
+from discern.workflows.train import train
 
 SMALL = ["model.backbone=resnet18-half", "data.image_size=32", "batch_size=8", "run.threads=1"]
 
@@ -26,36 +27,31 @@ def weights(tmp_path_factory):
     return path
 
 
-def read_choices(run):
-    return json.loads(run.folder.environment.read_text())["choices"]
-
-
 def test_the_better_of_probe_and_fine_tuning_ships_with_the_difference(photos, weights, tmp_path):
     run = train(photos, out=tmp_path / "run", overrides=[*SMALL, f"model.weights={weights}", "epochs=2"])
     history = run.history
     assert list(history["phase"]) == ["probe", "fine-tune", "fine-tune"]
     assert run.metrics["validation"].accuracy.value == pytest.approx(history["validation_accuracy"].max(), abs=1e-5)
-    choices = read_choices(run)
-    ships = choices["what ships"]
-    assert "fine-tune over probe: " in ships or "the frozen network with the head of phase probe" in ships
-    assert "learning_rate" in " ".join(choices)
+    record = json.loads((run.folder.bundle / "bundle.json").read_text())["record"]
+    outcome, kept = record["outcome"], record["best_epoch"]
+    assert "fine-tune over probe: " in outcome or "the frozen network with the head of phase probe" in outcome
+    assert "learning_rate" in " ".join(run.plan.reasons)
     page = run.folder.report.read_text(encoding="utf-8")
-    assert f"What ships: {ships}." in html.unescape(page)
-    kept = json.loads((run.folder.bundle / "bundle.json").read_text())["best_epoch"]
+    assert outcome in html.unescape(page)
     assert f"Of 3 epochs, number {kept} was kept" in page
-    assert choices["fine-tune.learning_rate"] in page
+    assert run.plan.reasons["fine-tune.learning_rate"] in page
 
 
 def test_from_scratch_there_is_no_floor(photos, tmp_path):
     run = train(photos, out=tmp_path / "run", overrides=[*SMALL, "model.weights=none", "epochs=1"])
     assert list(run.history["phase"]) == ["fine-tune"]
-    assert "what ships" not in read_choices(run)
+    assert load_bundle(run.folder.root).record.outcome is None
 
 
 def test_with_a_budget_the_plan_is_told_and_the_run_complete(photos, weights, tmp_path):
     overrides = [*SMALL, f"model.weights={weights}", "run.budget=40s", "data.audit=off"]
     run = train(photos, out=tmp_path / "run", overrides=overrides)
-    assert "of 40 s" in read_choices(run)["run.budget"]
+    assert "of 40 s" in run.plan.reasons["run.budget"]
     assert (run.folder.bundle / "bundle.json").is_file()
     assert run.metrics["test"].count > 0
 
@@ -63,10 +59,9 @@ def test_with_a_budget_the_plan_is_told_and_the_run_complete(photos, weights, tm
 def test_without_time_the_probe_of_a_sample_ships(photos, weights, tmp_path):
     overrides = [*SMALL, f"model.weights={weights}", "run.budget=1s", "data.audit=off"]
     run = train(photos, out=tmp_path / "run", overrides=overrides)
-    settings = read_settings(run.folder.config)
-    assert settings.training.max_images == 6
+    assert run.plan.training.max_images == 6
     assert list(run.history["phase"]) == ["probe"]
-    assert "it cannot be done in less" in read_choices(run)["run.budget"]
+    assert "it cannot be done in less" in run.plan.reasons["run.budget"]
     assert run.load().predict(next(photos.glob("*/*.png")))["label"].iloc[0] in run.load().class_names
 
 
@@ -74,7 +69,7 @@ def test_without_time_the_probe_of_a_sample_ships(photos, weights, tmp_path):
 def test_an_interrupted_run_keeps_its_plan_and_what_it_has_spent(
     photos, weights, tmp_path, monkeypatch, flops, head_epochs
 ):
-    monkeypatch.setattr("discern.planning.time_budget._SOLVER_FLOPS", flops)
+    monkeypatch.setattr("discern.planning.phases._SOLVER_FLOPS", flops)
     overrides = [*SMALL, f"model.weights={weights}", "run.budget=5m", "epochs=3", "data.audit=off"]
 
     def interrupt(self, rows, *, is_best):
@@ -85,11 +80,11 @@ def test_an_interrupted_run_keeps_its_plan_and_what_it_has_spent(
         patch.setattr("discern.training.listeners.LogLines.on_epoch_end", interrupt)
         with pytest.raises(KeyboardInterrupt):
             train(photos, out=tmp_path / "run", overrides=overrides)
-    plan = read_settings(RunFolder(tmp_path / "run").config)
+    plan = RunFolder(tmp_path / "run").plan.read_bytes()
     run = resume(tmp_path / "run", photos, recipe="auto", overrides=overrides)
     assert len(run.history) == head_epochs + 3
-    assert read_settings(run.folder.config) == plan
-    assert "run.budget" in read_choices(run)
+    assert run.folder.plan.read_bytes() == plan
+    assert "run.budget" in run.plan.reasons
 
 
 def test_a_budget_that_is_no_duration_is_told(photos, tmp_path):

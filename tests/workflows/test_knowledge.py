@@ -18,14 +18,14 @@ def test_features_kept_from_training_are_those_of_a_pass_of_their_own(photos, tm
     kept = train(photos, out=tmp_path / "kept", recipe="transfer", overrides=overrides)
     anew = train(photos, out=tmp_path / "anew", recipe="transfer", overrides=[*overrides, "cache.features=off"])
     of_kept, of_anew = (load_bundle(run.folder.root) for run in (kept, anew))
-    assert of_kept.memory.frame.equals(of_anew.memory.frame)
-    assert of_kept.memory.features.astype(float) == pytest.approx(of_anew.memory.features.astype(float), abs=2e-3)
+    assert of_kept.feature_bank.frame.equals(of_anew.feature_bank.frame)
+    assert of_kept.feature_bank.features.astype(float) == pytest.approx(of_anew.feature_bank.features.astype(float), abs=2e-3)
     assert of_kept.evidence.similarities == pytest.approx(of_anew.evidence.similarities, abs=5e-3)
 
 
 def test_a_memory_holds_as_many_pictures_as_it_may(photos, tmp_path):
     run = train(photos, out=tmp_path / "run", recipe="table", overrides=[*QUICK, "training.feature_bank=9"])
-    memory = load_bundle(run.folder.root).memory
+    memory = load_bundle(run.folder.root).feature_bank
     assert list(memory.frame["label"].value_counts()) == [3, 3, 3]
 
 

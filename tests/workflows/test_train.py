@@ -13,13 +13,14 @@ from discern.errors import BadImagesError, DiscernError, RunFolderError
 from discern.predictor.bundle import load_bundle
 from discern.recipes import list_recipe_names
 from discern.run_folder import RunFolder
-from discern.workflows.train import resume, train
+from discern.workflows.resume import resume
+from discern.workflows.train import train
 from pictures import COLOURS, QUICK, draw_photo, draw_photos
 
 
 def test_a_run_folder_holds_what_the_other_commands_rely_on(trained_run):
     folder = RunFolder(trained_run)
-    for path in (folder.config, folder.environment, folder.split, folder.history, folder.log):
+    for path in (folder.config, folder.plan, folder.environment, folder.split, folder.history, folder.log):
         assert path.is_file()
     for name in ("metrics.json", "predictions.csv", "confusion.csv", "per_class.csv"):
         assert (folder.evaluation / name).is_file()
@@ -78,17 +79,18 @@ def test_paths_pil_images_and_arrays_get_the_same_answer(photos, trained_run):
 def test_every_recipe_trains(recipe, photos, tmp_path):
     run = train(photos, out=tmp_path / "run", recipe=recipe, overrides=QUICK)
     assert set(run.metrics) == {"validation", "test"}
-    assert len(run.history) == len(read_settings(run.folder.config).training.phases)
+    assert len(run.history) == len(run.plan.phases)
 
 
 def test_recipe_settings_are_resolved_and_recorded(photos, tmp_path):
     overrides = [setting for setting in QUICK if not setting.startswith("data.image_size")]
     run = train(photos, out=tmp_path / "run", overrides=overrides)
-    settings = read_settings(run.folder.config)
-    assert settings.model.stem == "small"
-    assert settings.data.image_size == 40
+    assert run.plan.architecture.stem == "small"
+    assert run.plan.preprocess.image_size == 40
+    # What was asked for stays as it was asked.
+    assert read_settings(run.folder.config).data.image_size == "auto"
     environment = json.loads(run.folder.environment.read_text())
-    assert "40, the size of the pictures" in environment["choices"]["data.image_size"]
+    assert "40, the size of the pictures" in run.plan.reasons["data.image_size"]
     assert environment["runtime"]["reasons"]["device"]
     assert environment["packages"]["torch"]
 

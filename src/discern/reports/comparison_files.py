@@ -44,7 +44,7 @@ def log_comparison(
 def _plot_disagreements(rows: pd.DataFrame) -> Figure | None:
     """Draw the first of them; None if there are some, but none whose picture can be read."""
     table = build_table({"id": rows["id"], "path": rows["path"]}, source="disagreements")
-    thumbnails = load_thumbnails(table, range(len(rows)), most=GALLERY_SIZE, shown_in="disagreements.png")
+    thumbnails = load_thumbnails(table, range(len(rows)), max_count=GALLERY_SIZE, shown_in="disagreements.png")
     if len(rows) and not thumbnails:
         return None
     shown = rows.iloc[list(thumbnails)]

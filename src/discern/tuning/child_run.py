@@ -14,7 +14,7 @@ import pandas as pd
 from discern.files import write_json
 from discern.run_folder import RunFolder
 
-_CHILD_SETTINGS: tuple[str, ...] = ()
+_CHILD_SETTINGS = ("run.report=false", "run.plots=false")
 """Settings of every training that is one of many: what only a single run needs is switched off."""
 
 _POLL_SECONDS = 0.1
