@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from discern.models.architecture import Architecture
-from discern.models.backbone import TIMM_PREFIX, Backbone
+from discern.models.backbone import Backbone
 from discern.models.build import build_classifier
+from discern.models.resnet_backbone import RESNETS
 
 _FIRST_LOOK_PIXELS = 256
 _CELLS_PROBED = 10
@@ -47,7 +48,7 @@ def locate_cells(architecture: Architecture) -> Cells | None:
 
     None where they tile the picture.
     """
-    if architecture.backbone.startswith(TIMM_PREFIX):
+    if architecture.backbone not in RESNETS:
         return measure_cells(architecture)
     return Cells(0.5, _SMALL_STEM_STRIDE if architecture.stem == "small" else _STRIDE)
 

@@ -13,7 +13,7 @@ from discern.data.cache.free_memory import compute_free_memory_bytes
 from discern.data.reading.decode import read_header
 from discern.data.table import ImageTable
 from discern.models.architecture import Architecture
-from discern.models.backbone import describe_backbone
+from discern.models.backbone import describe_backbone, has_small_stem
 from discern.models.build import build_classifier
 from discern.models.costs import count_activation_bytes
 from discern.planning.phases import PlanFacts, settle_phases
@@ -125,7 +125,7 @@ def _measure(table: ImageTable, row: int, max_pixels: int) -> tuple[int, int]:
 def _resolve_stem(model: ModelSettings, side: int) -> tuple[ModelSettings, str]:
     if model.stem != "auto":
         return model, ""
-    if model.weights == "none" and side <= _SMALL_PICTURE and not model.backbone.startswith("timm:"):
+    if model.weights == "none" and side <= _SMALL_PICTURE and has_small_stem(model.backbone):
         return model.model_copy(update={"stem": "small"}), f"small, for pictures of {side} px from scratch"
     return model.model_copy(update={"stem": "imagenet"}), ""
 
