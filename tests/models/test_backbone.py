@@ -2,21 +2,79 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
 
 import pytest
 import timm
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from discern.errors import ConfigError
-from discern.models.backbone import Backbone, BackboneFacts, build_backbone, describe_backbone
+from discern.models.backbone import (
+    BACKBONES,
+    Backbone,
+    BackboneEntry,
+    BackboneFacts,
+    build_backbone,
+    describe_backbone,
+    has_small_stem,
+    register_backbone,
+)
+from discern.models.classifier import Classifier
+from discern.models.heads import LinearHead
+
+
+class OwnBackbone(Backbone):
+    """A backbone of a user's that decides on everything itself."""
+
+    def __init__(self) -> None:
+        network = nn.Sequential(nn.Conv2d(3, 8, 3, stride=4), nn.ReLU(), nn.Conv2d(8, 16, 3, stride=2))
+        super().__init__("own", network, BackboneFacts(64), num_features=16)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.pool_map(self.forward_map(images))
+
+    def forward_map(self, images: Tensor) -> Tensor:
+        return self.network(images)
+
+    def pool_map(self, maps: Tensor) -> Tensor:
+        return maps.mean(dim=(2, 3))
+
+    def stages(self) -> dict[str, tuple[str, ...]]:
+        return {"stem": ("network.0",), "layer1": ("network.2",)}
+
+    def parameter_depths(self) -> dict[str, int]:
+        return {name: int(name.startswith("network.2")) for name, _ in self.named_parameters()}
+
+
+class PlainNetwork(nn.Module):
+    """A network as a user writes it: with parameters beside its children and a child with buffers alone."""
+
+    def __init__(self, stochastic_depth: float = 0.0) -> None:
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(3, 1, 1))
+        self.statistics = nn.BatchNorm2d(3, affine=False)
+        self.first = nn.Sequential(nn.Conv2d(3, 8, 3, stride=4), nn.BatchNorm2d(8), nn.ReLU(inplace=True))
+        self.second = nn.Sequential(nn.Conv2d(8, 16, 3, stride=2), nn.BatchNorm2d(16, affine=False), nn.ReLU())
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.stochastic_depth = stochastic_depth
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.second(self.first(self.statistics(images + self.shift)))
+        return self.pool(maps).flatten(1)
+
+
+OF_USERS = {
+    "own": BackboneEntry(OwnBackbone, BackboneFacts(64)),
+    "plain": BackboneEntry(PlainNetwork, BackboneFacts(96, mean=(0.5, 0.5, 0.5))),
+}
 
 NAMES = [
-    "resnet18",
-    "resnet18-half",
+    *BACKBONES,
+    *OF_USERS,
     "timm:mobilenetv2_100",
     "timm:mobilenetv3_small_100",
     "timm:convnext_tiny",
@@ -30,6 +88,12 @@ NAMES = [
 @cache
 def backbone_named(name: str) -> Backbone:
     return build_backbone(name).eval()
+
+
+@pytest.fixture(autouse=True)
+def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Register the backbones of users for the time of a test."""
+    monkeypatch.setattr(BACKBONES, "_entries", BACKBONES._entries | OF_USERS)
 
 
 @pytest.fixture(params=NAMES)
@@ -49,9 +113,11 @@ def test_every_parameter_and_buffer_is_in_exactly_one_stage(backbone: Backbone) 
 def test_stages_are_named_from_the_input_on_and_none_is_empty(backbone: Backbone) -> None:
     stages = backbone.stages()
     assert list(stages) == ["stem", *(f"layer{place}" for place in range(1, len(stages)))]
-    names = [name for name, _ in backbone.named_parameters()]
+    parameters = [name for name, _ in backbone.named_parameters()]
+    names = [*parameters, *(name for name, _ in backbone.named_buffers())]
     for prefixes in stages.values():
         assert all(any(f"{name}.".startswith(f"{prefix}.") for name in names) for prefix in prefixes)
+        assert any(f"{name}.".startswith(tuple(f"{prefix}." for prefix in prefixes)) for name in parameters)
 
 
 def test_depths_cover_every_parameter_and_never_fall_from_stage_to_stage(backbone: Backbone) -> None:
@@ -74,6 +140,33 @@ def test_features_and_map_have_the_promised_shapes(backbone: Backbone) -> None:
     assert feature_map.ndim == 4
     assert feature_map.shape[0] == 1
     assert 1 < feature_map.shape[2] == feature_map.shape[3] < feature_map.shape[1]
+
+
+def test_a_state_dict_comes_back_whole(backbone: Backbone) -> None:
+    other = build_backbone(backbone.name).eval()
+    other.load_state_dict(backbone.state_dict(), strict=True)
+    images = torch.randn(1, 3, backbone.image_size, backbone.image_size)
+    with torch.inference_mode():
+        assert torch.equal(other(images), backbone(images))
+
+
+@pytest.mark.parametrize("name", [*BACKBONES, *OF_USERS])
+def test_frozen_stages_stay_bit_equal(name: str) -> None:
+    backbone = build_backbone(name)
+    classifier = Classifier(backbone, LinearHead(backbone.num_features, 3))
+    last = classifier.stage_names[-2]
+    classifier.set_trainable([last, "head"])
+    before = {key: tensor.clone() for key, tensor in classifier.state_dict().items()}
+    optimizer = torch.optim.SGD(classifier.parameters(), lr=0.1)
+    classifier.train()
+    logits = classifier(torch.randn(4, 3, 64, 64))
+    assert logits.shape == (4, 3)
+    nn.functional.cross_entropy(logits, torch.arange(4) % 3).backward()
+    optimizer.step()
+    changed = {key for key, tensor in classifier.state_dict().items() if not torch.equal(tensor, before[key])}
+    trained = tuple(prefix for stage in (last, "head") for prefix in classifier.stages()[stage])
+    assert changed
+    assert all(key.startswith(trained) for key in changed)
 
 
 WITH_CLASS_TOKEN = ("timm:vit_tiny_patch16_224",)
@@ -261,3 +354,53 @@ def test_synchronized_batchnorm_keeps_names_and_answers(name):
     assert all(isinstance(module, nn.SyncBatchNorm) for module in kinds)
     assert list(backbone.state_dict()) == names
     torch.testing.assert_close(backbone.eval()(images), expected)
+
+
+def test_a_plain_network_has_its_children_as_stages() -> None:
+    stages = backbone_named("plain").stages()
+    assert stages == {
+        "stem": ("network.shift", "network.statistics", "network.first"),
+        "layer1": ("network.second",),
+    }
+
+
+def test_a_network_with_one_child_has_that_ones_children_as_stages() -> None:
+    class Body(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = PlainNetwork()
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.body(images)
+
+    register_backbone("body")(Body)
+    assert build_backbone("body").stages()["layer1"] == ("network.body.second",)
+
+
+def test_options_reach_a_users_builder_or_are_refused() -> None:
+    assert build_backbone("plain", stochastic_depth=0.3).network.stochastic_depth == 0.3
+    with pytest.raises(ConfigError, match=r"backbone 'plain' has no stem; leave model.stem at 'imagenet'"):
+        build_backbone("plain", stem="small")
+    assert [has_small_stem(name) for name in ("plain", "resnet18", "timm:resnet18")] == [False, True, False]
+
+
+def test_names_that_are_taken_are_refused() -> None:
+    with pytest.raises(ConfigError, match="backbone 'resnet18' is registered already; take another"):
+        register_backbone("resnet18")(PlainNetwork)
+    with pytest.raises(ConfigError, match="'timm:mine' cannot be registered: timm: stands for timm's"):
+        register_backbone("timm:mine")
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: nn.Conv2d(3, 4, 3), r"broken gives \(2, 4, 222, 222\) for two images; expected pooled features"),
+        (lambda: nn.Conv2d(1, 4, 3), r"broken does not take images of shape \(2, 3, 224, 224\): .*1 channel"),
+        (nn.Flatten, "'broken' has no parameters; expected a network that can be trained"),
+        (lambda: "network", "'broken' is a str; expected a torch.nn.Module"),
+    ],
+)
+def test_what_is_no_backbone_is_refused_with_what_is_expected(build: Callable[[], nn.Module], message: str) -> None:
+    register_backbone("broken")(build)
+    with pytest.raises(ConfigError, match=message):
+        build_backbone("broken")

@@ -74,7 +74,7 @@ def _compute(
     load_pretrained(backbone, start.weights)
     runtime.place(backbone)
     sides = measure_sides(table, settings.data.max_pixels)
-    size, _ = choose_image_size(settings.data.image_size, start.backbone, "imagenet", sides)
+    size, _ = choose_image_size(settings.data.image_size, backbone, "imagenet", sides)
     return compute_frozen_features(
         backbone,
         table,

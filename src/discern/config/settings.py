@@ -144,7 +144,7 @@ class ModelSettings(Section):
         (), description="other networks and weights to start from, if a linear probe of the data does better with them"
     )
     stem: Literal["auto", "imagenet", "small"] = Field("auto", description="'small' suits pictures of 32 to 64 pixels")
-    head: Literal["linear", "mlp"] = Field("linear", description="one layer, or an mlp with hidden ones")
+    head: str = Field("linear", description="one layer, or an mlp with hidden ones")
     hidden_features: tuple[Count, ...] = Field((512,), description="widths of the hidden layers of the mlp head")
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="before a linear head, inside an mlp head")
     stochastic_depth: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="drop rate of the deepest block")

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from discern.models.architecture import Architecture
-from discern.models.backbone import Backbone, ResNetBackbone
+from discern.models.architecture import CUSTOM, Architecture
+from discern.models.backbone import Backbone
 from discern.models.build import build_classifier
+from discern.models.resnet_backbone import RESNETS
 
 _FIRST_LOOK_PIXELS = 256
 _CELLS_PROBED = 10
@@ -47,9 +48,9 @@ def locate_cells(backbone: Backbone, architecture: Architecture | None) -> Cells
 
     None where they tile the picture, which is also assumed of networks that no architecture describes.
     """
-    if architecture is None:
+    if architecture is None or architecture.backbone == CUSTOM:
         return None
-    if isinstance(backbone, ResNetBackbone):
+    if architecture.backbone in RESNETS:
         return Cells(0.5, _SMALL_STEM_STRIDE if architecture.stem == "small" else _STRIDE)
     return measure_cells(architecture)
 

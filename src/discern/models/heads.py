@@ -1,14 +1,30 @@
 """The last part of a classifier: from pooled features to logits."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import TypeVar
 
 from torch import Tensor, nn
 
 from discern.errors import ConfigError
+from discern.registry import Registry
 
-HeadKind = Literal["linear", "mlp"]
+Builder = TypeVar("Builder", bound=Callable[..., nn.Module])
+
+HEADS: Registry[Callable[..., nn.Module]] = Registry("head")
+
+
+def register_head(name: str) -> Callable[[Builder], Builder]:
+    """Return a decorator that adds a head under a name that settings can give as `model.head`.
+
+    What is decorated is a function or class that is called as
+    `build(in_features, num_classes, hidden_features=..., dropout=...)` and returns a network with random weights,
+    features (N, F) to logits (N, K).
+
+    Raises:
+        ConfigError: The name is taken.
+    """
+    return HEADS.register(name)  # type: ignore[return-value]
 
 
 class LinearHead(nn.Module):
@@ -24,6 +40,12 @@ class LinearHead(nn.Module):
         return logits
 
 
+@register_head("linear")
+def _build_linear(in_features: int, num_classes: int, *, hidden_features: Sequence[int], dropout: float) -> nn.Module:  # noqa: ARG001 - heads are all called alike
+    return LinearHead(in_features, num_classes, dropout=dropout)
+
+
+@register_head("mlp")
 class MlpHead(nn.Module):
     """Hidden layers, each with ReLU and dropout, between the pooled features and the logits."""
 
@@ -46,11 +68,19 @@ class MlpHead(nn.Module):
 def build_head(
     kind: str, in_features: int, num_classes: int, hidden_features: Sequence[int], dropout: float
 ) -> nn.Module:
-    """Build a head; `hidden_features` matters to "mlp" only.
+    """Build a registered head, "linear" or "mlp" for instance, with random weights.
+
+    Args:
+        kind: Its name.
+        in_features: F, the length of the pooled features.
+        num_classes: K, at least 1.
+        hidden_features: Widths of hidden layers, each at least 1; a head without any does not use them.
+        dropout: In [0, 1).
 
     Raises:
-        ConfigError: The kind is unknown, a size is not positive or the dropout is outside [0, 1).
+        ConfigError: The kind is unknown, or a value is out of range.
     """
+    build = HEADS.find(kind)
     if num_classes < 1 or any(width < 1 for width in hidden_features):
         raise ConfigError(
             f"A head with {num_classes} classes and hidden layers {tuple(hidden_features)} cannot be built; "
@@ -58,8 +88,4 @@ def build_head(
         )
     if not 0.0 <= dropout < 1.0:
         raise ConfigError(f"dropout is {dropout:g}; expected a share from 0 up to, not including, 1.")
-    if kind == "linear":
-        return LinearHead(in_features, num_classes, dropout=dropout)
-    if kind == "mlp":
-        return MlpHead(in_features, num_classes, hidden_features=hidden_features, dropout=dropout)
-    raise ConfigError(f'The head is {kind!r}; expected "linear" or "mlp".')
+    return build(in_features, num_classes, hidden_features=hidden_features, dropout=dropout)

@@ -61,9 +61,9 @@ def plan_training(
     reasons = {"starting point": reason}
     size_seen = find_shorter_side(sides) if settings.data.image_size == "auto" else settings.data.image_size
     stem, reasons["model.stem"] = choose_stem(settings.model.stem, start.backbone, start.weights, size_seen)
-    size, reasons["data.image_size"] = choose_image_size(settings.data.image_size, start.backbone, stem, sides)
     architecture = _describe_architecture(settings, start).model_copy(update={"stem": stem})
     classifier = build_classifier(architecture, len(table.class_names), network)
+    size, reasons["data.image_size"] = choose_image_size(settings.data.image_size, classifier.backbone, stem, sides)
     images = min(settings.training.max_images or len(train), len(train))
     batch_size, reasons["training.batch_size"] = choose_batch_size(
         settings.training.batch_size,

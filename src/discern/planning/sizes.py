@@ -12,7 +12,7 @@ from discern.data.cache.free_memory import compute_free_memory_bytes
 from discern.data.reading.decode import read_header
 from discern.data.table import ImageTable
 from discern.models.architecture import CUSTOM
-from discern.models.backbone import TIMM_PREFIX, describe_backbone
+from discern.models.backbone import TIMM_PREFIX, Backbone
 from discern.models.classifier import Classifier
 from discern.models.costs import count_activation_bytes
 from discern.runtime import Runtime
@@ -54,7 +54,7 @@ def choose_stem(
 
 
 def choose_image_size(
-    setting: int | Literal["auto"], backbone: str, stem: Stem, sides: Sequence[tuple[int, int]]
+    setting: int | Literal["auto"], backbone: Backbone, stem: Stem, sides: Sequence[tuple[int, int]]
 ) -> tuple[int, str | None]:
     """Return the side, in pixels, of the square that the network sees, and the reason where it was chosen.
 
@@ -66,11 +66,11 @@ def choose_image_size(
     shorter_side = find_shorter_side(sides)
     if stem == "small":
         return shorter_side, f"{shorter_side}, the size of the pictures"
-    facts = describe_backbone(backbone)
+    native = backbone.image_size
     limit = max(_MIN_PRETRAINED_SIZE, _SIZE_STEP * round(2 * shorter_side / _SIZE_STEP))
-    if limit < facts.image_size and not facts.has_fixed_size:
+    if limit < native and not backbone.has_fixed_size:
         return limit, f"{limit}, since the pictures are small (median shorter side {shorter_side} px)"
-    return facts.image_size, f"{facts.image_size}, what {backbone} is usually trained at"
+    return native, f"{native}, what {backbone.name} is usually trained at"
 
 
 def choose_batch_size(

@@ -145,7 +145,7 @@ def _probe(
     backbone = build_classifier(Architecture(backbone=start.backbone), len(sample.class_names)).backbone
     load_pretrained(backbone, start.weights)
     runtime.place(backbone)
-    size, _ = choose_image_size(settings.data.image_size, start.backbone, "imagenet", sides)
+    size, _ = choose_image_size(settings.data.image_size, backbone, "imagenet", sides)
     backbone.check_image_size(size)
     features = compute_frozen_features(
         backbone,
