@@ -18,7 +18,7 @@ def main() -> None:
     overrides = [f"model.weights={options.weights}", f"model.backbone=timm:{options.backbone}"]
     with tempfile.TemporaryDirectory() as folder:
         run = train(options.data, out=Path(folder) / "run", recipe="transfer", overrides=overrides, verbose=False)
-        accuracy = run.metrics["validation"]["accuracy"]["value"]
+        accuracy = run.metrics["validation"].accuracy.value
     print(json.dumps({"accuracy": accuracy}))
 
 

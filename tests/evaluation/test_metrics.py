@@ -1,14 +1,17 @@
 """Headline numbers against scikit-learn, and what no oracle covers: ties, absent classes, refusals."""
 
 import json
+import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn import metrics as oracle
 
+from discern.errors import ConfigError, DataError
 from discern.evaluation.intervals import wilson_interval
-from discern.evaluation.metrics import Metrics, compute_metrics
+from discern.evaluation.metrics import Metrics, compute_metrics, load_metrics, save_metrics
 
 SHAPES = [(60, 2), (90, 3), (200, 6), (300, 100)]
 
@@ -195,3 +198,59 @@ def test_what_cannot_be_scored_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         compute_metrics(np.array(targets, dtype=np.int64), probabilities, names)
+
+
+def test_metrics_are_read_as_they_were_written(tmp_path: Path) -> None:
+    metrics = {
+        "validation": compute_metrics(*make_scores(40, 2), name_classes(2)),
+        "test": compute_metrics(*make_scores(40, 5), name_classes(5), custom={"half": lambda *_: 0.5}),
+    }
+    save_metrics(metrics, str(tmp_path / "metrics.json"))
+    assert load_metrics(str(tmp_path / "metrics.json")) == metrics
+    content = json.loads((tmp_path / "metrics.json").read_text())
+    accuracy = metrics["test"].accuracy
+    assert content["test"]["accuracy"] == {"value": accuracy.value, "low": accuracy.low, "high": accuracy.high}
+    assert content["test"]["custom"] == {"half": 0.5}
+    assert not {"top_k", "custom"} & content["validation"].keys()
+    assert not {"roc_auc", "average_precision"} & content["test"].keys()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"metrics\.json: not readable as metrics \(.*No such file.*\)\. Evaluate again"),
+        ("[1, 2", "not readable as metrics"),
+        ("3", r"\(all of it: Input should be a valid dictionary"),
+        ('{"test": {"count": 3, "accuracy": {"value": 1}}}', r"\(test\.accuracy\.low: Field required\)"),
+    ],
+)
+def test_a_damaged_file_of_metrics_is_named(tmp_path: Path, content: str | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "metrics.json").write_text(content)
+    with pytest.raises(DataError, match=message):
+        load_metrics(tmp_path / "metrics.json")
+
+
+def test_functions_of_the_user_are_metrics_too(caplog: pytest.LogCaptureFixture) -> None:
+    targets, probabilities = make_scores(60, 3)
+
+    def count_hits(targets: NDArray[np.int64], probabilities: NDArray[np.float64]) -> np.integer:
+        probabilities[:] = probabilities.argmax(axis=1)[:, None]
+        return (probabilities[:, 0] == targets).sum()
+
+    def fail_to_divide(*_: object) -> float:
+        return float("nan")
+
+    custom = {"hits": count_hits, "kappa": lambda t, p: oracle.cohen_kappa_score(t, p.argmax(axis=1))}
+    metrics = compute_metrics(targets, probabilities, name_classes(3), custom=custom)
+    assert metrics.custom["hits"] == round(metrics.accuracy.value * 60)
+    assert metrics.custom["kappa"] == pytest.approx(oracle.cohen_kappa_score(targets, probabilities.argmax(axis=1)))
+    assert f"hits {metrics.custom['hits']:.0f}, " in metrics.describe()
+    with caplog.at_level(logging.WARNING, logger="discern"):
+        assert compute_metrics(targets, probabilities, name_classes(3), custom={"odd": fail_to_divide}).custom == {}
+    assert "the metric 'odd' is nan on these 60 pictures and left out" in caplog.text
+
+
+def test_a_metric_that_returns_no_number_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"the metric 'odd' returned \[1, 2\]; expected one number"):
+        compute_metrics(*make_scores(20, 2), name_classes(2), custom={"odd": lambda *_: [1, 2]})

@@ -141,3 +141,16 @@ def test_disagreements_whose_pictures_are_gone_are_a_table_only(tmp_path, caplog
     assert len(pd.read_csv(tmp_path / "out" / "disagreements.csv")) == 1
     assert not (tmp_path / "out" / "disagreements.png").exists()
     assert "so there is no disagreements.png" in caplog.text
+
+
+def test_places_may_be_text_and_progress_may_be_silent(tmp_path, capsys):
+    for name in ("a", "b"):
+        write_predictions(tmp_path / f"{name}.csv", {"1": ("test", "ant", "ant"), "2": ("test", "bee", "bee")})
+    places = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
+    diff(*places, out=str(tmp_path / "out"), plots=False, verbose=False)
+    assert capsys.readouterr().out == ""
+    assert (tmp_path / "out" / "comparison.json").is_file()
+    assert not (tmp_path / "out" / "disagreements.png").exists()
+    diff(*places, out=str(tmp_path / "out"))
+    assert "not distinguishable: A and B are right and wrong on the same pictures" in capsys.readouterr().out
+    assert (tmp_path / "out" / "disagreements.png").is_file()

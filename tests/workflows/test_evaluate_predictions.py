@@ -119,3 +119,21 @@ def test_a_true_class_without_a_probability_is_refused(tmp_path):
 def test_what_the_file_came_with_is_not_replaced(trained_run):
     with pytest.raises(ConfigError, match=r"predictions\.csv itself and what was written with it; give another --out"):
         evaluate_predictions(trained_run / "evaluation" / "predictions.csv", out=trained_run / "evaluation")
+
+
+def test_figures_are_left_out_on_request_and_metrics_of_the_user_written(tmp_path):
+    write_predictions(tmp_path / "p.csv", ["ant", "bee", "cow"], [""] * 40)
+    custom = {"mean_confidence": lambda targets, probabilities: probabilities.max(axis=1).mean()}
+    out = str(tmp_path / "out")
+    metrics = evaluate_predictions(str(tmp_path / "p.csv"), out=out, plots=False, metrics=custom)
+    assert not (tmp_path / "out" / "plots").exists()
+    assert (tmp_path / "out" / "coverage.csv").is_file()
+    assert 1 / 3 < metrics["all"].custom["mean_confidence"] < 1
+    assert load_metrics(tmp_path / "out" / "metrics.json") == metrics
+
+
+@pytest.mark.parametrize("verbose", [True, False])
+def test_progress_is_shown_unless_it_is_not_wanted(tmp_path, capsys, verbose):
+    write_predictions(tmp_path / "p.csv", ["ant", "bee"], [""] * 20)
+    evaluate_predictions(tmp_path / "p.csv", out=tmp_path / "out", plots=False, verbose=verbose)
+    assert ("all: accuracy " in capsys.readouterr().out) == verbose

@@ -1,1 +1,1 @@
-"""From predictions to numbers with intervals, and to the tables of a run's evaluation folder."""
+"""Predictions, and what is computed from them: numbers with intervals, tables, calibration and comparisons."""

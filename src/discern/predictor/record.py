@@ -1,4 +1,4 @@
-"""How a classifier came about, as its bundle tells it to people, reports and exported files."""
+"""How a classifier was trained, as its bundle records it for people, reports and exported files."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,7 +13,7 @@ class TrainingRecord(BaseModel):
 
     `counts` are pictures by split, `best_epoch` counts from 1, `scores` are metrics by split. `abstention` says for
     usual shares of wrong answers which confidence is needed, as chosen on validation, and what that did on each split.
-    `outcome` says in words which model was kept and what fine-tuning brought, where there is something to compare.
+    `outcome` is a sentence: which model was kept and what fine-tuning brought, where there is something to compare.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

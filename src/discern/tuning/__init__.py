@@ -1,1 +1,1 @@
-"""Searching for settings: what may vary, and the study that remembers what was tried."""
+"""Many trainings in child processes: comparisons of ways of training, and searches for better settings."""

@@ -64,9 +64,9 @@ class _SpaceFile(BaseModel):
 
 
 def build_default_space(settings: Settings) -> dict[str, Range | Choices]:
-    """Return what is worth searching in a recipe: the rates of its phases, and what keeps it from learning by heart.
+    """Return the default space of a recipe: the learning rates of its phases, and what prevents overfitting.
 
-    From scratch the rate does not fall towards the stem, since no layer knows more than another.
+    From random weights the rate does not fall towards the stem, since no layer is pretrained.
     """
     space: dict[str, Range | Choices] = {}
     is_pretrained = settings.model.weights != "none"

@@ -1,4 +1,4 @@
-"""The study that remembers every trial, in a database that several processes and machines may share."""
+"""The study that records every trial, in a database that several processes and machines may share."""
 
 import importlib.util
 import logging
@@ -71,7 +71,7 @@ def tabulate_trials(study: "Study") -> pd.DataFrame:
     for trial in study.get_trials(deepcopy=False):
         seconds = trial.duration.total_seconds() if trial.duration is not None else None
         state = trial.state.name.lower()
-        # One that was ended early has a value too, which says nothing beside those of whole trainings.
+        # A trial that ended early has a value too, which cannot be compared with those of whole trainings.
         value = trial.value if state == "complete" else None
         row = {"number": trial.number, "state": state, "value": value, "seconds": seconds}
         rows.append({**row, **trial.params, "error": trial.user_attrs.get("error", "")})
