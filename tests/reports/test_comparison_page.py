@@ -25,7 +25,7 @@ def test_every_way_is_drawn_and_listed_with_its_numbers() -> None:
     (figure,) = [svg for svg in page.find("svg") if svg.get("role") == "img"]
     assert figure["viewbox"]
     assert "resnet18: 70.0\u202f%; resnet50: 70.0\u202f%" in page.texts
-    assert "70.0 % 60.0 % to 80.0 % +10.0 -10.0 to +30.0 60" in page.text
+    assert "70.0 % 60.0 % to 80.0 % +10.0 points -10.0 to +30.0 60" in page.text
 
 
 def test_a_way_that_failed_has_its_reason() -> None:

@@ -1,4 +1,4 @@
-"""Square cells of a figure: a picture, standing on the lines of its caption."""
+"""Square cells of a figure: a picture above the lines of its caption."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ _FONT_POINTS = 8
 
 
 class CaptionLine(NamedTuple):
-    """A line of a caption; the name between the other two parts is shortened to what they leave it."""
+    """A line of a caption; the name between the other two parts is shortened to the space they leave."""
 
     before: str
     name: str
@@ -25,7 +25,7 @@ class CaptionLine(NamedTuple):
 
 
 def add_cell(figure: Figure, left_inches: float, top_inches: float, side_inches: float) -> Axes:
-    """Add a square cell whose upper left corner is so far from the figure's."""
+    """Add a square cell, placed by its distance from the left and the top of the figure."""
     width, height = figure.get_size_inches()
     bottom = height - top_inches - side_inches
     axes = figure.add_axes((left_inches / width, bottom / height, side_inches / width, side_inches / height))
@@ -34,7 +34,7 @@ def add_cell(figure: Figure, left_inches: float, top_inches: float, side_inches:
 
 
 def draw_image(axes: Axes, image: NDArray[np.uint8]) -> None:
-    """Fit the whole picture into the unit square, standing on its caption."""
+    """Fit the whole picture into the unit square, at its lower edge."""
     height, width = image.shape[:2]
     longest = max(height, width)
     half_width = width / longest / 2
@@ -43,7 +43,7 @@ def draw_image(axes: Axes, image: NDArray[np.uint8]) -> None:
 
 
 def write_line(axes: Axes, place: int, line: CaptionLine) -> None:
-    """Write a line of the caption, with the name shortened to what the width of the cell leaves it."""
+    """Write a line of the caption, with the name shortened to the width of the cell."""
     cell_points = 72 * axes.bbox.width / axes.figure.dpi
     free_points = cell_points - measure_points(line.before + line.after, _FONT_POINTS)
     name = shorten_middle(line.name, width_points=free_points, font_points=_FONT_POINTS)

@@ -18,7 +18,7 @@ _SMALLEST_FONT_POINTS = 6.0
 def plot_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], *, normalized: bool) -> Figure:
     """Draw the confusion matrix (K, K), true classes in rows, as counts or as percent of each row.
 
-    The figure grows with K; numbers are written where they fit, names are shortened in the middle, and beyond some 150
+    The figure grows with K; numbers are written where they fit, names are shortened in the middle, and beyond about 150
     classes only every n-th is named. A class without pictures has no percentages: its row stays grey.
 
     Raises:
@@ -51,12 +51,12 @@ def _draw_cells(axes: Axes, matrix: NDArray[np.int64], *, normalized: bool, cell
     counts = matrix.sum(axis=1, keepdims=True)
     shown = 100 * matrix / np.maximum(counts, 1) if normalized else matrix
     empty = np.broadcast_to(counts == 0, matrix.shape) & normalized
-    most = 100 if normalized else max(int(matrix.max()), 1)
+    largest = 100 if normalized else max(int(matrix.max()), 1)
     # The root lifts a single mistake out of the background.
-    shades = np.sqrt(shown / most)
+    shades = np.sqrt(shown / largest)
     mesh = axes.pcolormesh(
         np.ma.masked_array(shown, empty),
-        norm=PowerNorm(0.5, vmin=0, vmax=most),
+        norm=PowerNorm(0.5, vmin=0, vmax=largest),
         cmap="Blues",
         edgecolors="0.9" if cell_points > _SMALLEST_FONT_POINTS else "none",
         linewidth=0.5,
@@ -70,7 +70,7 @@ def _draw_cells(axes: Axes, matrix: NDArray[np.int64], *, normalized: bool, cell
 
 
 def _write_cells(axes: Axes, shades: NDArray[np.float64], texts: Sequence[Sequence[str]], cell_points: float) -> None:
-    """Write the numbers where all fit; zeros stay blank, so that the mistakes stand out."""
+    """Write the numbers where all fit; zeros stay blank, so that mistakes are easy to see."""
     digits = max(len(text) for row in texts for text in row)
     font_points = min(0.85 * cell_points / max(measure_points("0" * digits, 1), 1.5), 13)
     if font_points < _SMALLEST_FONT_POINTS:

@@ -8,13 +8,13 @@ from matplotlib.ticker import PercentFormatter
 from discern.plots.style import MUTED_COLOR, TRAIN_COLOR, build_figure, tidy_axes
 
 _MAX_POINTS = 400
-"""More cannot be seen, and would make the figure of a large split large."""
+"""More points cannot be seen, and would make the SVG of a large split large."""
 
 
 def plot_coverage(curve: pd.DataFrame) -> Figure:
     """Draw the error among the answers, and its upper bound, against the share of pictures answered.
 
-    The columns of `curve`, a row a threshold, are coverage, error and error_high, all 0..1, by rising coverage.
+    The columns of `curve`, one row per threshold, are coverage, error and error_high, all 0..1, by rising coverage.
 
     Raises:
         ValueError: There is no row.

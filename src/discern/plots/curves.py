@@ -1,4 +1,4 @@
-"""How a run went, epoch by epoch: loss and accuracy, and the learning rate."""
+"""Loss, accuracy and learning rate of every epoch of a run."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -94,7 +94,7 @@ def _draw_measure(axes: Axes, history: pd.DataFrame, measure: str, best_epoch: i
 
 
 def _mark_best(axes: Axes, epoch: int, value: float, measure: str, color: str) -> None:
-    """Ring the best epoch and name its value in the legend, where it covers no line."""
+    """Ring the best epoch and show its value in the legend, where it covers no line."""
     shown = f"{value:.1%}" if measure == "accuracy" else f"{value:.3f}"
     axes.axvline(epoch, ymax=1 - _NAMES_SHARE, color=color, linewidth=1, linestyle=":")
     axes.plot(
@@ -118,7 +118,7 @@ def _finite_column(history: pd.DataFrame, name: str) -> NDArray[np.float64]:
 
 
 def _scale_rates(axes: Axes, learning_rates: pd.DataFrame, groups: Sequence[str]) -> None:
-    """Choose a logarithmic axis for peaks far apart; a rate that decays to nothing must not stretch it."""
+    """Choose a logarithmic axis for peaks far apart, without room for rates that decay to zero."""
     by_phase = learning_rates.groupby("phase", sort=False)[list(groups)].max().to_numpy(dtype=float)
     peaks = by_phase[by_phase > 0]
     if len(peaks) and peaks.max() / peaks.min() > _WIDE_RANGE:
@@ -129,6 +129,6 @@ def _scale_rates(axes: Axes, learning_rates: pd.DataFrame, groups: Sequence[str]
 
 
 def _extend_epochs(epochs: NDArray[np.float64]) -> list[float]:
-    """Add where the last row ends: each holds until the next, and the last as long as the one before it."""
+    """Add the end of the last row: each holds until the next one, and the last as long as the one before it."""
     last = float(epochs[-1] - epochs[-2]) if len(epochs) > 1 else 1.0
     return [*epochs.tolist(), float(epochs[-1]) + last]

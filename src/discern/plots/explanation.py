@@ -1,4 +1,4 @@
-"""One picture, where the evidence for its classes lies, and the training pictures most like it."""
+"""One picture, maps of the evidence for its classes, and the most similar training pictures."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,9 +20,9 @@ _CAPTION_LINES = 2
 
 
 class Evidence(NamedTuple):
-    """A picture (H, W, 3) with the map of a class over it, and what is known of that class.
+    """A picture (H, W, 3) with the map of a class over it, and the name and confidence of that class.
 
-    `role` says why it is shown: "predicted", "true"... `confidence` is in 0..1.
+    `role` is the reason why it is shown: "predicted", "true"... `confidence` is in 0..1.
     """
 
     overlay: NDArray[np.uint8]
@@ -53,10 +53,10 @@ def plot_explanation(
     """Show a picture (H, W, 3) beside the evidence for its classes; below them its neighbours, if any are given.
 
     `true_name` is None where it is not known; names that differ from it are coloured. `legend` (h, w, 3) has the
-    colours of the maps from no evidence, at its left, to the most.
+    colours of the maps from no evidence, at its left, to the most evidence.
     """
     panels, rows = 1 + len(evidence), len(neighbours) > 0
-    # A picture stands on its caption; what its cell leaves free above it is not kept free.
+    # A wide picture leaves the top of its cell free; the figure is lower by that much.
     panel_inches = _PANEL_INCHES * min(1, picture.shape[0] / picture.shape[1])
     panel_row_inches = panel_inches + _CAPTION_LINES * LINE_POINTS / 72 + GAP_INCHES
     neighbour_row_inches = _HEADING_INCHES + _NEIGHBOUR_INCHES + _CAPTION_LINES * LINE_POINTS / 72 + GAP_INCHES
@@ -95,7 +95,7 @@ def _draw_panels(
 
 
 def _draw_legend(figure: Figure, top_inches: float, legend: NDArray[np.uint8]) -> None:
-    """Draw the strip of colours under the panels, and say what its ends mean."""
+    """Draw the strip of colours under the panels, with the meaning of its ends."""
     width, height = figure.get_size_inches()
     center = 1 - (top_inches + 0.1) / height
     strip_inches, bar_inches = 1.6, 0.12

@@ -12,7 +12,7 @@ _BINS = 40
 def plot_familiarity(usual: NDArray[np.floating], other: NDArray[np.floating], *, limit: float, auroc: float) -> Figure:
     """Draw the similarities (N,) of pictures of the usual kind and (M,) of another kind to the training pictures.
 
-    What lies at or below `limit` counts as unfamiliar; `auroc` (0..1) stands in the title.
+    Pictures at or below `limit` count as unfamiliar; `auroc` (0..1) is shown in the title.
 
     Raises:
         ValueError: One of the kinds has no picture.

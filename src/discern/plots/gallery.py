@@ -1,4 +1,4 @@
-"""The pictures that a classifier got wrong, and those on which two classifiers disagree."""
+"""The misclassified pictures of a classifier, and those on which two classifiers disagree."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -38,7 +38,7 @@ def plot_mistakes(
 ) -> Figure:
     """Show up to 25 misclassified pictures (H, W, 3) in the order given, each with its names and confidence (0..1).
 
-    `total` is the number of misclassified pictures that there are; with none the figure says so.
+    `total` is the number of all misclassified pictures; with none the figure says so.
 
     Raises:
         ValueError: The sequences differ in length.
@@ -64,7 +64,7 @@ def plot_disagreements(
 ) -> Figure:
     """Show up to 25 pictures (H, W, 3), in the order given, on which A and B disagree; wrong answers are coloured.
 
-    `total` is the number of such pictures that there are; with none the figure says so.
+    `total` is the number of all such pictures; with none the figure says so.
 
     Raises:
         ValueError: The sequences differ in length.
@@ -102,7 +102,7 @@ def _draw_gallery(
 
 
 def _build_grid(count: int, *, caption_lines: int) -> tuple[Figure, list[Axes]]:
-    """Place square cells by the inch, row by row; the captions between them are of known height."""
+    """Place square cells row by row, with captions of known height between them."""
     columns, rows = min(_COLUMNS, count), ceil(count / _COLUMNS)
     caption_inches = GAP_INCHES + caption_lines * LINE_POINTS / 72
     pitch_x, pitch_y = _IMAGE_INCHES + GAP_INCHES, _IMAGE_INCHES + caption_inches

@@ -13,7 +13,7 @@ _FONT_POINTS = 9
 
 
 def plot_ladder(table: pd.DataFrame) -> Figure:
-    """Draw accuracy, the difference to the row before, and the time of a run, a row a way of training.
+    """Draw accuracy, the difference to the row before, and the time of a run, one row per way of training.
 
     The columns read are name, accuracy, difference, each with its _low and _high, and seconds; NaN leaves a gap.
 

@@ -13,7 +13,7 @@ _LONGEST_POINTS = 110
 
 
 class PhaseBand(NamedTuple):
-    """A phase's name and where it starts and ends on the axis of epochs."""
+    """The name of a phase, and its start and end on the axis of epochs."""
 
     name: str
     start: float

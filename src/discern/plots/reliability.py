@@ -10,11 +10,11 @@ from discern.plots.style import MISTAKE_COLOR, MUTED_COLOR, TRAIN_COLOR, build_f
 
 
 def plot_reliability(bins: pd.DataFrame, *, calibration_error: float | None) -> Figure:
-    """Draw accuracy against confidence, a point a bin, and below how many pictures each bin has.
+    """Draw accuracy against confidence, one point per bin, and below it the number of pictures in each bin.
 
-    The columns of `bins`, a row a bin, are its edges low and high, count, confidence (the mean), accuracy and
+    The columns of `bins`, one row per bin, are its edges low and high, count, confidence (the mean), accuracy and
     the ends of its interval, accuracy_low and accuracy_high, all 0..1; a bin without pictures is left out.
-    `calibration_error` (0..1) stands in the title, if it is known.
+    `calibration_error` (0..1) is shown in the title, if it is known.
 
     Raises:
         ValueError: No bin has a picture.

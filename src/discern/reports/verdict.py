@@ -87,8 +87,10 @@ def find_baseline(facts: RunFacts) -> Baseline | None:
         counts = facts.answers.frame["true"].value_counts()
     else:
         return None
-    total, most = counts.sum(), counts.max()
-    return Baseline(str(counts.idxmax()), float(most / total), bool((counts == most).all())) if total > 0 else None
+    total, largest = counts.sum(), counts.max()
+    return (
+        Baseline(str(counts.idxmax()), float(largest / total), bool((counts == largest).all())) if total > 0 else None
+    )
 
 
 def find_best_epoch(facts: RunFacts) -> BestEpoch | None:
