@@ -12,7 +12,7 @@ from discern.engine.forward import predict_logits, prepare_images
 from discern.models.architecture import Architecture
 from discern.models.build import build_classifier
 from discern.models.costs import count_flops
-from discern.runtime import resolve_runtime
+from discern.runtime import choose_runtime
 
 BATCH_SIZE = 64
 
@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--images", type=int, default=1000)
     options = parser.parse_args()
-    runtime = resolve_runtime()
+    runtime = choose_runtime()
     classifier = build_classifier(Architecture(), 2)
     runtime.place(classifier)
     prepare = prepare_images(Preprocess(224, "squash", (0.5,) * 3, (0.25,) * 3), runtime)

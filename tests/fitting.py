@@ -6,7 +6,7 @@ from pathlib import Path
 from discern.config.load import load_settings
 from discern.data.cache.array_cache import ArrayCache
 from discern.planning.planner import plan_training
-from discern.runtime import resolve_runtime, seed_everything
+from discern.runtime import choose_runtime, seed_everything
 from discern.training.batches import build_training_data
 from discern.training.fit import Fit
 from discern.training.start import build_planned
@@ -18,15 +18,16 @@ SQUASHED = ["data.fit=squash", "data.cache=off", "model.stem=imagenet"]
 def build_plan(table, recipe, overrides=(), runtime=None, **given):
     """Return the plan of a small training on a CPU."""
     settings = load_settings(recipe, [*SQUASHED, *overrides])
-    if runtime is None:
-        runtime = resolve_runtime(device="cpu", precision=settings.run.precision, threads=1, determinism=True)
-    return plan_training(settings, table, runtime, ArrayCache(Path("no-cache"), limit_bytes=0), **given)
+    return plan_training(
+        settings, table, runtime or _choose_runtime(settings), ArrayCache(Path("no-cache"), limit_bytes=0), **given
+    )
 
 
 def build_fit(table, recipe, overrides, state_folder: Path | None = None, listeners=(), workers=0, cache=None, **given):
     """Return a training; `given` are arguments of `Fit` or of `TrainingData`."""
     settings = load_settings(recipe, overrides)
-    runtime = resolve_runtime(device="cpu", precision=settings.run.precision, threads=1, determinism=True)
+    runtime = _choose_runtime(settings)
+    runtime.set_up()
     plan = build_plan(table, recipe, overrides, runtime)
     seed_everything(plan.seed)
     classifier = build_planned(plan, len(table.class_names), runtime)
@@ -34,6 +35,13 @@ def build_fit(table, recipe, overrides, state_folder: Path | None = None, listen
     data = replace(build_training_data(plan, table, runtime), workers=workers, cache=cache, **given)
     return Fit(
         classifier, plan.phases, plan.training, data, runtime, state_folder=state_folder, listeners=listeners, **own
+    )
+
+
+def _choose_runtime(settings):
+    run = settings.run
+    return choose_runtime(
+        device="cpu", precision=run.precision, threads=1, determinism=True, acceleration=run.acceleration
     )
 
 

@@ -5,46 +5,41 @@ import torch
 
 from discern.errors import ConfigError
 from discern.processes import Processes
-from discern.runtime import resolve_runtime
+from discern.runtime import choose_runtime
 
 
 @pytest.fixture
-def taken(monkeypatch):
-    """Two GPUs, and those that were set as the current one."""
-    taken = []
+def gpus(monkeypatch):
+    """Two GPUs."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device.index}")
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
-    monkeypatch.setattr(torch.cuda, "set_device", lambda device: taken.append(device.index))
     monkeypatch.setattr(torch, "empty", lambda *_, **__: None)
-    return taken
 
 
-def test_alone_the_first_gpu_is_taken(taken):
-    runtime = resolve_runtime()
-    assert (runtime.device, runtime.precision, taken) == (torch.device("cuda", 0), "bf16", [0])
+def test_alone_the_first_gpu_is_taken(gpus):
+    runtime = choose_runtime()
+    assert (runtime.device, runtime.precision) == (torch.device("cuda", 0), "bf16")
     assert "GPU 0" in runtime.describe()
 
 
 @pytest.mark.parametrize("device", ["auto", "cuda"])
-def test_each_process_takes_the_gpu_of_its_number(taken, device):
-    runtime = resolve_runtime(device=device, processes=Processes(3, 4, 1, 2))
+def test_each_process_takes_the_gpu_of_its_number(gpus, device):
+    runtime = choose_runtime(device=device, processes=Processes(3, 4, 1, 2))
     assert runtime.device == torch.device("cuda", 1)
-    assert set(taken) == {1}
 
 
-def test_a_gpu_that_is_named_is_taken(taken):
-    assert resolve_runtime(device="cuda:1").device == torch.device("cuda", 1)
-    assert taken == [1]
+def test_a_gpu_that_is_named_is_taken(gpus):
+    assert choose_runtime(device="cuda:1").device == torch.device("cuda", 1)
 
 
-def test_more_processes_than_gpus_are_refused(taken):
+def test_more_processes_than_gpus_are_refused(gpus):
     with pytest.raises(ConfigError, match=r"4 processes were started on this machine, which has 2 GPUs; start one"):
-        resolve_runtime(processes=Processes(2, 4, 2, 4))
+        choose_runtime(processes=Processes(2, 4, 2, 4))
 
 
 @pytest.mark.parametrize("device", ["cuda:1", "mps"])
-def test_several_processes_cannot_share_one_named_gpu(taken, device):
+def test_several_processes_cannot_share_one_named_gpu(gpus, device):
     with pytest.raises(ConfigError, match=rf"run.device={device} cannot be used by 2 processes; use cuda"):
-        resolve_runtime(device=device, processes=Processes(0, 2, 0, 2))
+        choose_runtime(device=device, processes=Processes(0, 2, 0, 2))

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+def discern_home() -> Path:
+    """Return the folder for what is kept between runs: DISCERN_HOME, or .cache/discern in the user's home."""
+    return Path(os.environ.get("DISCERN_HOME") or Path.home() / ".cache" / "discern").expanduser()
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; on success it is flushed to disk and renamed to `path`.

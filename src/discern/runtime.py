@@ -1,13 +1,10 @@
 """Device, precision, threads and seeds: decided once, printed, recorded."""
 
 import os
-import platform
 import random
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 import numpy as np
@@ -20,7 +17,6 @@ from discern.processes import ALONE, Processes
 Precision = Literal["fp32", "bf16"]
 
 _CUBLAS_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
-_RECORDED_PACKAGES = ("discern", "torch", "torchvision", "timm", "numpy", "pandas", "pillow", "scikit-learn")
 
 
 @dataclass(frozen=True)
@@ -138,26 +134,6 @@ def choose_runtime(
     )
 
 
-def resolve_runtime(
-    *,
-    device: str = "auto",
-    precision: Literal["auto", "fp32", "bf16"] = "auto",
-    threads: int | Literal["auto"] = "auto",
-    determinism: bool = False,
-    processes: Processes = ALONE,
-) -> Runtime:
-    """Choose as `choose_runtime` does, and set the process up for good.
-
-    Raises:
-        ConfigError: As for `choose_runtime`.
-    """
-    runtime = choose_runtime(
-        device=device, precision=precision, threads=threads, determinism=determinism, processes=processes
-    )
-    runtime.set_up()
-    return runtime
-
-
 def _count_threads(processes: Processes) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if processes.count > 1:
@@ -234,22 +210,3 @@ def seed_everything(seed: int) -> None:
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Return whether memory ran out; on a CPU torch raises no error of its own kind for it."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
-def describe_environment(runtime: Runtime) -> dict[str, object]:
-    """Return machine, versions and runtime, as a run folder records them."""
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
-        "command": sys.argv,
-        "packages": {name: _find_version(name) for name in _RECORDED_PACKAGES},
-        "runtime": runtime.to_dict(),
-    }
-
-
-def _find_version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"

@@ -6,7 +6,7 @@ from torch import nn
 
 from discern.data.reading.loaders import Batch
 from discern.engine.forward import evaluating, predict_logits
-from discern.runtime import resolve_runtime
+from discern.runtime import choose_runtime
 
 
 class SmallMemory(nn.Module):
@@ -33,7 +33,7 @@ def batches():
 
 
 def predict(network, batches):
-    return predict_logits(network, batches, lambda images: images, resolve_runtime(device="cpu", precision="fp32"))
+    return predict_logits(network, batches, lambda images: images, choose_runtime(device="cpu", precision="fp32"))
 
 
 def test_pictures_that_do_not_fit_at_once_are_predicted_in_parts(batches, caplog):
@@ -72,7 +72,7 @@ def test_without_acceleration_the_network_itself_is_called(batches, monkeypatch)
     network = SmallMemory(limit=100)
     expected, _ = predict(network, batches)
     monkeypatch.setattr("discern.engine.forward.accelerate_inference", lambda *_, **__: pytest.fail("accelerated"))
-    plain = resolve_runtime(device="cpu", precision="fp32", acceleration="off")
+    plain = choose_runtime(device="cpu", precision="fp32", acceleration="off")
     assert not plain.accelerates
     calls = []
     network.register_forward_hook(lambda *_: calls.append(1))

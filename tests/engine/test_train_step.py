@@ -15,7 +15,7 @@ from discern.errors import ConfigError, TrainingError
 from discern.models.backbone import build_backbone
 from discern.models.classifier import Classifier
 from discern.models.heads import LinearHead
-from discern.runtime import resolve_runtime
+from discern.runtime import choose_runtime
 from discern.training.averaging import WeightAverage
 
 PREPROCESS = Preprocess(4, "squash", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -23,7 +23,7 @@ PREPROCESS = Preprocess(4, "squash", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 @pytest.fixture
 def runtime():
-    return resolve_runtime(device="cpu", precision="fp32", threads=1)
+    return choose_runtime(device="cpu", precision="fp32", threads=1)
 
 
 def build_linear():

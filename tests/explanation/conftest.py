@@ -9,7 +9,7 @@ from discern.models.architecture import Architecture
 from discern.models.build import build_classifier
 from discern.predictor.bundle import Bundle
 from discern.predictor.predictor import Predictor
-from discern.runtime import resolve_runtime
+from discern.runtime import choose_runtime
 
 COLOURS = ((230, 30, 30), (30, 230, 30), (30, 30, 230))
 
@@ -17,7 +17,7 @@ COLOURS = ((230, 30, 30), (30, 230, 30), (30, 30, 230))
 def build_predictor(classifier, architecture, size, precision="fp32"):
     preprocess = Preprocess(size, "squash", classifier.backbone.mean, classifier.backbone.std)
     bundle = Bundle(classifier.eval(), architecture, ("red", "green", "blue"), preprocess, 10**6)
-    return Predictor(bundle, resolve_runtime(device="cpu", precision=precision, threads=1))
+    return Predictor(bundle, choose_runtime(device="cpu", precision=precision, threads=1))
 
 
 def build_random(backbone, size, seed=0, precision="fp32", **settings):

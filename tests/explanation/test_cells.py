@@ -4,11 +4,10 @@ from torch.nn import functional
 
 from discern.explanation.cells import Cells, enlarge_map, locate_cells, measure_cells
 from discern.models.architecture import Architecture
-from discern.models.build import build_classifier
 
 
 def locate(architecture):
-    return locate_cells(build_classifier(architecture, 2).backbone, architecture)
+    return locate_cells(architecture)
 
 
 @pytest.mark.parametrize(
@@ -35,8 +34,7 @@ def test_patches_of_a_transformer_tile_the_picture():
 
 
 def test_cells_of_a_network_without_an_architecture_tile_the_picture():
-    backbone = build_classifier(Architecture(backbone="resnet18-half"), 2).backbone
-    assert locate_cells(backbone, None) is None
+    assert locate_cells(None) is None
 
 
 def test_looking_draws_no_random_number_of_the_caller():

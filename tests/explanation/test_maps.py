@@ -15,7 +15,7 @@ from discern.explanation.methods import EXPLANATIONS, register_explanation
 from discern.models.build import build_classifier
 from discern.predictor.bundle import load_bundle
 from discern.predictor.predictor import Predictor
-from discern.runtime import resolve_runtime
+from discern.runtime import choose_runtime
 from pictures import COLOURS, draw_photo
 
 from .conftest import build_random
@@ -63,7 +63,7 @@ def test_nothing_speaks_for_a_class_that_is_not_there(patches, method):
 def test_a_network_of_random_weights_gives_another_map(trained_run, method):
     """The sanity check of Adebayo et al. 2018: what explains a network depends on what it has learned."""
     bundle = load_bundle(trained_run)
-    runtime = resolve_runtime(device="cpu", precision="fp32", threads=1)
+    runtime = choose_runtime(device="cpu", precision="fp32", threads=1)
     photos = [draw_photo(COLOURS[name], seed) for name in COLOURS for seed in range(900, 904)]
     images = torch.stack([bundle.preprocess.fit_image(photo) for photo in photos])
     targets = np.repeat(np.arange(3), 4)

@@ -65,10 +65,10 @@ def predict_alike():
     """Return the probabilities of discern itself, in fp32, for images (N, H, W, 3)."""
     from discern.data.sources.inputs import load_inputs
     from discern.predictor.predictor import Predictor
-    from discern.runtime import resolve_runtime
+    from discern.runtime import choose_runtime
 
     def predict(bundle, images):
-        predictor = Predictor(bundle, resolve_runtime(device="cpu", precision="fp32", threads=1))
+        predictor = Predictor(bundle, choose_runtime(device="cpu", precision="fp32", threads=1))
         return predictor.predict_probabilities(load_inputs(images))
 
     return predict

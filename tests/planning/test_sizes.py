@@ -14,7 +14,7 @@ from discern.models.architecture import Architecture
 from discern.models.build import build_classifier
 from discern.models.costs import count_activation_bytes
 from discern.planning.planner import plan_training
-from discern.runtime import resolve_runtime
+from discern.runtime import choose_runtime
 from pictures import COLOURS, draw_photo
 
 
@@ -23,7 +23,7 @@ def decide(tmp_path):
     """Return the plan of a recipe for a table, with weights that are not looked at."""
 
     def plan(recipe, overrides, table):
-        runtime = resolve_runtime(device="cpu", precision="fp32")
+        runtime = choose_runtime(device="cpu", precision="fp32")
         settings = load_settings(recipe, ["data.cache=off", "data.fit=squash", *overrides])
         return plan_training(settings, table, runtime, ArrayCache(tmp_path / "cache", limit_bytes=0))
 

@@ -16,7 +16,7 @@ from discern.models.backbone import build_backbone
 from discern.models.weights.catalog import find_weights
 from discern.planning.sizes import measure_sides
 from discern.planning.start import choose_start
-from discern.runtime import resolve_runtime
+from discern.runtime import choose_runtime
 from discern.workflows.audit import audit
 
 BACKBONE = "resnet18-half"
@@ -56,7 +56,7 @@ def start(folder, overrides, recipe="auto"):
 def choose(settings, table):
     train = table.select("train")
     sides = measure_sides(train, settings.data.max_pixels)
-    return choose_start(settings, train, sides, resolve_runtime(device="cpu", threads=1), None)
+    return choose_start(settings, train, sides, choose_runtime(device="cpu", threads=1), None)
 
 
 def name_candidates(*paths):

@@ -12,7 +12,7 @@ from discern.errors import BundleError
 from discern.predictor.bundle import load_bundle, save_bundle
 from discern.predictor.calibration import Calibration
 from discern.predictor.predictor import Predictor
-from discern.runtime import resolve_runtime
+from discern.runtime import choose_runtime
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_confidences_are_calibrated_and_the_bundle_says_how(photos, trained_run,
     blue, green = (Image.open(photos / name / "0.png") for name in ("blue", "green"))
     Image.blend(blue, green, 0.5).save(path)
     confidence = discern.load(trained_run).predict(path)["confidence"].iloc[0]
-    uncalibrated = Predictor(replace(bundle, calibration=Calibration()), resolve_runtime()).predict(path)
+    uncalibrated = Predictor(replace(bundle, calibration=Calibration()), choose_runtime()).predict(path)
     assert uncalibrated["confidence"].iloc[0] != pytest.approx(confidence)
     assert uncalibrated["label"].iloc[0] == discern.load(trained_run).predict(path)["label"].iloc[0]
 

@@ -19,7 +19,9 @@ def test_features_kept_from_training_are_those_of_a_pass_of_their_own(photos, tm
     anew = train(photos, out=tmp_path / "anew", recipe="transfer", overrides=[*overrides, "cache.features=off"])
     of_kept, of_anew = (load_bundle(run.folder.root) for run in (kept, anew))
     assert of_kept.feature_bank.frame.equals(of_anew.feature_bank.frame)
-    assert of_kept.feature_bank.features.astype(float) == pytest.approx(of_anew.feature_bank.features.astype(float), abs=2e-3)
+    assert of_kept.feature_bank.features.astype(float) == pytest.approx(
+        of_anew.feature_bank.features.astype(float), abs=2e-3
+    )
     assert of_kept.evidence.similarities == pytest.approx(of_anew.evidence.similarities, abs=5e-3)
 
 

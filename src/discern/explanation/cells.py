@@ -43,7 +43,7 @@ def enlarge_map(values: Tensor, side_pixels: int, cells: Cells | None) -> Tensor
     return enlarged[:, 0]
 
 
-def locate_cells(backbone: Backbone, architecture: Architecture | None) -> Cells | None:
+def locate_cells(architecture: Architecture | None) -> Cells | None:
     """Return where the cells of a backbone lie: known for our own networks, measured for others.
 
     None where they tile the picture, which is also assumed of networks that no architecture describes.

@@ -47,4 +47,4 @@ def _map_integrated_gradients(bundle: Bundle, images: Tensor, targets: Tensor) -
 
 
 def _enlarge(evidence: Tensor, bundle: Bundle, images: Tensor) -> Tensor:
-    return enlarge_map(evidence, images.shape[-1], locate_cells(bundle.classifier.backbone, bundle.architecture))
+    return enlarge_map(evidence, images.shape[-1], locate_cells(bundle.architecture))

@@ -69,7 +69,9 @@ EVALUATION_FIGURES: dict[str, Callable[[Predictions, Metrics], Figure | None]] =
 def plot_worst_mistakes(reported: Predictions, pictures: ImageTable, max_pixels: int) -> Figure | None:
     """Draw the misclassified pictures, the most confident first; None if there are some, but none can be read."""
     mistakes = reported.find_mistakes()
-    thumbnails = load_thumbnails(pictures, mistakes, max_count=GALLERY_SIZE, shown_in="mistakes.png", max_pixels=max_pixels)
+    thumbnails = load_thumbnails(
+        pictures, mistakes, max_count=GALLERY_SIZE, shown_in="mistakes.png", max_pixels=max_pixels
+    )
     if len(mistakes) and not thumbnails:
         return None
     shown = reported.take(np.array(list(thumbnails), dtype=np.int64)).frame

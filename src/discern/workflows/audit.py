@@ -21,7 +21,7 @@ from discern.data.table import ImageTable
 from discern.errors import RunFolderError
 from discern.files import find_free_folder, write_atomically, write_json
 from discern.reports.audit_page import write_audit_page
-from discern.runtime import resolve_runtime
+from discern.runtime import choose_runtime
 
 logger = logging.getLogger("discern")
 
@@ -60,8 +60,9 @@ def audit(
         fingerprints = compute_fingerprints(table, cache, max_pixels=settings.data.max_pixels)
         features = None
         if form == "full":
-            runtime = resolve_runtime(device=settings.run.device, threads=settings.run.threads)
-            features = compute_labelled_features(table, fingerprints, settings, runtime, cache)
+            runtime = choose_runtime(device=settings.run.device, threads=settings.run.threads)
+            with runtime.applied():
+                features = compute_labelled_features(table, fingerprints, settings, runtime, cache)
         candidates = None if features is None else propose_copies(features.features, features.rows)
         duplicates = find_duplicates(fingerprints, candidates=candidates, candidate_views=WIDE_VIEWS)
         more = find_unlisted_files(source, table, settings.data.image_root)

@@ -63,7 +63,7 @@ def evaluate(
         image_root: Folder that file names in a CSV are relative to; the folder of the CSV by default.
         image_suffix: Extension to add to ids in a CSV, such as `.jpg`.
         on_bad: What is done about bad pictures: "error" or "skip".
-        device: Where to compute; see `resolve_runtime`.
+        device: Where to compute; see `choose_runtime`.
         unfamiliar: Pictures of another kind, to measure how well they are recognised as such: familiarity.json and
             its plot.
         metrics: Metric functions by name; each takes targets (N,) and probabilities (N, K) and returns one number.

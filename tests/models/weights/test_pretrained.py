@@ -17,7 +17,7 @@ from discern.models.backbone import Backbone, build_backbone
 from discern.models.classifier import Classifier
 from discern.models.heads import MlpHead
 from discern.models.weights.catalog import our_weights
-from discern.models.weights.pretrained import WeightsRecord, discern_home, load_pretrained
+from discern.models.weights.pretrained import WeightsRecord, load_pretrained
 from discern.models.weights.state_dicts import fit_tensors
 
 State = dict[str, Tensor]
@@ -248,10 +248,3 @@ def test_our_catalog_is_torchvisions() -> None:
     }
     assert {weights.name: weights.url for weights in our_weights()} == theirs
     assert all(len(weights.checksum) == 8 for weights in our_weights())
-
-
-def test_home_is_the_environments_or_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("DISCERN_HOME", str(tmp_path / "kept"))
-    assert discern_home() == tmp_path / "kept"
-    monkeypatch.delenv("DISCERN_HOME")
-    assert discern_home() == Path.home() / ".cache" / "discern"

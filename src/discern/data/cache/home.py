@@ -4,7 +4,7 @@ from pathlib import Path
 
 from discern.config.settings import CacheSettings
 from discern.data.cache.array_cache import ArrayCache
-from discern.models.weights.pretrained import discern_home
+from discern.files import discern_home
 
 
 def build_cache(folder: Path | None = None, limit_gigabytes: float | None = None) -> ArrayCache:

@@ -1,12 +1,11 @@
 """Pretrained weights: found by name or path, fetched once, and loaded whole or not at all."""
 
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from discern.errors import ConfigError, WeightsError
-from discern.files import compute_sha256
+from discern.files import compute_sha256, discern_home
 from discern.models.backbone import Backbone
 from discern.models.weights.catalog import (
     PUBLISHED_NAMES,
@@ -39,11 +38,6 @@ class WeightsRow(NamedTuple):
     path: Path | None
     """Where it is on this machine; None where it is not."""
     note: str
-
-
-def discern_home() -> Path:
-    """Return the folder for what is kept between runs: DISCERN_HOME, or .cache/discern in the user's home."""
-    return Path(os.environ.get("DISCERN_HOME") or Path.home() / ".cache" / "discern").expanduser()
 
 
 def load_pretrained(
