@@ -26,7 +26,7 @@ class WeightsRecord(NamedTuple):
     """The URL or the path."""
     sha256: str
     unused: tuple[str, ...]
-    """Tensors of the file that the backbone has no use for, such as a classifier's."""
+    """Tensors of the file that the backbone does not have, such as those of a classifier."""
     note: str
     """Licence, where known."""
 
@@ -42,7 +42,7 @@ class WeightsRow(NamedTuple):
 
 
 def discern_home() -> Path:
-    """Return the folder for what is kept between runs: DISCERN_HOME, or .cache/discern in the user's home."""
+    """Return the folder for files that are kept between runs: DISCERN_HOME, or .cache/discern in the user's home."""
     return Path(os.environ.get("DISCERN_HOME") or Path.home() / ".cache" / "discern").expanduser()
 
 
@@ -128,7 +128,7 @@ def _fetch(published: PublishedWeights, folder: Path) -> Path:
 def _existing(path: Path) -> Path:
     if not path.exists() and not path.suffix:
         raise WeightsError(
-            f"{str(path)!r} names no published weights and no file; expected {', '.join(PUBLISHED_NAMES)}, none, "
-            "or the path of a .safetensors, .pth or .pt file."
+            f"{str(path)!r} is neither the name of published weights nor a file; expected "
+            f"{', '.join(PUBLISHED_NAMES)}, none, or the path of a .safetensors, .pth or .pt file."
         )
     return path
