@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def discern_home() -> Path:
-    """Return the folder for what is kept between runs: DISCERN_HOME, or .cache/discern in the user's home."""
+    """Return the folder for files that are kept between runs: DISCERN_HOME, or .cache/discern in the user's home."""
     return Path(os.environ.get("DISCERN_HOME") or Path.home() / ".cache" / "discern").expanduser()
 
 

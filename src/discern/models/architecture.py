@@ -1,4 +1,4 @@
-"""What a classifier is built from, complete: a bundle saves it, and the same network can be built again."""
+"""All that is needed to build the same network again; a bundle saves it."""
 
 from typing import Literal
 

@@ -9,14 +9,14 @@ from discern.errors import ConfigError
 
 
 class BackboneFacts(NamedTuple):
-    """What pictures a backbone expects: the ones its published weights were trained with."""
+    """The images that a backbone expects: those that its published weights were trained with."""
 
     image_size: int = 224
     """Height and width in pixels."""
     has_fixed_size: bool = False
-    """Whether it takes pictures of that size only."""
+    """Whether it takes images of that size only."""
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    """Of the red, green and blue channel, for images in [0, 1]; by default ImageNet's."""
+    """Mean of the red, green and blue channel, for images in [0, 1]; by default ImageNet's."""
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
 
@@ -48,13 +48,14 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def pool_map(self, maps: Tensor) -> Tensor:
-        """Map what `forward_map` gives, (N, C, h, w), to the features (N, F) that `forward` gives."""
+        """Map the last feature map (N, C, h, w), from `forward_map`, to the pooled features (N, F)."""
 
     @abstractmethod
     def stages(self) -> dict[str, tuple[str, ...]]:
         """Return the names of the modules and parameters of each stage, "stem" first, then "layer1" to "layerN".
 
-        A stage owns all that begins with one of its names; every parameter and buffer is in exactly one stage.
+        A stage contains everything whose name begins with one of these; every parameter and buffer is in exactly one
+        stage.
         """
 
     @abstractmethod
@@ -62,11 +63,11 @@ class Backbone(nn.Module, ABC):
         """Return the depth of every parameter: 0 in the stem, then one more for every block."""
 
     def synchronize_batchnorm(self) -> None:
-        """Let every BatchNorm see the batches of all processes; names of parameters stay as they are."""
+        """Let every BatchNorm use the batches of all processes; names of parameters stay the same."""
         self.network = nn.SyncBatchNorm.convert_sync_batchnorm(self.network)  # type: ignore[no-untyped-call]
 
     def check_image_size(self, image_size: int) -> None:
-        """Raise when the network cannot take pictures of this height and width in pixels.
+        """Check that the network takes images of this height and width in pixels.
 
         Raises:
             ConfigError: The network, for instance a vision transformer, has one fixed size.

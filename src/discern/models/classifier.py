@@ -14,7 +14,7 @@ HEAD = "head"
 
 
 class ParameterCount(NamedTuple):
-    """How many numbers a classifier learns, and how many it has."""
+    """The number of parameters of a classifier."""
 
     trainable: int
     all: int
@@ -23,8 +23,8 @@ class ParameterCount(NamedTuple):
 class Classifier(nn.Module):
     """Turns images into logits; its stages, from "stem" to "head", can be frozen.
 
-    A frozen stage keeps its parameters *and* its BatchNorm statistics bit for bit: it stays in eval mode whatever
-    `train()` says, so that its dropout and stochastic depth rest too.
+    A frozen stage keeps its parameters *and* its BatchNorm statistics bit for bit. It stays in eval mode even after
+    `train()`, so that its dropout and stochastic depth are off too.
     """
 
     def __init__(self, backbone: Backbone, head: nn.Module) -> None:
@@ -40,14 +40,15 @@ class Classifier(nn.Module):
         return self.forward_head(self.backbone(images))
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """Map pooled features (N, F), as the backbone gives them, to logits (N, K)."""
+        """Map the pooled features (N, F) of the backbone to logits (N, K)."""
         logits: Tensor = self.head(features)
         return logits
 
     def stages(self) -> dict[str, tuple[str, ...]]:
         """Return the names of the modules and parameters of each stage, from the input to the logits.
 
-        A stage owns all that begins with one of its names; every parameter and buffer is in exactly one stage.
+        A stage contains everything whose name begins with one of these; every parameter and buffer is in exactly one
+        stage.
         """
         return dict(self._stages)
 
@@ -68,7 +69,7 @@ class Classifier(nn.Module):
         return body | {f"{HEAD}.{name}": head_depth for name, _ in self.head.named_parameters()}
 
     def set_trainable(self, stages: Collection[str], *, frozen_batchnorm: bool = False) -> None:
-        """Let the named stages train and freeze all others.
+        """Make the named stages trainable and freeze all others.
 
         Args:
             stages: Names of stages, one name, or "all".
@@ -83,14 +84,14 @@ class Classifier(nn.Module):
         for name, parameter in self.named_parameters():
             parameter.requires_grad_(f"{name}.".startswith(tuple(trained)))
             if not parameter.requires_grad:
-                # A gradient left over from an earlier stage would still be applied by an optimizer.
+                # An optimizer would still apply a gradient that is left from an earlier phase.
                 parameter.grad = None
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:
         """Set training mode where stages train; frozen stages stay in eval mode."""
         super().train(mode)
-        for module in self._resting_modules():
+        for module in self._list_modules_in_eval_mode():
             module.eval()
         return self
 
@@ -112,16 +113,16 @@ class Classifier(nn.Module):
             )
         return chosen
 
-    def _resting_modules(self) -> list[nn.Module]:
-        """All that stays in eval mode: frozen stages, the backbone when none of it trains, perhaps every BatchNorm."""
+    def _list_modules_in_eval_mode(self) -> list[nn.Module]:
+        """Return the modules of frozen stages, the backbone if all of it is frozen, and frozen BatchNorms."""
         modules = dict(self.named_modules())
         frozen = [prefixes for stage, prefixes in self._stages.items() if stage not in self._trainable]
-        resting = [modules[prefix] for prefixes in frozen for prefix in prefixes if prefix in modules]
+        kept = [modules[prefix] for prefixes in frozen for prefix in prefixes if prefix in modules]
         if self._trainable <= {HEAD}:
-            resting.append(self.backbone)
+            kept.append(self.backbone)
         if self._frozen_batchnorm:
-            resting += [module for module in modules.values() if isinstance(module, _BatchNorm)]
-        return resting
+            kept += [module for module in modules.values() if isinstance(module, _BatchNorm)]
+        return kept
 
 
 def _stages(backbone: Backbone) -> dict[str, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""What a network costs for one picture, counted without computing anything."""
+"""The operations and the memory that a network needs for one picture, counted without computing anything."""
 
 import copy
 
@@ -25,17 +25,17 @@ def count_flops(module: nn.Module, image_size: int) -> int:
 
 
 def count_activation_bytes(module: nn.Module, image_size: int) -> int:
-    """Return the bytes of all that the modules of a network put out for one picture, in float32.
+    """Return the bytes of all outputs of the modules of a network for one picture, in float32.
 
-    That is within about a third of what a training step in float32 keeps for its backward pass, when all of the network
-    trains. What a module changes in place or passes on is counted once; results that never leave a module are not.
+    When the whole network trains, a training step in float32 keeps as much for its backward pass, within about a third.
+    A tensor that a module changes in place or passes on is counted once; intermediate results inside a module are not.
 
     Args:
         module: Takes images (N, 3, H, W); it is neither run nor changed.
         image_size: Height and width in pixels.
     """
     network, images = _without_data(module, image_size)
-    # The tensors themselves are kept, so that no later one gets the id of an earlier one.
+    # Keeping the tensors prevents a later one from getting the id of an earlier one.
     outputs: dict[int, Tensor] = {}
 
     def keep_output(_module: nn.Module, _inputs: object, output: object) -> None:
@@ -51,7 +51,7 @@ def count_activation_bytes(module: nn.Module, image_size: int) -> int:
 
 
 def _without_data(module: nn.Module, image_size: int) -> tuple[nn.Module, Tensor]:
-    """Copy a module in eval mode, and draw one picture, as shapes without numbers."""
+    """Return a copy of a module in eval mode and one image, both as shapes without numbers."""
     shapes: dict[int, object] = {id(buffer): buffer.to("meta") for buffer in module.buffers()}
     for parameter in module.parameters():
         shapes[id(parameter)] = nn.Parameter(parameter.to("meta"), requires_grad=False)

@@ -1,4 +1,4 @@
-"""Cuts a classifier where its training begins, so that what is frozen need not be computed every epoch."""
+"""Cuts a classifier before its first trainable stage, so that the frozen part is computed once, not every epoch."""
 
 from typing import NamedTuple
 
@@ -21,13 +21,13 @@ class Halves(NamedTuple):
 def cut_classifier(classifier: Classifier) -> Halves | None:
     """Cut a classifier before its first trainable stage.
 
-    The halves are views of the classifier: training `trained` trains it. Call `train()` and `eval()` on the classifier,
-    which knows what stays in eval mode, and not on the halves. Cut again after `set_trainable` and after moving the
-    classifier to another device.
+    The halves share the modules of the classifier: training `trained` trains it. Call `train()` and `eval()` on the
+    classifier, which keeps frozen stages in eval mode, and not on the halves. Cut again after `set_trainable` and
+    after moving the classifier to another device.
 
     Returns:
-        None when there is nothing to cut off, because the stem trains or nothing does; and when the network cannot be
-        cut there, because more than one tensor crosses the cut or its computation depends on the pictures or the mode.
+        None if there is nothing to cut off, because the stem trains or nothing does; or if the network cannot be cut
+        there, because more than one tensor crosses the cut or the computation depends on the images or the mode.
     """
     if not classifier.trainable_stages or classifier.trainable_stages[0] == classifier.stage_names[0]:
         return None
@@ -38,11 +38,11 @@ def cut_classifier(classifier: Classifier) -> Halves | None:
 
 
 def _trace(classifier: Classifier) -> fx.Graph | None:
-    """Trace with whole stages as leaves; what lies between them must not depend on the mode."""
+    """Trace with whole stages as leaves; None if the calls between them depend on the mode."""
     prefixes = {prefix for stage in classifier.stages().values() for prefix in stage}
     training = trace_graph(classifier, lambda name, _: name in prefixes, training=True)
-    resting = trace_graph(classifier, lambda name, _: name in prefixes, training=False)
-    return training if str(training) == str(resting) else None
+    evaluating = trace_graph(classifier, lambda name, _: name in prefixes, training=False)
+    return training if str(training) == str(evaluating) else None
 
 
 def _split(classifier: Classifier, graph: fx.Graph) -> Halves | None:
@@ -67,7 +67,7 @@ def _split(classifier: Classifier, graph: fx.Graph) -> Halves | None:
 
 
 def _late_nodes(classifier: Classifier, graph: fx.Graph) -> set[fx.Node]:
-    """All that belongs to the first trainable stage or a later one, is random in training, or needs such a result."""
+    """Return the calls from the first trainable stage on, those that are random in training, and all that follow."""
     first = classifier.stage_names.index(classifier.trainable_stages[0])
     prefixes = [prefix for stage in classifier.stage_names[first:] for prefix in classifier.stages()[stage]]
     late: set[fx.Node] = set()
@@ -83,10 +83,10 @@ def _late_nodes(classifier: Classifier, graph: fx.Graph) -> set[fx.Node]:
 
 
 def _touches(name: str, prefixes: list[str]) -> bool:
-    """Whether a module or parameter lies within one of `prefixes` or around it."""
+    """Return whether a module or parameter is inside one of `prefixes` or contains it."""
     return any(f"{name}.".startswith(f"{prefix}.") or f"{prefix}.".startswith(f"{name}.") for prefix in prefixes)
 
 
 def _is_random(module: nn.Module) -> bool:
-    """Whether this is dropout between the stages, where no frozen stage keeps it in eval mode."""
+    """Return whether this is dropout; between stages, no frozen stage keeps it in eval mode."""
     return isinstance(module, _DropoutNd) and module.p > 0

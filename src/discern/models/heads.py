@@ -1,4 +1,4 @@
-"""The last part of a classifier: from pooled features to logits."""
+"""Heads, the last part of a classifier: from pooled features to logits."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise

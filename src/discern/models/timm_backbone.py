@@ -16,7 +16,7 @@ class TimmBackbone(Backbone):
         super().__init__(name, network, facts, num_features=timm_network.count_features(network))
 
     def forward_map(self, images: Tensor) -> Tensor:
-        """Map images (N, 3, H, W) to the last feature map (N, C, h, w); tokens are put back on their grid.
+        """Map images (N, 3, H, W) to the last feature map (N, C, h, w); tokens of a transformer are arranged as a map.
 
         Raises:
             ConfigError: The network has no such map.
@@ -24,10 +24,10 @@ class TimmBackbone(Backbone):
         return timm_network.forward_map(self.network, images)
 
     def pool_map(self, maps: Tensor) -> Tensor:
-        """Map the last feature map (N, C, h, w) to the features (N, F) that `forward` gives.
+        """Map the last feature map (N, C, h, w) to the pooled features (N, F).
 
         Raises:
-            ConfigError: The features are not made of that map alone, as where a class token gives them.
+            ConfigError: The features are not computed from that map alone, but for instance by a class token.
         """
         return timm_network.pool_map(self.network, maps)
 
@@ -37,7 +37,7 @@ class TimmBackbone(Backbone):
         return {stage: tuple(f"network.{prefix}" for prefix in prefixes) for stage, prefixes in stages.items()}
 
     def synchronize_batchnorm(self) -> None:
-        """Let every BatchNorm see the batches of all processes; names of parameters stay as they are."""
+        """Let every BatchNorm use the batches of all processes; names of parameters stay the same."""
         self.network = timm_network.synchronize_batchnorm(self.network)
 
     def parameter_depths(self) -> dict[str, int]:

@@ -1,6 +1,6 @@
-"""Makes a network of timm and reads its structure: what comes first, what last, and how deep each parameter lies.
+"""Creates networks of timm and reads their structure: stages, the depth of each parameter, the last feature map.
 
-timm is imported only where it is used, since that takes more than a second and our own networks do without.
+timm is imported only inside functions: it takes more than a second, and our own networks do not need it.
 """
 
 import math
@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from discern.errors import ConfigError
 
-# A name that no group of any network matches: it marks the group of what timm leaves over (final norm, neck).
+# A name that no group of any network matches; its group is that of the layers after the last block.
 _LEFTOVER = "?"
 
 
 class PretrainedConfig(Protocol):
-    """What timm knows of the published weights of a network, as far as it is used here."""
+    """The part of timm's description of published weights that is used here."""
 
     architecture: str
     tag: str | None
@@ -30,7 +30,7 @@ class PretrainedConfig(Protocol):
 
 
 class _TimmNetwork(Protocol):
-    """What a network of timm offers beyond a module."""
+    """What a network of timm offers in addition to `nn.Module`."""
 
     num_features: int
 
@@ -53,7 +53,7 @@ def create_network(name: str, *, stochastic_depth: float = 0.0) -> nn.Module:
 
     pretrained_config(name)
     try:
-        # Said even when 0, because some networks of timm drop paths unless told otherwise.
+        # Passed even when 0, because some networks of timm have stochastic depth by default.
         return timm.create_model(name, pretrained=False, num_classes=0, drop_path_rate=stochastic_depth)
     except TypeError as error:
         if "drop_path_rate" not in str(error):
@@ -66,7 +66,7 @@ def create_network(name: str, *, stochastic_depth: float = 0.0) -> nn.Module:
 
 
 def pretrained_config(name: str) -> PretrainedConfig:
-    """Return what timm knows of the weights that belong to a network's name.
+    """Return timm's description of the weights that belong to a network's name.
 
     Raises:
         ConfigError: timm has no such network or no such weights for it.
@@ -84,7 +84,7 @@ def pretrained_config(name: str) -> PretrainedConfig:
 
 
 def near_names(name: str) -> list[str]:
-    """Return up to three names of timm's networks that are most like `name`."""
+    """Return up to three names of timm's networks that are similar to `name`."""
     import timm
 
     return get_close_matches(name, timm.list_models(), n=3)
@@ -99,8 +99,8 @@ def count_features(network: nn.Module) -> int:
 def stage_prefixes(network: nn.Module) -> dict[str, tuple[str, ...]]:
     """Group a network into "stem", "layer1", ..., "layerN", each given by the names of its modules or parameters.
 
-    The groups are timm's coarse ones; what follows the last of them (final norm, neck) belongs to it. Every parameter
-    and buffer is in exactly one stage.
+    The groups are timm's coarse ones; layers after the last group (final norm, neck) belong to it. Every parameter and
+    buffer is in exactly one stage.
     """
     states = [name for name, _ in (*network.named_parameters(), *network.named_buffers())]
     group_of = _group_by_name(network, states, coarse=True)
@@ -117,10 +117,10 @@ def parameter_depths(network: nn.Module) -> dict[str, int]:
 
 
 def forward_map(network: nn.Module, images: Tensor) -> Tensor:
-    """Map images (N, 3, H, W) to the last feature map (N, C, h, w); tokens are put back on their grid.
+    """Map images (N, 3, H, W) to the last feature map (N, C, h, w); tokens of a transformer are arranged as a map.
 
     Raises:
-        ConfigError: The last features do not lie on a grid.
+        ConfigError: The last features cannot be arranged as a map.
     """
     features = cast("_TimmNetwork", network).forward_features(images)
     if features.ndim == 4:
@@ -132,7 +132,7 @@ def forward_map(network: nn.Module, images: Tensor) -> Tensor:
             return tokens.transpose(1, 2).reshape(tokens.shape[0], tokens.shape[2], side, side)
     raise ConfigError(
         f"{type(network).__name__} ends in features of shape {tuple(features.shape)}, which are no map of the picture; "
-        "choose a convolutional backbone for what needs one."
+        "choose a convolutional backbone, such as resnet50."
     )
 
 
@@ -140,7 +140,7 @@ def pool_map(network: nn.Module, maps: Tensor) -> Tensor:
     """Map what `forward_map` gives, (N, C, h, w), to the pooled features (N, F) that the network gives.
 
     Raises:
-        ConfigError: The features are not made of that map alone, as where a class token gives them.
+        ConfigError: The features are not computed from that map alone, for instance because a class token gives them.
     """
     if not _count_prefix_tokens(network):
         features = maps
@@ -153,7 +153,7 @@ def pool_map(network: nn.Module, maps: Tensor) -> Tensor:
             return pooled
     raise ConfigError(
         f"The features of {type(network).__name__} are not made of its last feature map alone; choose a convolutional "
-        "backbone for what needs that."
+        "backbone, such as resnet50."
     )
 
 
@@ -162,26 +162,26 @@ def _is_channels_last(network: nn.Module) -> bool:
 
 
 def _count_prefix_tokens(network: nn.Module) -> int:
-    """Count the tokens before those that lie on a grid: for the class, for instance."""
+    """Count the tokens before those of the picture, such as a class token."""
     return int(getattr(network, "num_prefix_tokens", 0))
 
 
-def steps_behind_norm(norm: nn.Module) -> tuple[str, ...] | None:
-    """Return the names of the submodules that timm's BatchNorm calls after normalising; None for another layer."""
+def layers_after_normalizing(norm: nn.Module) -> tuple[str, ...] | None:
+    """Return the names of the submodules that timm's BatchNorm calls after normalizing; None for another layer."""
     from timm.layers.norm_act import BatchNormAct2d
 
     return ("drop", "act") if type(norm) is BatchNormAct2d else None
 
 
 def synchronize_batchnorm(network: nn.Module) -> nn.Module:
-    """Let every BatchNorm see the batches of all processes; activations that belong to timm's own ones stay."""
+    """Let every BatchNorm use the batches of all processes; timm's activations inside of them are kept."""
     from timm.layers.norm_act import convert_sync_batchnorm
 
     return cast("nn.Module", convert_sync_batchnorm(network))  # type: ignore[no-untyped-call]
 
 
 def _group_by_name(network: nn.Module, names: Iterable[str], *, coarse: bool) -> dict[str, int]:
-    """Number timm's groups of `names` from 0 without gaps, leftovers with the last group."""
+    """Number timm's groups of `names` from 0 without gaps; the layers after the last group are added to it."""
     from timm.models._manipulate import group_with_matcher
 
     matcher = cast("_TimmNetwork", network).group_matcher(coarse=coarse)
@@ -194,7 +194,7 @@ def _group_by_name(network: nn.Module, names: Iterable[str], *, coarse: bool) ->
 
 
 def _cover(module: nn.Module, prefix: str, group_of: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Cover the state of `module` with the largest submodules that lie in one group, and single parameters between."""
+    """Cover the state of `module` with the largest submodules that are in one group, and with single parameters."""
     own = [*module.named_parameters(prefix, recurse=False), *module.named_buffers(prefix, recurse=False)]
     covered = [(name, group_of[name]) for name, _ in own]
     for child_name, child in module.named_children():

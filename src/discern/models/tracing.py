@@ -1,4 +1,4 @@
-"""Writes down what a module computes, as a graph of calls that other files rearrange."""
+"""Records what a module computes as a graph of calls, which other files transform."""
 
 import copy
 import logging
@@ -9,27 +9,27 @@ from torch import fx, nn
 
 logger = logging.getLogger("discern")
 
-# What a forward method raises when it is run with placeholders and asks them for numbers; TraceError is a ValueError.
+# What a forward method raises when it needs the numbers of a placeholder; TraceError is a ValueError.
 _UNTRACEABLE = (TypeError, ValueError, RuntimeError, AttributeError, LookupError, AssertionError)
 
 
 def trace_graph(module: nn.Module, is_leaf: Callable[[str, nn.Module], bool], *, training: bool) -> fx.Graph | None:
-    """Return the calls that a module makes in training or in eval mode; None where they depend on the pictures.
+    """Return the calls that a module makes in training or in eval mode; None where they depend on the images.
 
     The module itself is neither run nor changed.
 
     Args:
         module: Takes one tensor.
-        is_leaf: Whether the submodule of this name is one call; PyTorch's own layers always are.
+        is_leaf: Whether the submodule of this name is recorded as one call; PyTorch's own layers always are.
         training: The mode to ask for; a `Classifier` keeps its frozen stages in eval mode.
     """
-    # A copy of the structure that shares the tensors: modes and whatever tracing leaves behind stay on the copy.
+    # A copy of the structure that shares the tensors: tracing changes modes and attributes of the copy alone.
     shared = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
     skeleton = copy.deepcopy(module, shared).train(training)
     try:
         graph = _Tracer(is_leaf).trace(skeleton)
         for node in graph.find_nodes(op="get_attr"):
-            # A tensor that was computed while tracing exists on the copy alone.
+            # Fails for a tensor that was computed during tracing, which exists on the copy alone.
             attrgetter(str(node.target))(module)
     except _UNTRACEABLE as error:
         logger.debug("%s cannot be traced: %s", type(module).__name__, error)

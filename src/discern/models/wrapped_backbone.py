@@ -46,8 +46,7 @@ class WrappedBackbone(Backbone):
         """
         if self._map_name is None:
             raise ConfigError(
-                f"No module of {self.name} gives a feature map (N, C, h, w); choose a convolutional network for what "
-                "needs one."
+                f"No module of {self.name} gives a feature map (N, C, h, w); choose a convolutional network."
             )
         found: list[Tensor] = []
         handle = self.network.get_submodule(self._map_name).register_forward_hook(
@@ -68,7 +67,7 @@ class WrappedBackbone(Backbone):
         if not self._is_mean_of_map:
             raise ConfigError(
                 f"The features of {self.name} are not the averages of its last feature map; choose a network that ends "
-                "in average pooling for what needs that."
+                "in average pooling, such as resnet50."
             )
         return maps.mean(dim=(2, 3))
 

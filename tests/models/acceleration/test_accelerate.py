@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from discern.models.acceleration.accelerate import accelerate_inference, accelerate_training
-from discern.models.acceleration.folding import fold_resting_batchnorm
+from discern.models.acceleration.folding import fold_frozen_batchnorm
 from discern.models.acceleration.strided_depthwise import spread_strided_depthwise
 from discern.models.backbone import build_backbone
 from discern.models.classifier import Classifier
@@ -74,7 +74,7 @@ def measure_distance(one: Learned, other: Learned) -> float:
 @pytest.mark.parametrize("name", NAMES)
 def test_all_of_training_is_exact_in_double_precision(name: str, frozen_batchnorm: bool) -> None:
     classifier = build(name, frozen_batchnorm=frozen_batchnorm).double()
-    network = spread_strided_depthwise(fold_resting_batchnorm(classifier) if frozen_batchnorm else classifier)
+    network = spread_strided_depthwise(fold_frozen_batchnorm(classifier) if frozen_batchnorm else classifier)
     images = draw_images(torch.float64)
     expected, found = (learn(classifier, each, images, torch.float64) for each in (classifier, network))
     torch.testing.assert_close(found.logits, expected.logits, rtol=1e-9, atol=1e-9)

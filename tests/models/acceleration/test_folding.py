@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from discern.models.acceleration.folding import fold_batchnorm, fold_resting_batchnorm
+from discern.models.acceleration.folding import fold_batchnorm, fold_frozen_batchnorm
 from discern.models.backbone import build_backbone
 from discern.models.classifier import Classifier
 from discern.models.cutting import cut_classifier
@@ -176,7 +176,7 @@ def test_training_with_folded_norms_gives_the_same_logits_and_gradients(name: st
     images = torch.randn(3, 3, 32, 32, dtype=torch.float64)
     before = copy.deepcopy(classifier.state_dict())
     found = []
-    for network in (classifier, fold_resting_batchnorm(classifier)):
+    for network in (classifier, fold_frozen_batchnorm(classifier)):
         classifier.zero_grad()
         logits = network(images)
         logits.square().sum().backward()
@@ -199,7 +199,7 @@ def test_in_bf16_folded_norms_still_shift_what_they_did_and_learn(name: str) -> 
     images = torch.randn(4, 3, 64, 64)
     exact = classifier(images)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits = fold_resting_batchnorm(classifier)(images)
+        logits = fold_frozen_batchnorm(classifier)(images)
     assert (logits.float() - exact).norm() < 0.05 * exact.norm()
     logits.float().square().sum().backward()
     assert all(parameter.grad is not None for parameter in classifier.parameters())
@@ -212,7 +212,7 @@ def test_norms_that_are_folded_for_training_are_not_called() -> None:
     called = []
     for norm in norms:
         norm.register_forward_hook(lambda *_: called.append(1))
-    fold_resting_batchnorm(classifier.train())(torch.randn(2, 3, 32, 32))
+    fold_frozen_batchnorm(classifier.train())(torch.randn(2, 3, 32, 32))
     assert called == []
     classifier(torch.randn(2, 3, 32, 32))
     assert len(called) == len(norms)
@@ -221,7 +221,7 @@ def test_norms_that_are_folded_for_training_are_not_called() -> None:
 def test_an_update_of_the_classifier_is_one_of_the_network_that_shares_its_weights() -> None:
     classifier = build("resnet18-half")
     classifier.set_trainable("all", frozen_batchnorm=True)
-    network = fold_resting_batchnorm(classifier.train())
+    network = fold_frozen_batchnorm(classifier.train())
     images = torch.randn(2, 3, 32, 32)
     with torch.no_grad():
         for parameter in classifier.parameters():
@@ -234,7 +234,7 @@ def test_layers_that_are_left_out_at_random_are_when_norms_are_folded_for_traini
     classifier = build(name, stochastic_depth=0.5).double()
     classifier.set_trainable("all", frozen_batchnorm=True)
     classifier.train()
-    network = fold_resting_batchnorm(classifier)
+    network = fold_frozen_batchnorm(classifier)
     images = torch.randn(4, 3, 32, 32, dtype=torch.float64)
     logits = []
     for trained in (classifier, network, network):
@@ -255,7 +255,7 @@ def test_a_norm_behind_two_convolutions_is_folded_into_both_for_training() -> No
             return self.norm(self.first(images)) + self.norm(self.second(images)).relu()
 
     module = Twice().eval()
-    network = fold_resting_batchnorm(module)
+    network = fold_frozen_batchnorm(module)
     images = torch.randn(2, 3, 8, 8)
     assert network is not module
     torch.testing.assert_close(network(images), module(images), rtol=1e-4, atol=1e-4)

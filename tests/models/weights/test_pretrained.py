@@ -230,7 +230,9 @@ def test_missing_file_wrong_type_and_misspelt_name_are_told_apart(tmp_path: Path
     (tmp_path / "weights.h5").touch()
     assert_refused(backbone, tmp_path / "gone.pth", r"There is no weights file .*gone\.pth; expected a \.safetensors")
     assert_refused(backbone, tmp_path / "weights.h5", r"ends in '\.h5'; expected")
-    with pytest.raises(WeightsError, match="'imagnet' names no published weights and no file; expected imagenet, "):
+    with pytest.raises(
+        WeightsError, match="'imagnet' is neither the name of published weights nor a file; expected imagenet, "
+    ):
         load_pretrained(backbone, "imagnet", cache_folder=tmp_path)
 
 

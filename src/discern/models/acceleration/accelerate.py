@@ -8,7 +8,7 @@ transformation does not apply, for instance because a network cannot be traced, 
 import torch
 from torch import nn
 
-from discern.models.acceleration.folding import fold_batchnorm, fold_resting_batchnorm
+from discern.models.acceleration.folding import fold_batchnorm, fold_frozen_batchnorm
 from discern.models.acceleration.fusion import fuse_convolutions
 from discern.models.acceleration.strided_depthwise import spread_strided_depthwise
 
@@ -45,5 +45,5 @@ def accelerate_training(
     if device.type != "cpu":
         return network
     if frozen_batchnorm:
-        network = fold_resting_batchnorm(network)
+        network = fold_frozen_batchnorm(network)
     return spread_strided_depthwise(network) if dtype == torch.bfloat16 else network

@@ -1,4 +1,4 @@
-"""Folds BatchNorm into the convolution before it: in eval mode both are linear, so one of them can do the work."""
+"""Folds BatchNorm into the convolution before it: in eval mode both are linear, so one convolution does the work."""
 
 import copy
 from operator import attrgetter
@@ -17,8 +17,8 @@ from discern.models.tracing import trace_graph
 def fold_batchnorm(module: nn.Module) -> nn.Module:
     """Return a module for inference without the BatchNorms that directly follow a convolution.
 
-    The result is in eval mode, has its own weights, none of which ask for gradients, and keeps their memory format. It
-    offers `forward` alone, none of the module's other methods. Logits differ by rounding.
+    The result is in eval mode. It has its own weights, which need no gradients and keep their memory format, and it has
+    `forward` but none of the module's other methods. Logits differ by rounding.
 
     Args:
         module: A `Classifier`, a `Backbone` or a half of a classifier; it is not changed.
@@ -29,7 +29,7 @@ def fold_batchnorm(module: nn.Module) -> nn.Module:
     graph, pairs = _find_pairs(module, training=False)
     if not pairs:
         return module
-    # Weights about to be replaced need no copy.
+    # Weights that are replaced below need no copy.
     replaced = [_convolution_of(module, node).weight for node, _ in pairs]
     folded = copy.deepcopy(module, {id(weight): weight for weight in replaced})
     for convolution, norm in pairs:
@@ -38,12 +38,12 @@ def fold_batchnorm(module: nn.Module) -> nn.Module:
     return fx.GraphModule(folded, graph).eval().requires_grad_(False)
 
 
-def fold_resting_batchnorm(module: nn.Module) -> nn.Module:
-    """Return a module for training whose convolutions do the work of the BatchNorms behind them, which rest.
+def fold_frozen_batchnorm(module: nn.Module) -> nn.Module:
+    """Return a module for training whose convolutions do the work of the frozen BatchNorms after them.
 
     It shares all parameters and buffers with the module, which is not changed, and gives the same logits and gradients
-    up to rounding, those of a BatchNorm's scale and shift included. What it saves is going over every map once more,
-    forward and backward: of a training step of ResNet-50 or MobileNetV2 on a CPU it is a quarter.
+    up to rounding, also those of a BatchNorm's scale and shift. Reading and writing every map once less saves a quarter
+    of a training step of ResNet-50 or MobileNetV2 on a CPU.
 
     Args:
         module: A `Classifier` or a half of one, every BatchNorm of which stays in eval mode while it trains.
@@ -65,7 +65,7 @@ def fold_resting_batchnorm(module: nn.Module) -> nn.Module:
 
 
 class _NormalizingConvolution(nn.Module):
-    """A convolution with the BatchNorm behind it, which rests; both learn."""
+    """A convolution with the frozen BatchNorm after it; the weights of both can be trained."""
 
     def __init__(self, convolution: nn.Conv2d, norm: _BatchNorm) -> None:
         super().__init__()
@@ -73,20 +73,20 @@ class _NormalizingConvolution(nn.Module):
         self.norm = norm
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Map (N, C, H, W) to the normalised (N, K, h, w)."""
-        # What `fuse_conv_bn_weights` gives is cut off from the gradients.
+        """Map (N, C, H, W) to normalized maps (N, D, h, w)."""
+        # Not by `fuse_conv_bn_weights`, through whose results no gradients flow.
         mean, variance = cast("Tensor", self.norm.running_mean), cast("Tensor", self.norm.running_var)
         scale, shift = torch.rsqrt(variance + self.norm.eps), 0 if self.norm.bias is None else self.norm.bias
         if self.norm.weight is not None:
             scale = scale * self.norm.weight
         bias = -mean if self.convolution.bias is None else self.convolution.bias - mean
         weights = {"weight": self.convolution.weight * scale.view(-1, 1, 1, 1), "bias": shift + bias * scale}
-        normalised: Tensor = functional_call(self.convolution, weights, maps)
-        return normalised
+        normalized: Tensor = functional_call(self.convolution, weights, maps)
+        return normalized
 
 
 def _find_pairs(module: nn.Module, *, training: bool) -> tuple[fx.Graph, list[tuple[fx.Node, fx.Node]]]:
-    """Return the calls of a module and what can be folded of them, which is nothing where it cannot be traced."""
+    """Return the calls of a module and the pairs that can be folded; none if the module cannot be traced."""
     if not any(isinstance(layer, _BatchNorm) for layer in module.modules()):
         return fx.Graph(), []
     graph = trace_graph(module, lambda _, layer: isinstance(layer, nn.Conv2d | _BatchNorm), training=training)
@@ -100,7 +100,7 @@ def _foldable_pairs(module: nn.Module, graph: fx.Graph) -> list[tuple[fx.Node, f
     pairs = []
     for norm in calls:
         layer = module.get_submodule(str(norm.target))
-        if not isinstance(layer, _BatchNorm) or layer.running_mean is None or _steps_behind(layer) is None:
+        if not isinstance(layer, _BatchNorm) or layer.running_mean is None or _layers_after(layer) is None:
             continue
         convolution = norm.args[0] if norm.args else None
         if (
@@ -114,11 +114,11 @@ def _foldable_pairs(module: nn.Module, graph: fx.Graph) -> list[tuple[fx.Node, f
     return pairs
 
 
-def _steps_behind(norm: _BatchNorm) -> tuple[str, ...] | None:
-    """Name the submodules that a BatchNorm calls after normalising; None for an unknown kind."""
+def _layers_after(norm: _BatchNorm) -> tuple[str, ...] | None:
+    """Return the names of the submodules that a BatchNorm calls after normalizing; None for an unknown kind."""
     if type(norm) in (nn.BatchNorm2d, nn.SyncBatchNorm):
         return ()
-    return timm_network.steps_behind_norm(norm)
+    return timm_network.layers_after_normalizing(norm)
 
 
 def _fold_weights(convolution: nn.Conv2d, norm: _BatchNorm) -> None:
@@ -135,9 +135,9 @@ def _fold_weights(convolution: nn.Conv2d, norm: _BatchNorm) -> None:
 
 
 def _bypass(norm: fx.Node, convolution: fx.Node, folded: nn.Module) -> None:
-    """Take a BatchNorm out of the graph, but keep what it calls after normalising."""
+    """Remove a BatchNorm from the graph, but keep what it calls after normalizing."""
     last = convolution
-    for step in _steps_behind(_norm_of(folded, norm)) or ():
+    for step in _layers_after(_norm_of(folded, norm)) or ():
         with norm.graph.inserting_before(norm):
             last = norm.graph.call_module(f"{norm.target}.{step}", (last,))
     norm.replace_all_uses_with(last)

@@ -1,6 +1,6 @@
-"""Lets a CPU apply the activation and add the shortcut while it convolves, instead of going over every map once more.
+"""Lets a CPU apply activations and add shortcuts inside a convolution, without another pass over the map.
 
-The fused convolutions are those of oneDNN that torch's compiler calls; here they are called without compiling.
+These are oneDNN's fused convolutions, which torch's compiler also calls; here nothing is compiled.
 """
 
 import copy
@@ -19,18 +19,18 @@ _ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
     nn.SiLU: ("swish", []),
     nn.Hardswish: ("hardswish", []),
 }
-"""oneDNN's name and numbers for each."""
+"""oneDNN's name of each activation, and its numbers."""
 
 _ADDITIONS = (operator.add, operator.iadd, torch.add)
 
 _MAX_WEIGHT = 1e4
-"""Far above what a sound network has, BatchNorms of silent channels folded in."""
+"""Far above any weight of a working network, also after BatchNorms of silent channels have been folded in."""
 
 
 def fuse_convolutions(module: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """Return a module for inference on a CPU whose convolutions do the work of sums and activations behind them.
+    """Return a module for inference on a CPU whose convolutions do the work of the sums and activations after them.
 
-    Maps are rounded once where convolution, sum and activation would each round them; logits differ by that.
+    Maps are rounded once instead of after the convolution, the sum and the activation; logits differ by that.
 
     Args:
         module: What `fold_batchnorm` returned; it is not changed.
@@ -67,7 +67,7 @@ def _can_fuse(dtype: torch.dtype) -> bool:
 
 
 class _FusedConvolution(nn.Module):
-    """A convolution, the sum with a shortcut if it gets one, and an activation, in one pass."""
+    """A convolution, the sum with a shortcut if there is one, and an activation, in one pass."""
 
     def __init__(self, convolution: nn.Conv2d, activation: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
@@ -83,16 +83,16 @@ class _FusedConvolution(nn.Module):
         maps = maps.to(self.weight.dtype)
         geometry = [*self.padding], [*self.stride], [*self.dilation], self.groups
         if not self.weight.is_mkldnn:
-            # Once, in the order in which oneDNN multiplies; it would rearrange them at every call.
+            # Done once, in oneDNN's own order; otherwise it would rearrange them in every call.
             self.weight = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *geometry, [*maps.shape])
         convolution, activation = (self.weight, self.bias, *geometry), _ACTIVATIONS[type(self.activation)]
         output: Tensor
         if shortcut is None:
             output = torch.ops.mkldnn._convolution_pointwise(maps, *convolution, *activation, "")
         elif shortcut.shape[1:] == (self.channels, *self._sides_after(maps)):
-            behind = "relu" if type(self.activation) is nn.ReLU else None
+            activation_after = "relu" if type(self.activation) is nn.ReLU else None
             fused = torch.ops.mkldnn._convolution_pointwise_.binary
-            output = fused(shortcut, maps, *convolution, "add", 1.0, behind, [], "")
+            output = fused(shortcut, maps, *convolution, "add", 1.0, activation_after, [], "")
         else:
             convolved = torch.ops.mkldnn._convolution_pointwise(maps, *convolution, *_ACTIVATIONS[nn.Identity], "")
             output = self.activation(convolved + shortcut)
@@ -111,14 +111,14 @@ def _is_plain_convolution(layer: nn.Module) -> bool:
 
 
 def _drop_identities(graph: fx.Graph, module: nn.Module) -> None:
-    """Take out the layers that do nothing, which would stand between a convolution and what follows it."""
+    """Remove layers that do nothing, which would separate a convolution from what follows it."""
     for node in graph.find_nodes(op="call_module"):
         if isinstance(module.get_submodule(str(node.target)), nn.Identity):
             _replace(node, cast("fx.Node", node.args[0]))
 
 
 def _fuse_followers(call: fx.Node, module: nn.Module, fused: Container[str]) -> nn.Module:
-    """Let the call of a convolution do the work of the sum and the activation behind it; return the activation."""
+    """Let the call of a convolution do the work of the sum and the activation after it; return the activation."""
     last, addition = call, _only_user(call)
     shortcut = None if addition is None else _find_spare_shortcut(addition, call, fused)
     if addition is not None and shortcut is not None:
@@ -129,7 +129,7 @@ def _fuse_followers(call: fx.Node, module: nn.Module, fused: Container[str]) -> 
     follower = _only_user(last)
     if follower is not None and follower.op == "call_module":
         activation = module.get_submodule(str(follower.target))
-        # Behind a sum, oneDNN has no other.
+        # After a sum, oneDNN has no other activation.
         if type(activation) is nn.ReLU or (last is call and type(activation) in _ACTIVATIONS):
             _replace(follower, last)
             return activation
@@ -137,9 +137,9 @@ def _fuse_followers(call: fx.Node, module: nn.Module, fused: Container[str]) -> 
 
 
 def _find_spare_shortcut(addition: fx.Node, call: fx.Node, fused: Container[str]) -> fx.Node | None:
-    """Return what is added to a convolution, where that may be overwritten; None otherwise, or if it is no addition.
+    """Return what is added to a convolution if it may be overwritten; None otherwise, and if there is no addition.
 
-    It must have been made by a fused convolution, which owns what it gives, and be read by none but those before.
+    It must be the output of a fused convolution, which owns it, and may be read only by fused convolutions before.
     """
     others = [summand for summand in addition.args if summand is not call]
     if addition.target not in _ADDITIONS or addition.kwargs or len(others) != 1:

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 
 def spread_strided_depthwise(network: nn.Module) -> nn.Module:
-    """Return a network whose strided depthwise convolutions compute every position and keep some, if they learn.
+    """Return a network whose strided depthwise convolutions compute every position and keep some, where gradients flow.
 
     The results are the same. In bfloat16 oneDNN has no fast gradient for the strided kind: it takes a third of
     MobileNetV2's training step, while the same convolution without a stride takes a tenth of that.
@@ -19,7 +19,7 @@ def spread_strided_depthwise(network: nn.Module) -> nn.Module:
     Returns:
         A network around the given one, which it calls; the given one itself where it has no such convolutions.
     """
-    # No subclass: those of timm pad by the stride that they see.
+    # No subclasses: those of timm compute their padding from the stride.
     convolutions = [layer for layer in network.modules() if type(layer) is nn.Conv2d and _is_strided_depthwise(layer)]
     return _SpreadingNetwork(network, convolutions) if convolutions else network
 

@@ -29,7 +29,7 @@ class PublishedWeights(NamedTuple):
     """One published file of pretrained weights."""
 
     name: str
-    """What `discern weights fetch` calls it: "resnet50/imagenet-v2" or "timm:mobilenetv2_100.ra_in1k"."""
+    """The name for `discern weights fetch`: "resnet50/imagenet-v2" or "timm:mobilenetv2_100.ra_in1k"."""
     url: str
     file_name: str
     """In the folder of discern's weights, or within the repository on the Hugging Face Hub."""

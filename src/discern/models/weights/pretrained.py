@@ -25,7 +25,7 @@ class WeightsRecord(NamedTuple):
     """The URL or the path."""
     sha256: str
     unused: tuple[str, ...]
-    """Tensors of the file that the backbone has no use for, such as a classifier's."""
+    """Tensors of the file that the backbone does not have, such as those of a classifier."""
     note: str
     """Licence, where known."""
 
@@ -122,7 +122,7 @@ def _fetch(published: PublishedWeights, folder: Path) -> Path:
 def _existing(path: Path) -> Path:
     if not path.exists() and not path.suffix:
         raise WeightsError(
-            f"{str(path)!r} names no published weights and no file; expected {', '.join(PUBLISHED_NAMES)}, none, "
-            "or the path of a .safetensors, .pth or .pt file."
+            f"{str(path)!r} is neither the name of published weights nor a file; expected "
+            f"{', '.join(PUBLISHED_NAMES)}, none, or the path of a .safetensors, .pth or .pt file."
         )
     return path

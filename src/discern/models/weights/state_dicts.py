@@ -29,7 +29,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         try:
             return load_file(path)
         except SafetensorError as error:
-            raise WeightsError(f"{path} is no whole safetensors file ({error}); get it again.") from error
+            raise WeightsError(f"{path} is no whole safetensors file ({error}); download or copy it again.") from error
     if path.suffix not in {".pth", ".pt"}:
         raise WeightsError(f"{path} ends in {path.suffix!r}; expected a .safetensors, .pth or .pt file.")
     tensors = _unwrap(_read_torch_file(path))
@@ -39,10 +39,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def fit_tensors(network: nn.Module, tensors: Mapping[str, Tensor], *, source: str) -> tuple[str, ...]:
-    """Load tensors into a network, whole or not at all, and return the names of those it has no use for.
+    """Load tensors into a network, all or none, and return the names of those that the network does not have.
 
-    Prefixes that training programs put before the names are taken off. A classifier in the file is left over; numbers
-    are brought to the type of the network's own.
+    Prefixes that training programs put before the names are removed. A classifier in the file is not used; numbers are
+    converted to the data type of the network.
 
     Raises:
         WeightsError: A tensor of the network is missing or has another shape, or the file is of a larger network.
@@ -77,10 +77,10 @@ def _read_torch_file(path: Path) -> object:
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path} holds Python objects or is damaged; only tensors are read, because objects can run code. "
-            "Write it anew with torch.save(model.state_dict(), path), where the model is known."
+            "Save it again with torch.save(model.state_dict(), path), where the model is known."
         ) from error
-    except Exception as error:  # A damaged stream can fail in any way.
-        raise WeightsError(f"{path} is no whole PyTorch file ({error}); get it again.") from error
+    except Exception as error:  # A damaged file can fail in any way.
+        raise WeightsError(f"{path} is no whole PyTorch file ({error}); download or copy it again.") from error
     return content
 
 
@@ -105,7 +105,7 @@ def _without_prefixes(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor], 
 
 
 def _foreign(unused: Sequence[str], network: nn.Module) -> list[str]:
-    """Those left over that are no classifier but continue a part of the network: signs of a larger network."""
+    """Return unused tensors that are no classifier but belong to a part of the network: the file is of a larger one."""
     roots = {name.partition(".")[0] for name in network.state_dict()} - set(_CLASSIFIERS)
     rebuilt = {name for name, _ in network.named_buffers()}
     return [name for name in unused if name.partition(".")[0] in roots and name not in rebuilt]
