@@ -84,13 +84,28 @@ def write_scores(
         return metrics
     for split, values in metrics.items():
         logger.info("%s: %s", split, values.describe())
-    reported = predictions.splits[-1]
-    _write_tables(by_split[reported], folder)
+    split = predictions.splits[-1]
+    reported = by_split[split]
+    confusion = compute_confusion(reported.targets, reported.predictions, reported.class_names)
+    coverage = compute_coverage(reported.confidences, reported.is_correct)
+    per_class = compute_per_class(reported.targets, reported.probabilities, reported.class_names)
+    write_table(per_class, folder / "per_class.csv")
+    write_atomically(folder / "confusion.csv", confusion.to_csv(index_label="true \\ predicted"))
+    write_table(coverage, folder / "coverage.csv")
     if plots:
         plots_folder.mkdir(parents=True, exist_ok=True)
-        _write_figures(by_split[reported], metrics[reported], pictures, plots_folder, max_pixels)
+        figures = {
+            "confusion": plot_confusion(confusion.to_numpy(), reported.class_names, normalized=False),
+            "confusion_normalized": plot_confusion(confusion.to_numpy(), reported.class_names, normalized=True),
+            "reliability": _plot_reliability(reported, metrics[split]),
+            "coverage": plot_coverage(coverage),
+            "roc": _plot_roc(reported, metrics[split]),
+            "mistakes": _plot_worst_mistakes(reported, pictures, max_pixels),
+        }
+        for name, figure in figures.items():
+            replace_figure(figure, plots_folder / f"{name}.png")
     if len(metrics) > 1:
-        logger.info("tables and plots are those of the %s split", reported)
+        logger.info("tables and plots are those of the %s split", split)
     return metrics
 
 
@@ -101,31 +116,6 @@ def write_ranking(predictions: Predictions, folder: Path) -> None:
     write_table(ranking, folder / "ranking.csv")
     means = ranking[["roc_auc", "average_precision"]].mean()
     logger.info("each class against all others, on average: ROC AUC %.3f, average precision %.3f", *means)
-
-
-def _write_tables(reported: Predictions, folder: Path) -> None:
-    targets, names = reported.targets, reported.class_names
-    write_table(compute_per_class(targets, reported.probabilities, names), folder / "per_class.csv")
-    confusion = compute_confusion(targets, reported.predictions, names)
-    write_atomically(folder / "confusion.csv", confusion.to_csv(index_label="true \\ predicted"))
-    write_table(compute_coverage(reported.confidences, reported.is_correct), folder / "coverage.csv")
-
-
-def _write_figures(
-    reported: Predictions, metrics: Metrics, pictures: ImageTable, folder: Path, max_pixels: int
-) -> None:
-    names = reported.class_names
-    confusion = compute_confusion(reported.targets, reported.predictions, names).to_numpy()
-    figures = {
-        "confusion": plot_confusion(confusion, names, normalized=False),
-        "confusion_normalized": plot_confusion(confusion, names, normalized=True),
-        "reliability": _plot_reliability(reported, metrics),
-        "coverage": plot_coverage(compute_coverage(reported.confidences, reported.is_correct)),
-        "roc": _plot_roc(reported, metrics),
-        "mistakes": _plot_worst_mistakes(reported, pictures, max_pixels),
-    }
-    for name, figure in figures.items():
-        replace_figure(figure, folder / f"{name}.png")
 
 
 def _plot_reliability(reported: Predictions, metrics: Metrics) -> Figure | None:
