@@ -63,11 +63,14 @@ def test_all_runs_have_the_same_split(compared):
     assert splits == {(place / "out" / "split.csv").read_bytes()}
 
 
-def test_asked_again_it_keeps_what_is_complete_and_adds_seeds(compared):
+def test_asked_again_it_keeps_what_is_complete_and_adds_seeds(compared, capsys):
     place, photos, arguments, _ = compared
     bundle = place / "out" / "runs" / "00-seed0" / "bundle" / "bundle.json"
     before = bundle.stat().st_mtime_ns
-    again = compare(photos, out=place / "out", **{**arguments, "seeds": 3})
+    again = compare(photos, out=str(place / "out"), **{**arguments, "seeds": 3})
+    shown = capsys.readouterr().out
+    assert "6 of 6: weights=weights.safetensors, seed 2: failed" in shown
+    assert "highest: weights=none; no other completed" in shown
     assert bundle.stat().st_mtime_ns == before
     assert again["runs"].iloc[0] == 3
     assert again["seconds"].iloc[0] > 0

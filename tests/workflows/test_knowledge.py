@@ -27,8 +27,8 @@ def test_features_kept_from_training_are_those_of_a_pass_of_their_own(photos, tm
 
 def test_a_memory_holds_as_many_pictures_as_it_may(photos, tmp_path):
     run = train(photos, out=tmp_path / "run", recipe="table", overrides=[*QUICK, "training.feature_bank=9"])
-    memory = load_bundle(run.folder.root).feature_bank
-    assert list(memory.frame["label"].value_counts()) == [3, 3, 3]
+    bank = load_bundle(run.folder.root).feature_bank
+    assert list(bank.frame["label"].value_counts()) == [3, 3, 3]
 
 
 def test_pictures_of_another_kind_are_told_from_the_usual(trained_run, photos, tmp_path):
@@ -45,7 +45,7 @@ def test_pictures_of_another_kind_are_told_from_the_usual(trained_run, photos, t
 
 def test_without_a_memory_nothing_is_unfamiliar(photos, tmp_path):
     run = train(photos, out=tmp_path / "run", recipe="table", overrides=[*QUICK, "training.feature_bank=0"])
-    with pytest.raises(BundleError, match=r"training\.memory above 0"):
+    with pytest.raises(BundleError, match=r"training\.feature_bank above 0"):
         evaluate(run.folder.root, photos, out=tmp_path / "out", unfamiliar=str(photos))
 
 
@@ -54,7 +54,7 @@ def test_thresholds_of_validation_are_tried_on_every_split(trained_run, photos, 
     summary = json.loads((tmp_path / "out" / "abstention.json").read_text())
     assert list(summary) == ["0.01", "0.02", "0.05", "0.1"]
     assert all(outcome is None for outcome in summary.values())  # six validation pictures promise nothing
-    in_bundle = json.loads((trained_run / "bundle" / "bundle.json").read_text())["abstention"]
+    in_bundle = json.loads((trained_run / "bundle" / "bundle.json").read_text())["record"]["abstention"]
     assert in_bundle == summary
 
 

@@ -91,9 +91,10 @@ def test_the_best_trial_is_a_recipe_and_plots_are_drawn(searched):
         assert min(plot.size) > 200
 
 
-def test_asked_again_it_goes_on(searched, photos):
+def test_asked_again_it_goes_on(searched, photos, capsys):
     out, arguments, _ = searched
-    table = tune(photos, out=out, trials=1, **arguments)
+    table = tune(photos, out=str(out), trials=1, **arguments)
+    assert "best: trial " in capsys.readouterr().out
     assert list(table["number"]) == list(range(7))
     assert table["training.phases.*.learning_rate"].is_unique
     with pytest.raises(RunFolderError, match="holds another search, by another name or of other data or settings"):

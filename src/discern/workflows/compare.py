@@ -23,7 +23,7 @@ def compare(
     source: str | Path,
     *,
     out: str | Path,
-    recipes: Sequence[str] = ("auto",),
+    recipes: Sequence[str | Path] = ("auto",),
     varied: Sequence[str] = (),
     seeds: int = 3,
     overrides: Sequence[str] = (),
@@ -55,7 +55,7 @@ def compare(
         raise ConfigError(f"{seeds} seeds; expected at least 1")
     folder = Path(out)
     with reporting(verbose=verbose):
-        variants = build_variants(recipes, varied, overrides)
+        variants = build_variants([str(recipe) for recipe in recipes], varied, overrides)
         open_comparison(folder, source, variants)
         split = split_for_all(source, variants[0], folder)
         runs = train_variants(str(source), variants, seeds, split, folder / "runs")
