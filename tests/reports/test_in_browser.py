@@ -121,6 +121,11 @@ def test_a_dark_screen_gets_a_dark_page_with_readable_text(open_page):
             " getComputedStyle(document.querySelector('figcaption')).color,"
             " getComputedStyle(document.querySelector('.contents a')).color]"
         )
+        card, text = page.evaluate(
+            "[getComputedStyle(document.querySelector('.chart')).backgroundColor,"
+            " getComputedStyle(document.querySelector('.chart text')).fill]"
+        )
+        assert compute_contrast(card, text) > 15
     assert colours["light"][0] != colours["dark"][0]
     for background, *inks in colours.values():
         for ink in inks:

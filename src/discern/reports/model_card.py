@@ -121,7 +121,7 @@ def _describe_limits(facts: RunFacts) -> Iterator[str]:
     yield from _limit_unequal(facts)
     yield (
         "The scores hold for pictures collected like the ones evaluated. Other cameras, places, seasons or ways of "
-        "collecting pictures can make it worse, and nothing here shows by how much. Evaluate it on labelled pictures "
+        "collecting pictures can lower them, and nothing here shows by how much. Evaluate it on labelled pictures "
         "from where it will be used: discern evaluate RUN PICTURES."
     )
 
