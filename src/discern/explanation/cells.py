@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from discern.models.architecture import Architecture
-from discern.models.backbone import Backbone, ResNetBackbone
+from discern.models.backbone import Backbone
 from discern.models.build import build_classifier
+from discern.models.resnet import ResNet
 
 _FIRST_LOOK_PIXELS = 256
 _CELLS_PROBED = 10
@@ -49,7 +50,7 @@ def locate_cells(backbone: Backbone, architecture: Architecture | None) -> Cells
     """
     if architecture is None:
         return None
-    if isinstance(backbone, ResNetBackbone):
+    if isinstance(backbone.network, ResNet):
         return Cells(0.5, _SMALL_STEM_STRIDE if architecture.stem == "small" else _STRIDE)
     return measure_cells(architecture)
 
