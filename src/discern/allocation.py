@@ -33,9 +33,9 @@ def keep_freed_memory() -> None:
 
 @functools.cache
 def prefer_huge_pages() -> None:
-    """Ask Linux for pages of 2 MiB in the next 8 GiB that the process grows by.
+    """Ask Linux for pages of 2 MiB in the next 8 GiB by which the process grows.
 
-    Maps that a gradient waits for fit into no cache, and small pages have more addresses than the processor remembers:
+    Maps that a gradient waits for fit into no cache, and small pages have more addresses than the processor can cache:
     a training step takes a tenth to a fifth less. The first touch takes longer, about a second for each GiB.
     """
     keep_freed_memory()

@@ -29,7 +29,7 @@ def compute_integrated_gradients(
 
 
 def _integrate(network: Callable[[Tensor], Tensor], image: Tensor, target: Tensor, steps: int) -> Tensor:
-    """Do it for one image (3, H, W), with a few points at a time, since all together may not fit into the memory."""
+    """Integrate for one image (3, H, W), a few points at a time, since all together may not fit into memory."""
     middles = (torch.arange(steps, device=image.device) + 0.5) / steps
     total = torch.zeros_like(image)
     for part in torch.split(middles, _POINTS_AT_ONCE):

@@ -70,9 +70,10 @@ class ExportGraph(nn.Module):
         super().__init__()
         self.fitting = FittingGraph(bundle.preprocess)
         network = copy.deepcopy(bundle.classifier).eval().requires_grad_(False)
-        self.network = fold_batchnorm(network).to(torch.float16 if half else torch.float32)
+        self.dtype = torch.float16 if half else torch.float32
+        # A predictor that used the network before has made it channels-last, which a .pt2 file does not hold.
+        self.network = fold_batchnorm(network).to(self.dtype).to(memory_format=torch.contiguous_format)
         self.calibration = bundle.calibration
-        self.number = torch.float16 if half else torch.float32
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Classify upright RGB images, uint8 (N, H, W, 3), all of one size.
@@ -80,7 +81,7 @@ class ExportGraph(nn.Module):
         Returns:
             `probabilities` (N, K), and the `logits` (N, K) before calibration.
         """
-        logits = self.network(self.fitting(images).to(self.number)).to(torch.float32)
+        logits = self.network(self.fitting(images).to(self.dtype)).to(torch.float32)
         return {"probabilities": self.calibration.apply(logits).softmax(dim=1), "logits": logits}
 
 

@@ -13,11 +13,11 @@ from discern.errors import DataError
 from discern.files import write_atomically
 
 COLUMNS = ("path", "action", "old", "new", "time")
-_EXPECTED = f"expected {', '.join(COLUMNS)}. Mend it, or move it away to begin anew."
+_EXPECTED = f"expected {', '.join(COLUMNS)}. Mend it, or move it away to start again."
 
 
 class Decision(NamedTuple):
-    """One row: of the picture at `path` (or of this id), with the label `old`, and `new` if it is labelled anew."""
+    """One row: of the picture at `path` (or of this id), with the label `old`, and `new` if the label changes."""
 
     path: str
     action: str
@@ -75,7 +75,7 @@ def _read(path: Path) -> list[Decision]:
         text = path.read_text(encoding="utf-8")
         header, *rows = list(csv.reader(io.StringIO(text, newline=""))) or [list(COLUMNS)]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: not readable as a CSV of decisions: {error}; move it away to begin anew") from None
+        raise DataError(f"{path}: not readable as a CSV of decisions: {error}; move it away to start again") from None
     if tuple(header) != COLUMNS:
         raise DataError(f"{path}: its columns are {', '.join(header)}; {_EXPECTED}")
     odd = [number for number, row in enumerate(rows, start=1) if len(row) != len(COLUMNS)]

@@ -73,6 +73,6 @@ def _find_status(error: BadImageError) -> int:
     cause = error.__cause__
     if isinstance(cause, UnidentifiedImageError):
         return UNSUPPORTED
-    # Our own limit is told without a cause.
+    # Our own limit has no cause.
     is_too_large = isinstance(cause, Image.DecompressionBombError | Image.DecompressionBombWarning) or cause is None
     return TOO_LARGE if is_too_large and "pixels" in error.reason else UNUSABLE

@@ -44,7 +44,7 @@ def build_prediction_routes(server: Server) -> APIRouter:
     async def predict(
         request: Request,
         model: ModelName = None,
-        top_k: Annotated[int, Query(ge=1, le=100, description="So many of the most probable classes.")] = 5,
+        top_k: Annotated[int, Query(ge=1, le=100, description="How many of the most probable classes to return.")] = 5,
         max_error: Annotated[
             float | None,
             Query(gt=0, lt=1, description='Largest share of wrong answers; the rest is "unknown".', examples=[0.05]),
@@ -52,7 +52,7 @@ def build_prediction_routes(server: Server) -> APIRouter:
         explain: Annotated[
             str | None, Query(max_length=40, description="Adds a heat map by this method.", examples=["grad-cam"])
         ] = None,
-        nearest: Annotated[int, Query(ge=0, le=20, description="So many of the training pictures most alike.")] = 0,
+        nearest: Annotated[int, Query(ge=0, le=20, description="How many similar training pictures to return.")] = 0,
     ) -> Response:
         """Classify pictures: files of a form, or one as the body itself.
 

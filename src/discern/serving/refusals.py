@@ -20,7 +20,7 @@ RETRY_SECONDS = 1
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, and no failure of the program
-    """A request, or one picture of it, that is not answered: HTTP status and the reason in words."""
+    """A request, or one picture of it, that is not answered: its HTTP status and reason."""
 
     def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)

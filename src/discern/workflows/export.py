@@ -64,7 +64,7 @@ def verify_export(
     data: Source | None = None,
     verbose: bool = True,
 ) -> Certificate:
-    """Measure an exported file again and write its certificate anew.
+    """Measure an exported file again and renew its certificate.
 
     Raises:
         ExportError: It cannot be read, is not of this run, was changed since its certificate was issued, or does not

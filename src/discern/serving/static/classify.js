@@ -3,7 +3,7 @@
 import { predict } from "./api.js";
 import { buildCsv } from "./csv.js";
 import { ResultCard } from "./result_card.js";
-import { countOf, make, percent } from "./words.js";
+import { countOf, make, percent } from "./text.js";
 
 const AT_ONCE = 8;
 
@@ -85,7 +85,7 @@ export class Classify {
       for (let start = 0; start < cards.length && round === this.round; start += AT_ONCE) {
         await this.askSome(cards.slice(start, start + AT_ONCE), round);
       }
-      if (round === this.round) this.tell(cards);
+      if (round === this.round) this.announce(cards);
     });
   }
 
@@ -108,7 +108,7 @@ export class Classify {
     this.arrange();
   }
 
-  tell(cards) {
+  announce(cards) {
     const [card] = cards;
     by("live").textContent = cards.length === 1 ? describe(card) : this.summarise();
   }

@@ -1,7 +1,7 @@
 // What the run's evaluation got wrong.
 
 import { getJson, getPicture, query } from "./api.js";
-import { countOf, make, percent } from "./words.js";
+import { countOf, make, percent } from "./text.js";
 
 const lead = document.getElementById("mistakes-lead");
 const gallery = document.getElementById("gallery");

@@ -1,6 +1,6 @@
 // What there is to know of the model.
 
-import { countOf, make, percent } from "./words.js";
+import { countOf, make, percent } from "./text.js";
 
 const WAYS = { crop: "its central square", pad: "all of it, padded to a square", squash: "all of it, squashed to a square" };
 

@@ -5,10 +5,10 @@ import { Classify } from "./classify.js";
 import { showMistakes } from "./mistakes.js";
 import { showCard } from "./model_card.js";
 import { listenToTabs } from "./tabs.js";
-import { countOf, make } from "./words.js";
+import { countOf, make } from "./text.js";
 
 const by = (id) => document.getElementById(id);
-const MOST_NAMES = 6;
+const MAX_NAMES = 6;
 
 const classify = new Classify();
 let facts = null;
@@ -38,17 +38,17 @@ async function start(model) {
     ...facts.models.map((name) => make("option", { value: name, textContent: name, selected: name === facts.name })),
   );
   const names = facts.class_names;
-  by("title").textContent = names.length <= 3 ? `${capitalise(listWords(names, "or"))}?` : "Which is it?";
-  const some = names.slice(0, MOST_NAMES).join(", ");
-  by("subtitle").textContent = `${facts.name} tells ${countOf(names.length, "class", "classes")} apart: ${some}${names.length > MOST_NAMES ? ", …" : ""}`;
+  by("title").textContent = names.length <= 3 ? `${capitalise(listNames(names, "or"))}?` : "Which is it?";
+  const some = names.slice(0, MAX_NAMES).join(", ");
+  by("subtitle").textContent = `${facts.name} tells ${countOf(names.length, "class", "classes")} apart: ${some}${names.length > MAX_NAMES ? ", …" : ""}`;
   document.title = `${facts.name} · discern`;
   classify.useModel(facts);
   showCard(by("card"), facts);
   if (!by("mistakes").hidden) showMistakes(facts.name);
 }
 
-function listWords(words, last) {
-  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} ${last} ${words.at(-1)}`;
+function listNames(names, last) {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} ${last} ${names.at(-1)}`;
 }
 
 const capitalise = (text) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,7 +1,7 @@
 // The card of one picture: what it is, how sure that is, and on demand why.
 
 import { getPicture, predict, query } from "./api.js";
-import { make, percent } from "./words.js";
+import { make, percent } from "./text.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const SHOWN_CLASSES = 5;

@@ -1,7 +1,7 @@
 // One picture after the other; every decision is on the server's disk before the next picture is shown.
 
 import { getJson, getPicture, postJson } from "./api.js";
-import { make } from "./words.js";
+import { make } from "./text.js";
 
 const by = (id) => document.getElementById(id);
 
@@ -14,7 +14,7 @@ async function start() {
   try {
     found = await getJson("/review");
   } catch (error) {
-    tell(error.status === 401 ? "Open the whole link that discern review printed: its token is missing here." : error.message);
+    showProblem(error.status === 401 ? "Open the whole link that discern review printed: its token is missing here." : error.message);
     return;
   }
   candidates = found.candidates;
@@ -106,7 +106,7 @@ async function once(work) {
     await work();
     by("problem").hidden = true;
   } catch (error) {
-    tell(error.message);
+    showProblem(error.message);
   } finally {
     busy = false;
   }
@@ -137,7 +137,7 @@ function say(text) {
   by("live").textContent = text;
 }
 
-function tell(text) {
+function showProblem(text) {
   by("problem").textContent = text;
   by("problem").hidden = false;
 }

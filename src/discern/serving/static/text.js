@@ -1,4 +1,4 @@
-// Numbers and counts in words.
+// Numbers, counts and elements as text.
 
 export function percent(share) {
   const value = 100 * share;
