@@ -66,7 +66,7 @@ def test_an_own_network_is_loaded_with_the_same_argument_and_answers_as_evaluate
 def test_without_the_network_the_run_says_what_to_give(own_run):
     with pytest.raises(BundleError, match="network="):
         discern.load(own_run.folder.root)
-    with pytest.raises(BundleError, match="7 logits|7 classes"):
+    with pytest.raises(BundleError, match=r"gives \(2, 7\) for two images; expected logits of shape \(2, 3\)"):
         discern.load(own_run.folder.root, network=OwnNetwork(7))
     with pytest.raises(BundleError, match="fit"):
         discern.load(own_run.folder.root, network=nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 3)))
@@ -103,7 +103,7 @@ def test_an_own_network_is_evaluated_explained_and_exported(own_run, photos, tmp
 
 
 def test_what_is_no_network_is_refused_before_anything_is_written(photos, tmp_path):
-    with pytest.raises(ConfigError, match="expected a torch.nn.Module"):
+    with pytest.raises(ConfigError, match=r"expected a torch\.nn\.Module"):
         discern.train(photos, out=tmp_path / "run", overrides=OWN, network=lambda num_classes: num_classes)
     assert not (tmp_path / "run").exists()
 
@@ -209,7 +209,7 @@ def test_keywords_a_mapping_and_texts_mean_the_same(photos, tmp_path):
 
 
 def test_a_wrong_keyword_is_refused_with_the_nearest_right_one(photos, tmp_path):
-    with pytest.raises(ConfigError, match="ephocs.*did you mean .*epochs"):
+    with pytest.raises(ConfigError, match=r"ephocs.*did you mean .*epochs"):
         discern.train(photos, out=tmp_path / "run", ephocs=3)
     assert not (tmp_path / "run").exists()
 
