@@ -4,6 +4,7 @@ Each file is kept whole or not at all. torchvision's lie in a folder of discern;
 the cache that all programs of the user share, so that its settings (HF_HOME, HF_TOKEN, HF_HUB_OFFLINE) count here too.
 """
 
+import logging
 import os
 import socket
 import sys
@@ -98,7 +99,7 @@ def _download_from_hub(weights: PublishedWeights, next_step: str) -> Path:
 
     verbosity = hub_logging.get_verbosity()
     # Its attempts are for programmers; in the end the error says what happened.
-    hub_logging.set_verbosity(hub_logging.ERROR)
+    hub_logging.set_verbosity(logging.ERROR)
     try:
         # The client reads HF_ENDPOINT once, when it is imported.
         endpoint = os.environ.get("HF_ENDPOINT") or None
