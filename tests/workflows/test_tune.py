@@ -195,5 +195,5 @@ def test_durations_are_read_as_people_write_them(text, seconds):
 
 @pytest.mark.parametrize("text", ["", "10", "ten minutes", "0s", "10x", "-5m"])
 def test_what_is_no_duration_is_told(text):
-    with pytest.raises(ConfigError, match=r"is no duration; write 30s, 10m, 2h or 1h30m"):
+    with pytest.raises(ConfigError, match=r"is not a duration; write 30s, 10m, 2h or 1h30m"):
         parse_duration(text)
