@@ -108,7 +108,7 @@ def test_resuming_with_other_settings_or_data_is_refused_with_what_differs(many_
     process.wait()
     other = start(many_photos, out, *SETTINGS, "learning_rate=0.5", "--resume")
     assert other.wait() == 2
-    assert "begun with other settings: training.phases.0.learning_rate was 0.0001 and is now 0.5." in (
+    assert "started with other settings: training.phases.0.learning_rate was 0.0001 and is now 0.5." in (
         words_of(out).read_text()
     )
     fewer = draw_photos(tmp_path / "fewer", per_class=5)

@@ -47,11 +47,11 @@ def show(
     typer.echo(tomli_w.dumps(settings.to_dict()), nl=False)
     if not rates and schedule is None:
         return
-    from discern.planning.phases import USUAL, plan_phases
+    from discern.planning.phases import TYPICAL_FACTS, plan_phases
 
-    phases, reasons = plan_phases(settings.training.phases, USUAL)
+    phases, reasons = plan_phases(settings.training.phases, TYPICAL_FACTS)
     if reasons:
-        typer.echo(f"# where the plan depends on the data, this is for {USUAL.images} pictures")
+        typer.echo(f"# where the plan depends on the data, this is for {TYPICAL_FACTS.images} pictures")
     if rates:
         _print_rates(phases)
     if schedule is not None:

@@ -1,4 +1,4 @@
-"""Settings, pictures and machine -> the plan."""
+"""Makes the plan of a run from settings, pictures and machine."""
 
 import logging
 import time
@@ -37,20 +37,20 @@ def plan_training(
     custom: Mapping[str, str] | None = None,
     started: float | None = None,
 ) -> Plan:
-    """Decide all that was left open, and say it in the log.
+    """Decide everything that the settings leave open, and log the reasons.
 
     Args:
         settings: What the user asks for.
         table: The pictures, split.
-        runtime: Where and how is computed.
-        cache: Where features are kept that are computed to choose what to start from.
-        network: The user's own, if there is one.
-        custom: What else the user brought along, by name; see `Plan.custom`.
-        started: The moment of `time.monotonic()` from which on a budget counts; now by default.
+        runtime: Device, precision and processes.
+        cache: For the features that are computed to compare starts.
+        network: The user's own network, if there is one.
+        custom: The Python objects that the user gave, by name; see `Plan.custom`.
+        started: Value of `time.monotonic()` at which the time budget began; now by default.
 
     Raises:
-        ConfigError: Settings do not fit each other, the network or the machine.
-        WeightsError: Weights that are compared cannot be loaded.
+        ConfigError: Settings contradict each other, or do not fit the network or the machine.
+        WeightsError: Weights to compare cannot be loaded.
     """
     started = time.monotonic() if started is None else started
     custom = dict(custom or {})
@@ -118,10 +118,10 @@ def plan_training(
 
 
 def check_policies(settings: Settings) -> None:
-    """Raise for an augmentation that does not exist, before anything is computed.
+    """Check that every augmentation exists, before anything is computed.
 
     Raises:
-        ConfigError: There is one.
+        ConfigError: An augmentation is unknown.
     """
     for phase in settings.training.phases:
         if phase.augment != "auto":
@@ -144,7 +144,7 @@ def _describe_architecture(settings: Settings, start: Start) -> Architecture:
 
 def _describe_machine(runtime: Runtime) -> MachinePlan:
     return MachinePlan(
-        # A process of several takes the GPU of its number.
+        # Each of several processes takes the GPU of its rank.
         device=runtime.device.type if runtime.processes.count > 1 else str(runtime.device),
         precision=runtime.precision,
         threads=runtime.threads,
@@ -174,7 +174,7 @@ def _fit_to_time(
         counts,
         seconds=parse_duration(settings.run.budget or ""),
         spent_seconds=time.monotonic() - started,
-        # Processes go on together to the end, and without validation an epoch that was cut off does not count.
+        # Several processes must finish an epoch together, and without validation an unfinished epoch does not count.
         may_end_early=validation > 0 and runtime.processes.count == 1,
     )
 
@@ -200,6 +200,6 @@ def _log_plan(plan: Plan) -> None:
     if plan.weights == "none" and only_head:
         logger.warning(
             "phase %s trains the head alone on a backbone of random weights, since model.weights=none; "
-            "it can learn little from such features",
+            "such features are hardly better than chance",
             ", ".join(only_head),
         )

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from discern.config.load import load_settings
 from discern.config.settings import Settings
 from discern.errors import ConfigError
-from discern.planning.phases import USUAL, plan_phases
+from discern.planning.phases import TYPICAL_FACTS, plan_phases
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -70,7 +70,7 @@ def build_default_space(settings: Settings) -> dict[str, Range | Choices]:
     """
     space: dict[str, Range | Choices] = {}
     is_pretrained = settings.model.weights != "none"
-    phases, _ = plan_phases(settings.training.phases, USUAL._replace(is_pretrained=is_pretrained))
+    phases, _ = plan_phases(settings.training.phases, TYPICAL_FACTS._replace(is_pretrained=is_pretrained))
     for phase in phases:
         if phase.head_solver == "lbfgs":
             continue
