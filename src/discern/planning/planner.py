@@ -200,6 +200,6 @@ def _log_plan(plan: Plan) -> None:
     if plan.weights == "none" and only_head:
         logger.warning(
             "phase %s trains the head alone on a backbone of random weights, since model.weights=none; "
-            "such features are hardly better than chance",
+            "it can learn little from such features",
             ", ".join(only_head),
         )

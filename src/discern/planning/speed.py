@@ -30,7 +30,7 @@ _MAX_PASSES, _MEASURING_SECONDS = 8, 2.0
 
 
 class Speed(NamedTuple):
-    """Seconds per picture, with reading: for prediction, and for training by the name of each phase that reads pictures."""
+    """Seconds per picture, reading included: for prediction, and for training in each phase that reads pictures."""
 
     prediction_seconds: float
     training_seconds: Mapping[str, float]
