@@ -89,7 +89,7 @@ def load_environment(path: Path) -> Environment:
     try:
         return Environment.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path} is damaged ({error}); start anew with --overwrite") from None
+        raise RunFolderError(f"{path} is damaged ({error}); start again with --overwrite") from None
 
 
 def describe_machine(runtime: Runtime) -> MachineRecord:

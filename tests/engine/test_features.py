@@ -130,7 +130,7 @@ def test_an_interrupted_training_on_features_does_not_go_on_without_them(table, 
     with pytest.raises(KeyboardInterrupt):
         build_fit(table, "transfer", PLAIN, tmp_path, [Stop()]).run()
     poor = build_fit(table, "transfer", PLAIN, feature_memory_bytes=0)
-    with pytest.raises(RunFolderError, match=r"phase head was begun on features .* no room now; make room"):
+    with pytest.raises(RunFolderError, match=r"phase head was started with features .* no room now; make room"):
         poor.run(load_state(tmp_path))
 
 

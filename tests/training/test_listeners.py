@@ -69,8 +69,8 @@ def test_log_lines_say_what_learns_and_how_it_goes(caplog):
         )
         lines.on_epoch_end([build_row(3)], is_best=True)
     phase, epoch = caplog.messages
-    assert "phase head: head learns for up to 5 epochs" in phase
-    assert "going on after epoch 2" in phase
+    assert "phase head: training head for up to 5 epochs" in phase
+    assert "resumed after epoch 2" in phase
     assert "validation loss 0.6000 accuracy 70.0% (best)" in epoch
 
 

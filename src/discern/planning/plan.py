@@ -136,5 +136,5 @@ def load_plan(path: Path) -> Plan:
         return Plan.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunFolderError(
-            f"{path} is damaged or of another version ({error}); start anew with --overwrite"
+            f"{path} is damaged or of another version ({error}); start again with --overwrite"
         ) from None

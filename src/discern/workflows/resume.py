@@ -102,7 +102,7 @@ def resume(
                     load_start(plan, classifier)
                 else:
                     state.check_processes(processes.count)
-                    logger.info("going on after epoch %d", len(state.progress.rows))
+                    logger.info("resumed after epoch %d", len(state.progress.rows))
             check_same_rows(table, processes)
             job = Job(plan, table, environment, folder, runtime, custom, started)
             return carry_out(job, classifier, state, [*listeners, *choose_listeners(job, report.console)])
