@@ -176,7 +176,7 @@ def test_figure_names_are_unique_and_safe():
     ("options", "error", "message"),
     [
         ({}, ConfigError, "give pictures to explain, or --mistakes"),
-        ({"inputs": "x.png", "mistakes": True}, ConfigError, "one of the two"),
+        ({"inputs": "x.png", "mistakes": True}, ConfigError, "either pictures to explain, or --mistakes"),
         (
             {"inputs": "x.png", "method": "lime"},
             ConfigError,
