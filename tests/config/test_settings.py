@@ -35,7 +35,7 @@ def test_the_reference_recipes_do_exactly_what_they_promise():
     assert phase.weight_decay > 0
 
 
-def test_the_ladder_adds_one_technique_a_rung():
+def test_each_recipe_from_v1_to_v4_adds_one_technique():
     v1, v2, v3, v4 = (load_settings(name) for name in ("v1", "v2", "v3", "v4"))
     assert [phase.train for phase in v1.training.phases] == [("head",)]
     head, everything = v2.training.phases

@@ -78,7 +78,7 @@ def test_a_tie_made_by_rounding_goes_to_the_class_that_was_predicted(tmp_path: P
         ([",,,ant,ant,1,1,0"], "without an id"),
         (["1,,,ant,,1,1,0"], "a predicted class"),
         (["1,,,ant,ant,1,1,0", "1,,,bee,bee,1,0,1"], "same id occurs more than once"),
-        ([], r"no rows\. Expected one row a picture"),
+        ([], r"no rows\. Expected one row per picture"),
     ],
 )
 def test_rows_that_cannot_be_used_are_listed(tmp_path: Path, rows: list[str], message: str) -> None:

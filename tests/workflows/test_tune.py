@@ -97,7 +97,7 @@ def test_asked_again_it_goes_on(searched, photos, capsys):
     assert "best: trial " in capsys.readouterr().out
     assert list(table["number"]) == list(range(7))
     assert table["training.phases.*.learning_rate"].is_unique
-    with pytest.raises(RunFolderError, match="holds another search, by another name or of other data or settings"):
+    with pytest.raises(RunFolderError, match="holds another search, with another name, data or settings"):
         tune(photos, out=out, trials=1, **{**arguments, "recipe": "transfer"})
 
 

@@ -65,7 +65,7 @@ def explain(
     Args:
         run: A run folder or a bundle.
         inputs: Files, folders, glob patterns, CSV or .npz files, PIL images, arrays, or a torch `Dataset`.
-        mistakes: Explain the mistakes of the run's evaluation instead of `inputs`, at most 25, the most confident first.
+        mistakes: Explain the mistakes of the run's evaluation instead of `inputs`, at most 25, most confident first.
         out: The folder to write; `explanations` in the run folder by default. Figures of an earlier call are replaced.
         method: A name of `discern.explanation.methods.EXPLANATIONS`.
         target: The class to explain instead of the predicted and the true one.
