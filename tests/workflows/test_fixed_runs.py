@@ -11,7 +11,8 @@ from discern.errors import RunFolderError
 from discern.run_folder import RunFolder
 from discern.training.listeners import LogLines
 from discern.workflows.audit import audit
-from discern.workflows.train import resume, train
+from discern.workflows.resume import resume
+from discern.workflows.train import train
 from pictures import QUICK, draw_photos
 
 OVERRIDES = [*QUICK, "training.phases.*.epochs=3"]
