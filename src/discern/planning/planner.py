@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from discern.config.duration import parse_duration
 from discern.config.settings import Settings, TrainingBase
@@ -57,13 +58,7 @@ def plan_training(
     check_policies(settings)
     train = table.select("train")
     sides = measure_sides(train, settings.data.max_pixels)
-    start, reason = choose_start(settings, train, sides, runtime, cache, custom_network=network is not None)
-    reasons = {"starting point": reason}
-    size_seen = find_shorter_side(sides) if settings.data.image_size == "auto" else settings.data.image_size
-    stem, reasons["model.stem"] = choose_stem(settings.model.stem, start.backbone, start.weights, size_seen)
-    architecture = _describe_architecture(settings, start).model_copy(update={"stem": stem})
-    classifier = build_classifier(architecture, len(table.class_names), network)
-    size, reasons["data.image_size"] = choose_image_size(settings.data.image_size, classifier.backbone, stem, sides)
+    (start, architecture, classifier, size), reasons = _choose_network(settings, train, sides, runtime, cache, network)
     images = min(settings.training.max_images or len(train), len(train))
     batch_size, reasons["training.batch_size"] = choose_batch_size(
         settings.training.batch_size,
@@ -115,6 +110,34 @@ def plan_training(
     plan = _plan_picture_caches(plan, settings, table, sides, runtime)
     _log_plan(plan)
     return plan
+
+
+class _ChosenNetwork(NamedTuple):
+    """What is trained: its start, its architecture, the network itself, and the side of its images in pixels."""
+
+    start: Start
+    architecture: Architecture
+    classifier: Classifier
+    image_size: int
+
+
+def _choose_network(
+    settings: Settings,
+    train: ImageTable,
+    sides: Sequence[tuple[int, int]],
+    runtime: Runtime,
+    cache: ArrayCache,
+    network: Network | None,
+) -> tuple[_ChosenNetwork, dict[str, str | None]]:
+    """Return the network for these pictures, and the reason for each choice by the name of its setting."""
+    start, reason = choose_start(settings, train, sides, runtime, cache, custom_network=network is not None)
+    reasons = {"starting point": reason}
+    size_seen = find_shorter_side(sides) if settings.data.image_size == "auto" else settings.data.image_size
+    stem, reasons["model.stem"] = choose_stem(settings.model.stem, start.backbone, start.weights, size_seen)
+    architecture = _describe_architecture(settings, start).model_copy(update={"stem": stem})
+    classifier = build_classifier(architecture, len(train.class_names), network)
+    size, reasons["data.image_size"] = choose_image_size(settings.data.image_size, classifier.backbone, stem, sides)
+    return _ChosenNetwork(start, architecture, classifier, size), reasons
 
 
 def check_policies(settings: Settings) -> None:
