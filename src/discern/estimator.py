@@ -83,9 +83,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         if len(labels) != len(X):
             raise DataError(f"X has {len(X)} pictures and y has {len(labels)} labels; expected one label per picture")
         self.classes_ = np.unique(labels)
-        texts = [str(label) for label in self.classes_]
-        if len(set(texts)) < len(texts):
-            raise DataError(f"different labels have the same text: {', '.join(sorted(texts))}")
+        names = [str(label) for label in self.classes_]
+        if len(set(names)) < len(names):
+            raise DataError(f"different labels have the same text: {', '.join(sorted(names))}")
         own = {"data.split": [1 - self.validation_fraction, self.validation_fraction, 0.0], "seed": self.random_state}
         if self.out is None:
             # Nobody would see them.
@@ -107,7 +107,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
             self.history_ = run.history
             self.predictor_ = run.load(network=self.network)
         # The bundle's classes are in natural order; ours are in scikit-learn's. They are joined by name.
-        self._columns = [self.predictor_.class_names.index(text) for text in texts]
+        self._columns = [self.predictor_.class_names.index(name) for name in names]
         return self
 
     def predict_proba(self, X: Images) -> npt.NDArray[np.float64]:  # noqa: N803

@@ -116,7 +116,7 @@ def test_another_csv_is_told_what_it_lacks(tmp_path: Path) -> None:
         load(tmp_path, "1,x,ant,1", header="id,path,label,confidence")
 
 
-def test_a_file_that_is_not_there_or_no_csv_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_or_no_csv_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.csv: not readable as a CSV of predictions"):
         load_predictions(tmp_path / "none.csv")
     (tmp_path / "picture.csv").write_bytes(b"\x89PNG\r\n\x1a\n\xff\xff")

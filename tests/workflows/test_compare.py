@@ -78,7 +78,7 @@ def test_asked_again_it_keeps_what_is_complete_and_adds_seeds(compared, capsys):
         compare(photos, out=place / "out", **{**arguments, "varied": ["model.dropout=0.1,0.2"]})
 
 
-def test_where_nothing_completes_the_reason_is_told(photos, tmp_path):
+def test_where_nothing_completes_the_reason_is_reported(photos, tmp_path):
     with pytest.raises(DataError, match=r"no run completed: .*nowhere/b"):
         compare(
             photos, out=tmp_path / "out", varied=["model.weights=/nowhere/a,/nowhere/b"], seeds=1, overrides=QUICK[2:]

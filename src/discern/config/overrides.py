@@ -21,13 +21,13 @@ def list_overrides(*given: Overrides) -> list[str]:
     Raises:
         ConfigError: A value is of a type that no setting has.
     """
-    texts: list[str] = []
+    strings: list[str] = []
     for overrides in given:
         if isinstance(overrides, Mapping):
-            texts += [f"{key}={_write_value(key, value)}" for key, value in _flatten(overrides)]
+            strings += [f"{key}={_write_value(key, value)}" for key, value in _flatten(overrides)]
         else:
-            texts += [overrides] if isinstance(overrides, str) else overrides
-    return texts
+            strings += [overrides] if isinstance(overrides, str) else overrides
+    return strings
 
 
 def _flatten(overrides: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
