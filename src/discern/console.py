@@ -15,7 +15,7 @@ logger = logging.getLogger("discern")
 _KEPT_LINES = 10_000
 
 
-class Report:
+class MessageLog:
     """The messages of a workflow, shown on `console` if there is one and kept for the log file."""
 
     def __init__(self, console: Console | None) -> None:
@@ -46,19 +46,19 @@ class Report:
 
 
 @contextmanager
-def reporting(*, verbose: bool) -> Iterator[Report]:
+def reporting(*, verbose: bool) -> Iterator[MessageLog]:
     """Collect the messages of the program; show them on standard output if `verbose`.
 
     Of several processes, only the first one shows them.
     """
-    report = Report(build_console() if verbose and join_processes().is_main else None)
+    messages = MessageLog(build_console() if verbose and join_processes().is_main else None)
     level = logger.level
     logger.setLevel(logging.INFO)
     try:
-        yield report
+        yield messages
     finally:
         logger.setLevel(level)
-        report.close()
+        messages.close()
 
 
 def build_console() -> Console:

@@ -74,7 +74,7 @@ def resume(
     started = time.monotonic()
     custom = Custom(network, loss, metrics or {}, augment)
     processes = join_processes()
-    with reporting(verbose=verbose) as report:
+    with reporting(verbose=verbose) as messages:
         folder = open_interrupted_run(Path(out))
         original = read_settings(folder.config)
         wanted = load_settings(folder.config if recipe is None else recipe, list_overrides(overrides, settings))
@@ -93,7 +93,7 @@ def resume(
                 )
                 if processes.is_main:
                     save_environment(environment, folder.environment)
-                    report.open_log(folder.log)
+                    messages.open_log(folder.log)
                 logger.info("%s, seed %d", runtime.describe(), plan.seed)
                 seed_everything(plan.seed)
                 classifier = build_planned(plan, len(table.class_names), runtime, network)
@@ -106,4 +106,4 @@ def resume(
                     logger.info("resumed after epoch %d", len(state.progress.rows))
             check_same_rows(table, processes)
             job = Job(plan, table, environment, folder, runtime, custom, started)
-            return carry_out(job, classifier, state, [*listeners, *choose_listeners(job, report.console)])
+            return carry_out(job, classifier, state, [*listeners, *choose_listeners(job, messages.console)])

@@ -111,7 +111,7 @@ def train(
         settings["augment"] = augment
     custom = Custom(network, loss, metrics or {}, augment if callable(augment) else None)
     processes = join_processes()
-    with reporting(verbose=verbose) as report:
+    with reporting(verbose=verbose) as messages:
         asked = load_settings(recipe, list_overrides(overrides, settings))
         runtime = _choose_runtime(asked, processes)
         with runtime.applied():
@@ -136,8 +136,8 @@ def train(
                 job = Job(plan, pictures.table, environment, folder, runtime, custom, started)
                 if processes.is_main:
                     _begin_run(job, asked, pictures, audit)
-                    report.open_log(folder.log)
-            return carry_out(job, classifier, None, [*listeners, *choose_listeners(job, report.console)])
+                    messages.open_log(folder.log)
+            return carry_out(job, classifier, None, [*listeners, *choose_listeners(job, messages.console)])
 
 
 @dataclass(frozen=True)
