@@ -2,11 +2,11 @@
 
 import logging
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from discern.config.overrides import Overrides, list_overrides
 from discern.console import reporting
 from discern.tuning.best_trial import save_best_recipe, train_best, write_trials
 from discern.tuning.search import open_search
@@ -21,7 +21,7 @@ def tune(
     *,
     out: str | Path,
     recipe: str | Path = "auto",
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     trials: int | None = None,
     budget_seconds: float | None = None,
     space: str | Path | None = None,
@@ -39,7 +39,7 @@ def tune(
         source: A folder, CSV or .npz file with labelled pictures.
         out: The folder to write.
         recipe: The recipe to improve.
-        overrides: `key=value` strings that override the recipe in all trials.
+        overrides: Settings that override the recipe in all trials: `key=value` strings or a mapping.
         trials: Number of trials in this call; by default 30, or as many as the budget allows.
         budget_seconds: Time limit for the trials and the training with the best settings.
         space: TOML file whose section [space] says which settings vary; by default that of `build_default_space`.
@@ -57,7 +57,9 @@ def tune(
     """
     started, folder = time.monotonic(), Path(out)
     with reporting(verbose=verbose):
-        search = open_search(name or folder.resolve().name, str(source), folder, recipe, overrides, space)
+        search = open_search(
+            name or folder.resolve().name, str(source), folder, recipe, list_overrides(overrides), space
+        )
         study = open_study(search.name, storage, folder, seed=search.settings.run.seed)
         run_trials(study, search, trials=trials, budget_seconds=budget_seconds, started=started)
         table = write_trials(study, search)
