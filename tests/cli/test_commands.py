@@ -78,7 +78,7 @@ def test_weights_are_listed(run_cli, tmp_path, monkeypatch):
         assert code == 0
         assert "resnet50" in out
         assert "https://download.pytorch.org/models/resnet50-" in out
-        assert "not here" in out
+        assert "not downloaded" in out
 
 
 def test_the_whole_line_from_pictures_to_answers(run_cli, photos, tmp_path):

@@ -11,7 +11,8 @@ from discern.errors import RunFolderError
 from discern.run_folder import RunFolder
 from discern.training.listeners import LogLines
 from discern.workflows.audit import audit
-from discern.workflows.train import resume, train
+from discern.workflows.resume import resume
+from discern.workflows.train import train
 from pictures import QUICK, draw_photos
 
 OVERRIDES = [*QUICK, "training.phases.*.epochs=3"]
@@ -65,7 +66,7 @@ def test_a_run_is_not_resumed_with_other_fixes(interrupted, fixes):
     with pytest.raises(RunFolderError) as caught:
         resume(interrupted)
     assert str(caught.value) == (
-        f"the files of fixes are not what they were when the run in {interrupted} was begun; start a new run with "
+        f"the files of fixes are not what they were when the run in {interrupted} was started; start a new run with "
         "another --out"
     )
 

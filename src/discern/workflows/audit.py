@@ -1,4 +1,4 @@
-"""Labelled pictures in; what is wrong with them out, with fixes to apply. No file of the user's is changed."""
+"""Finds problems in labelled pictures, and proposes fixes; the user's files are not changed."""
 
 import logging
 from pathlib import Path
@@ -38,19 +38,19 @@ def audit(
 
     Args:
         source: Labelled pictures in any form that training takes.
-        out: The folder to write; runs/NAME-audit by default, with a number where that is there already.
-        overrides: Settings laid over the defaults: `key=value` texts or a mapping.
+        out: The folder to write; runs/NAME-audit by default, with a number if that exists already.
+        overrides: Settings that override the defaults: `key=value` strings or a mapping.
         form: "quick" leaves out what needs a pretrained network: wrong labels, and copies that look very different.
         verbose: Show progress and findings on standard output.
 
     Returns:
-        What was found, worst first.
+        The findings, worst first.
 
     Raises:
         DataError: The source is not understood.
-        ConfigError: A setting is not.
-        WeightsError: Weights were named that cannot be used.
-        RunFolderError: The folder cannot be made.
+        ConfigError: A setting is not understood.
+        WeightsError: The weights in the settings cannot be used.
+        RunFolderError: The folder cannot be created.
     """
     with reporting(verbose=verbose):
         settings = load_settings("auto", list_overrides(overrides))
@@ -70,7 +70,7 @@ def audit(
             more += find_label_errors(table, features, duplicates)
         found = build_audit(table, fingerprints, duplicates, fractions=settings.data.split, form=form, more=more)
         _save(found, table, folder, max_pixels=settings.data.max_pixels)
-        _log(found, folder)
+        _log_findings(found, folder)
     return found
 
 
@@ -80,7 +80,7 @@ def _make_folder(source: Source, out: str | Path | None) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunFolderError(f"the folder {folder} cannot be made ({error.strerror}); give another out") from error
+        raise RunFolderError(f"the folder {folder} cannot be created ({error.strerror}); give another out") from error
     return folder
 
 
@@ -90,7 +90,7 @@ def _save(found: Audit, table: ImageTable, folder: Path, *, max_pixels: int) -> 
     write_audit_page(found.content, table, folder / "audit.html", max_pixels=max_pixels)
 
 
-def _log(found: Audit, folder: Path) -> None:
+def _log_findings(found: Audit, folder: Path) -> None:
     content = found.content
     logger.info("%d pictures of %d classes", content["count"], len(content["class_names"]))
     for line in describe_findings(found.findings):
