@@ -36,12 +36,8 @@ def explain(
     device: Device = "auto",
 ) -> None:
     """Show which pixels decided, a figure a picture; exits with 1 when some pictures could not be read."""
-    from discern.data.sources.columns import ColumnSettings
     from discern.workflows.explain import explain as explain_pictures
 
-    columns = ColumnSettings(
-        image_column=image_column, label_column=label_column, image_root=image_root, image_suffix=image_suffix
-    )
     explanations = explain_pictures(
         run,
         inputs or None,
@@ -51,7 +47,10 @@ def explain(
         target=target,
         top_k=top_k,
         neighbours=neighbours,
-        columns=columns,
+        image_column=image_column,
+        label_column=label_column,
+        image_root=image_root,
+        image_suffix=image_suffix,
         device=device,
     )
     for problem in explanations.problems:

@@ -40,11 +40,9 @@ def predict(
             "--like takes its columns from the sample submission; leave out --probabilities, --top-k, --max-error and "
             "--set-coverage"
         )
-    from discern.data.sources.columns import ColumnSettings
     from discern.processes import join_processes
     from discern.workflows.predict import predict as predict_pictures
 
-    columns = ColumnSettings(image_column=image_column, image_root=image_root, image_suffix=image_suffix)
     answers = predict_pictures(
         run,
         inputs,
@@ -54,7 +52,9 @@ def predict(
         max_error=max_error,
         set_coverage=set_coverage,
         like=like,
-        columns=columns,
+        image_column=image_column,
+        image_root=image_root,
+        image_suffix=image_suffix,
         device=device,
     )
     if answers.problems and join_processes().is_main:

@@ -17,6 +17,7 @@ from discern.exporting.measurement import OwnAnswers, measure
 from discern.exporting.pictures import choose_pictures, draw_training_pictures, load_pictures
 from discern.exporting.quantization import CALIBRATION_PICTURES
 from discern.files import compute_sha256
+from discern.models.custom import Network
 from discern.predictor.bundle import WEIGHTS_FILE, load_bundle
 from discern.predictor.load import build_predictor
 from discern.predictor.predictor import Predictor
@@ -35,9 +36,9 @@ class ExportSubject:
         DataError: `data` cannot be used.
     """
 
-    def __init__(self, run: Path, data: Source | None) -> None:
+    def __init__(self, run: Path, data: Source | None, network: Network | None = None) -> None:
         self.run = run
-        self.bundle = load_bundle(run)
+        self.bundle = load_bundle(run, network)
         folder = run / "bundle" if (run / "bundle").is_dir() else run
         self.weights_sha256 = compute_sha256(folder / WEIGHTS_FILE)
         self._table = load_pictures(run, data, self.bundle.class_names)

@@ -20,6 +20,7 @@ from discern.evaluation.predictions import (
     build_table_predictions,
     load_predictions,
 )
+from discern.models.custom import Network
 from discern.predictor.bundle import load_bundle
 from discern.predictor.load import build_predictor
 from discern.processes import join_processes
@@ -42,6 +43,7 @@ def evaluate(
     image_suffix: str | None = None,
     on_bad: str = "error",
     device: str = "auto",
+    network: Network | None = None,
     unfamiliar: Sequence[Input] | Input | None = None,
     metrics: Mapping[str, MetricFunction] | None = None,
     ranking: bool = False,
@@ -63,7 +65,8 @@ def evaluate(
         image_root: Folder that file names in a CSV are relative to; the folder of the CSV by default.
         image_suffix: Extension to add to ids in a CSV, such as `.jpg`.
         on_bad: What is done about bad pictures: "error" or "skip".
-        device: Where to compute; see `choose_runtime`.
+        device: Where to compute; see `discern.load`.
+        network: Your own, if the run was trained with one.
         unfamiliar: Pictures of another kind, to measure how well they are recognised as such: familiarity.json and
             its plot.
         metrics: Metric functions by name; each takes targets (N,) and probabilities (N, K) and returns one number.
@@ -83,16 +86,17 @@ def evaluate(
     places = {"image_root": image_root, "image_suffix": image_suffix}
     settings = check_settings({"data": {**columns, **places, "on_bad": on_bad}}).data
     with reporting(verbose=verbose):
-        bundle, processes = load_bundle(Path(run)), join_processes()
+        bundle, processes = load_bundle(Path(run), network), join_processes()
         predictor = build_predictor(bundle, device=device, processes=processes)
         with processes.main_first():
             pictures = load_labelled(source, settings, folder / "bad_files.csv" if processes.is_main else None).table
         name, pictures = choose_evaluated_split(pictures, split)
         pictures = join_labels(pictures, bundle.class_names)
         logger.info("%d pictures%s", len(pictures), "" if name == UNSPLIT else f" of the split {name}")
-        predictions = build_table_predictions(pictures, predictor.predict_probabilities(pictures), name)
-        if unfamiliar is not None:
-            compare_familiarity(predictor, pictures, unfamiliar, folder)
+        with predictor.runtime.applied():
+            predictions = build_table_predictions(pictures, predictor.predict_probabilities(pictures), name)
+            if unfamiliar is not None:
+                compare_familiarity(predictor, pictures, unfamiliar, folder)
         if processes.is_main:
             found = write_evaluation(predictions, pictures, folder, folder / "plots", plots=plots, custom=metrics)[name]
             save_abstention(measure_abstention(bundle.evidence, predictions), folder / "abstention.json")

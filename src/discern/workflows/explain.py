@@ -19,6 +19,7 @@ from discern.explanation.inputs import drop_labels, find_true_names, load_mistak
 from discern.explanation.methods import EXPLANATIONS
 from discern.explanation.neighbours import NearPicture, find_neighbours, name_neighbours, show_neighbour
 from discern.files import write_table
+from discern.models.custom import Network
 from discern.plots.saving import save_figure
 from discern.predictor.answers_file import write_problems
 from discern.predictor.load import load
@@ -47,8 +48,12 @@ def explain(
     target: str | None = None,
     top_k: int = 1,
     neighbours: int = 5,
-    columns: ColumnSettings | None = None,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    image_root: str | Path | None = None,
+    image_suffix: str | None = None,
     device: str = "auto",
+    network: Network | None = None,
     verbose: bool = True,
 ) -> Explanations:
     """Write a figure for each picture, and explanations.csv, to the folder `out`.
@@ -59,7 +64,7 @@ def explain(
 
     Args:
         run: A run folder or a bundle.
-        inputs: Files, folders, glob patterns, CSV or .npz files, PIL images or arrays.
+        inputs: Files, folders, glob patterns, CSV or .npz files, PIL images, arrays, or a torch `Dataset`.
         mistakes: Instead of inputs: the mistakes of the split that the run's evaluation reports, the most confident
             first, 25 pictures at most.
         out: The folder to write; `explanations` in the run folder by default. Figures of an earlier call are replaced.
@@ -67,8 +72,12 @@ def explain(
         target: The class to explain instead of the predicted and the true one.
         top_k: How many of the most probable classes to explain.
         neighbours: How many of the most similar training pictures to show.
-        columns: How an input CSV is read.
+        image_column: CSV column with file names or ids; found by its name by default, like the next.
+        label_column: CSV column with the true classes.
+        image_root: Folder that file names in a CSV are relative to; the folder of the CSV by default.
+        image_suffix: Extension to add to ids in a CSV, such as `.jpg`.
         device: Where to compute; see `discern.load`.
+        network: Your own, if the run was trained with one.
         verbose: Print what is done.
 
     Raises:
@@ -79,10 +88,11 @@ def explain(
         raise ConfigError("give pictures to explain, or --mistakes for the mistakes of the run: one of the two")
     EXPLANATIONS.find(method)
     with reporting(verbose=verbose):
-        predictor = load(run, device=device)
+        predictor = load(run, device=device, network=network)
         asked_for = None if target is None else find_class(target, predictor.class_names)
         # What belongs to a bundle is beside it, not in it.
         folder = RunFolder(Path(run).parent if Path(run).name == "bundle" else Path(run))
+        columns = ColumnSettings(image_column, label_column, image_root, image_suffix)
         table = load_mistakes(folder) if inputs is None else load_inputs(inputs, columns)
         for note in table.ignored:
             logger.info("passed over: %s", note)

@@ -10,6 +10,7 @@ from discern.exporting.certificate_file import check_certificate, check_unchange
 from discern.exporting.formats import check_precision, find_format, find_format_of
 from discern.exporting.staging import staging
 from discern.exporting.subject import ExportSubject
+from discern.models.custom import Network
 
 MAX_DROP = 0.01
 
@@ -22,6 +23,7 @@ def export(
     out: str | Path | None = None,
     max_drop: float = MAX_DROP,
     data: Source | None = None,
+    network: Network | None = None,
     verbose: bool = True,
 ) -> Path:
     """Write a classifier as one file with a certificate beside it, and return the file's path.
@@ -33,6 +35,7 @@ def export(
         out: The file to write; RUN/export/NAME by default.
         max_drop: The accuracy, in 0..1, that may be lost on the validation pictures.
         data: Labelled pictures to prove it on, instead of the run's own.
+        network: Your own, if the run was trained with one.
         verbose: Print what is done.
 
     Raises:
@@ -45,7 +48,7 @@ def export(
     if out is not None and Path(out).suffix != chosen.suffix:
         raise ConfigError(f"{out}: a file of the format {chosen.name} ends in {chosen.suffix}; give another --out")
     with reporting(verbose=verbose):
-        subject = ExportSubject(Path(run), data)
+        subject = ExportSubject(Path(run), data, network)
         file = subject.default_path(chosen, checked) if out is None else Path(out)
         file.parent.mkdir(parents=True, exist_ok=True)
         with staging(file) as staged:
@@ -62,6 +65,7 @@ def verify_export(
     *,
     max_drop: float = MAX_DROP,
     data: Source | None = None,
+    network: Network | None = None,
     verbose: bool = True,
 ) -> Certificate:
     """Measure an exported file again and renew its certificate.
@@ -77,7 +81,7 @@ def verify_export(
     chosen = find_format_of(file)
     with reporting(verbose=verbose):
         check_unchanged(file)
-        certificate = ExportSubject(Path(run), data).certify(file, chosen)
+        certificate = ExportSubject(Path(run), data, network).certify(file, chosen)
         check_certificate(certificate, max_drop, f"{file} must not be used")
         save_certificate(certificate, file)
         return certificate

@@ -11,6 +11,7 @@ from discern.console import reporting
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.inputs import Input, load_inputs
 from discern.errors import BadImagesError, ImageProblem
+from discern.models.custom import Network
 from discern.predictor.answers import AnswerForm, AnswerPolicy, build_answers, build_policy
 from discern.predictor.answers_file import check_answers_file, log_unknown, write_answers
 from discern.predictor.bundle import load_bundle
@@ -40,23 +41,29 @@ def predict(
     max_error: float | None = None,
     set_coverage: float | None = None,
     like: str | Path | None = None,
-    columns: ColumnSettings | None = None,
+    image_column: str | None = None,
+    image_root: str | Path | None = None,
+    image_suffix: str | None = None,
     device: str = "auto",
+    network: Network | None = None,
     verbose: bool = True,
 ) -> Answers:
     """Classify pictures and write the answers to `out`.
 
     Args:
         run: A run folder or a bundle.
-        inputs: Files, folders, glob patterns, CSV or .npz files, PIL images or arrays.
+        inputs: Files, folders, glob patterns, CSV or .npz files, PIL images, arrays, or a torch `Dataset`.
         out: CSV to write: id, path, label, confidence; or the form of `like`. Nothing is written by default.
         probabilities: Add one column a class.
         top_k: Add the next labels and their confidences, up to this place.
         max_error: Largest share of wrong answers; less certain pictures are "unknown", see `Predictor.predict`.
         set_coverage: Add sets of classes that contain the true one in this share of all cases.
         like: A sample submission whose columns, ids and order are kept exactly.
-        columns: How an input CSV is read.
+        image_column: CSV column with file names or ids; found by its name by default.
+        image_root: Folder that file names in a CSV are relative to; the folder of the CSV by default.
+        image_suffix: Extension to add to ids in a CSV, such as `.jpg`.
         device: Where to compute; see `discern.load`.
+        network: Your own, if the run was trained with one.
         verbose: Print what is done.
 
     Raises:
@@ -67,10 +74,10 @@ def predict(
     form = AnswerForm(probabilities, top_k, max_error, set_coverage)
     with reporting(verbose=verbose):
         processes = join_processes()
-        bundle = load_bundle(Path(run))
+        bundle = load_bundle(Path(run), network)
         policy = build_policy(form, bundle)
         predictor = build_predictor(bundle, device=device, processes=processes)
-        table = load_inputs(inputs, columns)
+        table = load_inputs(inputs, ColumnSettings(image_column, None, image_root, image_suffix))
         for note in table.ignored:
             logger.info("passed over: %s", note)
         if out is not None:

@@ -27,7 +27,7 @@ class ColumnSettings:
 
     image_column: str | None = None
     label_column: str | None = None
-    image_root: Path | None = None
+    image_root: str | Path | None = None
     image_suffix: str | None = None
     split_column: str | None = None
     group_column: str | None = None

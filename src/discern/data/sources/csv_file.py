@@ -95,7 +95,7 @@ def load_frame(
     cells |= {kind: text[name].tolist() for kind, name in (("label", columns.label), ("group", columns.group)) if name}
     suffix = settings.image_suffix or ""
     suffix = f".{suffix}" if suffix.isalnum() else suffix
-    paths = _find_files(cells["id"], settings.image_root or folder, suffix, source)
+    paths = _find_files(cells["id"], Path(settings.image_root or folder), suffix, source)
     plain = pd.Series([os.path.normpath(path) if ".." in path else path for path in paths], dtype="object")
     check_unique(plain, f"{source}: the same file")
     return build_table({**cells, "path": paths}, source=source, ignored=ignored)
