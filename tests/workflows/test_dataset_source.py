@@ -10,7 +10,8 @@ from discern.training.listeners import LogLines
 from discern.workflows.audit import audit
 from discern.workflows.evaluate import evaluate
 from discern.workflows.predict import predict
-from discern.workflows.train import resume, train
+from discern.workflows.resume import resume
+from discern.workflows.train import train
 from pictures import COLOURS, QUICK, draw_photo
 
 
