@@ -99,4 +99,6 @@ def _log(found: Audit, folder: Path) -> None:
         logger.info("no problems were found")
     if content["balance"] is not None:
         logger.info("%s", content["balance"]["explanation"])
-    logger.info("written: %s; look through fixes.csv, then: discern train DATA --apply %s/fixes.csv", folder, folder)
+    logger.info("written: %s", folder)
+    if len(found.build_fixes()):
+        logger.info("next: look through fixes.csv, then discern train DATA --apply %s/fixes.csv", folder)
