@@ -28,7 +28,13 @@ def test_help_imports_nothing_heavy(arguments):
 def test_importing_the_package_imports_nothing_heavy():
     code = f"import sys, discern; print([name for name in {HEAVY} if name in sys.modules], sorted(discern.__all__))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("[] ['DiscernError', 'ImageClassifier'")
+    assert done.stdout.startswith("[] ['BadImageError',")
+    assert {"DiscernError", "ImageClassifier", "Listener", "Plan", "Predictor", "Run"} <= set(discern.__all__)
+
+
+def test_every_public_name_is_found_where_it_is_said_to_be():
+    assert all(hasattr(discern, name) for name in discern.__all__)
+    assert set(discern._HOMES) == set(discern.__all__)
 
 
 def test_recipes_are_listed_and_shown_as_toml_that_can_be_used(run_cli, tmp_path):

@@ -59,11 +59,14 @@ def plan_training(
     sides = measure_sides(train, settings.data.max_pixels)
     start, reason = choose_start(settings, train, sides, runtime, cache, custom_network=network is not None)
     reasons = {"starting point": reason}
-    size_seen = find_shorter_side(sides) if settings.data.image_size == "auto" else settings.data.image_size
+    asked_size = settings.data.image_size
+    size_seen = find_shorter_side(sides) if asked_size == "auto" else asked_size
     stem, reasons["model.stem"] = choose_stem(settings.model.stem, start.backbone, start.weights, size_seen)
     architecture = _describe_architecture(settings, start).model_copy(update={"stem": stem})
-    classifier = build_classifier(architecture, len(table.class_names), network)
-    size, reasons["data.image_size"] = choose_image_size(settings.data.image_size, classifier.backbone, stem, sides)
+    classifier = build_classifier(
+        architecture, len(table.class_names), network, image_size=None if asked_size == "auto" else asked_size
+    )
+    size, reasons["data.image_size"] = choose_image_size(asked_size, classifier.backbone, stem, sides)
     images = min(settings.training.max_images or len(train), len(train))
     batch_size, reasons["training.batch_size"] = choose_batch_size(
         settings.training.batch_size,

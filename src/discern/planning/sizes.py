@@ -12,7 +12,7 @@ from discern.data.cache.free_memory import compute_free_memory_bytes
 from discern.data.reading.decode import read_header
 from discern.data.table import ImageTable
 from discern.models.architecture import CUSTOM
-from discern.models.backbone import TIMM_PREFIX, Backbone
+from discern.models.backbone import Backbone, has_small_stem
 from discern.models.classifier import Classifier
 from discern.models.costs import count_activation_bytes
 from discern.runtime import Runtime
@@ -44,11 +44,10 @@ def find_shorter_side(sides: Sequence[tuple[int, int]]) -> int:
 def choose_stem(
     setting: Literal["auto", "imagenet", "small"], backbone: str, weights: str, side: int
 ) -> tuple[Stem, str | None]:
-    """Return "small" for pictures up to 64 px that one of our own networks learns from scratch, else "imagenet"."""
+    """Return "small" for pictures up to 64 px that a network with such a stem learns from scratch, else "imagenet"."""
     if setting != "auto":
         return setting, None
-    is_ours = not backbone.startswith(TIMM_PREFIX) and backbone != CUSTOM
-    if weights == "none" and side <= _SMALL_PICTURE and is_ours:
+    if weights == "none" and side <= _SMALL_PICTURE and backbone != CUSTOM and has_small_stem(backbone):
         return "small", f"small, for pictures of {side} px from scratch"
     return "imagenet", None
 

@@ -21,7 +21,7 @@ def build_planned(plan: Plan, num_classes: int, runtime: Runtime, network: Netwo
     Raises:
         ConfigError: The network cannot be built, or the machine cannot synchronise its BatchNorms.
     """
-    classifier = build_classifier(plan.architecture, num_classes, network)
+    classifier = build_classifier(plan.architecture, num_classes, network, image_size=plan.preprocess.image_size)
     if plan.training.sync_batchnorm:
         _synchronize_batchnorm(classifier.backbone, runtime)
     runtime.place(classifier)

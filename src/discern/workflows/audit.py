@@ -1,7 +1,6 @@
 """Labelled pictures in; what is wrong with them out, with fixes to apply. No file of the user's is changed."""
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 from discern.auditing.build import Audit, Form, build_audit, describe_findings
@@ -10,6 +9,7 @@ from discern.auditing.label_errors import find_label_errors
 from discern.auditing.pretrained_features import compute_labelled_features
 from discern.auditing.unlisted_files import find_unlisted_files
 from discern.config.load import load_settings
+from discern.config.overrides import Overrides, list_overrides
 from discern.console import reporting
 from discern.data.cache.home import build_cache
 from discern.data.duplicates.fingerprints import compute_fingerprints
@@ -30,7 +30,7 @@ def audit(
     source: Source,
     *,
     out: str | Path | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     form: Form = "full",
     verbose: bool = True,
 ) -> Audit:
@@ -39,7 +39,7 @@ def audit(
     Args:
         source: Labelled pictures in any form that training takes.
         out: The folder to write; runs/NAME-audit by default, with a number where that is there already.
-        overrides: `key=value` texts laid over the default settings.
+        overrides: Settings laid over the defaults: `key=value` texts or a mapping.
         form: "quick" leaves out what needs a pretrained network: wrong labels, and copies that look very different.
         verbose: Show progress and findings on standard output.
 
@@ -53,7 +53,7 @@ def audit(
         RunFolderError: The folder cannot be made.
     """
     with reporting(verbose=verbose):
-        settings = load_settings("auto", overrides)
+        settings = load_settings("auto", list_overrides(overrides))
         table = load_fixed(source, settings.data).table
         folder = _make_folder(source, out)
         cache = build_cache(settings.cache.folder, settings.cache.limit_gigabytes)
@@ -99,6 +99,7 @@ def _log(found: Audit, folder: Path) -> None:
         logger.info("no problems were found")
     if content["balance"] is not None:
         logger.info("%s", content["balance"]["explanation"])
-    logger.info("written: %s", folder)
-    if len(found.build_fixes()):
-        logger.info("next: look through fixes.csv, then discern train DATA --apply %s/fixes.csv", folder)
+    next_step = (
+        f"; look through fixes.csv, then: discern train DATA --apply {folder}/fixes.csv" if found.findings else ""
+    )
+    logger.info("written: %s%s", folder, next_step)

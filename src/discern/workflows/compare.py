@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from discern.config.overrides import Overrides, list_overrides
 from discern.console import reporting
 from discern.errors import ConfigError
 from discern.evaluation.variant_outcomes import log_outcomes, tabulate_outcomes
@@ -26,7 +27,7 @@ def compare(
     recipes: Sequence[str | Path] = ("auto",),
     varied: Sequence[str] = (),
     seeds: int = 3,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     verbose: bool = True,
 ) -> pd.DataFrame:
     """Train every way with every seed, and write comparison.html, .csv and .png to the folder `out`.
@@ -40,7 +41,7 @@ def compare(
         recipes: Names of recipes, or TOML files.
         varied: Settings with several values, such as `data.image_size=128,224`; all combinations are tried.
         seeds: How many seeds, from 0 on.
-        overrides: `key=value` texts laid over all recipes.
+        overrides: Settings laid over all recipes: `key=value` texts or a mapping.
         verbose: Show progress on standard output.
 
     Returns:
@@ -55,7 +56,7 @@ def compare(
         raise ConfigError(f"{seeds} seeds; expected at least 1")
     folder = Path(out)
     with reporting(verbose=verbose):
-        variants = build_variants([str(recipe) for recipe in recipes], varied, overrides)
+        variants = build_variants([str(recipe) for recipe in recipes], varied, list_overrides(overrides))
         open_comparison(folder, source, variants)
         split = split_for_all(source, variants[0], folder)
         runs = train_variants(str(source), variants, seeds, split, folder / "runs")

@@ -2,11 +2,11 @@
 
 import logging
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from discern.config.overrides import Overrides, list_overrides
 from discern.console import reporting
 from discern.tuning.best_trial import save_best_recipe, train_best, write_trials
 from discern.tuning.search import open_search
@@ -21,7 +21,7 @@ def tune(
     *,
     out: str | Path,
     recipe: str | Path = "auto",
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     trials: int | None = None,
     budget_seconds: float | None = None,
     space: str | Path | None = None,
@@ -39,7 +39,7 @@ def tune(
         source: A folder, CSV or .npz file with labelled pictures.
         out: The folder to write.
         recipe: The recipe to improve.
-        overrides: `key=value` texts laid over it in all trials.
+        overrides: Settings laid over it in all trials: `key=value` texts or a mapping.
         trials: How many trials this call makes; 30 unless a budget is given.
         budget_seconds: Stop in time for the last training to end within it.
         space: TOML file whose section [space] says what may vary; `build_default_space` of the recipe by default.
@@ -57,7 +57,9 @@ def tune(
     """
     started, folder = time.monotonic(), Path(out)
     with reporting(verbose=verbose):
-        search = open_search(name or folder.resolve().name, str(source), folder, recipe, overrides, space)
+        search = open_search(
+            name or folder.resolve().name, str(source), folder, recipe, list_overrides(overrides), space
+        )
         study = open_study(search.name, storage, folder, seed=search.settings.run.seed)
         run_trials(study, search, trials=trials, budget_seconds=budget_seconds, started=started)
         table = write_trials(study, search)
