@@ -1,1 +1,1 @@
-"""Ours against what one would run otherwise: whole commands in turn, ratios of medians."""
+"""Compares discern with what one would use instead: whole commands, run alternately; ratios of medians."""

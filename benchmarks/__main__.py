@@ -13,16 +13,16 @@ import torch
 from safetensors.torch import save_file
 from torchvision.models import resnet50
 
+import discern
 from benchmarks.compare import Way, compare
 from benchmarks.serving import compare_servers
 from discern.demo.dataset import draw_dataset
 from discern.demo.fleet import DEMO_TYPES
-from discern.workflows.train import train
 
 PYTHON = [sys.executable, "-m"]
 PREDICTED_IMAGES = 1000
 DRAWN = {"train": 122, "val": 76}
-"""Pictures of each of two classes, where no data are given: as many as in the classic set of ants and bees."""
+"""Pictures drawn for each of two classes where no data are given: as many as in the classic set of ants and bees."""
 DRAWN_PHOTOS = 12
 
 
@@ -37,7 +37,7 @@ class Bench:
         self.photos: Path = options.photos or draw_photos(work / "photos")
         self.weights = work / "resnet50.safetensors"
         torch.manual_seed(0)
-        # Random numbers cost as much as trained ones; both ways get the same.
+        # Random weights take as long to compute with as trained ones; all ways get the same.
         state = {name: tensor.contiguous() for name, tensor in resnet50().state_dict().items()}
         save_file(state, self.weights)
 
@@ -65,15 +65,18 @@ class Bench:
         given = [str(self.data), "--weights", str(self.weights), "--epochs", "1"]
         others = [Way("the plain loop", [*PYTHON, "benchmarks.plain_training", *given, "--per-epoch"])]
         if importlib.util.find_spec("fastai") is None:
-            print("fastai is not installed, and left out: pip install 'discern[bench]'", file=sys.stderr)
+            print("fastai is not installed and is left out: pip install 'discern[bench]'", file=sys.stderr)
         else:
             others.append(Way("fastai", [*PYTHON, "benchmarks.fastai_training", *given]))
-        ours = [*PYTHON, "benchmarks.our_epoch", *given]
-        others.append(Way("ours with BatchNorm learning", [*ours, "--frozen-batchnorm", "false"]))
+        # The recipe `table` is one phase of all layers; pictures are changed as in the plain loop.
+        augment = 'augment=[{name="RandomResizedCrop"}, {name="RandomHorizontalFlip"}]'
+        settings = [f"model.weights={self.weights}", "epochs=1", augment]
+        ours = [*PYTHON, "benchmarks.our_training", "--per-epoch", str(self.data), "--recipe", "table", *settings]
+        others.append(Way("ours with BatchNorm learning", [*ours, "frozen_batchnorm=false"]))
         compare("fine-tune", Way("ours", ours), others, self.repeats)
 
     def predict(self) -> None:
-        """ResNet-50 answers for 1,000 photos, from files to CSV; and for pictures that lie ready in memory."""
+        """ResNet-50 on 1,000 photos, from files to CSV; its ceiling is the network on pictures already in memory."""
         pictures, run = self.work / "pictures", train_briefly(self.work / "predict")
         copy_pictures(self.data, pictures)
         ours = ["predict", str(run), str(pictures), "--out", "{fresh}/out.csv"]
@@ -97,16 +100,17 @@ class Bench:
         compare("decode", ours, [plain], self.repeats)
 
     def accuracy(self) -> None:
-        """A frozen MobileNetV2 with real weights: as good as the plain loop, and how much faster."""
+        """A frozen MobileNetV2 with real weights: accuracy and time beside those of the plain loop."""
         if self.mobilenet is None:
             print("accuracy needs --weights, a file for timm's mobilenetv2_100, and is left out", file=sys.stderr)
             return
         backbone = "mobilenetv2_100"
-        ours = [str(self.data), "--weights", str(self.mobilenet), "--backbone", backbone]
-        plain = [*ours, "--frozen"]
+        settings = [f"model.backbone=timm:{backbone}", f"model.weights={self.mobilenet}"]
+        ours = [str(self.data), "--recipe", "transfer", *settings]
+        plain = [str(self.data), "--weights", str(self.mobilenet), "--backbone", backbone, "--frozen"]
         compare(
             "accuracy",
-            Way("ours", [*PYTHON, "benchmarks.our_transfer", *ours]),
+            Way("ours", [*PYTHON, "benchmarks.our_training", *ours]),
             [Way("the plain loop", [*PYTHON, "benchmarks.plain_training", *plain])],
             self.repeats,
         )
@@ -121,7 +125,7 @@ class Bench:
             compare_servers("serving MobileNetV2", small, pictures, self.repeats)
 
     def cold(self) -> None:
-        """The help, and one picture's answer, from a cold start."""
+        """The help, and the prediction for one picture, from a cold start."""
         run, picture = train_briefly(self.work / "cold"), next(self.data.rglob("*.jpg"))
         imports = Way("importing torch and torchvision", [sys.executable, "-c", "import torch, torchvision"])
         compare("help", Way("ours", [*PYTHON, "discern", "--help"]), [imports], self.repeats)
@@ -137,11 +141,12 @@ def draw_data(folder: Path, counts: dict[str, int] | None = None) -> Path:
 
 
 def train_briefly(folder: Path, given: Sequence[str] = ("model.weights=none",)) -> Path:
-    """Make a run with a ResNet-50, or what is given, at 224 px that has learned next to nothing."""
+    """Make a run at 224 px that has learned almost nothing, of a ResNet-50 or the network that is given."""
     photos = draw_data(folder / "photos", {"train": 2, "val": 2})
-    overrides = [*given, "data.image_size=224", "epochs=1"]
-    train(photos, out=folder / "run", recipe="table", overrides=overrides, verbose=False)
-    return folder / "run"
+    run = folder / "run"
+    settings = {"image_size": 224, "epochs": 1, "plots": False, "report": False}
+    discern.train(photos, out=run, recipe="table", overrides=given, verbose=False, **settings)
+    return run
 
 
 def draw_photos(folder: Path) -> Path:
@@ -151,7 +156,7 @@ def draw_photos(folder: Path) -> Path:
 
 
 def copy_pictures(data: Path, folder: Path) -> None:
-    """Fill a folder with as many pictures as are predicted, the same ones again and again."""
+    """Copy pictures into a folder, again and again, until there are as many as are predicted."""
     folder.mkdir()
     found = sorted(path for path in data.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
     endless = (path for _ in range(PREDICTED_IMAGES) for path in found)

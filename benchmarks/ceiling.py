@@ -1,4 +1,4 @@
-"""How fast our ResNet-50 answers when pictures lie ready in memory: what prediction from files can at most reach."""
+"""Speed of our ResNet-50 on pictures that are already in memory: the most that prediction from files can reach."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""Runs several ways of doing the same job in turn, each in a process of its own, and compares their times."""
+"""Runs several ways of doing the same job alternately, each in a process of its own, and compares their times."""
 
 import json
 import os
@@ -16,8 +16,8 @@ from statistics import median
 class Way:
     """A command line that does the job; "{fresh}" in it becomes a new empty folder for every run.
 
-    `seconds` and `scores` are those of the runs so far. Its time is that of the whole command, or what the last line of
-    its output, if that is JSON, says under "seconds".
+    `seconds` and `scores` hold the runs so far. The time is that of the whole command, unless the last line of its
+    output is JSON with "seconds".
     """
 
     name: str
@@ -40,10 +40,10 @@ class Way:
             elapsed = time.perf_counter() - started
         if done.returncode:
             sys.exit(f"{self.name} failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
-        told = _read_last_line(done.stdout)
-        self.seconds.append(told.get("seconds", elapsed))
-        if "accuracy" in told:
-            self.scores.append(told["accuracy"])
+        result = _read_last_line(done.stdout)
+        self.seconds.append(result.get("seconds", elapsed))
+        if "accuracy" in result:
+            self.scores.append(result["accuracy"])
 
     def describe(self) -> str:
         """Return median and spread of the time, and the mean score."""
@@ -53,7 +53,7 @@ class Way:
 
 
 def compare(job: str, ours: Way, others: Sequence[Way], repeats: int) -> None:
-    """Run all ways in turn, so often, and print one line for each of the others."""
+    """Run all ways alternately, `repeats` times each, and print one line for each of the others."""
     ways = [*others, ours]
     for _ in range(repeats):
         for way in ways:
@@ -63,7 +63,7 @@ def compare(job: str, ours: Way, others: Sequence[Way], repeats: int) -> None:
         ratio = median(other.seconds) / median(ours.seconds)
         print(
             f"{job}: {ratio:.2f} times as fast as {other.name}; ours {ours.describe()}; {other.name} "
-            f"{other.describe()}; {repeats} runs each, in turn",
+            f"{other.describe()}; {repeats} runs each, alternately",
             flush=True,
         )
 
@@ -71,7 +71,7 @@ def compare(job: str, ours: Way, others: Sequence[Way], repeats: int) -> None:
 def _read_last_line(output: str) -> dict[str, float]:
     lines = output.strip().splitlines()
     try:
-        told = json.loads(lines[-1]) if lines else {}
+        result = json.loads(lines[-1]) if lines else {}
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return result if isinstance(result, dict) else {}

@@ -1,4 +1,4 @@
-"""Decodes and resizes photos to 224 px, our way or Pillow's plain one, and prints the seconds of a round."""
+"""Decodes and resizes photos to 224 px, our way or Pillow's plain one, and prints the seconds of one round."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""Prediction as most tutorials do it: PIL, fp32, one loop, answers into a CSV."""
+"""Prediction as most tutorials do it: PIL, fp32, one loop, results in a CSV."""
 
 import argparse
 import csv
@@ -28,8 +28,8 @@ def main() -> None:
         for start in range(0, len(paths), BATCH_SIZE):
             group = paths[start : start + BATCH_SIZE]
             images = torch.stack([transform(Image.open(path).convert("RGB")) for path in group])
-            chances = model(images).softmax(dim=1)
-            rows += [(path.name, *row) for path, row in zip(group, chances.tolist(), strict=True)]
+            probabilities = model(images).softmax(dim=1)
+            rows += [(path.name, *row) for path, row in zip(group, probabilities.tolist(), strict=True)]
     with options.out.open("w", newline="") as file:
         csv.writer(file).writerows(rows)
 

@@ -45,7 +45,7 @@ def build_app(run: Path) -> FastAPI:
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until the process is ended."""
     parser = argparse.ArgumentParser()
     parser.add_argument("run", type=Path)
     parser.add_argument("--port", type=int, required=True)

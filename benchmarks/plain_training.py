@@ -40,10 +40,10 @@ def main() -> None:
     )
     started = time.perf_counter()
     accuracies = [train_epoch(model, loaders, optimizer) for _ in range(options.epochs)]
-    told = {"accuracy": max(accuracies)}
+    result = {"accuracy": max(accuracies)}
     if options.per_epoch:
-        told["seconds"] = (time.perf_counter() - started) / options.epochs
-    print(json.dumps(told))
+        result["seconds"] = (time.perf_counter() - started) / options.epochs
+    print(json.dumps(result))
 
 
 def build_loaders(data: Path) -> dict[str, DataLoader]:

@@ -1,4 +1,4 @@
-"""Requests a second and waiting times, of our server and of a plain one, at several numbers of clients in turn."""
+"""Requests a second and waiting times, of our server and of a plain one, for several numbers of clients."""
 
 import http.client
 import itertools
@@ -15,14 +15,14 @@ from statistics import median, quantiles
 from typing import NamedTuple
 
 REQUESTS = {1: 40, 8: 96, 32: 160}
-"""By the number of clients that ask at a time."""
+"""Requests by the number of clients that send them at the same time."""
 
 _WARM_UP = 16
 _BOUNDARY = "benchmark"
 
 
 class Load(NamedTuple):
-    """What came of a number of requests: how many a second, and how long half and 99 in 100 of them took at most."""
+    """Measured requests: how many a second, and the time within which 50 % and 99 % of them were answered."""
 
     requests_per_second: float
     p50_seconds: float
@@ -30,7 +30,7 @@ class Load(NamedTuple):
 
 
 def compare_servers(job: str, run: Path, pictures: Sequence[Path], repeats: int) -> None:
-    """Print a line for each number of clients; both servers are up all the time, and asked in turn."""
+    """Print a line for each number of clients; both servers run all the time and are measured alternately."""
     bodies = [build_form(path.read_bytes()) for path in pictures]
     ours = [sys.executable, "-m", "discern", "serve", str(run)]
     plain = [sys.executable, "-m", "benchmarks.plain_server", str(run)]
@@ -41,12 +41,12 @@ def compare_servers(job: str, run: Path, pictures: Sequence[Path], repeats: int)
             found: dict[int, list[Load]] = {our_port: [], plain_port: []}
             for _, port in itertools.product(range(repeats), (plain_port, our_port)):
                 found[port].append(put_load_on(port, bodies, clients, requests))
-            _tell(job, clients, found[our_port], found[plain_port])
+            _print_comparison(job, clients, found[our_port], found[plain_port])
 
 
 @contextmanager
 def serving(command: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Start a server on a free port of this machine; yield the port and the process's number."""
+    """Start a server on a free port of this machine; yield the port and the process id."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     process = subprocess.Popen(  # noqa: S603 - commands of our own
@@ -66,7 +66,7 @@ def serving(command: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def put_load_on(port: int, bodies: Sequence[bytes], clients: int, requests: int) -> Load:
-    """Have so many clients ask one after the other, each with a connection of its own, until all is asked."""
+    """Send the requests from several clients, each with its own connection and one request at a time."""
     work = iter(range(requests))
 
     def ask() -> list[float]:
@@ -115,11 +115,11 @@ def _is_ready(port: int) -> bool:
         connection.close()
 
 
-def _tell(job: str, clients: int, ours: Sequence[Load], plain: Sequence[Load]) -> None:
+def _print_comparison(job: str, clients: int, ours: Sequence[Load], plain: Sequence[Load]) -> None:
     ratio = median(load.requests_per_second for load in ours) / median(load.requests_per_second for load in plain)
     print(
         f"{job}, {clients} clients: {ratio:.2f} times the requests of a plain handler; ours {_describe(ours)}; plain "
-        f"{_describe(plain)}; {len(ours)} runs each, in turn",
+        f"{_describe(plain)}; {len(ours)} runs each, alternately",
         flush=True,
     )
 

@@ -1,4 +1,4 @@
-"""Good and hostile requests to a server, so many and no more: no wrong answer, and memory that stays as it is."""
+"""Sends good and hostile requests to a server: no answer may be wrong, and its memory must not grow."""
 
 import argparse
 import http.client
@@ -19,14 +19,14 @@ Expected = tuple[str, float]
 """The label and confidence of `discern predict`."""
 
 CLIENTS = 8
-_MOST_GROWTH_BYTES = 64 * 2**20
+_MAX_GROWTH_BYTES = 64 * 2**20
 _HOSTILE_SHARE = 0.3
 _TOLERANCE = 0.02
-"""How far a confidence in bf16 may lie from that of another batch."""
+"""Largest difference between confidences in bf16 that were computed in different batches."""
 
 
 def main() -> None:
-    """Warm up with a third of the requests, then see what the rest adds; exits with 1 when something is amiss."""
+    """Send a third of the requests, then the rest; exit with 1 if an answer is wrong or memory grew in between."""
     parser = argparse.ArgumentParser()
     parser.add_argument("run", type=Path)
     parser.add_argument("pictures", type=Path, nargs="+", help="files that can be read")
@@ -47,11 +47,11 @@ def main() -> None:
         f"{resident[1] / 2**20:.0f} MiB at the end"
     )
     print("\n".join(wrong[:20]))
-    sys.exit(bool(wrong) or growth > _MOST_GROWTH_BYTES)
+    sys.exit(bool(wrong) or growth > _MAX_GROWTH_BYTES)
 
 
 def build_hostile(picture: bytes) -> dict[int, bytes]:
-    """Return forms with files that are to be refused, by the status that they are to get."""
+    """Return forms with files that must be refused, by the HTTP status of the refusal."""
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
     checksum = struct.pack(">I", zlib.crc32(b"IHDR" + header))
     end = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
@@ -68,8 +68,8 @@ def _ask(
     count: int,
 ) -> list[str]:
     work = iter(range(count))
-    lots = random.Random(0)  # noqa: S311 - nothing secret
-    hostile = [lots.random() < _HOSTILE_SHARE for _ in range(count)]
+    generator = random.Random(0)  # noqa: S311 - not for security
+    hostile = [generator.random() < _HOSTILE_SHARE for _ in range(count)]
 
     def ask() -> list[str]:
         connection, wrong = http.client.HTTPConnection("127.0.0.1", port, timeout=120), []

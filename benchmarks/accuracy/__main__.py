@@ -1,6 +1,6 @@
 """Runs the comparison: python -m benchmarks.accuracy --data FOLDER --weights FILE --out FOLDER [SET...] [options].
 
-What is done already is kept in the folder, so that it can be stopped and called again.
+Results that are complete stay in the folder, so that a stopped comparison can be started again.
 """
 
 import argparse
@@ -32,14 +32,14 @@ MODULES = {
 
 
 class Outcome(NamedTuple):
-    """What the runs of a way gave on a set: right or not (S, N) for S seeds and N pictures, and seconds (S,)."""
+    """Results of one way on a set: correct (1) or not (0), (S, N) for S seeds and N pictures; and seconds (S,)."""
 
-    is_right: np.ndarray
+    is_correct: np.ndarray
     seconds: list[float]
 
 
 def main() -> None:
-    """Run what is missing, then print a row for every way and set and write results.csv."""
+    """Run what is missing, print a row for every way and set, and write results.csv."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy")
     parser.add_argument("sets", nargs="*", metavar="SET", help="all by default")
     parser.add_argument("--data", type=Path, required=True, help="folder with the sets")
@@ -64,11 +64,11 @@ def main() -> None:
 
 
 def run(way: str, given: Set, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Run a way once, from a cold start, or return what an earlier call has kept of it."""
+    """Run a way once, from a cold start, or return the result that an earlier call has kept."""
     kept = options.out / "runs" / f"{given.name}-{way.replace(' ', '-').replace(',', '')}-{seed}.json"
     if kept.is_file():
-        told: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
-        return told
+        result: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+        return result
     command = [sys.executable, "-m", f"benchmarks.accuracy.{MODULES[way]}", str(given.table)]
     command += ["--image-size", str(given.image_size), "--seed", str(seed)]
     command += [] if given.from_scratch else ["--weights", str(options.weights)]
@@ -82,25 +82,25 @@ def run(way: str, given: Set, seed: int, options: argparse.Namespace) -> dict[st
         seconds = time.perf_counter() - started
     if done.returncode:
         sys.exit(f"{way} on {given.name} failed:\n{done.stderr[-2000:]}")
-    told = json.loads(done.stdout.strip().splitlines()[-1]) | {"seconds": seconds}
+    result = json.loads(done.stdout.strip().splitlines()[-1]) | {"seconds": seconds}
     kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps(told), encoding="utf-8")
-    print(f"{given.name}: {way}, seed {seed}: {told['accuracy']:.3f}, {seconds:.0f} s", file=sys.stderr, flush=True)
-    return told
+    kept.write_text(json.dumps(result), encoding="utf-8")
+    print(f"{given.name}: {way}, seed {seed}: {result['accuracy']:.3f}, {seconds:.0f} s", file=sys.stderr, flush=True)
+    return result
 
 
 def gather(runs: list[dict[str, Any]]) -> Outcome:
     """Put the runs of a way side by side."""
-    is_right = np.array([[float(answer) for answer in told["right"]] for told in runs])
-    return Outcome(is_right, [told["seconds"] for told in runs])
+    is_correct = np.array([[float(one) for one in result["correct"]] for result in runs])
+    return Outcome(is_correct, [result["seconds"] for result in runs])
 
 
 def report(name: str, outcomes: dict[str, Outcome]) -> list[dict[str, object]]:
-    """Return a row for each way, with the difference of ours to it, over common seeds and the same pictures."""
+    """Return a row for each way, with the difference between ours and it, over the same seeds and pictures."""
     rows: list[dict[str, object]] = []
     for way, outcome in outcomes.items():
-        accuracy = estimate_accuracy(outcome.is_right)
-        seeds, pictures = outcome.is_right.shape
+        accuracy = estimate_accuracy(outcome.is_correct)
+        seeds, pictures = outcome.is_correct.shape
         row: dict[str, object] = {
             "set": name,
             "way": way,
@@ -110,8 +110,8 @@ def report(name: str, outcomes: dict[str, Outcome]) -> list[dict[str, object]]:
         row |= {"accuracy": accuracy.value, "low": accuracy.low, "high": accuracy.high}
         row["seconds"] = median(outcome.seconds)
         if way != OURS and OURS in outcomes:
-            common = min(seeds, len(outcomes[OURS].is_right))
-            difference = outcomes[OURS].is_right[:common] - outcome.is_right[:common]
+            common = min(seeds, len(outcomes[OURS].is_correct))
+            difference = outcomes[OURS].is_correct[:common] - outcome.is_correct[:common]
             row["verdict"] = describe_difference(OURS, way, estimate_mean(difference))
         rows.append(row)
     return rows

@@ -15,12 +15,12 @@ from fastai.vision.all import (
     vision_learner,
 )
 
+from benchmarks.accuracy.command_line import build_parser, print_result
 from benchmarks.accuracy.network import BACKBONE, build_small_resnet, load_weights
-from benchmarks.accuracy.told import build_parser, tell
 
 
 def main() -> None:
-    """Train, and tell what the last epoch's weights answer."""
+    """Train, and print the result of the last epoch on the test pictures."""
     job = build_parser().parse_args()
     torch.manual_seed(job.seed)
     np.random.seed(job.seed)
@@ -49,7 +49,7 @@ def main() -> None:
         test = table[table["split"] == "test"]
         probabilities, _ = learner.get_preds(dl=loaders.test_dl(list(test["path"])))
     names = np.array(loaders.vocab)
-    tell(names[probabilities.argmax(dim=1).numpy()] == test["label"].to_numpy())
+    print_result(names[probabilities.argmax(dim=1).numpy()] == test["label"].to_numpy())
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def build_network(weights: Path | None, num_classes: int) -> nn.Module:
 
 
 def load_weights(network: nn.Module, weights: Path) -> None:
-    """Load the weights of a file; those of a last layer that the network has not are left out."""
+    """Load the weights of a file; those of a last layer that the network does not have are left out."""
     tensors = {name: tensor.float() for name, tensor in load_file(weights).items()}
     wanted = network.state_dict()
     network.load_state_dict({name: tensor for name, tensor in tensors.items() if name in wanted})

@@ -1,4 +1,4 @@
-"""`discern train` with the recipe `auto`, and perhaps a budget."""
+"""`discern train` with the recipe `auto`, and a budget if one is given."""
 
 import subprocess
 import sys
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.accuracy.command_line import build_parser, print_result
 from benchmarks.accuracy.network import BACKBONE
-from benchmarks.accuracy.told import build_parser, tell
 
 
 def main() -> None:
-    """Train as a user does, and tell what the run's predictions say."""
+    """Train as a user does, and print the result on the test pictures, from the run's predictions.csv."""
     parser = build_parser()
     parser.add_argument("--budget")
     job = parser.parse_args()
@@ -26,12 +26,14 @@ def main() -> None:
         command += [f"data.image_size={job.image_size}", f"run.seed={job.seed}", f"run.device={job.device}"]
         command += [] if job.budget is None else ["--budget", job.budget]
         subprocess.run(command, check=True, stdout=sys.stderr)  # noqa: S603 - a command of our own
-        answers = pd.read_csv(run / "evaluation" / "predictions.csv", dtype=str, keep_default_na=False)
+        predictions = pd.read_csv(run / "evaluation" / "predictions.csv", dtype=str, keep_default_na=False)
         validation = pd.read_csv(run / "history.csv")["validation_accuracy"].max()
     table = pd.read_csv(job.table)
-    predicted = answers.set_index("path")["predicted"]
+    predicted = predictions.set_index("path")["predicted"]
     test = table[table["split"] == "test"]
-    tell(list(predicted.loc[list(test["path"])].to_numpy() == test["label"].to_numpy()), validation=float(validation))
+    print_result(
+        list(predicted.loc[list(test["path"])].to_numpy() == test["label"].to_numpy()), validation=float(validation)
+    )
 
 
 if __name__ == "__main__":

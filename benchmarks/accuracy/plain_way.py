@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
+from benchmarks.accuracy.command_line import build_parser, print_result
 from benchmarks.accuracy.network import build_network
-from benchmarks.accuracy.told import build_parser, tell
 from benchmarks.plain_training import NORMALIZE
 
 LEARNING_RATE = 1e-3
@@ -24,7 +24,7 @@ class Pictures(Dataset[tuple[Tensor, int]]):
         self.rows, self.names, self.transform = rows, names, transform
 
     def __len__(self) -> int:
-        """Return their number."""
+        """Return the number of pictures."""
         return len(self.rows)
 
     def __getitem__(self, place: int) -> tuple[Tensor, int]:
@@ -34,24 +34,24 @@ class Pictures(Dataset[tuple[Tensor, int]]):
 
 
 def build_transforms(size: int) -> tuple[v2.Compose, v2.Compose]:
-    """Return what is done for training, and what for evaluation."""
+    """Return the transforms of training and of evaluation."""
     crop = v2.RandomCrop(size, padding=4) if size <= SMALL else v2.RandomResizedCrop(size)
     plain = v2.Compose([v2.Resize(size), v2.CenterCrop(size), *NORMALIZE])
     return v2.Compose([crop, v2.RandomHorizontalFlip(), *NORMALIZE]), plain
 
 
 @torch.no_grad()
-def find_right(network: nn.Module, loader: DataLoader[tuple[Tensor, int]], device: str) -> list[bool]:
-    """Return which pictures are answered right."""
+def find_correct(network: nn.Module, loader: DataLoader[tuple[Tensor, int]], device: str) -> list[bool]:
+    """Return for each picture whether the predicted class is correct."""
     network.eval()
-    right: list[bool] = []
+    correct: list[bool] = []
     for images, targets in loader:
-        right += (network(images.to(device)).argmax(dim=1).cpu() == targets).tolist()
-    return right
+        correct += (network(images.to(device)).argmax(dim=1).cpu() == targets).tolist()
+    return correct
 
 
 def main() -> None:
-    """Train, and tell what the weights of the epoch that is best on validation answer."""
+    """Train, and print the result on the test pictures of the epoch with the best validation accuracy."""
     job = build_parser().parse_args()
     torch.manual_seed(job.seed)
     table = pd.read_csv(job.table)
@@ -75,11 +75,11 @@ def main() -> None:
             optimizer.zero_grad()
             nn.functional.cross_entropy(network(images.to(job.device)), targets.to(job.device)).backward()
             optimizer.step()
-        right = find_right(network, loaders["validation"], job.device)
-        if sum(right) / len(right) > best[0]:
-            best = (sum(right) / len(right), copy.deepcopy(network.state_dict()))
+        correct = find_correct(network, loaders["validation"], job.device)
+        if sum(correct) / len(correct) > best[0]:
+            best = (sum(correct) / len(correct), copy.deepcopy(network.state_dict()))
     network.load_state_dict(best[1])
-    tell(find_right(network, loaders["test"], job.device))
+    print_result(find_correct(network, loaders["test"], job.device))
 
 
 if __name__ == "__main__":

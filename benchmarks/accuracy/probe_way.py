@@ -9,16 +9,16 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.utils.data import DataLoader
 
+from benchmarks.accuracy.command_line import build_parser, print_result
 from benchmarks.accuracy.network import build_network
 from benchmarks.accuracy.plain_way import Pictures, build_transforms
-from benchmarks.accuracy.told import build_parser, tell
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
 @torch.no_grad()
 def main() -> None:
-    """Compute features once, fit, and tell."""
+    """Compute features once, fit, and print the result on the test pictures."""
     job = build_parser().parse_args()
     torch.manual_seed(job.seed)
     table = pd.read_csv(job.table)
@@ -44,7 +44,7 @@ def main() -> None:
         for strength in STRENGTHS
     ]
     best = max(models, key=lambda model: float(model.score(features["validation"], targets["validation"])))
-    tell(np.asarray(best.predict(features["test"]) == targets["test"]))
+    print_result(np.asarray(best.predict(features["test"]) == targets["test"]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The sets, each as a CSV of path, label and split, which all ways of training read."""
+"""The sets, each as a CSV of path, label and split that every way of training reads."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +33,7 @@ def build_sets(data: Path, work: Path) -> list[Set]:
             data / "aircraft_civil", {"train": "train", "val": "validation", "test": "test"}
         ),
         "flowers5": list_folders(data / "flowers5", SPLITS),
-        # It has no test split: what is published for it is the accuracy on what is called val.
+        # It has no test split: published results are accuracies on the folder called val.
         "hymenoptera": list_folders(data / "hymenoptera", {"train": "train", "val": "test"}),
         "cifar10_small": unpack(data / "cifar10_small.npz", work / "cifar10_small"),
     }
@@ -44,7 +44,7 @@ def build_sets(data: Path, work: Path) -> list[Set]:
 
 
 def list_folders(root: Path, splits: Mapping[str, str]) -> pd.DataFrame:
-    """List a folder of splits of class folders; `splits` says what each is used as."""
+    """List a folder of splits of class folders; `splits` maps each to the split that it is used as."""
     rows = [
         (str(path.resolve()), path.parent.name, used_as)
         for split, used_as in splits.items()

@@ -51,9 +51,10 @@ class FixesRecord(_Record):
 
 
 class DataRecord(_Record):
-    """The pictures of a run; `source` is None if they were in memory."""
+    """The pictures a run was made from: their absolute path and the path as given; none for those in memory."""
 
     source: str | None = None
+    source_as_given: str | None = None
     fingerprint: str = ""
     fixes: tuple[FixesRecord, ...] = ()
 

@@ -142,11 +142,9 @@ def test_every_setting_is_described():
     assert all(f"  {name}" in text for name in PhaseSettings.model_fields)
     lines = [line.strip() for line in text.splitlines() if not line.startswith("[")]
     assert [line for line in lines if "    " not in line] == []
-    assert (
-        "schedule = constant    how the learning rate changes within the phase: constant, step, cosine, one-cycle"
-        in text
-    )
-    assert "zero_init_residual = False    start each residual branch" in text
+    assert 'schedule = "constant"    how the learning rate changes within the phase: constant, step' in text
+    assert 'monitor = "validation_accuracy"    validation_accuracy, validation_loss: what the best epoch' in text
+    assert "zero_init_residual = false    start each residual branch" in text
 
 
 def test_weights_of_a_misspelt_name_are_no_path(tmp_path, monkeypatch):

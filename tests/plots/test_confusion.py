@@ -41,6 +41,24 @@ def test_every_class_is_named_and_the_figure_has_content(num_classes: int, *, no
     assert np.asarray(render(figure)).std() > 5
 
 
+@pytest.mark.parametrize("name", ["x", "automobile", "a long name of one more kind of bird"])
+@pytest.mark.parametrize("num_classes", [2, 5, 10, 40])
+def test_nothing_lies_outside_the_figure(num_classes: int, name: str) -> None:
+    figure = plot_confusion(make_matrix(num_classes), [name] * num_classes, normalized=True)
+    figure.draw_without_rendering()
+    drawn = figure.get_tightbbox()
+    width, height = figure.get_size_inches()
+    assert min(drawn.x0, drawn.y0) >= 0
+    assert drawn.x1 <= width
+    assert drawn.y1 <= height
+
+
+def test_the_scale_shows_whole_pictures() -> None:
+    figure = plot_confusion(np.array([[1, 1], [0, 2]]), ["a", "b"], normalized=False)
+    figure.draw_without_rendering()
+    assert all(tick == round(tick) for tick in figure.axes[1].get_yticks())
+
+
 def test_counts_are_written_and_zeros_stay_blank() -> None:
     axes = plot_confusion(np.array([[8, 2], [0, 1000]]), ["ant", "bee"], normalized=False).axes[0]
     assert {(*text.get_position(), text.get_text()) for text in axes.texts} == {

@@ -57,6 +57,15 @@ def test_loss_and_accuracy_stand_side_by_side(epochs: int) -> None:
     assert np.asarray(render(figure)).std() > 5
 
 
+def test_no_accuracy_over_100_percent_is_on_the_axis() -> None:
+    history = make_history(["head"] * 15).assign(train_accuracy=1.0)
+    figure = plot_curves(history, best_epoch=15)
+    figure.draw_without_rendering()
+    ticks = figure.axes[1].get_yticks()
+    assert max(ticks) == pytest.approx(1)
+    assert len(ticks) > 3
+
+
 def test_a_single_epoch_is_a_visible_mark() -> None:
     lines = plot_curves(make_history(["head"]), best_epoch=None).axes[0].lines
     assert all(line.get_marker() == "o" for line in lines)

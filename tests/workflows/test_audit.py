@@ -172,7 +172,10 @@ def test_the_exit_code_says_whether_something_must_be_mended(photos, spoilt, tmp
     with pytest.raises(SystemExit) as caught:
         main()
     assert (caught.value.code or 0) == int(errors)
-    assert f"written: {tmp_path / 'audit'}" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert f"written: {tmp_path / 'audit'}" in shown
+    # Fixes are only recommended where there are any.
+    assert ("discern train DATA --apply" in shown) == errors
     assert Path(tmp_path / "audit" / "fixes.csv").is_file()
 
 

@@ -38,13 +38,13 @@ def own_photos(tmp_path):
     return draw_photos(tmp_path / "photos")
 
 
+def die(*_, **__):
+    raise RuntimeError("the machine burns")
+
+
 @pytest.fixture
 def interrupted(photos, fixes, tmp_path, monkeypatch):
     """A run with fixes that dies after its first epoch."""
-
-    def die(*_, **__):
-        raise RuntimeError("the machine burns")
-
     with monkeypatch.context() as patched:
         patched.setattr(LogLines, "on_epoch_end", die)
         with pytest.raises(RuntimeError, match="burns"):
@@ -59,6 +59,18 @@ def test_a_resumed_run_goes_on_with_its_fixes(interrupted, photos, fixes, tmp_pa
     assert "red/0.png" not in split.index
     assert split.loc["red/1.png", "label"] == "blue"
     assert run.folder.split.read_bytes() == whole.folder.split.read_bytes()
+
+
+def test_a_resumed_run_writes_paths_as_the_source_was_given(photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(photos.parent)
+    with monkeypatch.context() as patched:
+        patched.setattr(LogLines, "on_epoch_end", die)
+        with pytest.raises(RuntimeError, match="burns"):
+            train(photos.name, out=tmp_path / "run", recipe="table", overrides=OVERRIDES)
+    resumed = resume(tmp_path / "run")
+    whole = train(photos.name, out=tmp_path / "whole", recipe="table", overrides=OVERRIDES)
+    for name in ("evaluation/predictions.csv", "bundle/feature_bank.csv"):
+        assert (resumed.folder.root / name).read_bytes() == (whole.folder.root / name).read_bytes()
 
 
 def test_a_run_is_not_resumed_with_other_fixes(interrupted, fixes):

@@ -297,5 +297,7 @@ def test_paths_may_be_text(trained_run, flat_folder, tmp_path):
 def test_what_is_done_is_printed_unless_unwanted(trained_run, flat_folder, tmp_path, capsys):
     predict(trained_run, flat_folder, out=tmp_path / "answers.csv")
     assert f"10 answers in {tmp_path / 'answers.csv'}" in capsys.readouterr().out
+    predict(trained_run, next(flat_folder.iterdir()), out=tmp_path / "answers.csv")
+    assert f"1 answer in {tmp_path / 'answers.csv'}" in capsys.readouterr().out
     predict(trained_run, flat_folder, out=tmp_path / "answers.csv", verbose=False)
     assert capsys.readouterr().out == ""

@@ -1,5 +1,6 @@
 """Lists settings as text: all of them with default and meaning, and the values of a run by dotted name."""
 
+import json
 from collections.abc import Iterator
 from typing import Literal, get_args, get_origin
 
@@ -25,7 +26,8 @@ def describe_settings() -> Iterator[str]:
 def _describe_fields(model: type[BaseModel], skip: tuple[str, ...] = ()) -> Iterator[str]:
     for name, field in model.model_fields.items():
         if name not in skip:
-            default = "" if field.default is PydanticUndefined or field.default is None else f" = {field.default}"
+            has_default = field.default is not PydanticUndefined and field.default is not None
+            default = f" = {json.dumps(field.default)}" if has_default else ""
             yield f"  {name}{default}    {_describe(field)}"
 
 

@@ -15,8 +15,10 @@ from discern.run_folder import RunFolder
 
 def describe_data(source: Source, pictures: PreparedPictures) -> DataRecord:
     """Return what a run records of the pictures that it is made from."""
+    path = Path(source) if isinstance(source, str | Path) else None
     return DataRecord(
-        source=str(Path(source).resolve()) if isinstance(source, str | Path) else None,
+        source=None if path is None else str(path.resolve()),
+        source_as_given=None if path is None else str(path),
         fingerprint=pictures.table.fingerprint(),
         fixes=tuple(FixesRecord.model_validate(file.to_dict()) for file in pictures.checked.fixes),
     )
@@ -43,7 +45,7 @@ def reload_pictures(
     Raises:
         RunFolderError: The pictures were in memory and are not given again, or they or the fixes have changed.
     """
-    source = recorded.source if source is None else source
+    source = _find_recorded(recorded) if source is None else source
     if source is None:
         raise RunFolderError(f"the run in {folder.root} was started with data in memory; give the same data again")
     checked = load_fingerprinted(source, settings, bad_files, cache)
@@ -59,3 +61,9 @@ def reload_pictures(
             "differ; start a new run with another --out"
         )
     return table
+
+
+def _find_recorded(recorded: DataRecord) -> str | None:
+    """Return the recorded path, as given if that still leads there; paths in results begin with it."""
+    given = recorded.source_as_given
+    return given if given is not None and str(Path(given).resolve()) == recorded.source else recorded.source

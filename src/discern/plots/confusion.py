@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from discern.plots.style import build_figure, measure_points, shorten_middle
@@ -35,6 +36,8 @@ def plot_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], *, nor
     flat = longest_points <= cell_points
     side, margin = cell_inches * num_classes, 0.5 + longest_points / 72
     figure = build_figure(max(side + margin + 1.2, 4.5), side + (1.1 if flat else margin + 0.6))
+    # Keeps the labels of square cells inside the figure, which the layout of free cells does not.
+    figure.set_layout_engine("compressed")
     axes = figure.subplots()
     _draw_cells(axes, matrix, normalized=normalized, cell_points=cell_points)
     step = ceil(1.15 * font_points / cell_points)
@@ -65,7 +68,10 @@ def _draw_cells(axes: Axes, matrix: NDArray[np.int64], *, normalized: bool, cell
     axes.invert_yaxis()
     label = "% of the true class" if normalized else "pictures"
     side_inches = cell_points * len(matrix) / 72
-    axes.figure.colorbar(mesh, ax=axes, shrink=0.6, fraction=min(0.15, 0.6 / side_inches), label=label)
+    fraction = min(0.15, 0.6 / side_inches)
+    axes.figure.colorbar(
+        mesh, ax=axes, shrink=0.6, fraction=fraction, label=label, ticks=MaxNLocator(nbins=5, integer=True)
+    )
     _write_cells(axes, shades, [[f"{value:.0f}" for value in row] for row in shown], cell_points)
 
 

@@ -39,6 +39,9 @@ def plot_curves(history: pd.DataFrame, *, best_epoch: int | None) -> Figure:
         _draw_measure(axes, history, measure, best_epoch)
         axes.set(title=measure.capitalize(), xlabel="epoch", ylabel=measure)
     accuracy_axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None))
+    # The room above the lines, which is for the names of the phases, has no ticks: there is no accuracy over 100%.
+    bottom, top = accuracy_axes.get_ylim()
+    accuracy_axes.set_yticks([tick for tick in accuracy_axes.get_yticks() if bottom <= tick <= min(top, 1 + 1e-9)])
     return figure
 
 

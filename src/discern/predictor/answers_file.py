@@ -30,7 +30,7 @@ def check_answers_file(file: Path, sources: Iterable[str]) -> None:
 def write_answers(frame: pd.DataFrame, problems: Sequence[ImageProblem], file: Path) -> None:
     """Write the answers, and the problems to a CSV beside them."""
     write_atomically(file, frame.to_csv(index=False, float_format="%.6g"))
-    logger.info("%d answers in %s", len(frame), file)
+    logger.info("%d %s in %s", len(frame), "answer" if len(frame) == 1 else "answers", file)
     write_problems(problems, file.with_name(f"{file.stem}.bad_files.csv"))
 
 

@@ -1,4 +1,4 @@
-"""What every way of training is asked, and what it tells: the share of right answers, and which they are."""
+"""The arguments that every way of training takes, and the line of results that it prints."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return what understands the table, the weights or None for a network from scratch, the size, seed and epochs."""
+    """Return the parser of the arguments that all ways share; without --weights the network starts from scratch."""
     parser = argparse.ArgumentParser()
     parser.add_argument("table", type=Path)
     parser.add_argument("--weights", type=Path)
@@ -19,7 +19,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def tell(is_right: Sequence[bool], **more: float) -> None:
-    """Print, as one line of JSON, the answers for the test pictures in the order of the table."""
-    answers = "".join("1" if right else "0" for right in is_right)
-    print(json.dumps({"accuracy": answers.count("1") / len(answers), **more, "right": answers}))
+def print_result(is_correct: Sequence[bool], **more: float) -> None:
+    """Print one line of JSON: the accuracy, and which test pictures were classified correctly, in the table's order."""
+    correct = "".join("1" if one else "0" for one in is_correct)
+    print(json.dumps({"accuracy": correct.count("1") / len(correct), **more, "correct": correct}))
