@@ -1,4 +1,4 @@
-"""Files that are made to harm, or that are no pictures, and what each is to be told."""
+"""Files that are made to harm, or that are no pictures, and the message for each."""
 
 import gzip
 import io

@@ -38,9 +38,9 @@ import sys
 from discern.training.listeners import LogLines
 from discern.workflows.train import train
 
-told = LogLines.on_epoch_end
+log_epoch = LogLines.on_epoch_end
 def on_epoch_end(self, rows, *, is_best):
-    told(self, rows, is_best=is_best)
+    log_epoch(self, rows, is_best=is_best)
     if len(rows) == 4:
         raise RuntimeError("the machine burns")
 LogLines.on_epoch_end = on_epoch_end
@@ -95,11 +95,11 @@ def test_two_processes_learn_and_count_what_one_does(of_one, of_two):
 
 
 def test_the_first_process_alone_speaks_and_writes(of_two):
-    out, told = of_two
-    assert told.count("all epoch 4:") == 1
-    assert told.count("the run is complete") == 1
+    out, output = of_two
+    assert output.count("all epoch 4:") == 1
+    assert output.count("the run is complete") == 1
     assert (out / "log.txt").read_text().count("the run is complete") == 1
-    assert "2 processes (2 on this machine)" in told
+    assert "2 processes (2 on this machine)" in output
     assert not (out / "state").exists()
 
 
@@ -110,12 +110,12 @@ def test_a_process_that_dies_ends_the_job_and_the_run_goes_on_with_as_many(uneve
     assert done.returncode != 0
     assert "the machine burns" in done.stderr
     with pytest.raises(
-        RunFolderError, match=r"begun with 2 process\(es\), and 1 would not .* torchrun with 2 processes"
+        RunFolderError, match=r"started with 2 process\(es\), and 1 would not .* with torchrun and 2 processes"
     ):
         resume(tmp_path / "run", verbose=False)
     done = run_in_two(["-m", "discern", "train", "--resume", "--out", str(tmp_path / "run")])
     assert done.returncode == 0, done.stderr
-    assert "going on after epoch 3" in done.stdout
+    assert "resumed after epoch 3" in done.stdout
     assert_same_table(of_two[0] / "history.csv", tmp_path / "run" / "history.csv", 0)
     assert_same_table(
         of_two[0] / "evaluation" / "predictions.csv", tmp_path / "run" / "evaluation" / "predictions.csv", 0

@@ -135,7 +135,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name when it is first used, so that `import discern` itself costs nothing."""
+    """Import a public name when it is first used, so that `import discern` is fast."""
     if name not in _HOMES:
         raise AttributeError(f"module 'discern' has no attribute {name!r}")
     return getattr(import_module(f"discern.{_HOMES[name]}"), name)

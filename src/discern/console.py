@@ -1,4 +1,4 @@
-"""Where a workflow's words go: to the log file of its run, and to standard output where asked for."""
+"""Where the log of a workflow goes: to the log file of its run and, if asked for, to standard output."""
 
 import logging
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ logger = logging.getLogger("discern")
 _KEPT_LINES = 10_000
 
 
-class Report:
-    """What is said by a workflow: shown on `console` at once, if there is one, and kept for the log file."""
+class MessageLog:
+    """The messages of a workflow, shown on `console` if there is one and kept for the log file."""
 
     def __init__(self, console: Console | None) -> None:
         self.console = console
@@ -28,7 +28,7 @@ class Report:
             logger.addHandler(handler)
 
     def open_log(self, path: Path) -> None:
-        """Append all that was said so far, and all that will be, to a file, with the time."""
+        """Append all messages, earlier and later ones, to a file, with the time."""
         file_handler = logging.FileHandler(path, encoding="utf-8")
         file_handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self._kept.setTarget(file_handler)
@@ -39,30 +39,30 @@ class Report:
         self._handlers.append(file_handler)
 
     def close(self) -> None:
-        """Say no more."""
+        """Stop logging messages."""
         for handler in self._handlers:
             logger.removeHandler(handler)
             handler.close()
 
 
 @contextmanager
-def reporting(*, verbose: bool) -> Iterator[Report]:
-    """Listen to what the program says meanwhile; show it on standard output if `verbose`.
+def reporting(*, verbose: bool) -> Iterator[MessageLog]:
+    """Collect the messages of the program; show them on standard output if `verbose`.
 
-    Of several processes of a job, the first one speaks.
+    Of several processes, only the first one shows them.
     """
-    report = Report(build_console() if verbose and join_processes().is_main else None)
+    messages = MessageLog(build_console() if verbose and join_processes().is_main else None)
     level = logger.level
     logger.setLevel(logging.INFO)
     try:
-        yield report
+        yield messages
     finally:
         logger.setLevel(level)
-        report.close()
+        messages.close()
 
 
 def build_console() -> Console:
-    """Return a console on standard output that never marks numbers or breaks lines by itself."""
+    """Return a console on standard output that does not colour numbers or break lines."""
     return Console(highlight=False, soft_wrap=True)
 
 

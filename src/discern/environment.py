@@ -1,4 +1,4 @@
-"""environment.json: the machine, the versions, the data and the weights that a run was made with."""
+"""Reads and writes environment.json: the machine, the versions, the data and the weights of a run."""
 
 import platform
 import sys
@@ -21,7 +21,7 @@ class _Record(BaseModel):
 
 
 class RuntimeRecord(_Record):
-    """Device, precision and threads, with the reasons for those that were chosen."""
+    """Device, precision and threads, with the reasons for those that were `auto`."""
 
     device: str = ""
     precision: str = ""
@@ -32,7 +32,7 @@ class RuntimeRecord(_Record):
 
 
 class MachineRecord(_Record):
-    """The machine and the program's versions, and the command line that was given."""
+    """The machine, the versions of packages, and the command line."""
 
     python: str = ""
     platform: str = ""
@@ -43,7 +43,7 @@ class MachineRecord(_Record):
 
 
 class FixesRecord(_Record):
-    """A file of fixes that was applied to the data, and how many of its rows did what."""
+    """A file of fixes that was applied to the data, and the number of its rows by action."""
 
     path: str
     sha256: str = ""
@@ -51,7 +51,7 @@ class FixesRecord(_Record):
 
 
 class DataRecord(_Record):
-    """The pictures a run was made from: their absolute path and the path as given; none for those in memory."""
+    """The pictures of a run: their absolute path and the path as given; None if they were in memory."""
 
     source: str | None = None
     source_as_given: str | None = None
@@ -60,7 +60,7 @@ class DataRecord(_Record):
 
 
 class WeightsOrigin(_Record):
-    """Where pretrained weights came from: a URL or a path, the file's checksum, and the licence where known."""
+    """The origin of pretrained weights: a URL or a path, the file's checksum, and a note such as the licence."""
 
     source: str
     sha256: str = ""
@@ -68,7 +68,7 @@ class WeightsOrigin(_Record):
 
 
 class Environment(MachineRecord):
-    """All of environment.json; `resumed` has an entry for each time that the run went on after an interruption."""
+    """The content of environment.json; `resumed` has an entry for each time that the run was resumed."""
 
     format: str = RUN_FORMAT
     data: DataRecord = DataRecord()
@@ -90,11 +90,11 @@ def load_environment(path: Path) -> Environment:
     try:
         return Environment.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path} is damaged ({error}); start anew with --overwrite") from None
+        raise RunFolderError(f"{path} is damaged ({error}); start again with --overwrite") from None
 
 
 def describe_machine(runtime: Runtime) -> MachineRecord:
-    """Return what is recorded of this process and the machine that it runs on."""
+    """Return the record of this process and its machine."""
     return MachineRecord(
         python=platform.python_version(),
         platform=platform.platform(),

@@ -1,4 +1,4 @@
-"""One tree of errors; each message says what came, what was expected and what to do next."""
+"""All errors of discern; each message says what was given, what was expected and what to do next."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ _SHOWN_PROBLEMS = 20
 
 
 class DiscernError(Exception):
-    """Base of every error that a user can cause and mend; the command line prints its text and exits with 2."""
+    """Base of all errors that a user can cause and correct; the command line prints the message and exits with 2."""
 
 
 class ConfigError(DiscernError):
@@ -35,12 +35,12 @@ class BadImageError(DataError):
         self.reason = reason
 
     def __reduce__(self) -> tuple[type["BadImageError"], tuple[str, str]]:
-        """Rebuild from both arguments, so that the error crosses from a loader process whole."""
+        """Rebuild from both arguments, so that the error can be passed on from a loader process."""
         return type(self), (self.path, self.reason)
 
 
 class BadImagesError(DataError):
-    """Several pictures cannot be used; all of them are in `problems` and, when written, in `listed_in`."""
+    """Several pictures cannot be used; all are in `problems` and, if it was written, in the file `listed_in`."""
 
     def __init__(self, problems: Sequence[ImageProblem], *, next_step: str, listed_in: Path | None = None) -> None:
         count = len(problems)
@@ -61,16 +61,16 @@ class WeightsError(DiscernError):
 
 
 class BundleError(DiscernError):
-    """A saved classifier is missing, damaged or from a version that this one does not understand."""
+    """A saved classifier is missing, damaged or of a version that cannot be read."""
 
 
 class RunFolderError(DiscernError):
-    """A run folder already holds a run, holds none, or belongs to other settings."""
+    """A run folder already has a run, has none, or belongs to other settings."""
 
 
 class TrainingError(DiscernError):
-    """Training cannot go on, for instance because the loss is not finite."""
+    """Training cannot continue, for instance because the loss is not finite."""
 
 
 class ExportError(DiscernError):
-    """An exported file cannot be made or read, or does not answer as the classifier does."""
+    """An exported file cannot be written or read, or gives other answers than the classifier."""

@@ -24,15 +24,15 @@ Images = npt.NDArray[np.generic] | Sequence[str | Path]
 
 
 class ImageClassifier(ClassifierMixin, BaseEstimator):
-    """Trains by a recipe; usable wherever scikit-learn takes a classifier.
+    """An image classifier that is trained by a recipe, for use wherever scikit-learn takes a classifier.
 
     `X` is a sequence of paths, or an array uint8 (N, H, W, 3) or (N, H, W); `y` (N,) are labels of any kind.
 
     Args:
-        recipe: Name of a recipe, or path to a TOML file.
-        overrides: Settings laid over the recipe: `key=value` texts, or a mapping such as `{"epochs": 5}`.
-        out: A run folder to keep, which must hold no run; by default a temporary one that is removed after fitting.
-        validation_fraction: Part of the training pictures, in [0, 1), by which the best epoch is chosen.
+        recipe: Name of a recipe, or path of a TOML file.
+        overrides: Settings that override the recipe: `key=value` strings, or a mapping such as `{"epochs": 5}`.
+        out: A run folder to keep, without a run in it; by default a temporary folder, removed after fitting.
+        validation_fraction: Fraction of the pictures, in [0, 1), that the best epoch is chosen by.
         random_state: Seed of the run.
         verbose: Show progress on standard output.
         network: Your own, as for `discern.train`.
@@ -44,7 +44,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
     Attributes:
         classes_: The labels, sorted as scikit-learn sorts them (K,); the columns of `predict_proba`.
         predictor_: The trained `Predictor`.
-        history_: One row an epoch, as in history.csv.
+        history_: One row per epoch, as in history.csv.
     """
 
     def __init__(
@@ -81,14 +81,14 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         """
         labels = np.asarray(y)
         if len(labels) != len(X):
-            raise DataError(f"X has {len(X)} pictures and y has {len(labels)} labels; expected one label a picture")
+            raise DataError(f"X has {len(X)} pictures and y has {len(labels)} labels; expected one label per picture")
         self.classes_ = np.unique(labels)
-        texts = [str(label) for label in self.classes_]
-        if len(set(texts)) < len(texts):
-            raise DataError(f"different labels have the same text: {', '.join(sorted(texts))}")
+        names = [str(label) for label in self.classes_]
+        if len(set(names)) < len(names):
+            raise DataError(f"different labels have the same text: {', '.join(sorted(names))}")
         own = {"data.split": [1 - self.validation_fraction, self.validation_fraction, 0.0], "seed": self.random_state}
         if self.out is None:
-            # What nobody will see is not drawn.
+            # Nobody would see them.
             own |= {"plots": False, "report": False}
         source = _build_source(X, [str(label) for label in labels])
         with tempfile.TemporaryDirectory() as temporary:
@@ -107,7 +107,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
             self.history_ = run.history
             self.predictor_ = run.load(network=self.network)
         # The bundle's classes are in natural order; ours are in scikit-learn's. They are joined by name.
-        self._columns = [self.predictor_.class_names.index(text) for text in texts]
+        self._columns = [self.predictor_.class_names.index(name) for name in names]
         return self
 
     def predict_proba(self, X: Images) -> npt.NDArray[np.float64]:  # noqa: N803

@@ -1,4 +1,4 @@
-"""Files: never half written where they matter, their checksums, and free names for folders."""
+"""Atomic writing of files, checksums, and unused names for folders."""
 
 import errno
 import hashlib
@@ -22,7 +22,7 @@ def discern_home() -> Path:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; on success it is flushed to disk and renamed to `path`.
 
-    On an error the temporary file is removed and `path` stays as it was.
+    On an error the temporary file is removed and `path` is unchanged.
     """
     if path.is_dir() or not path.parent.is_dir():
         raise OSError(errno.ENOENT, "is a folder" if path.is_dir() else "its folder does not exist", str(path))

@@ -1,4 +1,4 @@
-"""The processes that share one job, as torchrun starts them: who they are and what they tell each other."""
+"""The processes of one job, as torchrun starts them, and what they exchange."""
 
 import atexit
 import os
@@ -13,18 +13,18 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-Told = TypeVar("Told")
+Value = TypeVar("Value")
 
-_PATIENCE = timedelta(hours=2)
-"""How long a process waits for the others; reading the labels of millions of pictures comes before the first word."""
+_TIMEOUT = timedelta(hours=2)
+"""How long a process waits for the others; the first one may have to read the labels of millions of pictures."""
 
 
 @dataclass(frozen=True)
 class Processes:
     """The processes of this job; one unless torchrun started more.
 
-    `rank` counts from 0 over all machines, `local_rank` over the `local_count` processes of this machine. What is
-    exchanged travels over the network and never touches a disk.
+    `rank` counts from 0 over all machines, `local_rank` over the `local_count` processes of this machine. Values are
+    exchanged over the network, without files.
     """
 
     rank: int = 0
@@ -34,15 +34,15 @@ class Processes:
 
     @property
     def is_main(self) -> bool:
-        """Whether this is the process that writes files and speaks."""
+        """Whether this is the process that writes files and shows messages."""
         return self.rank == 0
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """Return the network to call in training: gradients become averages over all processes."""
+        """Return the network to call in training, which averages gradients over all processes."""
         return network if self.count == 1 else DistributedDataParallel(network, gradient_as_bucket_view=True)
 
     def unsynchronized(self, network: nn.Module) -> AbstractContextManager[None]:
-        """Return the context in which a backward pass through what `wrap` returned keeps its gradients to itself."""
+        """Return a context in which gradients of the wrapped network are not exchanged."""
         if isinstance(network, DistributedDataParallel):
             context: AbstractContextManager[None] = network.no_sync()
             return context
@@ -56,25 +56,25 @@ class Processes:
         dist.all_reduce(total)
         return [float(value) for value in total]
 
-    def gather(self, told: Told) -> list[Told]:
-        """Return what every process tells, by rank."""
+    def gather(self, value: Value) -> list[Value]:
+        """Return the values of all processes, in the order of rank."""
         if self.count == 1:
-            return [told]
-        everything: list[Any] = [None] * self.count
-        dist.all_gather_object(everything, told)
-        return everything
+            return [value]
+        values: list[Any] = [None] * self.count
+        dist.all_gather_object(values, value)
+        return values
 
     def share_buffers(self, network: nn.Module) -> None:
-        """Give all processes the buffers (BatchNorm's statistics) of the first one."""
+        """Copy the buffers (BatchNorm's statistics) of the first process to all others."""
         if self.count > 1:
             for buffer in network.buffers():
                 dist.broadcast(buffer, src=0)
 
     @contextmanager
     def main_first(self) -> Iterator[None]:
-        """Let the first process do something alone, and the others after it.
+        """Run a block in the first process, and in the others after it.
 
-        When it fails they wait until torchrun, which sees it end, ends them: its error is told once.
+        If the first process fails, torchrun ends the others while they wait, so its error is shown only once.
         """
         if not self.is_main:
             self.gather(None)
@@ -88,14 +88,14 @@ ALONE = Processes()
 
 
 def join_processes() -> Processes:
-    """Join the other processes of the job, if torchrun has started some; a second call returns the same."""
+    """Join the other processes of the job, if torchrun started some; later calls return the same."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         return ALONE
     if not dist.is_initialized():
-        # Tensors on a GPU are summed by NCCL, and everything else by Gloo.
+        # NCCL exchanges tensors on GPUs, Gloo everything else.
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        dist.init_process_group(backend, timeout=_PATIENCE)
+        dist.init_process_group(backend, timeout=_TIMEOUT)
         atexit.register(_leave)
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     return Processes(dist.get_rank(), count, local_rank, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))

@@ -1,4 +1,4 @@
-"""Things that can be named in settings, and that a user may add to without a fork."""
+"""Registries of parts that settings name, and that users can extend."""
 
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
@@ -42,7 +42,7 @@ class Registry(Mapping[str, Entry]):
         """Return the entry of a name.
 
         Raises:
-            ConfigError: There is none; the text names the nearest.
+            ConfigError: There is none; the message suggests the nearest.
         """
         if name not in self._entries:
             near = get_close_matches(name, self._entries, n=3)

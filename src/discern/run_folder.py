@@ -1,4 +1,4 @@
-"""The run folder: the contract between the commands, as paths and a few rules."""
+"""The run folder, which all commands share: its paths, and the rules to start, resume and replace a run."""
 
 import hashlib
 import json
@@ -27,28 +27,28 @@ RUN_FOLDERS = ("bundle", "state", "evaluation", "plots", "explanations", "thumbn
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where each file of a run lies."""
+    """The paths of a run."""
 
     root: Path
 
     @property
     def config(self) -> Path:
-        """The settings that were asked for; written last of all that is written before training."""
+        """The settings of the user; the last file to be written before training."""
         return self.root / "config.toml"
 
     @property
     def plan(self) -> Path:
-        """What was decided, with the reasons."""
+        """The plan, with the reasons."""
         return self.root / "plan.json"
 
     @property
     def environment(self) -> Path:
-        """Machine, versions, data and weights; its format marks the folder as a run."""
+        """Machine, versions, data and weights; its `format` marks the folder as a run."""
         return self.root / "environment.json"
 
     @property
     def split(self) -> Path:
-        """Which picture is in which split."""
+        """The split of every picture."""
         return self.root / "split.csv"
 
     @property
@@ -58,32 +58,32 @@ class RunFolder:
 
     @property
     def leaks(self) -> Path:
-        """Held-out pictures that are in another split as well, if there are any."""
+        """Held-out pictures with a copy in another split, if there are any."""
         return self.root / "leaks.csv"
 
     @property
     def audit(self) -> Path:
-        """What was found in the pictures before training, unless that was switched off."""
+        """The findings in the pictures before training, unless switched off."""
         return self.root / "audit.json"
 
     @property
     def history(self) -> Path:
-        """One row an epoch."""
+        """One row per epoch."""
         return self.root / "history.csv"
 
     @property
     def log(self) -> Path:
-        """What was said during the run."""
+        """The log of the run."""
         return self.root / "log.txt"
 
     @property
     def bundle(self) -> Path:
-        """The classifier to use."""
+        """The trained classifier."""
         return self.root / "bundle"
 
     @property
     def state(self) -> Path:
-        """Everything to resume; removed when the run is complete."""
+        """Everything needed to resume; removed when the run is complete."""
         return self.root / "state"
 
     @property
@@ -93,27 +93,27 @@ class RunFolder:
 
     @property
     def plots(self) -> Path:
-        """Pictures of the results."""
+        """Figures of the results."""
         return self.root / "plots"
 
     @property
     def explanations(self) -> Path:
-        """Which pixels decided, where asked for."""
+        """Figures of the pixels that decided, if asked for."""
         return self.root / "explanations"
 
     @property
     def report(self) -> Path:
-        """The page with the results, for people."""
+        """The page with the results."""
         return self.root / "report.html"
 
     @property
     def thumbnails(self) -> Path:
-        """Small copies of the pictures in the report, so that it can be made again without the photos."""
+        """Small copies of the pictures in the report, so that it can be written again without the photos."""
         return self.root / "thumbnails"
 
     @property
     def tensorboard(self) -> Path:
-        """TensorBoard events, where asked for."""
+        """TensorBoard events, if asked for."""
         return self.root / "tensorboard"
 
     @property
@@ -127,7 +127,7 @@ class RunFolder:
         return self.thumbnails / (f"{name}-{part}.jpg" if part else f"{name}.jpg")
 
     def holds_run(self) -> bool:
-        """Return whether a run of discern was begun here."""
+        """Return whether the folder has a run of discern, complete or not."""
         try:
             content = json.loads(self.environment.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -135,11 +135,11 @@ class RunFolder:
         return isinstance(content, dict) and content.get("format") == RUN_FORMAT
 
     def is_complete(self) -> bool:
-        """Return whether the run has ended well; the bundle's description is the last file but the state's end."""
+        """Return whether the run is complete: it has a bundle, and no state any more."""
         return (self.bundle / "bundle.json").is_file() and not any(self.state.glob("*.safetensors"))
 
     def begin_run(self) -> None:
-        """Make the folder; an earlier run in it is removed, but for the list of bad files of the new one."""
+        """Create the folder and remove an earlier run in it, except the list of bad files, which is of the new run."""
         if self.holds_run():
             bad_files = self.bad_files.read_bytes() if self.bad_files.exists() else None
             self.clear()
@@ -148,7 +148,7 @@ class RunFolder:
         self.root.mkdir(parents=True, exist_ok=True)
 
     def clear(self) -> None:
-        """Remove the files of a run, and nothing else; what marks the folder as a run goes last."""
+        """Remove the files of a run and nothing else; the file that marks the folder as a run goes last."""
         for name in RUN_FOLDERS:
             if (self.root / name).exists():
                 shutil.rmtree(self.root / name)
@@ -158,11 +158,11 @@ class RunFolder:
 
 
 def check_new_run(root: Path, *, overwrite: bool) -> RunFolder:
-    """Return the folder for a new run, which is neither made nor changed yet.
+    """Return the folder for a new run, without creating or changing it.
 
     Raises:
-        RunFolderError: It holds a run and `overwrite` is not given, it holds files that are not a run's but have their
-            names, or it is a file.
+        RunFolderError: The folder has a run and `overwrite` is false, it has other files with names that a run uses, or
+            it is a file.
     """
     folder = RunFolder(root)
     if root.exists() and not root.is_dir():
@@ -170,8 +170,7 @@ def check_new_run(root: Path, *, overwrite: bool) -> RunFolder:
     if folder.holds_run():
         if not overwrite:
             raise RunFolderError(
-                f"{root} already holds a run; give another --out, or --resume to go on with it, or --overwrite to "
-                "replace it"
+                f"{root} already holds a run; give another --out, --resume to continue it, or --overwrite to replace it"
             )
         return folder
     strange = list(_find_run_names(folder))
@@ -184,7 +183,7 @@ def check_new_run(root: Path, *, overwrite: bool) -> RunFolder:
 
 
 def open_interrupted_run(root: Path) -> RunFolder:
-    """Return the folder of a run that was begun and not completed.
+    """Return the folder of a run that was started and is not complete.
 
     Raises:
         RunFolderError: There is no run, or it is complete.
@@ -198,7 +197,7 @@ def open_interrupted_run(root: Path) -> RunFolder:
 
 
 def check_outside_data(folder: RunFolder, source: object) -> None:
-    """Raise when a run would be written into the folder of pictures, where the next training would find it.
+    """Check that a run is not written into the folder of pictures, where the next training would find it.
 
     Raises:
         RunFolderError: `folder` is the folder of pictures, or inside it.
@@ -218,6 +217,6 @@ def name_new_run(source: object) -> Path:
 
 def _find_run_names(folder: RunFolder) -> Iterator[str]:
     for name in (*RUN_FILES, *RUN_FOLDERS, folder.environment.name):
-        # Bad files are also listed for a training that they prevented.
+        # The list of bad files is also written when they prevent a training.
         if name != folder.bad_files.name and (folder.root / name).exists():
             yield name

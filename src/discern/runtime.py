@@ -1,4 +1,4 @@
-"""Device, precision, threads and seeds: decided once, printed, recorded."""
+"""Device, precision, threads and seeds of a process."""
 
 import os
 import random
@@ -21,7 +21,7 @@ _CUBLAS_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where and how a network is computed; the process itself is only changed by `set_up` and within `applied`."""
+    """Device, precision and threads; only `set_up` changes the process, and `applied` until its end."""
 
     device: torch.device
     precision: Precision
@@ -30,7 +30,7 @@ class Runtime:
     reasons: Mapping[str, str]
     processes: Processes = ALONE
     accelerates: bool = True
-    """Whether networks are transformed to give the same results in less time; otherwise all is plain PyTorch."""
+    """Whether networks are transformed to give the same results in less time; otherwise plain PyTorch."""
 
     @property
     def dtype(self) -> torch.dtype:
@@ -38,10 +38,10 @@ class Runtime:
         return torch.bfloat16 if self.precision == "bf16" else torch.float32
 
     def set_up(self) -> None:
-        """Set the threads, determinism, cuDNN and the current GPU of this process as chosen."""
+        """Set the threads, determinism, cuDNN and the current GPU of this process."""
         torch.set_num_threads(self.threads)
         if self.determinism != torch.are_deterministic_algorithms_enabled():
-            # Not called without need, since it loads torch's compiler, which takes seconds.
+            # Called only if needed, since it loads torch's compiler, which takes seconds.
             torch.use_deterministic_algorithms(self.determinism)
         torch.backends.cudnn.benchmark = False
         if self.determinism:
@@ -51,7 +51,7 @@ class Runtime:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Set the process up as `set_up` does, and restore its earlier settings at the end."""
+        """Return a context in which the process is set up; earlier settings are restored at the end."""
         threads = torch.get_num_threads()
         determinism = torch.are_deterministic_algorithms_enabled()
         warns_only = torch.is_deterministic_algorithms_warn_only_enabled()
@@ -72,7 +72,7 @@ class Runtime:
                 torch.cuda.set_device(gpu)
 
     def place(self, module: nn.Module) -> nn.Module:
-        """Move a network to the device, in channels-last layout, which convolutions in bf16 are fastest in."""
+        """Move a network to the device, in channels-last layout, the fastest for convolutions in bf16."""
         return module.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def move(self, values: Tensor) -> Tensor:
@@ -85,11 +85,11 @@ class Runtime:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
 
     def describe(self) -> str:
-        """Return one line for people: what was chosen, and why where there was a choice."""
+        """Return one line for people: device, precision and threads, with the reasons."""
         parts = [f"{name} {getattr(self, name)} ({reason})" for name, reason in self.reasons.items()]
         if self.processes.count > 1:
             parts.insert(0, f"{self.processes.count} processes ({self.processes.local_count} on this machine)")
-        return ", ".join([*parts, "deterministic" if self.determinism else "not bound to determinism"])
+        return ", ".join([*parts, "deterministic" if self.determinism else "not deterministic"])
 
     def to_dict(self) -> dict[str, object]:
         """Return what the run folder records."""
@@ -113,10 +113,10 @@ def choose_runtime(
     processes: Processes = ALONE,
     acceleration: Literal["auto", "off"] = "auto",
 ) -> Runtime:
-    """Decide what is `auto`; nothing in the process is changed.
+    """Choose what is `auto`, without changing the process.
 
-    `auto` takes CUDA, then Apple's MPS, then the CPU; bf16 where the processor has instructions for it; as many threads
-    as the process may use cores, divided by the processes of the job on this machine; acceleration on every device.
+    `auto` is CUDA, then Apple's MPS, then the CPU; bf16 if the processor has instructions for it; one thread per core
+    that the process may use, divided by the processes of the job on this machine; acceleration on every device.
 
     Raises:
         ConfigError: The device does not exist or cannot be used. There is no silent fallback to the CPU.
@@ -137,9 +137,9 @@ def choose_runtime(
 def _count_threads(processes: Processes) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if processes.count > 1:
-        # torchrun sets OMP_NUM_THREADS=1 by itself, so torch's own number means nothing here.
+        # torchrun sets OMP_NUM_THREADS=1, so torch's number of threads means nothing here.
         return max(1, cores // processes.local_count)
-    # A number set beforehand, by OMP_NUM_THREADS for instance, is respected.
+    # A smaller number that the user has set, for instance by OMP_NUM_THREADS, is kept.
     return min(cores, torch.get_num_threads())
 
 
@@ -157,12 +157,12 @@ def _choose_device(setting: str, processes: Processes) -> tuple[torch.device, st
     except (RuntimeError, AssertionError) as error:
         first_line = str(error).splitlines()[0]
         raise ConfigError(
-            f"run.device={setting} cannot be used: {first_line}. Use run.device=auto to take what is there, or cpu"
+            f"run.device={setting} cannot be used: {first_line}. Use run.device=auto for what is available, or cpu"
         ) from None
     if processes.count > 1 and device.type != "cpu" and setting != "cuda":
         raise ConfigError(
-            f"run.device={setting} cannot be used by {processes.count} processes; use cuda, of which each takes the "
-            "GPU of its number, or cpu"
+            f"run.device={setting} cannot be used by {processes.count} processes; use cuda, where each takes the "
+            "GPU of its rank, or cpu"
         )
     if device.type == "cuda":
         device = _find_gpu(processes) if device.index is None else device
@@ -170,11 +170,11 @@ def _choose_device(setting: str, processes: Processes) -> tuple[torch.device, st
 
 
 def _find_gpu(processes: Processes) -> torch.device:
-    """Return the GPU of this process; each process that torchrun started on this machine needs one of its own."""
+    """Return the GPU of this process; every process on this machine needs its own."""
     if processes.local_rank >= torch.cuda.device_count():
         raise ConfigError(
             f"{processes.local_count} processes were started on this machine, which has {torch.cuda.device_count()} "
-            "GPUs; start one process a GPU (torchrun --nproc-per-node), or give run.device=cpu"
+            "GPUs; start one process per GPU (torchrun --nproc-per-node), or give run.device=cpu"
         )
     return torch.device("cuda", processes.local_rank)
 
@@ -193,7 +193,7 @@ def _choose_precision(setting: str, device: torch.device) -> tuple[Precision, st
 
 
 def has_fast_bf16(device: torch.device) -> bool:
-    """Tell whether a device has instructions for bfloat16; without them it is slower than float32."""
+    """Return whether a device has instructions for bfloat16; without them it is slower than float32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
@@ -208,5 +208,5 @@ def seed_everything(seed: int) -> None:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Return whether memory ran out; on a CPU torch raises no error of its own kind for it."""
+    """Return whether an error means that memory ran out; on a CPU torch has no special type for it."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -20,8 +20,8 @@ def test_the_cache_is_shown_and_cleared(run_cli, cache):
     code, shown, _ = run_cli("cache", "info", "--folder", cache.folder)
     assert code == 0
     assert f"{cache.folder}: 1 files, 0.00 GB of 20 GB allowed" in shown
-    code, told, _ = run_cli("cache", "clear", "--folder", cache.folder)
-    assert (code, told) == (0, "freed 0.00 GB\n")
+    code, output, _ = run_cli("cache", "clear", "--folder", cache.folder)
+    assert (code, output) == (0, "freed 0.00 GB\n")
     assert [path.name for path in cache.folder.iterdir()] == ["mine.txt"]
 
 

@@ -24,9 +24,9 @@ SETTINGS = [
 
 
 def start(photos: Path, out: Path, *more: str) -> "subprocess.Popen[bytes]":
-    """Start a training whose words go to a file beside its run folder."""
+    """Start a training whose output goes to a file beside its run folder."""
     command = [sys.executable, "-m", "discern", "train", str(photos), "--recipe", "table", "--out", str(out), *more]
-    with words_of(out).open("w") as file:
+    with output_of(out).open("w") as file:
         return subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, preexec_fn=_listen_to_interrupts)
 
 
@@ -35,7 +35,7 @@ def _listen_to_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def words_of(out: Path) -> Path:
+def output_of(out: Path) -> Path:
     return out.with_suffix(".txt")
 
 
@@ -51,7 +51,7 @@ def wait_for_next_epoch(out: Path, process: "subprocess.Popen[bytes]") -> None:
         if count_epochs(out) > before:
             time.sleep(0.3)
             return
-        assert process.poll() is None, words_of(out).read_text()
+        assert process.poll() is None, output_of(out).read_text()
         time.sleep(0.05)
     raise AssertionError("no epoch was finished in two minutes")
 
@@ -68,7 +68,7 @@ def read_result(out: Path):
 
 def test_a_run_that_was_killed_and_one_that_was_interrupted_end_as_if_nothing_had_happened(many_photos, tmp_path):
     whole = start(many_photos, tmp_path / "whole", *SETTINGS)
-    assert whole.wait() == 0, words_of(tmp_path / "whole").read_text()
+    assert whole.wait() == 0, output_of(tmp_path / "whole").read_text()
     expected_history, expected_weights = read_result(tmp_path / "whole")
 
     out = tmp_path / "killed"
@@ -82,7 +82,7 @@ def test_a_run_that_was_killed_and_one_that_was_interrupted_end_as_if_nothing_ha
     wait_for_next_epoch(out, process)
     process.send_signal(signal.SIGINT)
     assert process.wait() == 130
-    assert f"Go on with: discern train --resume --out {out}" in words_of(out).read_text()
+    assert f"Resume with: discern train --resume --out {out}" in output_of(out).read_text()
 
     # Without data and settings: the run folder knows both.
     process = subprocess.run(
@@ -97,7 +97,7 @@ def test_a_run_that_was_killed_and_one_that_was_interrupted_end_as_if_nothing_ha
 
     refused = start(many_photos, out, "--resume")
     assert refused.wait() == 2
-    assert "is complete; there is nothing to resume" in words_of(out).read_text()
+    assert "is complete; there is nothing to resume" in output_of(out).read_text()
 
 
 def test_resuming_with_other_settings_or_data_is_refused_with_what_differs(many_photos, tmp_path):
@@ -108,10 +108,10 @@ def test_resuming_with_other_settings_or_data_is_refused_with_what_differs(many_
     process.wait()
     other = start(many_photos, out, *SETTINGS, "learning_rate=0.5", "--resume")
     assert other.wait() == 2
-    assert "begun with other settings: training.phases.0.learning_rate was 0.0001 and is now 0.5." in (
-        words_of(out).read_text()
+    assert "started with other settings: training.phases.0.learning_rate was 0.0001 and is now 0.5." in (
+        output_of(out).read_text()
     )
     fewer = draw_photos(tmp_path / "fewer", per_class=5)
     other = start(fewer, out, "--resume")
     assert other.wait() == 2
-    assert "Traceback" not in words_of(out).read_text()
+    assert "Traceback" not in output_of(out).read_text()

@@ -79,7 +79,7 @@ def test_features_are_kept_for_the_next_run_and_a_changed_file_is_computed_anew(
         table = split_table(load_table(photos), fractions=(0.5, 0.5, 0.0), seed=0)[0]
         with caplog.at_level(logging.INFO, "discern"):
             result = build_fit(table, "transfer", PLAIN, cache=cache).run()
-        return result, caplog.text.count("computed before"), caplog.text.count("computed in")
+        return result, caplog.text.count("are in the cache"), caplog.text.count("computed in")
 
     first, *_ = train()
     second, found, computed = train()
@@ -104,7 +104,7 @@ def test_without_any_room_pictures_are_read_in_every_epoch_and_it_is_said(table,
     rich = build_fit(table, "transfer", [*PLAIN, "cache.features=off"])
     with caplog.at_level(logging.WARNING, "discern"):
         assert without_time(poor.run().rows) == without_time(rich.run().rows)
-    assert "for which there is no room: frozen layers are computed anew in every epoch" in caplog.text
+    assert "of features: frozen layers are computed again in every epoch" in caplog.text
 
 
 def test_a_resumed_training_on_features_equals_the_uninterrupted_one(table, tmp_path):
@@ -130,7 +130,7 @@ def test_an_interrupted_training_on_features_does_not_go_on_without_them(table, 
     with pytest.raises(KeyboardInterrupt):
         build_fit(table, "transfer", PLAIN, tmp_path, [Stop()]).run()
     poor = build_fit(table, "transfer", PLAIN, feature_memory_bytes=0)
-    with pytest.raises(RunFolderError, match=r"phase head was begun on features .* no room now; make room"):
+    with pytest.raises(RunFolderError, match=r"phase head was started with features .* no room now; make room"):
         poor.run(load_state(tmp_path))
 
 

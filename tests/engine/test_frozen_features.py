@@ -38,7 +38,7 @@ def weights(tmp_path):
 def count_features(text, count):
     """Return how many times the features of so many pictures were computed, and how many times found in the cache."""
     computed = re.findall(rf"features of {count} pictures: .*computed in", text)
-    return len(computed), text.count(f"features of {count} pictures were computed before")
+    return len(computed), text.count(f"features of {count} pictures are in the cache")
 
 
 def test_the_features_of_the_starting_point_are_computed_once_a_way_of_fitting(wide, weights, tmp_path, caplog):

@@ -57,7 +57,7 @@ def test_regularisation_is_chosen_by_validation(caplog):
     with caplog.at_level(logging.INFO, "discern"):
         chosen = solve_head(LinearHead(12, 3), train, validation, balanced=False)
     assert losses[chosen] == pytest.approx(min(losses.values()), rel=1e-3)
-    assert "on pictures left out" in caplog.text
+    assert "on held-out pictures" in caplog.text
 
 
 @pytest.mark.parametrize("validation", [None, draw_features(3, seed=2, count=30)])
@@ -74,7 +74,7 @@ def test_without_enough_validation_regularisation_is_cross_validated(caplog, val
     with caplog.at_level(logging.INFO, "discern"):
         chosen = solve_head(LinearHead(12, 3), (features, targets), validation, balanced=False)
     assert chosen == grid.best_params_["C"]
-    assert "on pictures left out" in caplog.text
+    assert "on held-out pictures" in caplog.text
 
 
 def test_a_class_of_one_picture_cannot_be_cross_validated(caplog):
@@ -83,10 +83,10 @@ def test_a_class_of_one_picture_cannot_be_cross_validated(caplog):
     with caplog.at_level(logging.INFO, "discern"):
         strength = solve_head(LinearHead(12, 4), (features, targets), None, balanced=False)
     assert strength == 1e-2
-    assert "left out" not in caplog.text
+    assert "held-out" not in caplog.text
     with caplog.at_level(logging.INFO, "discern"):
         solve_head(LinearHead(12, 4), (features, targets), draw_features(3, seed=2), balanced=False)
-    assert "on pictures left out" in caplog.text
+    assert "on held-out pictures" in caplog.text
 
 
 def test_a_phase_is_solved_at_once(photos):
@@ -104,7 +104,7 @@ def test_an_average_of_weights_does_not_hide_the_solution(photos, caplog):
     overrides = [*SMALL, "head_solver=lbfgs", "training.ema_decay=0.99", "training.label_smoothing=0.1"]
     averaged = build_fit(table, "transfer", overrides).run()
     assert averaged.rows[0].validation_loss == pytest.approx(plain.rows[0].validation_loss)
-    assert "head_solver=lbfgs solves without label_smoothing" in caplog.text
+    assert "head_solver=lbfgs ignores label_smoothing" in caplog.text
 
 
 def test_only_a_linear_head_alone_can_be_solved_for(photos):

@@ -134,8 +134,8 @@ def test_out_of_memory_halves_what_is_computed_at_once_and_changes_nothing_else(
     for one, other in zip(poor.network.parameters(), rich.parameters(), strict=True):
         torch.testing.assert_close(one, other)
     assert poor.largest <= 3
-    assert "out of memory with 8 pictures at once: going on with 4 at once; an update still sees" in caplog.text
-    assert "out of memory with 4 pictures at once: going on with 2 at once" in caplog.text
+    assert "out of memory with 8 pictures at once: continuing with 4; an update still uses" in caplog.text
+    assert "out of memory with 4 pictures at once: continuing with 2" in caplog.text
 
 
 def test_memory_for_not_even_two_pictures_is_an_error(runtime):

@@ -8,8 +8,8 @@ from discern.evaluation.conformal import build_sets, compute_min_probability
 def draw(count, seed):
     rng = np.random.default_rng(seed)
     logits = 2 * rng.normal(size=(count, 6))
-    chances = softmax(logits, axis=1)
-    targets = (chances.cumsum(axis=1) > rng.random((count, 1))).argmax(axis=1)
+    probabilities = softmax(logits, axis=1)
+    targets = (probabilities.cumsum(axis=1) > rng.random((count, 1))).argmax(axis=1)
     # What a classifier says need not be true for its sets to be.
     return softmax(3 * logits, axis=1), targets
 

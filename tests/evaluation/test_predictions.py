@@ -78,7 +78,7 @@ def test_a_tie_made_by_rounding_goes_to_the_class_that_was_predicted(tmp_path: P
         ([",,,ant,ant,1,1,0"], "without an id"),
         (["1,,,ant,,1,1,0"], "a predicted class"),
         (["1,,,ant,ant,1,1,0", "1,,,bee,bee,1,0,1"], "same id occurs more than once"),
-        ([], r"no rows\. Expected one row a picture"),
+        ([], r"no rows\. Expected one row per picture"),
     ],
 )
 def test_rows_that_cannot_be_used_are_listed(tmp_path: Path, rows: list[str], message: str) -> None:
@@ -116,7 +116,7 @@ def test_another_csv_is_told_what_it_lacks(tmp_path: Path) -> None:
         load(tmp_path, "1,x,ant,1", header="id,path,label,confidence")
 
 
-def test_a_file_that_is_not_there_or_no_csv_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_or_no_csv_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.csv: not readable as a CSV of predictions"):
         load_predictions(tmp_path / "none.csv")
     (tmp_path / "picture.csv").write_bytes(b"\x89PNG\r\n\x1a\n\xff\xff")

@@ -7,8 +7,8 @@ from discern.evaluation.seed_comparison import describe_difference, estimate_acc
 
 def draw(rng, seeds, pictures, *, seed_deviation):
     """Draw answers whose chance depends on the seed and on the picture; the expected accuracy is 0.7."""
-    chances = 0.7 + seed_deviation * rng.normal(size=(seeds, 1)) + rng.uniform(-0.25, 0.25, size=(1, pictures))
-    return (rng.random((seeds, pictures)) < chances).astype(float)
+    probabilities = 0.7 + seed_deviation * rng.normal(size=(seeds, 1)) + rng.uniform(-0.25, 0.25, size=(1, pictures))
+    return (rng.random((seeds, pictures)) < probabilities).astype(float)
 
 
 @pytest.mark.parametrize(

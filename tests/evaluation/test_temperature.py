@@ -11,8 +11,8 @@ def draw(count, boast, seed=0, num_classes=5):
     """Draw targets from the softmax of logits, and logits that boast by a factor."""
     rng = np.random.default_rng(seed)
     logits = 2 * rng.normal(size=(count, num_classes))
-    chances = softmax(logits, axis=1)
-    targets = (chances.cumsum(axis=1) > rng.random((count, 1))).argmax(axis=1)
+    probabilities = softmax(logits, axis=1)
+    targets = (probabilities.cumsum(axis=1) > rng.random((count, 1))).argmax(axis=1)
     return boast * logits, targets
 
 

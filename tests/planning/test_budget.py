@@ -13,7 +13,7 @@ from discern.planning.plan import MachinePlan, Plan, ReadingPlan, TrainingPlan
 from discern.planning.speed import Speed
 
 COUNTS = Counts(train=1000, validation=100, test=200, classes=10)
-SPEED = Speed(predicting=0.01, learning={"fine-tune": 0.03})
+SPEED = Speed(prediction_seconds=0.01, training_seconds={"fine-tune": 0.03})
 
 
 def plan(
@@ -56,7 +56,7 @@ def describe(found):
     return [(phase.name, phase.epochs) for phase in found.phases]
 
 
-def words(found):
+def message(found):
     return found.reasons["run.budget"]
 
 
@@ -68,7 +68,7 @@ def test_a_plan_with_time_enough_stays_as_it_is():
     found = plan(3600)
     assert describe(found) == [("probe", 1), ("fine-tune", 10)]
     assert found.training.max_images is None
-    assert "10 epochs of 31.0 s in fine-tune" in words(found)
+    assert "10 epochs of 31.0 s in fine-tune" in message(found)
 
 
 @pytest.mark.parametrize("seconds", [80, 100, 150, 200, 300])
@@ -89,9 +89,9 @@ def test_the_last_epoch_is_planned_in_part_where_no_whole_one_fits():
         assert length_of(whole) == int(length)
         assert describe(part)[1][1] == math.ceil(length)
         # What is planned for is used up, but for a part of an epoch that is not worth judging.
-        left = seconds * (1 - MARGIN) - int(words(part).split()[1])
+        left = seconds * (1 - MARGIN) - int(message(part).split()[1])
         assert -1 < left < 0.15 * 31 + 1
-        assert f"{round(length, 1):g} epochs of 31.0 s" in words(part)
+        assert f"{round(length, 1):g} epochs of 31.0 s" in message(part)
 
 
 def test_a_part_of_an_epoch_is_worth_it_where_it_counts_and_is_not_too_small():
@@ -102,37 +102,37 @@ def test_a_part_of_an_epoch_is_worth_it_where_it_counts_and_is_not_too_small():
 def test_without_time_for_an_epoch_the_probe_ships():
     found = plan(60)
     assert describe(found) == [("probe", 1)]
-    assert "there is no time for fine-tune" in words(found)
+    assert "there is no time for fine-tune" in message(found)
 
 
 def test_without_time_to_look_at_all_pictures_a_sample_is_trained_on():
     found = plan(60, counts=Counts(5000, 100, 200, 10))
     assert describe(found) == [("probe", 1)]
     assert 500 < found.training.max_images < 5000
-    assert f"features of {found.training.max_images} training pictures" in words(found)
+    assert f"features of {found.training.max_images} training pictures" in message(found)
 
 
 def test_the_solution_of_a_sample_takes_a_part_of_the_time():
-    speed = Speed(predicting=0.0004, learning={"fine-tune": 0.0012})
+    speed = Speed(prediction_seconds=0.0004, training_seconds={"fine-tune": 0.0012})
     counts = Counts(45000, 1000, 1000, 10, features=2000)
     given = {"speed": speed, "counts": counts, "overrides": ["epochs=10", "training.phases.probe.head_solver=lbfgs"]}
     found = plan(300, spent_seconds=15, **given)
     assert 30000 < found.training.max_images < 45000
-    assert "cannot be done" not in words(found)
+    assert "cannot be done" not in message(found)
     assert plan(600, **given).training.max_images is None
 
 
 def test_every_view_of_a_picture_is_looked_at():
     once, often = plan(100), plan(100, views=3)
-    assert "11 s for features" in words(once)
-    assert "31 s for features" in words(often)
+    assert "11 s for features" in message(once)
+    assert "31 s for features" in message(often)
     assert plan(75, views=9).training.max_images < 1000
 
 
 def test_what_cannot_be_done_is_said():
     found = plan(12)
     assert found.training.max_images == 2 * COUNTS.classes
-    assert "it cannot be done in less" in words(found)
+    assert "it cannot be done in less" in message(found)
 
 
 def test_from_scratch_at_least_one_epoch_is_left():

@@ -8,12 +8,12 @@ from discern.models.backbone import build_backbone
 from discern.models.classifier import Classifier
 from discern.models.heads import LinearHead
 from discern.planning.check import check_phases
-from discern.planning.phases import USUAL, plan_phases
+from discern.planning.phases import TYPICAL_FACTS, plan_phases
 from discern.planning.schedule import simulate_schedule
 
 
 def plan(recipe="transfer-finetune", overrides=()):
-    return plan_phases(load_settings(recipe, overrides).training.phases, USUAL)[0]
+    return plan_phases(load_settings(recipe, overrides).training.phases, TYPICAL_FACTS)[0]
 
 
 def check(*overrides):

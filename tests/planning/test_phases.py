@@ -25,7 +25,7 @@ def test_a_network_from_scratch_has_nothing_to_probe():
     (phase,), reasons = decide(PhaseFacts(1000, 10, is_pretrained=False))
     assert (phase.name, phase.epochs, phase.layer_decay) == ("fine-tune", 14, 1)
     assert (phase.optimizer, phase.learning_rate) == ("muon", 2e-3)
-    assert reasons["fine-tune.optimizer"] == "muon, which learns most from scratch in few epochs"
+    assert reasons["fine-tune.optimizer"] == "muon, which learns the most from scratch in few epochs"
     assert "left out, since the features of a network from scratch say nothing" in reasons["probe"]
 
 

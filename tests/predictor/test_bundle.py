@@ -74,7 +74,7 @@ def test_a_bundle_survives_a_round_trip(bundle_folder, tmp_path):
         ({"calibration": {"scales": [1.0], "biases": [0.0]}}, "calibration.scales has 1 numbers for 3 classes"),
         ({"weights": []}, "weights: Input should be a valid dictionary"),
         ({"decode": {"orientation": "ignored", "max_pixels": 5}}, "other rules for decoding pictures"),
-        ({"architecture": {"backbone": "resnet18", "stem": "imagenet"}}, "does not fit the architecture"),
+        ({"architecture": {"backbone": "resnet18", "stem": "imagenet"}}, "does not fit the network"),
     ],
 )
 def test_what_is_not_understood_is_refused_by_name(bundle_folder, values, message):

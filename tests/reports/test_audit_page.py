@@ -49,8 +49,8 @@ def make_audit(*findings: dict, **changes: object) -> dict:
         "class_counts": {"ant": 1000, "bee": 234},
         "splits": {"train": 1000, "test": 234},
         "balance": {
-            "fewest_class": "bee",
-            "fewest_count": 234,
+            "smallest_class": "bee",
+            "smallest_count": 234,
             "largest_class": "ant",
             "largest_count": 1000,
             "expected_interval_width": {"validation": None, "test": 0.12},

@@ -30,7 +30,7 @@ def test_every_answer_has_the_strict_headers(client, path):
 
 
 @pytest.mark.parametrize("path", ["/model", "/metrics", "/openapi.json", "/mistakes", "/training/0"])
-def test_without_the_token_nothing_is_told(guarded, path):
+def test_without_the_token_nothing_is_reported(guarded, path):
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}, {"Authorization": ""}):
         answer = guarded.get(path, headers=headers)
         assert answer.status_code == 401

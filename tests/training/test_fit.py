@@ -238,9 +238,9 @@ def test_without_a_validation_split_the_last_epoch_is_kept(photos):
     assert np.isnan(result.best.validation_loss)
 
 
-def test_a_damaged_state_is_told(tmp_path):
+def test_a_damaged_state_is_reported(tmp_path):
     (tmp_path / STATE_FILE).write_bytes(b"not a state")
-    with pytest.raises(RunFolderError, match=r"is damaged .*start anew with --overwrite"):
+    with pytest.raises(RunFolderError, match=r"is damaged .*start again with --overwrite"):
         load_state(tmp_path)
 
 

@@ -3,7 +3,7 @@ import logging
 import pandas as pd
 
 from discern.config.settings import PhaseSettings
-from discern.planning.phases import USUAL, plan_phases
+from discern.planning.phases import TYPICAL_FACTS, plan_phases
 from discern.training.history import EpochRow, build_history
 from discern.training.listeners import HistoryFile, LogLines, OverfittingWatch, TensorBoard
 from discern.training.stopping import EarlyStopping
@@ -64,11 +64,13 @@ def test_no_patience_and_no_validation_never_stop():
 def test_log_lines_say_what_learns_and_how_it_goes(caplog):
     lines = LogLines()
     with caplog.at_level(logging.INFO, logger="discern"):
-        lines.on_phase_start(plan_phases([PhaseSettings(name="head", train=("head",), epochs=5)], USUAL)[0][0], 2)
+        lines.on_phase_start(
+            plan_phases([PhaseSettings(name="head", train=("head",), epochs=5)], TYPICAL_FACTS)[0][0], 2
+        )
         lines.on_epoch_end([build_row(3)], is_best=True)
     phase, epoch = caplog.messages
-    assert "phase head: head learns for up to 5 epochs" in phase
-    assert "going on after epoch 2" in phase
+    assert "phase head: training head for up to 5 epochs" in phase
+    assert "resumed after epoch 2" in phase
     assert "validation loss 0.6000 accuracy 70.0% (best)" in epoch
 
 

@@ -23,7 +23,7 @@ def test_loading_that_is_only_a_part_is_not_called_a_bound(caplog):
     assert "loader 333 img/s, model 94 img/s: 22% of the time goes into loading, try data.workers=2" in caplog.text
 
 
-def test_what_is_not_slow_is_not_told(caplog):
+def test_what_is_not_slow_is_not_reported(caplog):
     meter = LoaderMeter(0)
     meter.observe(images=4000, batches=40, waiting_seconds=0.5, training_seconds=5, cached=False)
     meter.observe(images=20, batches=2, waiting_seconds=4, training_seconds=5, cached=False)

@@ -218,5 +218,5 @@ def test_without_a_folder_one_is_made_under_runs(photos, tmp_path, monkeypatch):
 def test_a_folder_that_cannot_be_made_is_said_before_the_work(photos, tmp_path, monkeypatch):
     monkeypatch.setattr("discern.workflows.audit.compute_fingerprints", lambda *_, **__: pytest.fail("work is done"))
     (tmp_path / "file").write_text("here already")
-    with pytest.raises(RunFolderError, match=r"the folder .*file cannot be made \(File exists\); give another out"):
+    with pytest.raises(RunFolderError, match=r"the folder .*file cannot be created \(File exists\); give another out"):
         audit(photos, out=tmp_path / "file", form="quick")

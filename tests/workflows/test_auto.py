@@ -87,7 +87,7 @@ def test_an_interrupted_run_keeps_its_plan_and_what_it_has_spent(
     assert "run.budget" in run.plan.reasons
 
 
-def test_a_budget_that_is_no_duration_is_told(photos, tmp_path):
+def test_a_budget_that_is_no_duration_is_reported(photos, tmp_path):
 
-    with pytest.raises(ConfigError, match=r"run\.budget: 'soon' is no duration; write 30s, 10m, 2h or 1h30m"):
+    with pytest.raises(ConfigError, match=r"run\.budget: 'soon' is not a duration; write 30s, 10m, 2h or 1h30m"):
         train(photos, out=tmp_path / "run", overrides=["run.budget=soon"])

@@ -78,8 +78,8 @@ def test_asked_again_it_keeps_what_is_complete_and_adds_seeds(compared, capsys):
         compare(photos, out=place / "out", **{**arguments, "varied": ["model.dropout=0.1,0.2"]})
 
 
-def test_where_nothing_completes_the_reason_is_told(photos, tmp_path):
-    with pytest.raises(DataError, match=r"not one run completed: .*nowhere/b"):
+def test_where_nothing_completes_the_reason_is_reported(photos, tmp_path):
+    with pytest.raises(DataError, match=r"no run completed: .*nowhere/b"):
         compare(
             photos, out=tmp_path / "out", varied=["model.weights=/nowhere/a,/nowhere/b"], seeds=1, overrides=QUICK[2:]
         )
@@ -111,7 +111,7 @@ def test_a_recipe_that_has_changed_is_another_comparison(photos, tmp_path):
         "seeds": 1,
         "overrides": QUICK[2:],
     }
-    with pytest.raises(DataError, match="not one run completed"):
+    with pytest.raises(DataError, match="no run completed"):
         compare(photos, out=tmp_path / "out", **arguments)
     recipe.write_text('extends = "table"\n[model]\ndropout = 0.1\n')
     with pytest.raises(RunFolderError, match="other ways of training"):
@@ -137,7 +137,7 @@ def test_without_two_pictures_to_compare_on_nothing_is_trained(photos, tmp_path,
 @pytest.mark.parametrize(
     ("recipes", "varied", "message"),
     [
-        (["v1"], [], "one way of training only, v1; name two recipes"),
+        (["v1"], [], "there is only one way of training, v1; name two recipes"),
         (["v1", "v1"], [], "the same way of training twice: v1"),
         (["v1"], ["data.image_size"], "varies nothing; write key=value,value"),
         (["v1"], ["data.split=[0.5,0.3,0.2],[0.7,0.2,0.1]"], "data.split cannot be varied"),

@@ -1,4 +1,4 @@
-"""Two runs against each other: what is written, which pictures count, and what is told to people."""
+"""Two runs against each other: what is written, which pictures count, and what is logged."""
 
 import json
 import logging
@@ -74,7 +74,7 @@ def test_evaluations_on_other_pictures_can_be_compared(trained_run, photos, tmp_
     assert diff(tmp_path / "one", tmp_path / "two" / "predictions.csv", out=tmp_path / "out").count == 36
 
 
-def test_classes_are_joined_by_name_and_those_of_one_run_are_told(tmp_path, caplog):
+def test_classes_are_joined_by_name_and_those_of_one_run_are_reported(tmp_path, caplog):
     a = write_predictions(tmp_path / "a.csv", {"1": ("test", "ant", "ant"), "2": ("test", "bee", "ant")})
     b = write_predictions(
         tmp_path / "b.csv", {"2": ("test", "bee", "bee"), "1": ("test", "ant", "ant")}, classes=("cow", "bee", "ant")
@@ -116,7 +116,7 @@ def test_the_split_is_one_that_both_have(tmp_path, splits_a, splits_b, wanted, c
     assert diff(a, b, out=tmp_path / "out", split=wanted).count == count
 
 
-def test_no_common_split_is_told(tmp_path):
+def test_no_common_split_is_reported(tmp_path):
     a = write_predictions(tmp_path / "a.csv", {"1": ("validation", "ant", "ant")})
     b = write_predictions(tmp_path / "b.csv", {"1": ("test", "ant", "ant")})
     with pytest.raises(DataError, match=r"no split is in both: .*a\.csv has validation; .*b\.csv has test"):

@@ -175,8 +175,8 @@ def test_figure_names_are_unique_and_safe():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({}, ConfigError, "give pictures to explain, or --mistakes"),
-        ({"inputs": "x.png", "mistakes": True}, ConfigError, "one of the two"),
+        ({}, ConfigError, "give either pictures to explain, or --mistakes"),
+        ({"inputs": "x.png", "mistakes": True}, ConfigError, "either pictures to explain, or --mistakes"),
         (
             {"inputs": "x.png", "method": "lime"},
             ConfigError,

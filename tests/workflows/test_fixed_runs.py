@@ -78,7 +78,7 @@ def test_a_run_is_not_resumed_with_other_fixes(interrupted, fixes):
     with pytest.raises(RunFolderError) as caught:
         resume(interrupted)
     assert str(caught.value) == (
-        f"the files of fixes are not what they were when the run in {interrupted} was begun; start a new run with "
+        f"the files of fixes are not what they were when the run in {interrupted} was started; start a new run with "
         "another --out"
     )
 

@@ -151,7 +151,7 @@ def test_a_run_is_never_overwritten_unasked_and_overwriting_spares_what_is_not_t
     assert (out / "bundle" / "model.safetensors").read_bytes() != before
 
 
-def test_resuming_a_complete_run_or_none_is_told(trained_run, tmp_path):
+def test_resuming_a_complete_run_or_none_is_reported(trained_run, tmp_path):
     with pytest.raises(RunFolderError, match="is complete; there is nothing to resume"):
         resume(trained_run)
     with pytest.raises(RunFolderError, match="holds no run to resume"):

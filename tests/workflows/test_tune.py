@@ -97,7 +97,7 @@ def test_asked_again_it_goes_on(searched, photos, capsys):
     assert "best: trial " in capsys.readouterr().out
     assert list(table["number"]) == list(range(7))
     assert table["training.phases.*.learning_rate"].is_unique
-    with pytest.raises(RunFolderError, match="holds another search, by another name or of other data or settings"):
+    with pytest.raises(RunFolderError, match="holds another search, with another name, data or settings"):
         tune(photos, out=out, trials=1, **{**arguments, "recipe": "transfer"})
 
 
@@ -133,7 +133,7 @@ def test_a_budget_ends_the_search(photos, tmp_path):
     assert len(table) == 1
 
 
-def test_a_floor_that_is_the_same_in_all_trials_judges_none(photos, tmp_path):
+def test_a_floor_that_is_the_same_in_all_trials_scores_none(photos, tmp_path):
     weights = tmp_path / "weights.safetensors"
     torch.manual_seed(0)
     save_file(build_backbone("resnet18-half").network.state_dict(), weights)
@@ -168,7 +168,7 @@ def test_from_scratch_the_rate_is_searched_about_that_of_muon_and_does_not_fall_
         ("[space", "not readable as TOML"),
     ],
 )
-def test_a_space_that_is_not_understood_is_told(text, message, tmp_path):
+def test_a_space_that_is_not_understood_is_reported(text, message, tmp_path):
     (tmp_path / "space.toml").write_text(text)
     with pytest.raises(ConfigError, match=message):
         load_space(tmp_path / "space.toml")
@@ -194,6 +194,6 @@ def test_durations_are_read_as_people_write_them(text, seconds):
 
 
 @pytest.mark.parametrize("text", ["", "10", "ten minutes", "0s", "10x", "-5m"])
-def test_what_is_no_duration_is_told(text):
-    with pytest.raises(ConfigError, match=r"is no duration; write 30s, 10m, 2h or 1h30m"):
+def test_what_is_no_duration_is_reported(text):
+    with pytest.raises(ConfigError, match=r"is not a duration; write 30s, 10m, 2h or 1h30m"):
         parse_duration(text)

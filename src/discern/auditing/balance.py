@@ -34,8 +34,8 @@ def compute_balance(table: ImageTable, fractions: tuple[float, float, float]) ->
     sizes = _expect_sizes(table, fractions)
     widths = {split: _compute_width(sizes[split]) for split in SPLITS[1:]}
     return {
-        "fewest_class": smallest,
-        "fewest_count": counts[smallest],
+        "smallest_class": smallest,
+        "smallest_count": counts[smallest],
         "largest_class": largest,
         "largest_count": counts[largest],
         "expected_interval_width": widths,

@@ -61,8 +61,8 @@ class Finding:
 class Balance(TypedDict):
     """How many pictures the classes have, and how exactly a classifier can be evaluated on them."""
 
-    fewest_class: str
-    fewest_count: int
+    smallest_class: str
+    smallest_count: int
     largest_class: str
     largest_count: int
     expected_interval_width: dict[str, float]
@@ -114,7 +114,7 @@ class _Row(NamedTuple):
 
 
 def build_fixes(findings: Iterable[Finding]) -> pd.DataFrame:
-    """Return proposed fixes as `apply_fixes` takes them, one row a picture and decision, worst first.
+    """Return proposed fixes as `apply_fixes` takes them, one row per picture and decision, worst first.
 
     A picture that several findings would drop or relabel has one such row, that of the first; it may be grouped
     as well. Pictures are named by their ids.

@@ -18,7 +18,7 @@ from discern.models.build import build_classifier
 from discern.models.weights.catalog import PUBLISHED_NAMES
 from discern.models.weights.pretrained import is_cached, load_pretrained
 from discern.planning.sizes import choose_image_size, measure_sides
-from discern.planning.start import Start, choose_unseen
+from discern.planning.start import Start, choose_default_start
 from discern.processes import ALONE
 from discern.runtime import Runtime
 
@@ -46,7 +46,7 @@ def compute_labelled_features(
         WeightsError: A file of weights was named that cannot be used.
         DataError: There is no room for the features.
     """
-    start = choose_unseen(settings)
+    start = choose_default_start(settings)
     rows = np.flatnonzero(fingerprints.is_usable & table.frame["label"].notna().to_numpy())
     obstacle = _find_obstacle(start)
     if obstacle or len(rows) < 2:

@@ -44,8 +44,8 @@ class FindingRecord(_Record):
 class BalanceRecord(_Record):
     """How unequal the classes are, and by split how wide (0..1) the interval of an accuracy will be."""
 
-    fewest_class: str
-    fewest_count: int
+    smallest_class: str
+    smallest_count: int
     largest_class: str
     largest_count: int
     expected_interval_width: dict[str, float | None] = {}

@@ -1,4 +1,4 @@
-"""discern audit: finds what is wrong with labelled pictures before a classifier is trained on them."""
+"""discern audit: find problems in labelled pictures before a classifier is trained on them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,7 @@ def audit(
     out: Annotated[Path | None, typer.Option(help="The folder to write; runs/NAME-audit by default.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out what needs a pretrained network.")] = False,
 ) -> None:
-    """Find bad files, copies, leaks and wrong labels; exits with 1 when something must be repaired."""
+    """Find bad files, copies, leaks and wrong labels; exits with 1 if something must be repaired."""
     from discern.workflows.audit import audit as audit_data
 
     found = audit_data(data, out=out, overrides=overrides or [], form="quick" if quick else "full")

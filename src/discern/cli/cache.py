@@ -1,18 +1,18 @@
-"""discern cache: shows and clears what is kept between runs."""
+"""discern cache: show and clear what is kept between runs."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-cache_app = typer.Typer(help="See and clear what is kept between runs: features of frozen layers, decoded pictures.")
+cache_app = typer.Typer(help="Show and clear what is kept between runs: features of frozen layers, decoded pictures.")
 
 Folder = Annotated[Path | None, typer.Option(help="The folder of the cache, if cache.folder is set.")]
 
 
 @cache_app.command()
 def info(folder: Folder = None) -> None:
-    """Show where the cache is and how large."""
+    """Show the folder and the size of the cache."""
     from discern.data.cache.home import build_cache
 
     facts = build_cache(folder).info()
@@ -23,7 +23,7 @@ def info(folder: Folder = None) -> None:
 
 @cache_app.command()
 def clear(folder: Folder = None) -> None:
-    """Remove what is in the cache; it is computed again when it is needed."""
+    """Empty the cache; its content is computed again when needed."""
     from discern.data.cache.home import build_cache
 
     freed = build_cache(folder).clear()

@@ -1,4 +1,4 @@
-"""discern compare: which technique pays."""
+"""discern compare: compare ways of training."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,22 +11,22 @@ from discern.files import find_free_folder
 def compare(
     data: Annotated[str, typer.Argument(help="Labelled pictures: folder, CSV or .npz file.")],
     overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings laid over all recipes.")
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings that override all recipes.")
     ] = None,
     recipes: Annotated[
         str,
-        typer.Option(help="Two or more to compare, such as v1,v2,v3,v4, each with the one before; one with --vary."),
+        typer.Option(help="Recipes to compare, such as v1,v2,v3,v4, each with the one before; or one, with --vary."),
     ] = "auto",
     vary: Annotated[
         list[str] | None,
         typer.Option(help="A setting and its values, such as data.image_size=128,224; may be given several times."),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of each way, with seeds from 0 on.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of runs of each way, with seeds 0, 1, 2 ...")] = 3,
     out: Annotated[
-        Path | None, typer.Option(help="Folder to write, or to go on with; comparisons/NAME by default.")
+        Path | None, typer.Option(help="Folder to write, or to continue; comparisons/NAME by default.")
     ] = None,
 ) -> None:
-    """Train in several ways with several seeds on the same split; show which is better, and how sure that is."""
+    """Train in several ways with several seeds on the same split; show which is better, and how certain that is."""
     from discern.workflows.compare import compare as compare_variants
 
     folder = out or find_free_folder(Path("comparisons"), Path(data).resolve().stem)

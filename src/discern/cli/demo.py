@@ -1,4 +1,4 @@
-"""discern demo: all of it, offline, in about a minute."""
+"""discern demo: try discern offline, in about a minute."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Another seed draws other pictures.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier demo in --out.")] = False,
 ) -> None:
-    """Draw a small set of aircraft, train on it, evaluate and predict; no network and no data are needed."""
+    """Draw a small data set of aircraft, train, evaluate and predict; no internet and no data are needed."""
     from discern.workflows.demo import run_demo
 
     run_demo(out, seed=seed, overwrite=overwrite)

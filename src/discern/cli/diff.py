@@ -1,4 +1,4 @@
-"""discern diff: two runs on the same pictures."""
+"""discern diff: compare two runs on the same pictures."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +10,10 @@ from discern.files import find_free_folder
 
 def diff(
     run_a: Annotated[Path, typer.Argument(help="Run folder, folder of an evaluation, or predictions.csv.")],
-    run_b: Annotated[Path, typer.Argument(help="Another one.")],
+    run_b: Annotated[Path, typer.Argument(help="The other one, in the same forms.")],
     split: Annotated[
-        str | None, typer.Option(help="train, validation or test. [default: test if both have it, or else validation]")
+        str | None,
+        typer.Option(help="train, validation or test. [default: test if both have it, otherwise validation]"),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write; against-NAME_A beside the predictions of B by default.")

@@ -1,4 +1,4 @@
-"""discern evaluate: a trained classifier against labelled pictures."""
+"""discern evaluate: evaluate a trained classifier on labelled pictures."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,14 +23,14 @@ def evaluate(
     ] = None,
     split: Annotated[
         str | None,
-        typer.Option(help="train, validation or test, where DATA has them. [default: test, or else validation]"),
+        typer.Option(help="train, validation or test, if DATA has them. [default: test, otherwise validation]"),
     ] = None,
     on_bad: Annotated[
         str | None, typer.Option(help="error: stop at bad pictures; skip: leave them out. [default: error]")
     ] = None,
     unfamiliar: Annotated[
         list[str] | None,
-        typer.Option(help="Pictures of another kind (files, folders, CSV): how well are they separated from DATA?"),
+        typer.Option(help="Pictures of other things (files, folders, CSV): how well are they separated from DATA?"),
     ] = None,
     ranking: Annotated[
         bool, typer.Option("--ranking", help="Also ROC AUC and average precision of each class against all others.")
@@ -46,7 +46,7 @@ def evaluate(
         others = (run, data, split, on_bad, unfamiliar or None, image_column, label_column, image_root, image_suffix)
         has_more = any(other is not None for other in others)
         if has_more or device != "auto":
-            raise ConfigError("--predictions stands in for RUN and DATA; it goes with --out and --ranking only")
+            raise ConfigError("--predictions replaces RUN and DATA; only --out and --ranking can be given with it")
         _evaluate_predictions(predictions, out, ranking)
         return
     if run is None or data is None:
@@ -54,7 +54,7 @@ def evaluate(
     from discern.processes import join_processes
     from discern.workflows.evaluate import evaluate as evaluate_run
 
-    # The evaluations of a bundle stand beside it, not in it.
+    # The evaluations of a bundle are beside it, not in it.
     root = run.parent if run.name == "bundle" else run
     folder = out or find_free_folder(root / "evaluation", Path(data).resolve().stem)
     evaluate_run(

@@ -1,4 +1,4 @@
-"""discern explain: which pixels decided."""
+"""discern explain: show which pixels decided."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ def explain(
     ] = None,
     mistakes: Annotated[
         bool,
-        typer.Option("--mistakes", help="Instead of INPUTS: mistakes of the run's evaluation, 25 pictures at most."),
+        typer.Option("--mistakes", help="Explain the mistakes of the run's evaluation instead of INPUTS, at most 25."),
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder to write; RUN/explanations by default.")] = None,
     method: Annotated[
@@ -25,9 +25,9 @@ def explain(
     target: Annotated[
         str | None, typer.Option(help="Class to explain, instead of the predicted and the true one.")
     ] = None,
-    top_k: Annotated[int, typer.Option(min=1, help="How many of the most probable classes to explain.")] = 1,
+    top_k: Annotated[int, typer.Option(min=1, help="Number of classes to explain, the most probable ones.")] = 1,
     neighbours: Annotated[
-        int, typer.Option(min=0, max=10, help="How many of the most similar training pictures to show.")
+        int, typer.Option(min=0, max=10, help="Number of training pictures to show, the most similar ones.")
     ] = 5,
     image_column: ImageColumn = None,
     label_column: LabelColumn = None,
@@ -35,7 +35,7 @@ def explain(
     image_suffix: ImageSuffix = None,
     device: Device = "auto",
 ) -> None:
-    """Show which pixels decided, a figure a picture; exits with 1 when some pictures could not be read."""
+    """Show which pixels decided, in a figure for each picture; exits with 1 if some could not be read."""
     from discern.workflows.explain import explain as explain_pictures
 
     explanations = explain_pictures(

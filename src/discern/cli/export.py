@@ -1,4 +1,4 @@
-"""discern export: a trained classifier as one file for other runtimes, with proof."""
+"""discern export: export a trained classifier as one file for other runtimes."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,17 +14,17 @@ def export(
     precision: Annotated[str | None, typer.Option(help="fp32, fp16 or int8 (onnx only). [default: fp32]")] = None,
     out: Annotated[Path | None, typer.Option(help="File to write; in RUN/export by default.")] = None,
     max_drop: Annotated[
-        float, typer.Option(min=0, max=1, help="Accuracy that may be lost on the validation pictures.")
+        float, typer.Option(min=0, max=1, help="Largest accepted loss of accuracy on the validation pictures.")
     ] = 0.01,
     data: Annotated[
-        Path | None, typer.Option(help="Labelled pictures to prove it on, instead of those of the run.")
+        Path | None, typer.Option(help="Labelled pictures for the check, instead of those of the run.")
     ] = None,
     verify: Annotated[
         Path | None,
-        typer.Option(help="Export nothing; measure this exported file again and renew its certificate."),
+        typer.Option(help="Export nothing; check this exported file again and renew its certificate."),
     ] = None,
 ) -> None:
-    """Export a trained classifier with its preprocessing inside; the file appears only when it answers alike."""
+    """Export a trained classifier with its preprocessing, after a check that both give the same answers."""
     if verify is not None and (export_format, precision, out) != (None, None, None):
         raise ConfigError(
             "--verify FILE takes format and precision from the file; leave out --format, --precision and --out"

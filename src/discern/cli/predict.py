@@ -1,4 +1,4 @@
-"""discern predict: pictures in, a CSV of answers out."""
+"""discern predict: classify pictures and write a CSV."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,8 +15,10 @@ def predict(
     run: Annotated[Path, typer.Argument(help="Run folder, or its bundle.")],
     inputs: Annotated[list[str], typer.Argument(help="Files, folders, glob patterns, CSV or .npz files.")],
     out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("predictions.csv"),
-    probabilities: Annotated[bool, typer.Option("--probabilities", help="Add one column a class.")] = False,
-    top_k: Annotated[int, typer.Option(min=1, help="Add the next best labels too.")] = 1,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Add the probability of each class, one column per class.")
+    ] = False,
+    top_k: Annotated[int, typer.Option(min=1, help="Number of labels per picture, the most probable first.")] = 1,
     max_error: Annotated[
         float | None,
         typer.Option(
@@ -26,7 +28,9 @@ def predict(
     ] = None,
     set_coverage: Annotated[
         float | None,
-        typer.Option(help="Add a set of classes that contains the true one in this share of all cases, such as 0.95."),
+        typer.Option(
+            help="Add a set of classes that contains the true one for this share of all pictures, such as 0.95."
+        ),
     ] = None,
     like: Annotated[Path | None, typer.Option(help="Sample submission whose form is kept exactly.")] = None,
     image_column: ImageColumn = None,
@@ -34,7 +38,7 @@ def predict(
     image_suffix: ImageSuffix = None,
     device: Device = "auto",
 ) -> None:
-    """Classify pictures; exits with 1 when some could not be read, which are listed and left out."""
+    """Classify pictures; exits with 1 if some could not be read, which are listed and left out."""
     if like is not None and (probabilities or top_k > 1 or max_error is not None or set_coverage is not None):
         raise ConfigError(
             "--like takes its columns from the sample submission; leave out --probabilities, --top-k, --max-error and "

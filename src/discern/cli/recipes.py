@@ -1,4 +1,4 @@
-"""discern recipes: what comes with the program, and what each is for."""
+"""discern recipes: list recipes, print one, and draw its learning rates."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ recipes_app = typer.Typer(help="List recipes, print one, draw its learning rates
 
 @recipes_app.callback(invoke_without_command=True)
 def list_recipes(context: typer.Context) -> None:
-    """List all recipes with what each is for."""
+    """List all recipes and their purposes."""
     if context.invoked_subcommand is not None:
         return
     from discern.config.load import load_settings
@@ -32,13 +32,13 @@ def list_recipes(context: typer.Context) -> None:
 def show(
     name: Annotated[str, typer.Argument(help="A recipe's name, or a TOML file.")],
     overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings laid over the recipe.")
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings that override the recipe.")
     ] = None,
     rates: Annotated[bool, typer.Option("--rates", help="Also print the learning rate of every epoch.")] = False,
     schedule: Annotated[Path | None, typer.Option(help="Also draw the learning rates to this PNG.")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps an epoch in the drawing.")] = 20,
+    steps: Annotated[int, typer.Option(min=1, help="Steps per epoch in the drawing.")] = 20,
 ) -> None:
-    """Print a recipe with all settings in full, as TOML that `--recipe` takes, and its learning rates if asked for."""
+    """Print a recipe with all its settings, as TOML for `--recipe`, and its learning rates if asked for."""
     import tomli_w
 
     from discern.config.load import load_settings
@@ -47,11 +47,11 @@ def show(
     typer.echo(tomli_w.dumps(settings.to_dict()), nl=False)
     if not rates and schedule is None:
         return
-    from discern.planning.phases import USUAL, plan_phases
+    from discern.planning.phases import TYPICAL_FACTS, plan_phases
 
-    phases, reasons = plan_phases(settings.training.phases, USUAL)
+    phases, reasons = plan_phases(settings.training.phases, TYPICAL_FACTS)
     if reasons:
-        typer.echo(f"# where the plan depends on the data, this is for {USUAL.images} pictures")
+        typer.echo(f"# what depends on the data is planned here for {TYPICAL_FACTS.images} pictures")
     if rates:
         _print_rates(phases)
     if schedule is not None:
@@ -81,7 +81,7 @@ def _draw_rates(phases: "Sequence[PhasePlan]", steps: int, path: Path) -> None:
 
 @recipes_app.command("schema")
 def print_schema() -> None:
-    """Print the JSON schema of recipes, by which editors complete and check them."""
+    """Print the JSON schema of recipes, which editors use to complete and check them."""
     import json
 
     from discern.config.settings import Settings

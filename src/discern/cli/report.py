@@ -1,4 +1,4 @@
-"""discern report: the page of a run."""
+"""discern report: write the report of a run again."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,7 @@ import typer
 def report(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
 ) -> None:
-    """Make the page of a run again: RUN/report.html, one file with everything in it."""
+    """Write RUN/report.html again, one file with all results and figures."""
     from discern.console import reporting
     from discern.workflows.report import report as report_run
 

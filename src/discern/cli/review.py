@@ -1,4 +1,4 @@
-"""discern review: decide about suspected pictures, one key each."""
+"""discern review: decide about suspected pictures, with one key each."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,9 +9,9 @@ import typer
 def review(
     run: Annotated[Path, typer.Argument(help="Run folder; decisions go to its overrides.csv.")],
     audit: Annotated[
-        Path | None, typer.Option(help="Folder that discern audit wrote; by default RUN's own audit, and its mistakes.")
+        Path | None, typer.Option(help="Folder that discern audit wrote; by default RUN's own audit and its mistakes.")
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8001,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free port.")] = 8001,
 ) -> None:
     """Decide about suspected pictures on a local page: keep, relabel or drop. Your own files are not changed."""
     from discern.workflows.review import review as review_run

@@ -1,4 +1,4 @@
-"""discern train: labelled pictures in, a trained and evaluated classifier out."""
+"""discern train: train and evaluate a classifier on labelled pictures."""
 
 import json
 import time
@@ -17,19 +17,19 @@ def train(
     ] = None,
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="Settings laid over the recipe, such as training.batch_size=16."),
+        typer.Argument(
+            metavar="[KEY=VALUE]...", help="Settings that override the recipe, such as training.batch_size=16."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; runs/NAME by default.")] = None,
     recipe: Annotated[str | None, typer.Option(help="A recipe's name, or a TOML file. [default: auto]")] = None,
-    budget: Annotated[
-        str | None, typer.Option(help="Time for everything, such as 30s, 10m or 2h; the plan is made to keep it.")
-    ] = None,
+    budget: Annotated[str | None, typer.Option(help="Time limit for the whole run, such as 30s, 10m or 2h.")] = None,
     apply: Annotated[
         list[Path] | None,
-        typer.Option(help="A fixes.csv of an audit or overrides.csv of a review to obey; may be given several times."),
+        typer.Option(help="fixes.csv of an audit or overrides.csv of a review to apply; may be given several times."),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run in --out.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that --out holds.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the interrupted run in --out.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
 ) -> None:
     """Train a classifier on labelled pictures, evaluate it, and write a run folder."""
     started = time.monotonic()
@@ -42,7 +42,7 @@ def train(
     if budget is not None:
         overrides = [*(overrides or []), f"run.budget={budget}"]
     if resume and overwrite:
-        raise ConfigError("--resume goes on with a run and --overwrite replaces it; give one of them")
+        raise ConfigError("--resume continues a run and --overwrite replaces it; give only one of them")
     if resume and out is None:
         raise ConfigError("--resume needs the run folder: --out RUN")
     if data is None and not resume:

@@ -1,4 +1,4 @@
-"""discern tune: searching for better settings of a recipe."""
+"""discern tune: search for better settings of a recipe."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,26 +11,25 @@ from discern.files import find_free_folder
 def tune(
     data: Annotated[str, typer.Argument(help="Labelled pictures: folder, CSV or .npz file.")],
     overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings laid over the recipe in all trials.")
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Settings that override the recipe in all trials."),
     ] = None,
     recipe: Annotated[str, typer.Option(help="The recipe to improve: a name, or a TOML file.")] = "auto",
-    trials: Annotated[int | None, typer.Option(min=1, help="How many trials. [default: 30 without --budget]")] = None,
-    budget: Annotated[str | None, typer.Option(help="Time for everything, such as 10m or 2h.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Number of trials. [default: 30 without --budget]")] = None,
+    budget: Annotated[str | None, typer.Option(help="Time limit for the whole search, such as 10m or 2h.")] = None,
     space: Annotated[
         Path | None,
         typer.Option(
-            help="TOML file whose [space] says what may vary; rates and what keeps from overfitting by default."
+            help="TOML file whose [space] says which settings vary; by default learning rates and regularisation."
         ),
     ] = None,
     storage: Annotated[
         str | None, typer.Option(help="URL of a database for many machines; SQLite in --out by default.")
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="Of the study in the database; the name of --out by default.")
+        str | None, typer.Option(help="Name of the study in the database; the name of --out by default.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder to write, or to go on with; searches/NAME by default.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write, or to continue; searches/NAME by default.")] = None,
 ) -> None:
     """Search for better settings by validation scores, then train with the best and use the test split once."""
     from discern.config.duration import parse_duration

@@ -1,1 +1,1 @@
-"""Settings of a run: a recipe and key=value overrides, checked once at the door."""
+"""Settings of a run: a recipe plus overrides, checked once when they are loaded."""

@@ -1,4 +1,4 @@
-"""Settings for people: every one with its default and its meaning, and those of a run by their dotted names."""
+"""Lists settings as text: all of them with default and meaning, and the values of a run by dotted name."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from discern.config.settings import PhaseSettings, Settings
 
 
 def describe_settings() -> Iterator[str]:
-    """Yield one line a setting, a section after the other; phase settings come after those of training."""
+    """Yield one line per setting, section by section; phase settings follow those of training."""
     for section, field in Settings.model_fields.items():
         if section == "recipe" or not isinstance(field.annotation, type):
             continue
@@ -32,7 +32,7 @@ def _describe_fields(model: type[BaseModel], skip: tuple[str, ...] = ()) -> Iter
 
 
 def _describe(field: FieldInfo) -> str:
-    """Return what a setting means, after the names that it may take where the meaning does not tell them all."""
+    """Return the description of a setting, preceded by its allowed names unless it mentions all of them."""
     kinds = (field.annotation, *get_args(field.annotation))
     names = [str(name) for kind in kinds if get_origin(kind) is Literal for name in get_args(kind)]
     meaning = field.description or ""
@@ -42,7 +42,7 @@ def _describe(field: FieldInfo) -> str:
 
 
 def flatten_settings(value: object, prefix: str = "") -> dict[str, object]:
-    """Return every plain value by its dotted name; the phases of a plan are numbered."""
+    """Return every plain value by its dotted name; phases are numbered from 0."""
     if isinstance(value, dict):
         items = [(str(key), inner) for key, inner in value.items()]
     elif isinstance(value, list) and value and isinstance(value[0], dict):

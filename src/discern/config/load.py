@@ -1,4 +1,4 @@
-"""A recipe's TOML and overrides -> checked settings, and back to a file."""
+"""Loads settings from a recipe and overrides, checks them, and saves them as TOML."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -18,11 +18,11 @@ from discern.recipes import list_recipe_names, read_recipe_text
 
 
 def load_settings(recipe: str | Path = "auto", overrides: Sequence[str] = ()) -> Settings:
-    """Read a recipe by its name or path, lay the overrides over it and check the whole.
+    """Load a recipe by name or path, apply the overrides and check the result.
 
     Args:
-        recipe: Name of a recipe of the program, or path to a TOML file of the user's own.
-        overrides: `section.key=value` texts; see `apply_overrides`.
+        recipe: Name of a built-in recipe, or path of a TOML file.
+        overrides: `section.key=value` strings; see `apply_overrides`.
 
     Raises:
         ConfigError: The recipe does not exist or is not TOML, or a setting is unknown or out of range.
@@ -36,7 +36,8 @@ def check_settings(raw: Mapping[str, Any]) -> Settings:
     """Check a table of plain values.
 
     Raises:
-        ConfigError: All problems at once, an unknown name with its nearest known one.
+        ConfigError: A setting is unknown or out of range. The message lists all problems, and suggests the nearest
+            name for an unknown one.
     """
     try:
         return Settings.model_validate(raw)
@@ -46,7 +47,7 @@ def check_settings(raw: Mapping[str, Any]) -> Settings:
 
 
 def read_settings(path: Path) -> Settings:
-    """Read what `save_settings` wrote.
+    """Read a file that `save_settings` wrote.
 
     Raises:
         ConfigError: The file cannot be read, or another version of the program wrote it.
@@ -60,7 +61,7 @@ def save_settings(settings: Settings, path: Path) -> None:
 
 
 def _read_recipe(recipe: str, above: tuple[str, ...] = ()) -> RawTable:
-    """Read a recipe laid over the one it extends; `above` are those that led here."""
+    """Read a recipe merged with the one it extends; `above` are the recipes that extend it."""
     if recipe in above:
         raise ConfigError(f"recipes extend each other in a circle: {' -> '.join([*above, recipe])}")
     raw = _parse(recipe, _read_text(recipe))
@@ -84,7 +85,7 @@ def _read_text(recipe: str) -> str:
     names = list_recipe_names()
     close = get_close_matches(recipe, names, 1)
     hint = f"did you mean {close[0]}? " if close else ""
-    raise ConfigError(f"no recipe {recipe!r}: {hint}there are {', '.join(names)}, or give the path of a .toml file")
+    raise ConfigError(f"no recipe {recipe!r}: {hint}choose from {', '.join(names)}, or give the path of a .toml file")
 
 
 def _parse(recipe: str, text: str) -> RawTable:
@@ -95,7 +96,7 @@ def _parse(recipe: str, text: str) -> RawTable:
 
 
 def _merge(base: RawTable, top: RawTable) -> RawTable:
-    """Lay `top` over `base`: tables are merged key by key, everything else is replaced."""
+    """Return `base` with the values of `top`: tables are merged key by key, everything else is replaced."""
     merged = deepcopy(base)
     for key, value in top.items():
         if isinstance(value, dict) and isinstance(merged.get(key), dict):
@@ -106,7 +107,7 @@ def _merge(base: RawTable, top: RawTable) -> RawTable:
 
 
 def _describe(location: tuple[int | str, ...], kind: str, message: str) -> str:
-    # Where a setting may be of several types, pydantic names each of them in a last part such as "literal['auto']".
+    # For a setting of several types, pydantic appends the type to the location, such as "literal['auto']".
     name = ".".join(str(part) for part in location if isinstance(part, int) or part.isidentifier())
     name = name.removesuffix(".int").removesuffix(".bool").removesuffix(".str").removesuffix(".float")
     if kind == "extra_forbidden":

@@ -1,4 +1,4 @@
-"""Overrides laid over a recipe's raw table: `key=value` texts, a mapping or keyword arguments, which mean the same."""
+"""Overrides of a recipe's settings: `key=value` strings, a mapping or keyword arguments, which mean the same."""
 
 import json
 import tomllib
@@ -16,18 +16,18 @@ Overrides = Sequence[str] | Mapping[str, Any]
 
 
 def list_overrides(*given: Overrides) -> list[str]:
-    """Return overrides of any form as `key=value` texts, in the order given.
+    """Return overrides of any form as `key=value` strings, in the order given.
 
     Raises:
         ConfigError: A value is of a type that no setting has.
     """
-    texts: list[str] = []
+    strings: list[str] = []
     for overrides in given:
         if isinstance(overrides, Mapping):
-            texts += [f"{key}={_write_value(key, value)}" for key, value in _flatten(overrides)]
+            strings += [f"{key}={_write_value(key, value)}" for key, value in _flatten(overrides)]
         else:
-            texts += [overrides] if isinstance(overrides, str) else overrides
-    return texts
+            strings += [overrides] if isinstance(overrides, str) else overrides
+    return strings
 
 
 def _flatten(overrides: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -51,17 +51,17 @@ def _write_value(key: str, value: Any) -> str:
         return f"{{{inner}}}"
     if isinstance(value, Sequence):
         return f"[{', '.join(_write_value(key, one) for one in value)}]"
-    raise ConfigError(f"{key} is a {type(value).__name__}; a setting is a text, a number, true or false, or a list")
+    raise ConfigError(f"{key} is a {type(value).__name__}; a setting is text, a number, true or false, or a list")
 
 
 def apply_overrides(raw: RawTable, overrides: Sequence[str]) -> None:
-    """Lay each `section.key=value` over `raw`, in place.
+    """Apply each `section.key=value` to `raw`, in place.
 
-    A key may go without its section where that is unambiguous (`seed=1`). A phase is addressed by name, by number from
-    0, or by `*` for all: `training.phases.head.epochs=5`. Values are TOML; what is not TOML is taken as plain text.
+    The section may be left out if the key is unambiguous (`seed=1`). A phase is selected by name, by number from 0, or
+    by `*` for all: `training.phases.head.epochs=5`. Values are TOML; a value that is not valid TOML is taken as text.
 
     Raises:
-        ConfigError: An override has no `=`, or its key does not lead to a setting.
+        ConfigError: An override has no `=`, or its key names no setting.
     """
     for override in overrides:
         key, separator, text = override.partition("=")
@@ -85,7 +85,7 @@ def _parse_value(text: str) -> Any:
 
 
 def _qualify(key: str) -> list[str]:
-    """Split a dotted key and add the section where the user left it out."""
+    """Split a dotted key and add the section if the user left it out."""
     path = key.split(".")
     if path[0] in Settings.model_fields:
         return path
@@ -114,7 +114,7 @@ def _names_by_section() -> dict[str, set[str]]:
 
 
 def _override_phases(raw: RawTable, path: list[str], value: Any) -> None:
-    """Set one field of the phases that `path` selects."""
+    """Set one setting of the phases that `path` selects."""
     phases = _section(raw, "training").setdefault("phases", [{}])
     if not isinstance(phases, list) or not all(isinstance(phase, dict) for phase in phases):
         raise ConfigError("training.phases is a list of phases; in TOML each begins with [[training.phases]]")
@@ -164,5 +164,5 @@ def _set(table: RawTable, path: list[str], value: Any) -> None:
     for name in path[:-1]:
         table = table.setdefault(name, {})
         if not isinstance(table, dict):
-            raise ConfigError(f"{'.'.join(path)} leads nowhere: {name} is a value, not a section")
+            raise ConfigError(f"{'.'.join(path)} does not exist: {name} is a value, not a section")
     table[path[-1]] = value

@@ -1,4 +1,4 @@
-"""The typed settings of a run; every field says what it means."""
+"""The typed settings of a run, each with a description."""
 
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,7 +18,7 @@ WEIGHTS_BY_NAME = ("none", "auto", "imagenet", "imagenet-v1", "imagenet-v2")
 
 
 def _make_absolute(path: Path) -> Path:
-    """Make a path mean the same from any working folder, since an interrupted run may be resumed from another."""
+    """Make a path absolute, since an interrupted run may be resumed from another working folder."""
     return path.expanduser().absolute()
 
 
@@ -45,7 +45,7 @@ def _find_weights(weights: str) -> str:
         near = get_close_matches(weights, WEIGHTS_BY_NAME, n=1)
         advice = f"did you mean {near[0]}? Give" if near else "give"
         raise ValueError(
-            f"no weights are called {weights!r}, and no file is; {advice} {', '.join(WEIGHTS_BY_NAME)}, or the path "
+            f"there are no weights and no file named {weights!r}; {advice} {', '.join(WEIGHTS_BY_NAME)}, or the path "
             "of a .safetensors, .pth or .pt file"
         )
     return str(_make_absolute(path))
@@ -70,7 +70,7 @@ class Section(BaseModel):
 
 
 class RecipeSettings(Section):
-    """What a recipe is for; read by people only."""
+    """What a recipe is for; information for people, without effect on the run."""
 
     name: str = "custom"
     purpose: str = ""
@@ -79,38 +79,41 @@ class RecipeSettings(Section):
 
 
 class DataSettings(Section):
-    """Where labels come from, how pictures are split, read and fitted."""
+    """Where labels come from, and how pictures are split, read and resized."""
 
-    image_column: str | None = Field(None, description="CSV column with the file names or ids; guessed when absent")
-    label_column: str | None = Field(None, description="CSV column with the labels; guessed when absent")
+    image_column: str | None = Field(None, description="CSV column with the file names or ids; guessed if not given")
+    label_column: str | None = Field(None, description="CSV column with the labels; guessed if not given")
     image_root: UserPath | None = Field(None, description="folder that file names in a CSV are relative to")
     image_suffix: str | None = Field(None, description="extension to add to ids, such as '.jpg'")
     split_column: str | None = Field(None, description="CSV column with train, validation or test")
-    group_column: str | None = Field(None, description="CSV column; rows of one group stay on one side of the split")
+    group_column: str | None = Field(None, description="CSV column of groups; all rows of a group go to the same split")
     split: tuple[Fraction, Fraction, Fraction] = Field(
-        (0.7, 0.15, 0.15), description="fractions for train, validation and test where the data are not split yet"
+        (0.7, 0.15, 0.15), description="fractions for train, validation and test, used if the data are not split yet"
     )
-    split_file: UserPath | None = Field(None, description="a split.csv of an earlier run, to use again")
-    group_duplicates: bool = Field(True, description="pictures of the same photo stay on one side of the split")
+    split_file: UserPath | None = Field(None, description="split.csv of an earlier run, whose split is used again")
+    group_duplicates: bool = Field(True, description="all copies of a photo go to the same split")
     fixes: Annotated[tuple[UserPath, ...], BeforeValidator(_make_tuple)] = Field(
-        (), description="fixes.csv of an audit or overrides.csv of a review: pictures left out, labelled anew, grouped"
+        (), description="fixes.csv of an audit or overrides.csv of a review: pictures to drop, relabel or group"
     )
     audit: Literal["quick", "full", "off"] = Field(
-        "quick", description="what is looked for in the pictures before training; full: label errors too"
+        "quick", description="problems to look for in the pictures before training; full: label errors too"
     )
     image_size: Annotated[int, Field(ge=8, le=4096)] | Literal["auto"] = Field(
         "auto", description="side of the square that the network sees, in pixels"
     )
     fit: Literal["crop", "pad", "squash", "auto"] = Field(
-        "squash", description="how a picture is made square; auto: crop or squash, by a linear probe of the data"
+        "squash",
+        description="how a picture is made square; auto: crop or squash, whichever is better in a linear probe",
     )
     verify: Literal["header", "full"] = Field(
         "header",
-        description="what is decoded of every file before training, where neither data.audit nor data.group_duplicates "
-        "decodes all of it anyway; data.on_bad=skip always takes full",
+        description="how much of every file is decoded before training; data.audit, data.group_duplicates and "
+        "data.on_bad=skip need the full file in any case",
     )
-    on_bad: Literal["error", "skip"] = Field("error", description="stop at files that cannot be used, or drop them")
-    max_pixels: Count = Field(100_000_000, description="a picture with more pixels is refused unread")
+    on_bad: Literal["error", "skip"] = Field(
+        "error", description="error: stop if files cannot be used; skip: leave them out"
+    )
+    max_pixels: Count = Field(100_000_000, description="larger pictures are refused without being decoded")
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field("auto", description="loader processes")
     cache: Literal["auto", "memory", "disk", "off"] = Field(
         "auto", description="where decoded pictures are kept between epochs"
@@ -137,58 +140,68 @@ class ModelSettings(Section):
     weights: Annotated[str, AfterValidator(_find_weights)] = Field(
         "imagenet",
         description="imagenet, imagenet-v1, imagenet-v2, none, or a path to .safetensors or .pth; auto: of the "
-        "published ones that are here, those that a linear probe of the data does best with; the newest, downloaded, "
-        "where none are here",
+        "published weights in the local cache, those with the best linear probe; if none are cached, the newest are "
+        "downloaded",
     )
     candidates: tuple[CandidateSettings, ...] = Field(
-        (), description="other networks and weights to start from, if a linear probe of the data does better with them"
+        (), description="other networks and weights to compare by a linear probe; the run starts from the best"
     )
     stem: Literal["auto", "imagenet", "small"] = Field("auto", description="'small' suits pictures of 32 to 64 pixels")
-    head: str = Field("linear", description="one layer, or an mlp with hidden ones")
+    head: str = Field("linear", description="linear: one layer; mlp: hidden layers before it; or a registered head")
     hidden_features: tuple[Count, ...] = Field((512,), description="widths of the hidden layers of the mlp head")
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="before a linear head, inside an mlp head")
-    stochastic_depth: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="drop rate of the deepest block")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="dropout rate, before a linear head or inside an mlp head"
+    )
+    stochastic_depth: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="stochastic depth: drop rate of the deepest block"
+    )
     zero_init_residual: bool = Field(False, description="start each residual branch at zero (from scratch only)")
 
 
 class PhaseBase(Section):
-    """What a phase of a training plan is told and what is planned for it alike."""
+    """What the settings of a phase and its plan have in common."""
 
-    name: str = Field("all", description="by which it is called in overrides, logs and tables")
+    name: str = Field("all", description="name of the phase in overrides, logs and tables")
     train: Annotated[Literal["all"] | tuple[str, ...], BeforeValidator(_make_tuple)] = Field(
-        "all", description="stages of the network that learn: stem, layer1 ... head"
+        "all", description="stages of the network that are trained: stem, layer1 ... head, or all"
     )
-    weight_decay: NotNegative = Field(0.0, description="not applied to norms and biases")
-    momentum: Fraction = Field(0.9, description="for sgd and muon")
+    weight_decay: NotNegative = Field(0.0, description="weight decay; norms and biases have none")
+    momentum: Fraction = Field(0.9, description="momentum of sgd and muon")
     schedule: str = Field(
         "constant",
-        description="how the learning rate moves within the phase: constant, step, cosine, one-cycle, plateau, or a "
+        description="how the learning rate changes within the phase: constant, step, cosine, one-cycle, plateau, or a "
         "registered one",
     )
-    warmup_epochs: NotNegative = Field(0.0, description="linear rise at the start (not for one-cycle)")
+    warmup_epochs: NotNegative = Field(0.0, description="epochs of linear rise at the start (not for one-cycle)")
     step_epochs: Count = Field(5, description="for step: epochs between two drops")
-    gamma: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="for step and plateau: factor of a drop")
-    plateau_patience: Annotated[int, Field(ge=0)] = Field(2, description="epochs without a better validation loss")
-    patience: Annotated[int, Field(ge=0)] = Field(0, description="early stopping after so many epochs; 0 = never")
+    gamma: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.1, description="for step and plateau: factor by which the rate drops"
+    )
+    plateau_patience: Annotated[int, Field(ge=0)] = Field(
+        2, description="for plateau: epochs without a better validation loss before a drop"
+    )
+    patience: Annotated[int, Field(ge=0)] = Field(
+        0, description="early stopping: epochs without improvement before the phase ends; 0 = never"
+    )
     image_scale: Annotated[float, Field(ge=0.25, le=1)] = Field(
-        1.0, description="side of the training pictures as a share of data.image_size, which validation always has"
+        1.0, description="side of training pictures as a fraction of data.image_size; validation uses the full size"
     )
 
 
 class PhaseSettings(PhaseBase):
-    """One phase of the training plan; any of these except name and train may be given once for all in [training]."""
+    """One phase of training. All settings except name and train may also be given in [training], for all phases."""
 
-    epochs: Count | Literal["auto"] = Field(10, description="auto: as many as suit the number of training pictures")
+    epochs: Count | Literal["auto"] = Field(10, description="auto: by weights and number of training pictures")
     optimizer: str = Field(
         "adamw",
-        description="sgd, adam, adamw, muon (learns most an epoch from scratch, but its steps take longer), or a "
+        description="sgd, adam, adamw, muon (learns the most per epoch from scratch, but its steps take longer), or a "
         "registered one; auto: by weights",
     )
     learning_rate: Positive | Literal["auto"] = Field(
-        1e-3, description="of the topmost part that learns; auto: by weights and data"
+        1e-3, description="learning rate of the topmost trainable part; auto: by weights and data"
     )
     layer_decay: Annotated[float, Field(gt=0, le=1)] | Literal["auto"] = Field(
-        1.0, description="rate of each block = this times the rate of the block above it; auto: by weights"
+        1.0, description="learning rate of each block divided by that of the block above it; auto: by weights"
     )
     frozen_batchnorm: bool | Literal["auto"] = Field(
         False, description="keep all BatchNorm statistics as they are; auto: if pretrained and batches are small"
@@ -199,8 +212,8 @@ class PhaseSettings(PhaseBase):
     )
     head_solver: HeadSolver | Literal["auto"] = Field(
         "gradient",
-        description="lbfgs: the exact solution for a linear head alone, its regularisation by validation or, where "
-        "that is small, cross-validated; auto: where that is possible and quick",
+        description="gradient: step by step; lbfgs: the exact solution for a linear head alone, with regularisation "
+        "chosen on the validation split or, if that is small, by cross-validation; auto: lbfgs if possible and quick",
     )
 
 
@@ -208,31 +221,43 @@ PHASE_DEFAULTS = frozenset(PhaseSettings.model_fields) - {"name", "train"}
 
 
 class TrainingBase(Section):
-    """What holds for all phases of a training plan."""
+    """What holds for all phases of training."""
 
     max_images: Count | None = Field(
-        None, description="train on a sample of so many training pictures, each class with its share"
+        None, description="train on a random sample of this many training pictures, stratified by class"
     )
-    accumulation_steps: Count = Field(1, description="forward passes an optimizer step")
+    accumulation_steps: Count = Field(1, description="batches per optimizer step")
     monitor: Literal["validation_accuracy", "validation_loss"] = Field(
-        "validation_accuracy", description="what the best epoch is chosen by; ties of accuracy go to the lower loss"
+        "validation_accuracy",
+        description="what the best epoch is chosen by; of equal accuracies, the one with the lower loss",
     )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.0, description="share of the target that all classes divide evenly"
+        0.0, description="share of the target that is spread evenly over all classes"
     )
     mixup: NotNegative = Field(0.0, description="alpha of mixup; 0 = off")
-    cutmix: NotNegative = Field(0.0, description="alpha of cutmix; 0 = off; with mixup too, a batch takes one of them")
-    balance: Literal["none", "weights", "sampler"] = Field("none", description="what is done about unequal classes")
-    ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="average of weights; 0 = off")
-    clip_norm: NotNegative = Field(0.0, description="largest gradient norm; 0 = off")
+    cutmix: NotNegative = Field(
+        0.0, description="alpha of cutmix; 0 = off; with mixup too, each batch uses one of the two"
+    )
+    balance: Literal["none", "weights", "sampler"] = Field(
+        "none",
+        description="correction for classes of unequal size: weights in the loss, or a sampler that draws "
+        "all classes equally often",
+    )
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="decay of the moving average of the weights; 0 = off"
+    )
+    clip_norm: NotNegative = Field(
+        0.0, description="largest norm of the gradient; larger ones are scaled down; 0 = off"
+    )
     sync_batchnorm: bool = Field(False, description="BatchNorm over the batches of all processes (GPUs only)")
     calibration: Literal["auto", "temperature", "none"] = Field(
         "auto",
-        description="what makes confidences mean what they say, fitted on the validation split: temperature, and with "
-        "auto also a scale and a bias for each class where that pays",
+        description="calibration of the confidences on the validation split; temperature: one factor for all logits; "
+        "auto: also a scale and a bias per class where that is better",
     )
     feature_bank: Annotated[int, Field(ge=0)] = Field(
-        5000, description="training pictures whose features the bundle keeps, to find similar and unfamiliar pictures"
+        5000,
+        description="number of training pictures whose features the bundle keeps, to find similar and unfamiliar ones",
     )
     tensorboard: bool = Field(False, description="also write TensorBoard events (needs discern[tensorboard])")
 
@@ -240,13 +265,13 @@ class TrainingBase(Section):
 class TrainingSettings(TrainingBase):
     """How the network learns."""
 
-    batch_size: Count | Literal["auto"] = Field(32, description="pictures a forward pass, in all processes together")
+    batch_size: Count | Literal["auto"] = Field(32, description="pictures per forward pass, in all processes together")
     phases: tuple[PhaseSettings, ...] = (PhaseSettings(),)
 
     @model_validator(mode="before")
     @classmethod
-    def _hand_defaults_to_phases(cls, raw: Any) -> Any:
-        """Move phase settings that stand in [training] into each phase that does not set its own."""
+    def _copy_defaults_to_phases(cls, raw: Any) -> Any:
+        """Move phase settings given in [training] into each phase that does not set its own."""
         if not isinstance(raw, dict):
             return raw
         shared = {key: raw[key] for key in raw if key in PHASE_DEFAULTS}
@@ -261,37 +286,45 @@ class TrainingSettings(TrainingBase):
 class CacheSettings(Section):
     """What is computed once and kept: features of frozen layers, decoded pictures."""
 
-    features: Literal["auto", "off"] = Field("auto", description="compute what is frozen once instead of every epoch")
+    features: Literal["auto", "off"] = Field(
+        "auto", description="auto: compute the features of frozen layers once instead of in every epoch"
+    )
     views: Count | Literal["auto"] = Field(
         "auto",
-        description="augmented views a picture in place of one an epoch, where frozen; 1 = not augmented; auto: one "
-        "for every 8 epochs where the head alone learns, else one for every 3",
+        description="augmented views per picture whose features are computed once, in place of a new view in every "
+        "epoch; 1 = no augmentation; auto: one view for every 8 epochs of a head alone, else for every 3",
     )
-    folder: UserPath | None = Field(None, description="where the cache lies; DISCERN_HOME/cache by default")
-    limit_gigabytes: Positive = Field(20.0, description="size of the folder; what was used longest ago goes first")
+    folder: UserPath | None = Field(None, description="folder of the cache; DISCERN_HOME/cache by default")
+    limit_gigabytes: Positive = Field(
+        20.0, description="largest size of the folder; what was used longest ago is removed first"
+    )
 
 
 class RunSettings(Section):
     """The machine, the seed, the time, and what is written."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
-        0, description="of the split, of weights from scratch and of every random change"
+        0, description="seed of the split and of all random choices in training"
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 where the processor has instructions for it"
     )
-    threads: Count | Literal["auto"] = Field("auto", description="auto: one for each core that the process may use")
+    threads: Count | Literal["auto"] = Field("auto", description="auto: one per core that the process may use")
     budget: Annotated[str, AfterValidator(_check_duration)] | None = Field(
-        None, description="time for the whole run, such as 10m: the plan is made, and changed on the way, to keep it"
+        None,
+        description="time limit for the whole run, such as 10m; the plan is made to fit, and corrected during training",
     )
-    evaluate_test: bool = Field(True, description="evaluate the test split at the end; false leaves it for later")
+    evaluate_test: bool = Field(True, description="evaluate on the test split at the end; false: leave that for later")
     plots: bool = Field(True, description="draw the plots of training and evaluation")
     report: bool = Field(True, description="write report.html")
     acceleration: Literal["auto", "off"] = Field(
-        "auto", description="auto: networks are transformed to give the same results in less time; off: plain PyTorch"
+        "auto",
+        description="auto: transform networks so that they give the same results in less time; off: plain PyTorch",
     )
-    determinism: bool = Field(False, description="only deterministic algorithms: the same run gives the same bits")
+    determinism: bool = Field(
+        False, description="use only deterministic algorithms, so that the same run gives bit-equal results"
+    )
 
 
 class Settings(Section):
@@ -305,12 +338,12 @@ class Settings(Section):
     run: RunSettings = RunSettings()
 
     @model_validator(mode="after")
-    def _check_stage_names(self) -> Self:
+    def _check_phase_names(self) -> Self:
         names = [phase.name for phase in self.training.phases]
         if len(set(names)) < len(names):
             raise ValueError(f"the phases of the training plan need different names; these are {', '.join(names)}")
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values as TOML and JSON know them; settings that are absent are left out."""
+        """Return plain values for TOML and JSON; settings that are None are left out."""
         return self.model_dump(mode="json", exclude_none=True)

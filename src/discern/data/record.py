@@ -1,4 +1,4 @@
-"""What a run records of its pictures, and whether they are still the same when it goes on."""
+"""What a run records of its pictures, and whether they are still the same when it is resumed."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def reload_pictures(
 
     Args:
         source: The pictures; those that the run recorded by default.
-        settings: As the run was begun with.
+        settings: Those that the run was started with.
         recorded: What the run recorded of them.
         folder: The run.
         cache: Where fingerprints are kept.
@@ -47,17 +47,17 @@ def reload_pictures(
     """
     source = _find_recorded(recorded) if source is None else source
     if source is None:
-        raise RunFolderError(f"the run in {folder.root} was begun with data in memory; give the same data again")
+        raise RunFolderError(f"the run in {folder.root} was started with data in memory; give the same data again")
     checked = load_fingerprinted(source, settings, bad_files, cache)
     if [file.sha256 for file in checked.fixes] != [file.sha256 for file in recorded.fixes]:
         raise RunFolderError(
-            f"the files of fixes are not what they were when the run in {folder.root} was begun; start a new run with "
-            "another --out"
+            f"the files of fixes are not what they were when the run in {folder.root} was started; start a new run "
+            "with another --out"
         )
     table = apply_split(checked.table, folder.split, dropped=checked.dropped)
     if table.fingerprint() != recorded.fingerprint:
         raise RunFolderError(
-            f"{table.source} is not what the run in {folder.root} was begun with: pictures, labels or file sizes "
+            f"{table.source} is not what the run in {folder.root} was started with: pictures, labels or file sizes "
             "differ; start a new run with another --out"
         )
     return table

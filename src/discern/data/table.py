@@ -164,7 +164,7 @@ def join_all(root: Path, names: Sequence[str]) -> list[str]:
 
 
 def list_some(items: Sequence[str], *, shown: int = 20) -> str:
-    """Return the items one a line, indented; beyond `shown` only their number."""
+    """Return the items one per line, indented; beyond `shown` only their number."""
     lines = [f"  {item}" for item in items[:shown]]
     return "\n".join(lines + ([f"  ... and {len(items) - shown} more"] if len(items) > shown else []))
 

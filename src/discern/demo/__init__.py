@@ -1,4 +1,4 @@
-"""An embedded data set: invented aircraft, drawn on demand, and a small network trained on other ones."""
+"""The data of the demo: drawings of invented aircraft, and a small network pretrained on other ones."""
 
 from pathlib import Path
 

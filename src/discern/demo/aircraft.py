@@ -1,4 +1,4 @@
-"""What tells one type of aircraft from another."""
+"""The shape of a type of aircraft."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Where the photographer stands: projects points in space to pixels."""
+"""Projects points in space to pixels, as seen by a photographer."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args

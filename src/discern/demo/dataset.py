@@ -1,4 +1,4 @@
-"""Writes a folder of labelled pictures, one folder a type."""
+"""Writes a folder of labelled pictures, one folder per type."""
 
 import io
 import zlib

@@ -82,7 +82,7 @@ def _mark_ground(picture: Image.Image, ground: float, length: float, camera: Cam
 
 
 def _cast_shadow(picture: Image.Image, faces: Floats, ground: float, camera: Camera, weather: Weather) -> Image.Image:
-    """Darken the ground where the aircraft keeps the light off: from the sun, or softly from right above."""
+    """Darken the ground in the shadow of the aircraft, cast by the sun or softly from right above."""
     strength = float(np.clip(weather.sun.mean() * 1.1, 0.25, 0.6))
     sun = weather.sun_direction if weather.sun.mean() > 0.3 else np.array([0, 0, 1.0])
     above = faces[..., 2:] - ground

@@ -1,4 +1,4 @@
-"""The ten types that the demo tells apart: families of sisters, in which only a detail or two differs."""
+"""The ten types of the demo, in families whose members differ only in a detail or two."""
 
 from dataclasses import replace
 

@@ -9,7 +9,7 @@ from discern.demo.geometry import Floats
 
 
 def take_photo(scene: Image.Image, haze: Floats, rng: np.random.Generator) -> Image.Image:
-    """Return the scene as a camera of middling quality saw it; `haze` is the colour (3,), 0 to 1, of the air."""
+    """Return the scene as a camera of medium quality sees it; `haze` is the colour (3,), 0 to 1, of the air."""
     scene = _blur(scene, rng)
     pixels = np.asarray(scene, dtype=np.float32) / 255
     thickness = rng.beta(1, 8) * 0.6

@@ -1,4 +1,4 @@
-"""Forty other types, on which the weights that the demo starts from were trained; none of them is in the demo."""
+"""Forty other types, on which the demo's weights were pretrained; none of them is in the demo."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ _Sizes = tuple[float, float, float, float, float, float]
 
 
 def _jet(name: str, sizes: _Sizes, *, sweep: float, winglets: Winglets = "none", nose: Nose = "round") -> AircraftType:
-    """Return a low-wing type with two engines under the wing, from which others are made by a change or two."""
+    """Return a low-wing type with two engines under the wing, the base of other types."""
     length, diameter, span, chord, fin, engine = sizes
     return AircraftType(
         name=name,

@@ -66,13 +66,13 @@ _WEATHERS = {
     ),
     "dusk": (_colour(28, 38, 78), _colour(150, 110, 130), _colour(80, 62, 66), 0.46, 0.0, 0.5, _colour(90, 80, 105)),
 }
-_CHANCES = [0.4, 0.26, 0.14, 0.14, 0.06]
+_WEATHER_PROBABILITIES = [0.4, 0.26, 0.14, 0.14, 0.06]
 
 
 def choose_weather(rng: np.random.Generator) -> Weather:
     """Choose a sky and place the sun."""
-    name = list(_WEATHERS)[rng.choice(len(_WEATHERS), p=_CHANCES)]
-    zenith, horizon, sun, ambient, fewest, most, cloud = _WEATHERS[name]
+    name = list(_WEATHERS)[rng.choice(len(_WEATHERS), p=_WEATHER_PROBABILITIES)]
+    zenith, horizon, sun, ambient, min_cover, max_cover, cloud = _WEATHERS[name]
     tint = rng.normal(1, 0.05, 3)
     height = np.radians(rng.uniform(8, 22) if name in ("sunset", "dusk") else rng.uniform(28, 75))
     bearing = rng.uniform(0, 2 * np.pi)
@@ -83,7 +83,7 @@ def choose_weather(rng: np.random.Generator) -> Weather:
         sun=sun * rng.uniform(0.85, 1.1),
         ambient=ambient * (0.55 + 0.45 * horizon / horizon.mean()),
         sun_direction=direction,
-        cover=float(rng.uniform(fewest, most)),
+        cover=float(rng.uniform(min_cover, max_cover)),
         cloud=cloud,
     )
 

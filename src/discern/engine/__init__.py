@@ -1,1 +1,1 @@
-"""What training and prediction share: the loop, the forward pass, the steps, features."""
+"""What training and prediction share: the loop, the forward pass, the training step, and features."""

@@ -1,4 +1,4 @@
-"""The statistics of BatchNorm: estimated from pictures as they are, since those are what the network predicts."""
+"""Estimates the statistics of BatchNorm from pictures without augmentation, like those that the network predicts."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,30 +10,30 @@ from discern.data.reading.loaders import Batch
 from discern.runtime import Runtime
 
 SAMPLE_IMAGES = 256
-"""How many pictures they are estimated from."""
+"""Number of pictures that the statistics are estimated from."""
 
 
 @torch.no_grad()
 def estimate_statistics(
     network: nn.Module, batches: Sequence[Batch], prepare: Callable[[Tensor], Tensor], runtime: Runtime
 ) -> None:
-    """Replace the running statistics of every BatchNorm that learns them by the means over some batches.
+    """Replace the running statistics of every BatchNorm that is not frozen by the means over some batches.
 
-    What was averaged during training comes from augmented pictures: cut out and enlarged, so that they are less sharp.
+    The averages of training come from augmented pictures, which are less sharp, since they are cropped and enlarged.
 
     Source: Wu & Johnson, "Rethinking 'Batch' in BatchNorm", 2021, https://arxiv.org/abs/2105.07576, section 3.
 
     Args:
-        network: What is changed; it is left in evaluation mode but for these BatchNorms.
-        batches: Training pictures without augmentation, of many classes in each batch, since variances are means over
+        network: Changed in place; afterwards in evaluation mode, except for these BatchNorms.
+        batches: Training pictures without augmentation; each batch has many classes, since variances are averaged over
             batches.
-        prepare: Turns the images of a batch into what the network takes, on its device.
-        runtime: Where and how it is computed.
+        prepare: Turns the images of a batch into the network's inputs, on its device.
+        runtime: Device and precision.
     """
     network.train()
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm) and module.training]
     momenta = [norm.momentum for norm in norms]
-    # Dropout and the like rest, as they do when pictures are predicted.
+    # Dropout and the like are off, as in prediction.
     network.eval()
     for norm in norms:
         norm.train()

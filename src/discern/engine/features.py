@@ -1,4 +1,4 @@
-"""Features: what the frozen part of a network gives for each picture, computed once and trained on many times."""
+"""Computes features, the output of the frozen part of a network, once per picture instead of in every epoch."""
 
 import hashlib
 import json
@@ -29,11 +29,11 @@ from discern.runtime import Runtime
 logger = logging.getLogger("discern")
 
 FEATURE_BATCH_SIZE = 64
-"""Pictures at a time, always, so that the last bits of features do not depend on the settings of a run."""
+"""Always the same, so that features are bit-equal whatever the batch size of a run is."""
 
 
 class FeatureReader:
-    """Batches of features (V, N, ...) in place of pictures; in epoch e a picture is seen in its view e modulo V."""
+    """Reads batches of features (V, N, ...) in place of pictures; epoch e has view e modulo V of each picture."""
 
     def __init__(self, features: Tensor, targets: npt.NDArray[np.int64]) -> None:
         self._features = features
@@ -43,7 +43,7 @@ class FeatureReader:
         self,
         groups: list[npt.NDArray[np.int64]],
         epoch: int,
-        problems: list[tuple[int, ImageProblem]] | None = None,  # noqa: ARG002 - pictures were read before
+        problems: list[tuple[int, ImageProblem]] | None = None,  # noqa: ARG002 - pictures were read earlier
     ) -> Iterator[Batch]:
         """Yield one batch for the rows of each group."""
         view = self._features[epoch % len(self._features)]
@@ -54,9 +54,9 @@ class FeatureReader:
 
 @dataclass(frozen=True)
 class FeatureJob:
-    """Everything that features depend on but the weights of the frozen network.
+    """Everything that features depend on, except the weights of the frozen network.
 
-    `pictures` reads the picture of a row in a view; `key` is what `compute_feature_key` gives for them.
+    `pictures` reads the pictures, in epoch v with the augmentation of view v; `key` comes from `compute_feature_key`.
     """
 
     pictures: EvaluationLoader
@@ -75,18 +75,18 @@ def compute_feature_key(
     seed: int = 0,
     max_pixels: int = MAX_PIXELS,
 ) -> str:
-    """Return a key of all that features depend on but weights, views and machine.
+    """Return a key of everything that features depend on, except weights, views and machine.
 
-    Whoever computes features of the same pictures with the same network under the same key does so once.
+    Features of the same pictures, network and key are computed once and then found in the cache.
 
     Args:
         table: The pictures, in their order.
-        preprocess: How they are made square and normalised.
-        backbone: The network's name: two networks may have equal weights and still compute something else.
+        preprocess: How pictures are made square and normalised.
+        backbone: Name of the network, since two networks with equal weights may give different outputs.
         first_trained: The stage before which the network is cut; "head" for pooled features.
-        augment: The augmentation policy, JSON or a text that stands for it.
-        seed: Of the augmentation; without one it does not matter.
-        max_pixels: A picture with more is refused.
+        augment: The augmentation policy, as JSON values or text.
+        seed: Of the augmentation; ignored without one.
+        max_pixels: Pictures with more are refused.
     """
     pictures = compute_cache_key(table, preprocess, canvas_size=preprocess.image_size, max_pixels=max_pixels)
     used_seed = None if augment == "none" else seed
@@ -99,8 +99,8 @@ def load_or_compute_features(
 ) -> Tensor | None:
     """Return features (V, N, ...) in the precision they were computed in, from the cache if they are there.
 
-    Those that are larger than `memory_bytes` lie in a file of the cache and are read from it as needed. None, with the
-    reason in the log, where neither has room.
+    Features larger than `memory_bytes` stay in a file of the cache and are read from it as needed. If neither memory
+    nor cache has room, the result is None, and the reason is logged.
     """
     sample = _compute_sample(frozen, job, runtime)
     shape = (job.views, job.pictures.num_images, *sample.shape[1:])
@@ -108,19 +108,19 @@ def load_or_compute_features(
     key = _complete_key(frozen, job, runtime)
     found = None if cache is None else cache.open(key)
     if all(runtime.processes.gather(found is not None and found.shape == shape)) and found is not None:
-        logger.info("features of %d pictures were computed before: %s", shape[1], _describe_bytes(size_bytes))
+        logger.info("features of %d pictures are in the cache: %s", shape[1], _describe_bytes(size_bytes))
         return _to_tensor(found if size_bytes > memory_bytes else np.array(found), sample.dtype)
-    # What one process decides about, all do: they compute together.
+    # All processes must decide alike, since they compute together.
     fits = all(runtime.processes.gather(size_bytes <= memory_bytes))
     if fits:
         features = torch.empty(shape, dtype=sample.dtype)
         _fill(features, frozen, job, runtime)
         if cache is not None and runtime.processes.is_main:
-            _keep(features, key, cache)
+            _store(features, key, cache)
         return features
     if cache is None or runtime.processes.count > 1 or not cache.make_room(size_bytes):
         logger.warning(
-            "features would take %s, for which there is no room: frozen layers are computed anew in every epoch. "
+            "there is no room for %s of features: frozen layers are computed again in every epoch. "
             "cache.views=1 or a larger cache.limit_gigabytes may help",
             _describe_bytes(size_bytes),
         )
@@ -128,7 +128,9 @@ def load_or_compute_features(
     try:
         pending = cache.begin(key, shape, _storage_type(sample.dtype))
     except OSError as error:
-        logger.warning("features could not be written, and are computed in every epoch: %s", error.strerror or error)
+        logger.warning(
+            "features could not be written, so they are computed again in every epoch: %s", error.strerror or error
+        )
         return None
     try:
         features = _to_tensor(pending.array, sample.dtype)
@@ -140,7 +142,7 @@ def load_or_compute_features(
 
 
 class FeatureStep:
-    """Writes what the frozen part gives for a batch to the rows of the batch, in all processes."""
+    """Computes the features of a batch and writes them to its rows, in all processes."""
 
     def __init__(self, forward: ForwardPass, processes: Processes, out: Tensor, rounds: int) -> None:
         self.forward = forward
@@ -149,12 +151,12 @@ class FeatureStep:
         self._rounds_left = rounds
 
     def __call__(self, batch: Batch) -> StepResult:
-        """Compute and write; nothing is counted."""
+        """Compute and write the features; there is no loss or accuracy."""
         self._exchange(batch.rows, self.forward(batch.images).cpu().contiguous())
         return StepResult(torch.zeros(()), torch.zeros((), dtype=torch.int64), 0)
 
     def finish(self) -> None:
-        """Receive what other processes have for rounds in which this one has no batch."""
+        """Receive the features of other processes in rounds in which this process has no batch."""
         while self._rounds_left:
             self._exchange(torch.empty(0, dtype=torch.int64), torch.empty(0))
 
@@ -186,7 +188,7 @@ def _fill(out: Tensor, frozen: nn.Module, job: FeatureJob, runtime: Runtime) -> 
 
 @torch.inference_mode()
 def _compute_sample(frozen: nn.Module, job: FeatureJob, runtime: Runtime) -> Tensor:
-    """Return the features (1, ...) of a black picture, for their shape and type."""
+    """Return the features (1, ...) of a black picture, which show shape and type."""
     side = job.pictures.image_size
     with evaluating(frozen), runtime.autocast():
         sample: Tensor = frozen(job.prepare(torch.zeros(1, 3, side, side, dtype=torch.uint8)))
@@ -204,24 +206,24 @@ def _complete_key(frozen: nn.Module, job: FeatureJob, runtime: Runtime) -> str:
     return digest.hexdigest()
 
 
-def _keep(features: Tensor, key: str, cache: ArrayCache) -> None:
-    """Write features for later runs; that there is no room for them is no reason to stop."""
+def _store(features: Tensor, key: str, cache: ArrayCache) -> None:
+    """Write features to the cache for later runs; without room for them, only log a warning."""
     try:
         if cache.make_room(features.nbytes):
             with cache.create(key, tuple(features.shape), _storage_type(features.dtype)) as array:
                 _to_tensor(array, features.dtype).copy_(features)
     except OSError as error:
-        logger.warning("features could not be kept for later runs: %s", error.strerror or error)
+        logger.warning("features could not be stored for later runs: %s", error.strerror or error)
 
 
 def _storage_type(dtype: torch.dtype) -> npt.DTypeLike:
-    """Return the type in which NumPy, which knows no bf16, holds the same bits."""
+    """Return the NumPy type that stores the same bits, since NumPy has no bf16."""
     return np.uint16 if dtype == torch.bfloat16 else np.dtype(str(dtype).removeprefix("torch."))
 
 
 def _to_tensor(array: npt.NDArray[np.generic], dtype: torch.dtype) -> Tensor:
     with warnings.catch_warnings():
-        # Files of the cache are mapped for reading alone, and nobody writes to features.
+        # Files of the cache are mapped read-only, and features are never written to.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array).view(dtype)
 

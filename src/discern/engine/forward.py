@@ -1,4 +1,4 @@
-"""The forward pass without gradients: the one path of validation, test, prediction, explanation and export checks."""
+"""The forward pass without gradients, shared by validation, test, prediction, explanation and export checks."""
 
 import hashlib
 import logging
@@ -23,12 +23,12 @@ logger = logging.getLogger("discern")
 
 
 class ForwardPass:
-    """A network without gradients; pictures that do not fit into the memory at once go through it in parts.
+    """A network without gradients; a batch that does not fit into memory is split into smaller parts.
 
     Args:
-        network: In evaluation mode; it is not changed.
-        prepare: Turns the images of a batch into what the network takes, on its device.
-        runtime: Where and how it is computed, and whether it is accelerated.
+        network: In evaluation mode; not changed.
+        prepare: Turns the images of a batch into the network's inputs, on its device.
+        runtime: Device, precision, and whether the network is accelerated.
     """
 
     def __init__(self, network: nn.Module, prepare: Callable[[Tensor], Tensor], runtime: Runtime) -> None:
@@ -40,7 +40,7 @@ class ForwardPass:
         self._parts = 1
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Return what the network gives for the images (N, ...) of a batch, on the device."""
+        """Return the network's output for the images (N, ...) of a batch, on the device."""
         while True:
             try:
                 return torch.cat([self._compute(part) for part in images.tensor_split(min(self._parts, len(images)))])
@@ -48,7 +48,7 @@ class ForwardPass:
                 if not is_out_of_memory(error) or self._parts >= len(images):
                     raise
             self._parts *= 2
-            logger.warning("out of memory with %d pictures at once: going on with fewer", len(images))
+            logger.warning("out of memory with %d pictures at once: continuing with fewer", len(images))
 
     def _compute(self, images: Tensor) -> Tensor:
         inputs = self._prepare(images)
@@ -58,7 +58,7 @@ class ForwardPass:
 
 
 class CollectionStep:
-    """Forward pass of one batch; keeps what the network gives, (N, C)."""
+    """Forward pass of one batch; keeps the network's outputs (N, C)."""
 
     def __init__(self, forward: Callable[[Tensor], Tensor], processes: Processes) -> None:
         self.forward = forward
@@ -67,7 +67,7 @@ class CollectionStep:
         self._outputs: list[Tensor] = []
 
     def __call__(self, batch: Batch) -> StepResult:
-        """Keep the outputs; nothing is counted."""
+        """Keep the outputs; there is no loss or accuracy."""
         self.keep(batch)
         return StepResult(torch.zeros(()), torch.zeros((), dtype=torch.int64), 0)
 
@@ -79,10 +79,10 @@ class CollectionStep:
         return outputs
 
     def finish(self) -> None:
-        """Nothing is left open between batches."""
+        """Do nothing, since every batch is complete."""
 
     def collect(self) -> Tensor:
-        """Return the outputs (N, C) of all batches so far, those of other processes included, in the order of rows."""
+        """Return the outputs (N, C) of all batches so far, of all processes, in the order of rows."""
         own = [(torch.cat(self._rows), torch.cat(self._outputs).cpu())] if self._rows else []
         parts = [part for parts in self.processes.gather(own) for part in parts]
         if not parts:
@@ -95,7 +95,7 @@ class PredictionStep(CollectionStep):
     """Forward pass of one batch; keeps the logits (N, K) and counts loss and accuracy."""
 
     def __call__(self, batch: Batch) -> StepResult:
-        """Keep the logits; pictures without a label (target -1) count in neither loss nor accuracy."""
+        """Keep the logits; pictures without a label (target -1) are left out of loss and accuracy."""
         logits = self.keep(batch)
         labelled = torch.nonzero(batch.targets >= 0)[:, 0]
         targets = batch.targets[labelled].to(logits.device)
@@ -110,7 +110,7 @@ def predict_logits(
 ) -> tuple[Tensor, EpochAverages]:
     """Return logits (N, K) in the order of rows, float32 on the CPU, and loss and accuracy of the labelled pictures.
 
-    With several processes each has some of the batches, and all of them get all logits.
+    Each of several processes has some of the batches, and all of them get all logits.
     """
     with evaluating(network):
         step = PredictionStep(ForwardPass(network, prepare, runtime), runtime.processes)
@@ -122,7 +122,7 @@ def predict_logits(
 def collect_features(
     classifier: Classifier, batches: Iterable[Batch], prepare: Callable[[Tensor], Tensor], runtime: Runtime
 ) -> Tensor:
-    """Return the pooled features (N, F) that the head sees, in the order of rows, float32 on the CPU."""
+    """Return the pooled features (N, F), in the order of rows, float32 on the CPU."""
     with evaluating(classifier):
         step = CollectionStep(ForwardPass(classifier.backbone, prepare, runtime), runtime.processes)
         run_epoch(batches, step, runtime.processes)
@@ -130,7 +130,7 @@ def collect_features(
 
 
 class FeaturesAndLogits(nn.Module):
-    """A classifier that also gives what its head sees."""
+    """A classifier that returns its pooled features together with the logits."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
@@ -155,20 +155,20 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 
 def prepare_images(preprocess: Preprocess, runtime: Runtime) -> Callable[[Tensor], Tensor]:
-    """Return what turns uint8 images (N, 3, S, S) into normalised ones on the device."""
+    """Return a function that turns uint8 images (N, 3, S, S) into normalised ones on the device."""
     return lambda images: preprocess.normalize(runtime.move(images))
 
 
 def check_same_rows(table: ImageTable, processes: Processes) -> None:
-    """Raise when the processes of a job, perhaps on several machines, have other pictures or another order.
+    """Check that all processes of a job, perhaps on several machines, have the same pictures in the same order.
 
     Raises:
-        DataError: They have.
+        DataError: Pictures or their order differ.
     """
-    marks = processes.gather(hashlib.sha256("\0".join(table.frame["id"]).encode()).hexdigest())
-    different = [rank for rank, mark in enumerate(marks) if mark != marks[0]]
+    digests = processes.gather(hashlib.sha256("\0".join(table.frame["id"]).encode()).hexdigest())
+    different = [rank for rank, digest in enumerate(digests) if digest != digests[0]]
     if different:
         raise DataError(
-            f"{table.source}: the processes {different} have other pictures than process 0, or another order; every "
+            f"{table.source}: processes {different} have other pictures than process 0, or another order; every "
             "machine needs the same data under the same path"
         )

@@ -1,4 +1,4 @@
-"""Features of a pretrained network as it comes, to look at pictures before anything is trained."""
+"""Computes features with a pretrained network, to examine pictures before anything is trained."""
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ def compute_frozen_features(
 ) -> npt.NDArray[np.float32]:
     """Return the pooled features (N, F) of a table's pictures, from the cache if they are there.
 
-    They are those that training computes of the same pictures for a frozen backbone, under the same key.
+    They have the same key as those that training computes of the same pictures with a frozen backbone.
 
     Raises:
         BadImageError: A picture cannot be decoded.

@@ -1,4 +1,4 @@
-"""The exact solution for a linear head on frozen features: a convex problem needs no learning rate."""
+"""Solves exactly for a linear head on frozen features, a convex problem that needs no learning rate."""
 
 import logging
 import warnings
@@ -19,8 +19,8 @@ logger = logging.getLogger("discern")
 Numbers = npt.NDArray[np.floating[Any]]
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
-"""Inverse regularisation tried, on standardised features; from much to little."""
-_UNTRIED_STRENGTH = 1e-2
+"""Inverse regularisation strengths to try on standardised features, from strong to weak regularisation."""
+_DEFAULT_STRENGTH = 1e-2
 _FEW_VALIDATION = 200
 _FOLDS = 3
 _MAX_ITERATIONS = 1000
@@ -36,16 +36,16 @@ def solve_head(
 ) -> float:
     """Set a linear head to the solution of multinomial logistic regression; return the strength that was chosen.
 
-    The strength is the one with the lowest loss, whatever the run is monitored by: accuracies of a few hundred pictures
-    differ by chance, and a head that is sure of everything is a bad start for all layers.
+    The strength with the lowest loss is chosen, whatever the run's `monitor` is: accuracies on a few hundred pictures
+    differ by chance, and an overconfident head is a bad start for training all layers.
 
     Args:
         head: From features (F) to classes (K).
         train: Features (V, N, F) of V views and targets (N,), in which every class occurs.
-        validation: Features (1, N, F) and targets, by which the regularisation is chosen. Where there are none or fewer
-            than 200, it is chosen by cross-validation on the train features of one view instead, if each class has two
-            pictures or more; where there is no other way, it is 0.01.
-        balanced: Weigh classes inversely to their frequency.
+        validation: Features (1, N, F) and targets, by which the regularisation is chosen. With fewer than 200 it is
+            chosen by cross-validation on the train features instead, if these have one view and at least two pictures
+            of each class. If neither is possible, the strength is 0.01.
+        balanced: Weight classes inversely to their frequency.
     """
     features, targets = _to_numpy(train[0]), np.tile(train[1], len(train[0]))
     mean, scale = _measure_features(features)
@@ -56,17 +56,17 @@ def solve_head(
         held_out = (_to_numpy(validation[0]) - mean) / scale, validation[1]
         strength = _search([((features - mean) / scale, targets, *held_out)], balanced=balanced).strength
     else:
-        strength = _UNTRIED_STRENGTH
+        strength = _DEFAULT_STRENGTH
     model = _build_model(balanced=balanced)
     _fit(model, strength, (features - mean) / scale, targets)
-    logger.info("the head is solved for with regularisation 1/C, C = %g%s", strength, _describe_end(model))
+    logger.info("the head is solved with inverse regularisation C = %g%s", strength, _describe_end(model))
     weight = model.coef_ / scale
     _set_layer(head.layers[-1], weight, model.intercept_ - weight @ mean)
     return strength
 
 
 class ProbeScore(NamedTuple):
-    """The strength with the lowest loss on pictures left out of the fit, that loss, and the accuracy there."""
+    """The strength with the lowest loss on held-out pictures, with that loss and the accuracy there."""
 
     strength: float
     loss: float
@@ -74,10 +74,10 @@ class ProbeScore(NamedTuple):
 
 
 def cross_validate(features: Numbers, targets: npt.NDArray[np.int64], *, balanced: bool = False) -> ProbeScore:
-    """Score logistic regression on features (N, F) by leaving out each picture once, in three parts.
+    """Score logistic regression on features (N, F) by cross-validation in three folds.
 
     Args:
-        features: As the backbone gives them.
+        features: Outputs of the backbone, not standardised.
         targets: Class indices (N,), in which every class occurs twice or more.
         balanced: As for `solve_head`.
     """
@@ -93,9 +93,9 @@ def cross_validate(features: Numbers, targets: npt.NDArray[np.int64], *, balance
 def _search(
     parts: list[tuple[Numbers, npt.NDArray[np.int64], Numbers, npt.NDArray[np.int64]]], *, balanced: bool
 ) -> ProbeScore:
-    """Try strengths from much regularisation to little, until the loss rises: what comes then takes long and is worse.
+    """Try strengths from strong to weak regularisation until the loss rises, since weaker ones take long and are worse.
 
-    Each part has features and targets to fit, and others to score the fit by.
+    Each part has features and targets to fit, and held-out ones to score.
     """
     models = [_build_model(balanced=balanced) for _ in parts]
     best: ProbeScore | None = None
@@ -108,7 +108,7 @@ def _search(
             hits.append(probabilities.argmax(axis=1) == truth)
         found = ProbeScore(strength, float(np.concatenate(losses).mean()), float(np.concatenate(hits).mean()))
         logger.info(
-            "C = %g: loss %.4f accuracy %.1f%% on pictures left out", strength, found.loss, 100 * found.accuracy
+            "C = %g: loss %.4f accuracy %.1f%% on held-out pictures", strength, found.loss, 100 * found.accuracy
         )
         if best is not None and found.loss >= best.loss:
             break
@@ -119,15 +119,15 @@ def _search(
 
 
 def _fit(model: LogisticRegression, strength: float, features: Numbers, targets: npt.NDArray[np.int64]) -> None:
-    """Solve for one strength, starting from the solution before."""
+    """Solve for one strength, starting from the previous solution."""
     model.C = strength
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # said in the log, where it matters
+        warnings.simplefilter("ignore", ConvergenceWarning)  # logged where it matters
         model.fit(features, targets)
 
 
 def _describe_end(model: LogisticRegression) -> str:
-    return ", not quite to the end" if model.n_iter_.max() >= _MAX_ITERATIONS else ""
+    return ", not fully converged" if model.n_iter_.max() >= _MAX_ITERATIONS else ""
 
 
 def _build_model(*, balanced: bool) -> LogisticRegression:
@@ -140,10 +140,10 @@ def _measure_features(features: Numbers) -> tuple[Numbers, Numbers]:
 
 def _set_layer(layer: nn.Module, weight: Numbers, bias: Numbers) -> None:
     if len(weight) == 1:
-        # For two classes there is one row, the difference of both; half each gives the same probabilities.
+        # For two classes there is one row, the difference of both; half of it for each gives the same probabilities.
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     if not isinstance(layer, nn.Linear):
-        raise TypeError(f"the head ends in {type(layer).__name__}")
+        raise TypeError(f"expected a head that ends in a linear layer, got {type(layer).__name__}")
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(weight))
         layer.bias.copy_(torch.from_numpy(bias))

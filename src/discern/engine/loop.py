@@ -11,9 +11,9 @@ from discern.processes import ALONE, Processes
 
 
 class StepResult(NamedTuple):
-    """Sums over the pictures of one batch, so that averages come out over pictures and never over batches.
+    """Sums over the pictures of one batch, so that averages are over pictures and not over batches.
 
-    `loss_sum` and `correct` have no dimensions and lie on the device.
+    `loss_sum` and `correct` are scalars on the device.
     """
 
     loss_sum: Tensor
@@ -28,11 +28,11 @@ class Step(Protocol):
         """Process one batch."""
 
     def finish(self) -> None:
-        """Complete what a batch left open, after the last one."""
+        """Complete the work after the last batch."""
 
 
 class EpochAverages(NamedTuple):
-    """Averages over the pictures of an epoch; not a number where there was no picture."""
+    """Averages over the pictures of an epoch; NaN if there was none."""
 
     loss: float
     accuracy: float
@@ -40,8 +40,8 @@ class EpochAverages(NamedTuple):
 
 
 def run_epoch(batches: Iterable[Batch], step: Step, processes: Processes = ALONE) -> EpochAverages:
-    """Give every batch to `step` and return averages over all pictures, those of other processes included."""
-    # They stay on the device until the end, so that it is not waited for after each batch.
+    """Call `step` with every batch and return averages over all pictures of all processes."""
+    # Sums stay on the device until the end, so that no batch waits for it.
     losses, corrects, images = [], [], 0
     for batch in batches:
         result = step(batch)

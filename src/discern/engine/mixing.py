@@ -1,10 +1,10 @@
-"""Mixes pictures and labels of a batch."""
+"""Mixes the pictures and labels of a batch."""
 
 from torch import nn
 
 
 def build_mixing(num_classes: int, *, mixup: float, cutmix: float) -> nn.Module | None:
-    """Return what mixes the pictures of a batch and their labels, or None for alphas of 0.
+    """Return a module that mixes the pictures and labels of a batch, or None if both alphas are 0.
 
     Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization" (2017); Yun et al., "CutMix" (2019).
     """

@@ -1,6 +1,6 @@
 """timm's Muon for processors that are slow in bfloat16.
 
-timm always orthogonalizes in bfloat16. Without instructions for it a CPU takes twenty times as long as in float32.
+timm always orthogonalizes in bfloat16, which takes a CPU without bfloat16 instructions twenty times as long as float32.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class Float32Muon(muon.Muon):
 
     def step(self, closure: Callable[[], float] | None = None) -> Any:
         """Update all parameters that have a gradient."""
-        # timm's optimizer has no option for it, but its function has.
+        # timm's optimizer has no option for the data type, but its function has.
         muon.zeropower_via_newtonschulz = partial(_ORTHOGONALIZE, dtype=torch.float32)
         try:
             return super().step(closure)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Optimizers with rates that fall towards the stem and weight decay where it belongs."""
+"""Optimizers with layer-wise learning rates and with weight decay for weights only."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -22,8 +22,8 @@ OPTIMIZERS: Registry[OptimizerBuilder] = Registry("optimizer")
 def register_optimizer(name: str) -> Callable[[OptimizerBuilder], OptimizerBuilder]:
     """Return a decorator that adds an optimizer under a name that settings can give.
 
-    What is decorated takes parameter groups, each with its own `weight_decay`, and the keywords `learning_rate` and
-    `momentum`. The rate of a group is set anew before every step.
+    The function takes parameter groups, each with its own `weight_decay`, and the keywords `learning_rate` and
+    `momentum`. The rate of every group is set before each step.
 
     Raises:
         ConfigError: The name is taken.
@@ -42,16 +42,16 @@ def build_optimizer(
 ) -> torch.optim.Optimizer:
     """Build an optimizer over the trainable parameters of a classifier.
 
-    A parameter d blocks below the topmost has the rate `learning_rate * layer_decay ** d`. Norms and biases (all
+    A parameter d blocks below the topmost block has the rate `learning_rate * layer_decay ** d`. Norms and biases (all
     parameters with one dimension) get no weight decay.
 
     Args:
-        name: A registered one: "sgd", "adam", "adamw", "muon".
+        name: A registered optimizer, such as "sgd", "adam", "adamw" or "muon".
         classifier: Its frozen parameters are left out.
         learning_rate: Of the head.
         layer_decay: In (0, 1].
         weight_decay: At least 0.
-        momentum: In [0, 1); only some optimizers have one.
+        momentum: In [0, 1); ignored by optimizers without one.
 
     Raises:
         ConfigError: There is no such optimizer.
@@ -68,7 +68,7 @@ def build_optimizer(
     groups: Groups = [
         {
             "params": parameters,
-            # As a plain key of the group it is saved and loaded with the optimizer.
+            # A key of the group is saved and loaded with the optimizer.
             "base_rate": learning_rate * layer_decay**below,
             "weight_decay": weight_decay if decays else 0.0,
         }

@@ -1,4 +1,4 @@
-"""How the learning rate moves within a phase: pure functions of the progress, so that they can be drawn beforehand."""
+"""Learning-rate schedules: pure functions of the epoch, so that they can be drawn without training."""
 
 import math
 from collections.abc import Callable
@@ -14,7 +14,7 @@ ONE_CYCLE_END = 1 / (25 * 1e4)
 
 
 Schedule = Callable[[float, float, PhaseBase], float]
-"""From the epoch (0 <= epoch < length, fractions are steps within an epoch), the length of the phase in epochs and its
+"""Maps the epoch (0 <= epoch < length, fractions are steps within an epoch), the length of the phase in epochs and its
 options to the factor on the learning rate."""
 
 SCHEDULES: Registry[Schedule] = Registry("schedule")
@@ -24,7 +24,7 @@ register_schedule = SCHEDULES.register
 def compute_rate_factor(epoch: float, length: float, options: PhaseBase) -> float:
     """Return the factor on the learning rate at `epoch` of a phase that ends after `length` epochs.
 
-    The plateau schedule gives 1 here apart from its warm-up: its drops depend on the validation loss (`Plateau`).
+    The plateau schedule is 1 here after its warm-up, since its drops depend on the validation loss (see `Plateau`).
 
     Raises:
         ConfigError: There is no such schedule.
@@ -34,7 +34,7 @@ def compute_rate_factor(epoch: float, length: float, options: PhaseBase) -> floa
 
 @register_schedule("constant")
 @register_schedule("plateau")
-def _constant(epoch: float, length: float, options: PhaseBase) -> float:  # noqa: ARG001 - as schedules are called
+def _constant(epoch: float, length: float, options: PhaseBase) -> float:  # noqa: ARG001 - the signature of a schedule
     return _warm_up(epoch, options)
 
 
@@ -62,12 +62,12 @@ def _one_cycle(epoch: float, length: float, options: PhaseBase) -> float:  # noq
 
 
 def _warm_up(epoch: float, options: PhaseBase) -> float:
-    # Starts above zero, so that the first step already moves.
+    # Above zero, so that the first step already changes the weights.
     return max(epoch / options.warmup_epochs, 0.01) if epoch < options.warmup_epochs else 1.0
 
 
 def _anneal(start: float, end: float, progress: float) -> float:
-    """Go from start to end along half a cosine."""
+    """Return the value between start and end along half a cosine, at a progress from 0 to 1."""
     return end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
@@ -82,7 +82,7 @@ class Plateau:
     waited: int = field(default=0)
 
     def observe(self, loss: float) -> bool:
-        """Take in the loss of an epoch; return whether the rate was lowered."""
+        """Record the loss of an epoch; return whether the rate was lowered."""
         # The relative threshold is that of torch's ReduceLROnPlateau.
         if loss < self.best_loss * (1 - 1e-4):
             self.best_loss, self.waited = loss, 0

@@ -1,4 +1,4 @@
-"""One training step: forward, loss, backward, and an update every so many batches."""
+"""One training step: forward, loss, backward, and an update after every `accumulation_steps` batches."""
 
 import logging
 import math
@@ -20,12 +20,12 @@ from discern.runtime import Runtime, is_out_of_memory
 logger = logging.getLogger("discern")
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-"""From logits (N, K) and targets, class indices (N,) or after mixing shares (N, K), to the loss of each picture (N,) or
-to the mean of all as one number."""
+"""Maps logits (N, K) and targets, class indices (N,) or (after mixing) shares (N, K), to the loss of each picture (N,)
+or to their mean."""
 
 
 def prepare_network(network: nn.Module, *, frozen_batchnorm: bool, runtime: Runtime) -> nn.Module:
-    """Return the network to call in training, which shares all weights: accelerated if the runtime says so."""
+    """Return the network to call in training, which shares all weights and is accelerated if the runtime says so."""
     if not runtime.accelerates:
         return network
     return accelerate_training(network, frozen_batchnorm=frozen_batchnorm, device=runtime.device, dtype=runtime.dtype)
@@ -34,22 +34,22 @@ def prepare_network(network: nn.Module, *, frozen_batchnorm: bool, runtime: Runt
 class TrainStep:
     """Learns from one batch.
 
-    Gradients of `accumulation_steps` batches are summed over their pictures and divided by the number of pictures at
-    the update, in all processes together, so that a last, smaller batch weighs by its pictures. A batch that does not
-    fit into the memory is cut in two, and again, which changes nothing but what BatchNorm sees at once
-    and what dropout and mixing draw. The reported loss is the plain cross-entropy of the labels, whatever is learned
-    from. It can be compared with the validation loss, unless pictures are mixed, which makes it higher.
+    Gradients are summed over the pictures of `accumulation_steps` batches in all processes and divided by the number of
+    pictures, so that a smaller last batch has less weight. A batch that does not fit into memory is halved until it
+    does, which only changes the statistics of BatchNorm and the random numbers of dropout and mixing. The reported loss
+    is always the plain cross-entropy of the labels. It can be compared with the validation loss, unless pictures are
+    mixed, which makes it higher.
 
     Args:
-        network: Gives logits; what `Processes.wrap` returned.
-        optimizer: Over the parameters that learn.
-        prepare: Turns the images of a batch into what the network takes, on its device.
-        runtime: Where and how it is computed.
-        rate_factor: The factor on all rates at a moment of the phase, in epochs.
-        batches_per_epoch: As the loader has them.
-        mixing: What `build_mixing` returned.
-        loss: What is learned from; cross-entropy by default.
-        accumulation_steps: Batches an update.
+        network: Gives logits; returned by `Processes.wrap`.
+        optimizer: Over the trainable parameters.
+        prepare: Turns the images of a batch into the network's inputs, on its device.
+        runtime: Device, precision and processes.
+        rate_factor: Maps the time in the phase, in epochs, to the factor on all learning rates.
+        batches_per_epoch: Length of the loader.
+        mixing: Returned by `build_mixing`.
+        loss: Training loss; cross-entropy by default.
+        accumulation_steps: Batches per update.
         clip_norm: Largest norm of the gradient; 0 for none.
         after_update: Called after each update of the weights.
     """
@@ -85,7 +85,7 @@ class TrainStep:
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
-        """Begin epoch `epoch` of the phase, counted from 0."""
+        """Begin an epoch of the phase, counted from 0."""
         self._epoch = epoch
         self._batches_done = 0
         self._step = 1
@@ -96,7 +96,7 @@ class TrainStep:
         """Learn from one batch.
 
         Raises:
-            TrainingError: The loss or its gradient is not finite, or the memory is too small for two pictures.
+            TrainingError: The loss or its gradient is not finite, or memory is too small for two pictures.
         """
         set_rate_factor(self.optimizer, self.rate_factor(self._epoch + self._batches_done / self.batches_per_epoch))
         self._batches_done += 1
@@ -112,7 +112,7 @@ class TrainStep:
         self._check_finite()
 
     def _accumulate(self, batch: Batch, *, share_gradients: bool) -> StepResult:
-        """Add a batch to the gradients, in smaller parts from now on if the memory is too small."""
+        """Add the gradients of a batch, from now on in smaller parts if memory is too small."""
         to_do = [batch]
         while True:
             try:
@@ -122,8 +122,8 @@ class TrainStep:
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-            # Out here, since the error keeps the tensors of the failed pass alive. What that pass has left in the
-            # gradients is unknown, so that all pending batches are done again.
+            # Outside the except block, since the error keeps the tensors of the failed pass alive. That pass may have
+            # changed the gradients, so all pending batches are computed again.
             self._make_parts_smaller(len(batch.targets))
             self.optimizer.zero_grad(set_to_none=True)
             to_do = self._pending
@@ -131,7 +131,7 @@ class TrainStep:
     def _learn(self, batch: Batch, *, share_gradients: bool) -> StepResult:
         inputs, labels = self.prepare(batch.images), batch.targets.to(self.runtime.device, non_blocking=True)
         mixed, targets = (inputs, labels) if self.mixing is None else self.mixing(inputs, labels)
-        # At least two pictures together, as BatchNorm needs.
+        # BatchNorm needs at least two pictures together.
         parts = min(self.parts, max(1, len(labels) // 2))
         chunks = list(zip(*(values.tensor_split(parts) for values in (mixed, targets, labels)), strict=True))
         results = []
@@ -163,19 +163,19 @@ class TrainStep:
         return loss * len(logits)
 
     def _unit(self) -> int:
-        """Return what losses are divided by at once, so that gradients of a single batch need no second look.
+        """Return a first divisor of the losses, which makes the gradients of a single batch final.
 
         It is the same for all pending batches and in all processes.
         """
         return len(self._pending[0].targets) if self.runtime.processes.count == 1 else 1
 
     def _update(self, loss: Tensor) -> None:
-        # Looked at one update late, so that a GPU always has something to do.
+        # Checked one update late, so that a GPU never waits.
         self._check_finite()
         processes = self.runtime.processes
         (images,) = processes.sum([sum(len(batch.targets) for batch in self._pending)])
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
-        # Between processes, gradients have been averaged.
+        # Gradients are already averaged over processes.
         left = images / processes.count / self._unit()
         if left != 1:
             torch._foreach_div_(gradients, left)
@@ -200,26 +200,26 @@ class TrainStep:
             raise TrainingError(
                 f"the {name} is {value} at step {self._step - 1} of epoch {self._epoch + 1} of the phase, "
                 f"with learning rate {get_learning_rate(self.optimizer):.2e}. "
-                "A lower learning rate, clip_norm=1 or run.precision=fp32 usually mends that"
+                "A lower learning rate, clip_norm=1 or run.precision=fp32 usually helps"
             )
 
     def _make_parts_smaller(self, images: int) -> None:
         processes = self.runtime.processes
         if processes.count > 1:
             raise TrainingError(
-                f"process {processes.rank} has too little memory for {images} pictures at once, and the others wait "
-                "for its gradients; halve training.batch_size and double training.accumulation_steps"
+                f"process {processes.rank} has too little memory for {images} pictures at once, and the others need "
+                "its gradients; halve training.batch_size and double training.accumulation_steps"
             )
         if images < 4 * self.parts:
             raise TrainingError(
-                "the memory is too small even for a few pictures at once; a smaller data.image_size or model.backbone "
+                "memory is too small even for a few pictures at once; a smaller data.image_size or model.backbone "
                 "needs less"
             )
         self.parts *= 2
         if self.runtime.device.type == "cuda":
             torch.cuda.empty_cache()
         logger.warning(
-            "out of memory with %d pictures at once: going on with %d at once; an update still sees as many as before",
+            "out of memory with %d pictures at once: continuing with %d; an update still uses as many as before",
             -(-images // (self.parts // 2)),
             -(-images // self.parts),
         )
@@ -229,13 +229,13 @@ def build_cross_entropy(*, class_weights: Tensor | None = None, label_smoothing:
     """Return the cross-entropy of each picture.
 
     Args:
-        class_weights: One weight a class (K,), on the device.
-        label_smoothing: Share of the target that all classes divide evenly.
+        class_weights: One weight per class (K,), on the device.
+        label_smoothing: Share of the target that is spread evenly over all classes.
     """
     return partial(functional.cross_entropy, weight=class_weights, label_smoothing=label_smoothing, reduction="none")
 
 
 def compute_class_weights(targets: Tensor, num_classes: int) -> Tensor:
-    """Return one weight a class (K,), inverse to its frequency, with mean 1 over the pictures of `targets` (N,)."""
+    """Return one weight per class (K,), inverse to its frequency, with mean 1 over the pictures of `targets` (N,)."""
     counts = torch.bincount(targets, minlength=num_classes).clamp(min=1)
     return len(targets) / (num_classes * counts.float())

@@ -106,7 +106,7 @@ def load_metrics(path: str | Path) -> dict[str, Metrics]:
         reason = f"{'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}"
     except (OSError, ValueError) as error:
         reason = str(error)
-    raise DataError(f"{path}: not readable as metrics ({reason}). Evaluate again to write the file anew.")
+    raise DataError(f"{path}: not readable as metrics ({reason}). Evaluate again to write the file again.")
 
 
 class _ProbabilityScores(NamedTuple):

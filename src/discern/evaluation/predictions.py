@@ -26,8 +26,8 @@ _ROUNDING = 1e-5
 class Predictions:
     """What a classifier predicted for N labelled pictures.
 
-    `frame` has a RangeIndex, a row a picture, and the columns id, path ("" for a picture in memory), split (`UNSPLIT`
-    if there is none), true and predicted (names of classes; true is "" where unknown) and confidence (0..1).
+    `frame` has a RangeIndex, one row per picture, and the columns id, path ("" for a picture in memory), split
+    (`UNSPLIT` if there is none), true and predicted (names of classes; true is "" where unknown) and confidence (0..1).
     `class_names` are those that the classifier knows; true classes may be others. `probabilities` are (N, K), or (N, 0)
     where they were not in the file or not asked for. `source` is for messages.
     """
@@ -215,7 +215,7 @@ def _read_frame(path: Path, names: Sequence[str]) -> pd.DataFrame:
     frame["split"] = frame["split"].where(frame["split"] != "", UNSPLIT)
     frame["confidence"] = pd.to_numeric(cells["confidence"], errors="coerce")
     if frame.empty:
-        raise DataError(f"{path}: no rows. Expected one row a picture.")
+        raise DataError(f"{path}: no rows. Expected one row per picture.")
     _check_rows(frame["true"] == "", frame["id"], f"{path}: rows without a true class", "Label or remove them.")
     _check_rows(
         (frame["id"] == "") | (frame["predicted"] == "") | ~frame["confidence"].between(0, 1 + _ROUNDING),

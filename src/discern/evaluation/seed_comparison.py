@@ -10,7 +10,7 @@ from discern.evaluation.intervals import Interval, wilson_interval
 
 
 def estimate_mean(values: NDArray[np.floating], confidence: float = 0.95) -> Interval:
-    """Return the mean of values (S, N), one row a seed and one column a picture, with its interval.
+    """Return the mean of values (S, N), one row per seed and one column per picture, with its interval.
 
     The values are 1 and 0 for right and wrong, whose mean is the accuracy, or the differences (-1, 0, 1) of two ways
     with the same seeds. The interval accounts for other seeds and other pictures: the variance over pictures (of their
@@ -39,7 +39,7 @@ def estimate_mean(values: NDArray[np.floating], confidence: float = 0.95) -> Int
 
 
 def estimate_accuracy(is_correct: NDArray[np.floating]) -> Interval:
-    """Return the accuracy of predictions (S, N) that are right (1) or wrong (0), a row a seed, with its interval.
+    """Return the accuracy of predictions (S, N) that are right (1) or wrong (0), one row per seed, with its interval.
 
     It lies in 0..1. Where all are right, or all wrong, it is Wilson's interval for N pictures.
 

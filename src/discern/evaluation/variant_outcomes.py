@@ -46,7 +46,7 @@ class VariantOutcome:
 
     @property
     def is_correct(self) -> NDArray[np.float64]:
-        """Whether each picture was classified correctly (S, N), a row a complete run."""
+        """Whether each picture was classified correctly (S, N), one row per complete run."""
         return np.array([run.is_correct for run in self.complete], dtype=np.float64)
 
     @property
@@ -75,7 +75,7 @@ class VariantOutcome:
 
 
 def tabulate_outcomes(outcomes: Sequence[VariantOutcome]) -> pd.DataFrame:
-    """Return a row a variant: its accuracy, its difference from the variant before, and what a run takes."""
+    """Return one row per variant: its accuracy, its difference from the variant before, and what a run takes."""
     pictures = count_pictures(outcomes)
     rows = []
     for place, outcome in enumerate(outcomes):

@@ -53,7 +53,7 @@ def choose_vector_scaling(
     """Return a vector scaling of logits (N, K) if it lowers the loss of pictures that it was not fitted on, or None.
 
     It must lower the loss in cross-validation by more than two standard errors. It is not tried with fewer than 10
-    pictures a class.
+    pictures per class.
     """
     count, num_classes = logits.shape
     if count < _MIN_PICTURES_PER_CLASS * num_classes:

@@ -60,7 +60,7 @@ def _list_earlier_figures(table: Path) -> set[str] | None:
 
 
 def build_explanations(pictures: Sequence[ExplainedPicture], figures: Sequence[str], method: str) -> pd.DataFrame:
-    """Return one row a picture: id, path, figure, method, predicted, confidence, true, target, target_2 and so on."""
+    """Return one row per picture: id, path, figure, method, predicted, confidence, true, target, target_2 and so on."""
     columns: dict[str, list[object]] = {
         "id": [picture.id for picture in pictures],
         "path": [picture.path for picture in pictures],

@@ -53,7 +53,7 @@ def show_neighbour(picture: NearPicture, max_pixels: int) -> Neighbour:
 
 
 def name_neighbours(neighbours: list[list[NearPicture]]) -> pd.DataFrame:
-    """Return a row a picture: neighbour (its id), neighbour_label, neighbour_similarity, neighbour_2 and so on."""
+    """Return one row per picture: neighbour (its id), neighbour_label, neighbour_similarity, neighbour_2 and so on."""
     columns: dict[str, list[object]] = {}
     for place in range(max(map(len, neighbours), default=0)):
         suffix = f"_{place + 1}" if place else ""

@@ -57,7 +57,7 @@ def register_export_format(
 
     Args:
         name: What `--format` calls it.
-        suffix: The end of its file names, which tells it from other formats: ".onnx".
+        suffix: The end of its file names, which identifies the format: ".onnx".
         precisions: Those that it can be written in.
         load: Opens a file with a number of threads; what the file says of itself must contain the metadata.
 

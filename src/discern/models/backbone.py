@@ -85,7 +85,7 @@ def describe_backbone(name: str) -> BackboneFacts:
 
 
 def has_small_stem(name: str) -> bool:
-    """Tell whether a backbone can be built with the stem for pictures of about 32x32 pixels.
+    """Return whether a backbone can be built with the stem for pictures of about 32x32 pixels.
 
     Raises:
         ConfigError: The name is unknown.

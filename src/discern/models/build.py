@@ -2,24 +2,33 @@
 
 from discern.errors import ConfigError
 from discern.models.architecture import CUSTOM, Architecture
-from discern.models.backbone import build_backbone
+from discern.models.backbone import BackboneFacts, build_backbone
 from discern.models.classifier import Classifier
 from discern.models.custom import Network, wrap_network
 from discern.models.heads import build_head
 
 
-def build_classifier(architecture: Architecture, num_classes: int, network: Network | None = None) -> Classifier:
+def build_classifier(
+    architecture: Architecture, num_classes: int, network: Network | None = None, *, image_size: int | None = None
+) -> Classifier:
     """Build a classifier with random weights; pretrained ones are loaded into its backbone by `load_pretrained`.
 
-    A network of the user's own (`network`) takes the place of everything else and keeps its weights.
+    Args:
+        architecture: Backbone and head with their options.
+        num_classes: K.
+        network: The user's own, which takes the place of backbone and head, and keeps its weights.
+        image_size: Height and width of the images in pixels that the user's own network is made for, if known.
 
     Raises:
-        ConfigError: The backbone or the head is unknown, an option does not fit it, or the user's network is missing.
+        ConfigError: The backbone or the head is unknown, an option does not fit it, or the user's network is missing,
+            cannot be used or is not wanted.
     """
-    if network is not None:
-        return wrap_network(network, num_classes)
     if architecture.backbone == CUSTOM:
-        raise ConfigError("the network was given as a Python object, which no file holds; give it again as network=")
+        if network is None:
+            raise ConfigError("the classifier has a network of yours, which no file holds; give it again as network=")
+        return wrap_network(network, num_classes, image_size=image_size or BackboneFacts().image_size)
+    if network is not None:
+        raise ConfigError(f"the classifier has the backbone {architecture.backbone}; leave network= out")
     backbone = build_backbone(
         architecture.backbone,
         stem=architecture.stem,

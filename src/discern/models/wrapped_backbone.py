@@ -126,7 +126,7 @@ def try_network(name: str, network: nn.Module, image_size: int) -> object:
 
 
 def takes_other_sizes(network: nn.Module, image_size: int) -> bool:
-    """Tell whether a network takes images of another size than this one, in pixels."""
+    """Return whether a network takes images of another size than this one, in pixels."""
     try:
         _run_in_eval_mode(network, image_size + _OTHER_SIZE_PIXELS)
     except (RuntimeError, ValueError, AssertionError):

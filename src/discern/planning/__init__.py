@@ -1,1 +1,1 @@
-"""Settings, pictures and machine -> `Plan`: the only room that knows the word auto."""
+"""Makes a `Plan` from settings, pictures and machine: the only package that knows `auto`."""

@@ -1,4 +1,4 @@
-"""The plan of an interrupted run on the machine that goes on with it: nothing that is learned may change."""
+"""Adapts the plan of an interrupted run to the machine that resumes it; what affects the result may not change."""
 
 from typing import Any
 
@@ -10,43 +10,43 @@ from discern.planning.plan import Plan
 from discern.processes import Processes
 from discern.runtime import Runtime, choose_runtime
 
-_FREE = ("run.device", "run.threads", "data.workers", "data.cache", "cache.folder", "cache.limit_gigabytes")
-"""Settings that may be others when a run goes on."""
+_CHANGEABLE = ("run.device", "run.threads", "data.workers", "data.cache", "cache.folder", "cache.limit_gigabytes")
+"""Settings that may differ when a run is resumed."""
 
 
-def check_same_settings(wanted: Settings, begun: Settings, folder: object) -> None:
-    """Raise where a run would go on with other settings than those that it was begun with.
+def check_same_settings(wanted: Settings, original: Settings, folder: object) -> None:
+    """Check that a run is resumed with the settings that it was started with.
 
     Raises:
-        RunFolderError: Something differs that the result depends on.
+        RunFolderError: A setting differs that the result depends on.
     """
-    old, new = flatten_settings(begun.to_dict()), flatten_settings(wanted.to_dict())
+    old, new = flatten_settings(original.to_dict()), flatten_settings(wanted.to_dict())
     names = [name for name in sorted(old | new) if old.get(name) != new.get(name)]
-    names = [name for name in names if name not in _FREE and not name.startswith("recipe.")]
+    names = [name for name in names if name not in _CHANGEABLE and not name.startswith("recipe.")]
     if names:
         changes = "; ".join(f"{name} was {old.get(name)} and is now {new.get(name)}" for name in names)
         raise RunFolderError(
-            f"the run in {folder} was begun with other settings: {changes}. "
+            f"the run in {folder} was started with other settings: {changes}. "
             "Resume with the same ones (or none), or start a new run with another --out"
         )
 
 
-def choose_resumed_runtime(plan: Plan, wanted: Settings, begun: Settings, processes: Processes) -> Runtime:
-    """Return where the run goes on: as planned, but for what is wanted otherwise now."""
+def choose_resumed_runtime(plan: Plan, wanted: Settings, original: Settings, processes: Processes) -> Runtime:
+    """Return the runtime of the plan, with the device and the threads that are wanted now if they were changed."""
     return choose_runtime(
-        device=plan.machine.device if wanted.run.device == begun.run.device else wanted.run.device,
+        device=plan.machine.device if wanted.run.device == original.run.device else wanted.run.device,
         precision=plan.machine.precision,
-        threads=plan.machine.threads if wanted.run.threads == begun.run.threads else wanted.run.threads,
+        threads=plan.machine.threads if wanted.run.threads == original.run.threads else wanted.run.threads,
         determinism=plan.machine.determinism,
         acceleration="auto" if plan.machine.accelerates else "off",
         processes=processes,
     )
 
 
-def adapt_plan(plan: Plan, wanted: Settings, begun: Settings, runtime: Runtime) -> Plan:
-    """Return the plan with what is wanted otherwise of the reading of pictures, and with the machine that goes on."""
+def adapt_plan(plan: Plan, wanted: Settings, original: Settings, runtime: Runtime) -> Plan:
+    """Return the plan for the machine that resumes the run, with changed settings of workers and caches applied."""
     reading: dict[str, Any] = {}
-    if wanted.data.workers != begun.data.workers:
+    if wanted.data.workers != original.data.workers:
         images = plan.training.max_images or plan.training.batch_size * 100
         ranks = runtime.processes.local_count
         reading["workers"] = choose_workers(wanted.data.workers, images, runtime.device.type, num_ranks=ranks)
@@ -54,7 +54,7 @@ def adapt_plan(plan: Plan, wanted: Settings, begun: Settings, runtime: Runtime) 
         reading["folder"] = wanted.cache.folder
     reading["limit_gigabytes"] = wanted.cache.limit_gigabytes
     phases = plan.phases
-    if wanted.data.cache not in (begun.data.cache, "auto"):
+    if wanted.data.cache not in (original.data.cache, "auto"):
         phases = tuple(phase.model_copy(update={"picture_cache": wanted.data.cache}) for phase in phases)
     machine = {"device": str(runtime.device), "threads": runtime.threads}
     return plan.model_copy(

@@ -1,4 +1,4 @@
-"""Whether a network can follow a plan."""
+"""Checks that a network can be trained by a plan."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from discern.planning.plan import PhasePlan
 
 
 def check_phases(phases: Sequence[PhasePlan], classifier: Classifier) -> None:
-    """Raise for phases that the network cannot follow.
+    """Check that the network can be trained in these phases.
 
     Raises:
-        ConfigError: A phase names stages that the network does not have, all of them with those that exist; it trains
-            nothing; its optimizer or schedule is unknown; or an exact solution is asked for what has none.
+        ConfigError: A phase names stages that the network does not have, trains nothing, has an unknown optimizer or
+            schedule, or has head_solver=lbfgs without a linear head that is trained alone.
     """
     unknown = [
         f"phase {phase.name} trains {stage!r}"

@@ -1,4 +1,4 @@
-"""The phases of a training plan: epochs, rates, augmentation and solver, by the data and the weights."""
+"""Plans the phases of training: epochs, rates, augmentation and solver, by the data and the weights."""
 
 import math
 from collections.abc import Sequence
@@ -11,24 +11,24 @@ HEAD_ONLY = ("head",)
 
 _HEAD_EPOCHS = 8
 _MAX_EPOCHS_FACTOR = 3
-"""How many times as many epochs a budget may give to a phase whose epochs were chosen."""
+"""Largest factor by which a budget may lengthen a phase whose number of epochs is `auto`."""
 _MIN_NORM_BATCH = 64
 _FEW_IMAGES = 300
 _STRONG_FROM_EPOCHS = 16
 _SOLVABLE = 500_000
 _SOLVER_PASSES = 1500
-"""Of an exact head over the training pictures: some strengths, in three folds and once more, a hundred steps each."""
+"""Passes over the training features to solve for a head: several strengths in three folds, and the final fit."""
 _SOLVER_FLOPS = 2e10
-_MAX_SOLVING = 0.2
-"""Share of a budget."""
+_MAX_SOLVING_SHARE = 0.2
+"""Largest share of a budget for solving for a head."""
 
 
 class PhaseFacts(NamedTuple):
-    """What phases are fitted to.
+    """What the phases are planned for.
 
-    `images` are training pictures, `features` is the length F of what the head sees. `is_enlarged` says whether the
-    network sees pictures at their own size or larger, `mixes` whether pictures are mixed. `features_cached` and `views`
-    are the settings of the cache; `budget_seconds` is the time for the whole run, where it is limited.
+    `images` is the number of training pictures, `features` the length F of the features. `is_enlarged` is true if the
+    network sees pictures at their own size or larger, `mixes` if pictures are mixed. `features_cached` and `views` are
+    settings of the cache; `budget_seconds` is the time limit of the whole run, if there is one.
     """
 
     images: int
@@ -45,19 +45,21 @@ class PhaseFacts(NamedTuple):
     custom_augment: bool = False
 
 
-USUAL = PhaseFacts(images=1000, num_classes=10)
-"""What a plan is shown for where there are no data."""
+TYPICAL_FACTS = PhaseFacts(images=1000, num_classes=10)
+"""Facts that a plan is made for where there are no data."""
 
 
 def plan_phases(phases: Sequence[PhaseSettings], facts: PhaseFacts) -> tuple[tuple[PhasePlan, ...], dict[str, str]]:
-    """Return the phases, and by name of the setting the reason for each value that was chosen.
+    """Return the planned phases, and the reason for each chosen value by the name of its setting.
 
-    A phase that would solve for a head on random features is left out, since it has nothing to learn from.
+    A phase that would solve for a head on the features of random weights is left out, unless it is the only one.
     """
     planned, reasons = [], {}
     for phase in phases:
         if _solves_random_features(phase, facts) and len(phases) > 1:
-            reasons[phase.name] = "left out, since the features of a network from scratch say nothing yet"
+            reasons[phase.name] = (
+                "left out, since the features of a network from scratch say nothing about the pictures yet"
+            )
             continue
         plan, why = _plan_phase(phase, facts)
         planned.append(plan)
@@ -68,7 +70,7 @@ def plan_phases(phases: Sequence[PhaseSettings], facts: PhaseFacts) -> tuple[tup
 
 
 def choose_epochs(images: int, *, is_pretrained: bool) -> int:
-    """Return for how many epochs all layers learn from so many pictures.
+    """Return the number of epochs for training all layers on this many pictures.
 
     Small sets need more epochs, since an epoch is fewer steps; from scratch there is more to learn.
     """
@@ -79,14 +81,14 @@ def choose_epochs(images: int, *, is_pretrained: bool) -> int:
 
 
 def choose_pretrained_augment(epochs: int) -> tuple[str, str]:
-    """Return the policy for so many epochs of all layers of a pretrained network, and why."""
+    """Return the augmentation for training all layers of a pretrained network for `epochs`, and the reason."""
     if epochs >= _STRONG_FROM_EPOCHS:
-        return "standard", f"standard, since {epochs} epochs would learn pictures by heart under less"
-    return "light", f"light: {epochs} epochs are too few to learn from stronger changes"
+        return "standard", f"standard, since with less the network would memorise the pictures in {epochs} epochs"
+    return "light", f"light, since {epochs} epochs are too few for stronger augmentation"
 
 
 def estimate_solving_seconds(images: int, num_classes: int, features: int) -> float:
-    """Return about how long the exact solution for a linear head takes."""
+    """Return an estimate of the seconds that the exact solution for a linear head takes."""
     return images * _SOLVER_PASSES * 4 * features * num_classes / _SOLVER_FLOPS
 
 
@@ -120,7 +122,7 @@ def _plan_phase(phase: PhaseSettings, facts: PhaseFacts) -> tuple[PhasePlan, dic
     else:
         decay = phase.layer_decay
     if solver == "lbfgs":
-        # What is solved at once takes no steps.
+        # An exact solution takes no steps.
         reasons = {name: reason for name, reason in reasons.items() if name not in ("optimizer", "learning_rate")}
     may_grow = phase.epochs == "auto" and solver != "lbfgs"
     plan = PhasePlan(
@@ -142,17 +144,17 @@ def _plan_phase(phase: PhaseSettings, facts: PhaseFacts) -> tuple[PhasePlan, dic
 
 def _choose_solver(phase: PhaseSettings, facts: PhaseFacts) -> tuple[HeadSolver, str]:
     if phase.train != HEAD_ONLY:
-        return "gradient", "gradient, since more than the head learns"
+        return "gradient", "gradient, since more than the head is trained"
     if not facts.has_linear_head:
         return "gradient", "gradient, since only a linear head has an exact solution"
     if facts.images * facts.num_classes > _SOLVABLE:
         return "gradient", f"gradient, since the exact solution for {facts.images} pictures would take long"
     solving = estimate_solving_seconds(facts.images, facts.num_classes, facts.features)
-    if facts.budget_seconds is not None and solving > _MAX_SOLVING * facts.budget_seconds:
+    if facts.budget_seconds is not None and solving > _MAX_SOLVING_SHARE * facts.budget_seconds:
         return "gradient", (
             f"gradient, since the exact solution would take about {solving:.0f} of {facts.budget_seconds:.0f} s"
         )
-    return "lbfgs", "lbfgs, the exact solution for a linear head on frozen features: what the rest has to beat"
+    return "lbfgs", "lbfgs, the exact solution for a linear head on frozen features: the baseline for later phases"
 
 
 def _choose_phase_epochs(phase: PhaseSettings, facts: PhaseFacts) -> tuple[int, str]:
@@ -167,7 +169,7 @@ def _choose_optimizer(phase: PhaseSettings, facts: PhaseFacts) -> tuple[str, str
     if phase.train == HEAD_ONLY:
         return "adamw", "adamw, for a head alone"
     if not facts.is_pretrained:
-        return "muon", "muon, which learns most from scratch in few epochs"
+        return "muon", "muon, which learns the most from scratch in few epochs"
     return "adamw", "adamw, for pretrained weights"
 
 
@@ -179,7 +181,7 @@ def _choose_rate(phase: PhaseSettings, facts: PhaseFacts, optimizer: str) -> tup
     if not facts.is_pretrained:
         return 1e-3, "1e-3, for a network from scratch"
     if facts.images < _FEW_IMAGES:
-        return 5e-4, f"5e-4, since {facts.images} pictures move pretrained weights too far at more"
+        return 5e-4, f"5e-4, since with {facts.images} pictures a higher rate changes pretrained weights too much"
     return 1e-3, "1e-3, for pretrained weights"
 
 
@@ -193,18 +195,18 @@ def _choose_augment(
     if facts.is_pretrained:
         return choose_pretrained_augment(epochs)
     if facts.is_enlarged:
-        return "shift", "shift: pictures as small as these lose too much by being turned and cut"
-    return "light", "light: a network from scratch learns too little from stronger changes"
+        return "shift", "shift, since pictures as small as these lose too much by rotation and cropping"
+    return "light", "light, since a network from scratch learns too little under stronger augmentation"
 
 
 def _choose_decay(facts: PhaseFacts) -> tuple[float, str]:
     if facts.is_pretrained:
-        return 0.8, "0.8, since what is near the stem suits all pictures already"
+        return 0.8, "0.8, since pretrained layers near the stem suit all pictures already"
     return 1.0, "1, since all layers start from scratch"
 
 
 def _choose_batchnorm(facts: PhaseFacts) -> tuple[bool, str]:
-    """Return whether the statistics of BatchNorm are frozen: where batches are too small for better ones."""
+    """Return whether the statistics of BatchNorm are frozen (if batches are too small to improve them), and why."""
     if not facts.is_pretrained:
         return False, "learns its statistics, since the network starts from scratch"
     if facts.batch_size < _MIN_NORM_BATCH:
@@ -215,10 +217,10 @@ def _choose_batchnorm(facts: PhaseFacts) -> tuple[bool, str]:
 def _choose_views(
     phase: PhaseSettings, solver: HeadSolver, epochs: int, augment: AugmentPolicy, facts: PhaseFacts
 ) -> int:
-    """Return the views of each picture whose features are computed once; 0 where pictures are read in every epoch.
+    """Return how many views of each picture features are computed of; 0 if pictures are read in every epoch.
 
-    Features need a frozen stem, pay from the second epoch on, and cannot be mixed. `auto` is an augmented view for
-    every 8 epochs of a head alone, which hardly gains from more, and for every 3 where layers of the backbone learn.
+    Features need a frozen stem and more than one epoch, and cannot be mixed. `auto` is one augmented view for every 8
+    epochs of a head alone, which hardly gains from more, and one for every 3 if layers of the backbone are trained.
     """
     if phase.train == "all" or "stem" in phase.train:
         return 0

@@ -1,4 +1,4 @@
-"""What will be done, decided once: every value that was left to the program, with its reason, and no `auto`."""
+"""The plan of a run: every value decided, no `auto` left, and the reasons for what the program chose."""
 
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -14,16 +14,16 @@ from discern.runtime import Precision
 
 PLAN_FORMAT = 1
 OWN_WEIGHTS = "own"
-"""Stands for the weights that a network of the user brings along."""
+"""Stands for the weights that a user's own network has."""
 CUSTOM_AUGMENT = "custom"
-"""Stands for the augmentation that a user gave as a callable."""
+"""Stands for an augmentation that the user gave as a callable."""
 
 Value = TypeVar("Value")
 
 
 def _refuse_auto(value: Value) -> Value:
     if value == "auto":
-        raise ValueError("a plan holds what was decided, never auto")
+        raise ValueError("a plan holds decided values, never auto")
     return value
 
 
@@ -32,11 +32,11 @@ class _Part(BaseModel):
 
 
 class PhasePlan(PhaseBase):
-    """One phase of the training.
+    """One phase of training.
 
-    `length` is the number of epochs after which the learning rate has come to its end, whole or, under a time budget,
-    with a part; `epochs` is it rounded up. `max_epochs` is how far a budget may lengthen the phase. `views` is the
-    number of views of each picture whose features are computed once; 0 for pictures that are read in every epoch.
+    `length` is the number of epochs over which the learning rate follows its schedule, under a time budget perhaps with
+    a fraction; `epochs` is `length` rounded up, and `max_epochs` the most that a budget may lengthen it to. `views` is
+    the number of views of each picture whose features are computed once; 0 if pictures are read in every epoch.
     """
 
     epochs: Annotated[int, Field(ge=1)]
@@ -69,7 +69,7 @@ class TrainingPlan(TrainingBase):
 
 
 class ReadingPlan(_Part):
-    """How pictures are read: `workers` are loader processes of each training process; the cache lies in `folder`."""
+    """How pictures are read: `workers` is the number of loader processes per training process, `folder` the cache."""
 
     workers: int
     max_pixels: int
@@ -78,7 +78,7 @@ class ReadingPlan(_Part):
 
 
 class MachinePlan(_Part):
-    """Where and how is computed; `processes` counts those of the whole job."""
+    """The machine: `device`, precision and threads of each process; `processes` is their number in the whole job."""
 
     device: str
     precision: Precision
@@ -89,18 +89,18 @@ class MachinePlan(_Part):
 
 
 class BudgetPlan(_Part):
-    """The time for the whole run, and what of it is kept for what comes after training."""
+    """The time limit of the whole run, and the part of it that is reserved for what follows training."""
 
     seconds: float
     reserve_seconds: float
 
 
 class Plan(_Part):
-    """All that training is told.
+    """Everything that training needs to know.
 
-    `weights` names published weights, a file, "none", or "own" for those that a user's network brings along. `custom`
-    names what the user brought along as Python objects (network, loss, metrics, augmentation), which a plan cannot
-    hold. `reasons` says of each value that was chosen why, by the name of the setting.
+    `weights` names published weights, a file, "none", or "own" for those of a user's own network. `custom` names the
+    Python objects that the user gave (network, loss, metrics, augmentation), which a plan cannot hold. `reasons` says
+    why each value was chosen, by the name of the setting.
     """
 
     format: int = PLAN_FORMAT
@@ -136,5 +136,5 @@ def load_plan(path: Path) -> Plan:
         return Plan.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunFolderError(
-            f"{path} is damaged or of another version ({error}); start anew with --overwrite"
+            f"{path} is damaged or of another version ({error}); start again with --overwrite"
         ) from None

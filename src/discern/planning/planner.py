@@ -1,8 +1,9 @@
-"""Settings, pictures and machine -> the plan."""
+"""Makes the plan of a run from settings, pictures and machine."""
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from discern.config.duration import parse_duration
 from discern.config.settings import Settings, TrainingBase
@@ -37,33 +38,27 @@ def plan_training(
     custom: Mapping[str, str] | None = None,
     started: float | None = None,
 ) -> Plan:
-    """Decide all that was left open, and say it in the log.
+    """Decide everything that the settings leave open, and log the reasons.
 
     Args:
         settings: What the user asks for.
         table: The pictures, split.
-        runtime: Where and how is computed.
-        cache: Where features are kept that are computed to choose what to start from.
-        network: The user's own, if there is one.
-        custom: What else the user brought along, by name; see `Plan.custom`.
-        started: The moment of `time.monotonic()` from which on a budget counts; now by default.
+        runtime: Device, precision and processes.
+        cache: For the features that are computed to compare starts.
+        network: The user's own network, if there is one.
+        custom: The Python objects that the user gave, by name; see `Plan.custom`.
+        started: Value of `time.monotonic()` at which the time budget began; now by default.
 
     Raises:
-        ConfigError: Settings do not fit each other, the network or the machine.
-        WeightsError: Weights that are compared cannot be loaded.
+        ConfigError: Settings contradict each other, or do not fit the network or the machine.
+        WeightsError: Weights to compare cannot be loaded.
     """
     started = time.monotonic() if started is None else started
     custom = dict(custom or {})
     check_policies(settings)
     train = table.select("train")
     sides = measure_sides(train, settings.data.max_pixels)
-    start, reason = choose_start(settings, train, sides, runtime, cache, custom_network=network is not None)
-    reasons = {"starting point": reason}
-    size_seen = find_shorter_side(sides) if settings.data.image_size == "auto" else settings.data.image_size
-    stem, reasons["model.stem"] = choose_stem(settings.model.stem, start.backbone, start.weights, size_seen)
-    architecture = _describe_architecture(settings, start).model_copy(update={"stem": stem})
-    classifier = build_classifier(architecture, len(table.class_names), network)
-    size, reasons["data.image_size"] = choose_image_size(settings.data.image_size, classifier.backbone, stem, sides)
+    (start, architecture, classifier, size), reasons = _choose_network(settings, train, sides, runtime, cache, network)
     images = min(settings.training.max_images or len(train), len(train))
     batch_size, reasons["training.batch_size"] = choose_batch_size(
         settings.training.batch_size,
@@ -117,11 +112,42 @@ def plan_training(
     return plan
 
 
+class _ChosenNetwork(NamedTuple):
+    """What is trained: its start, its architecture, the network itself, and the side of its images in pixels."""
+
+    start: Start
+    architecture: Architecture
+    classifier: Classifier
+    image_size: int
+
+
+def _choose_network(
+    settings: Settings,
+    train: ImageTable,
+    sides: Sequence[tuple[int, int]],
+    runtime: Runtime,
+    cache: ArrayCache,
+    network: Network | None,
+) -> tuple[_ChosenNetwork, dict[str, str | None]]:
+    """Return the network for these pictures, and the reason for each choice by the name of its setting."""
+    start, reason = choose_start(settings, train, sides, runtime, cache, custom_network=network is not None)
+    reasons = {"starting point": reason}
+    asked_size = settings.data.image_size
+    size_seen = find_shorter_side(sides) if asked_size == "auto" else asked_size
+    stem, reasons["model.stem"] = choose_stem(settings.model.stem, start.backbone, start.weights, size_seen)
+    architecture = _describe_architecture(settings, start).model_copy(update={"stem": stem})
+    classifier = build_classifier(
+        architecture, len(train.class_names), network, image_size=None if asked_size == "auto" else asked_size
+    )
+    size, reasons["data.image_size"] = choose_image_size(asked_size, classifier.backbone, stem, sides)
+    return _ChosenNetwork(start, architecture, classifier, size), reasons
+
+
 def check_policies(settings: Settings) -> None:
-    """Raise for an augmentation that does not exist, before anything is computed.
+    """Check that every augmentation exists, before anything is computed.
 
     Raises:
-        ConfigError: There is one.
+        ConfigError: An augmentation is unknown.
     """
     for phase in settings.training.phases:
         if phase.augment != "auto":
@@ -144,7 +170,7 @@ def _describe_architecture(settings: Settings, start: Start) -> Architecture:
 
 def _describe_machine(runtime: Runtime) -> MachinePlan:
     return MachinePlan(
-        # A process of several takes the GPU of its number.
+        # Each of several processes takes the GPU of its rank.
         device=runtime.device.type if runtime.processes.count > 1 else str(runtime.device),
         precision=runtime.precision,
         threads=runtime.threads,
@@ -174,7 +200,7 @@ def _fit_to_time(
         counts,
         seconds=parse_duration(settings.run.budget or ""),
         spent_seconds=time.monotonic() - started,
-        # Processes go on together to the end, and without validation an epoch that was cut off does not count.
+        # Several processes must finish an epoch together, and without validation an unfinished epoch does not count.
         may_end_early=validation > 0 and runtime.processes.count == 1,
     )
 

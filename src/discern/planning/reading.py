@@ -1,4 +1,4 @@
-"""How pictures are read: loader processes, and where decoded pictures are kept between epochs."""
+"""Plans how pictures are read: loader processes, and where decoded pictures are kept between epochs."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from discern.runtime import Runtime
 
 
 def plan_reading(settings: Settings, images: int, cache: ArrayCache, runtime: Runtime) -> ReadingPlan:
-    """Return how pictures are read; `images` are those trained on."""
+    """Return how pictures are read; `images` is the number of training pictures."""
     workers = choose_workers(
         settings.data.workers, images, runtime.device.type, num_ranks=runtime.processes.local_count
     )
@@ -36,15 +36,15 @@ def plan_picture_cache(
     reading: ReadingPlan,
     runtime: Runtime,
 ) -> tuple[PhasePlan, str | None]:
-    """Return a phase with the place where its decoded pictures are kept between epochs, and the reason.
+    """Return the phase with the place for its decoded pictures between epochs, and the reason.
 
     Raises:
-        ConfigError: A place is asked for that has no room, or the augmentation is unknown.
+        ConfigError: The requested place has no room, or the augmentation is unknown.
     """
     reads = phase.views or phase.epochs
     if reads < 2:
         return phase, None
-    # Of several processes each would fill a cache of its own, from the part of an epoch that it reads.
+    # Each of several processes would fill its own cache with its own part of an epoch.
     is_alone = runtime.processes.count == 1 or settings.data.cache != "auto"
     size = scale_size(image_size, phase.image_scale)
     choice, reason = choose_picture_cache(

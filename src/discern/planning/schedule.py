@@ -1,4 +1,4 @@
-"""The learning rates of a plan, computed beforehand so that they can be printed and drawn."""
+"""The learning rates of a plan, computed without training, so that they can be printed and drawn."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from discern.planning.plan import PhasePlan
 
 
 class RatePoint(NamedTuple):
-    """The learning rate of the head (or of the topmost part that learns) at a moment of the training."""
+    """The learning rate of the head (or of the topmost trainable part) at one step of the training."""
 
     phase: str
     epoch: float
@@ -16,7 +16,7 @@ class RatePoint(NamedTuple):
 
 
 def simulate_schedule(phases: Sequence[PhasePlan], steps_per_epoch: int) -> list[RatePoint]:
-    """Return the learning rate at every step of a plan, without training; plateau drops cannot be foreseen."""
+    """Return the learning rate at every step of a plan, without drops of a plateau, which depend on the training."""
     points = []
     epochs_before = 0
     for phase in phases:

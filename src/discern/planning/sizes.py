@@ -1,4 +1,4 @@
-"""What suits the pictures and the memory: the stem, the image size, the batch size."""
+"""Chooses the stem, the image size and the batch size that suit the pictures and the memory."""
 
 from collections.abc import Sequence
 from math import log2, sqrt
@@ -12,7 +12,7 @@ from discern.data.cache.free_memory import compute_free_memory_bytes
 from discern.data.reading.decode import read_header
 from discern.data.table import ImageTable
 from discern.models.architecture import CUSTOM
-from discern.models.backbone import TIMM_PREFIX, Backbone
+from discern.models.backbone import Backbone, has_small_stem
 from discern.models.classifier import Classifier
 from discern.models.costs import count_activation_bytes
 from discern.runtime import Runtime
@@ -25,7 +25,7 @@ _MIN_PRETRAINED_SIZE = 96
 _SIZE_STEP = 32
 _MAX_BATCH = 64
 _MIN_BATCH, _BATCH_FACTOR = 8, 0.7
-# From scratch BatchNorm needs a few pictures more together, and more is to be learned from as many pictures.
+# From scratch, BatchNorm needs larger batches.
 _MIN_SCRATCH_BATCH, _SCRATCH_BATCH_FACTOR = 16, 1.0
 _MEMORY_SHARE = 0.6
 
@@ -44,11 +44,10 @@ def find_shorter_side(sides: Sequence[tuple[int, int]]) -> int:
 def choose_stem(
     setting: Literal["auto", "imagenet", "small"], backbone: str, weights: str, side: int
 ) -> tuple[Stem, str | None]:
-    """Return "small" for pictures up to 64 px that one of our own networks learns from scratch, else "imagenet"."""
+    """Return "small" to train a network with such a stem from scratch on pictures up to 64 px, else "imagenet"."""
     if setting != "auto":
         return setting, None
-    is_ours = not backbone.startswith(TIMM_PREFIX) and backbone != CUSTOM
-    if weights == "none" and side <= _SMALL_PICTURE and is_ours:
+    if weights == "none" and side <= _SMALL_PICTURE and backbone != CUSTOM and has_small_stem(backbone):
         return "small", f"small, for pictures of {side} px from scratch"
     return "imagenet", None
 
@@ -56,10 +55,10 @@ def choose_stem(
 def choose_image_size(
     setting: int | Literal["auto"], backbone: Backbone, stem: Stem, sides: Sequence[tuple[int, int]]
 ) -> tuple[int, str | None]:
-    """Return the side, in pixels, of the square that the network sees, and the reason where it was chosen.
+    """Return the side, in pixels, of the square that the network sees, and the reason if it was `auto`.
 
-    It is the pictures' own with a small stem; otherwise what the backbone was pretrained at, but at most twice the
-    pictures' shorter side (in steps of 32 px, and at least 96), since larger only blurs.
+    With a small stem it is the size of the pictures; otherwise the size that the backbone was pretrained at, but at
+    most twice the pictures' shorter side (in steps of 32 px, and at least 96), since enlarging more only blurs.
     """
     if setting != "auto":
         return setting, None
@@ -82,13 +81,13 @@ def choose_batch_size(
     is_pretrained: bool,
     runtime: Runtime,
 ) -> tuple[int, str | None]:
-    """Return the pictures of a batch in all processes together, and the reason where they were chosen.
+    """Return the batch size of all processes together, and the reason if it was `auto`.
 
-    About 0.7 times the root of the number of training pictures (from scratch the root itself), a power of two up to 64,
-    halved until the activations of all layers fit into the memory.
+    `auto` is a power of two up to 64, near 0.7 times the square root of the number of training pictures (from scratch
+    the root itself), halved until the activations of all layers fit into memory.
 
     Raises:
-        ConfigError: The network does not take pictures of this size.
+        ConfigError: The network does not accept pictures of this size.
     """
     if setting != "auto":
         return setting, None
@@ -101,7 +100,7 @@ def choose_batch_size(
         return by_data, reason
     classifier.backbone.check_image_size(image_size)
     activations = count_activation_bytes(classifier, image_size)
-    # The network keeps its activations for the backward pass, which needs as much again for a moment.
+    # The backward pass needs as much memory again as the activations.
     needed_bytes = 2 * activations // (2 if runtime.precision == "bf16" else 1)
     batch_size = by_data
     while batch_size > 2 and batch_size * needed_bytes // runtime.processes.count > _MEMORY_SHARE * free_bytes:
@@ -112,7 +111,7 @@ def choose_batch_size(
 
 
 def measure_free_memory(runtime: Runtime) -> int | None:
-    """Return the bytes that this process may still take on its device; None where that is unknown."""
+    """Return the bytes that this process can still allocate on its device; None if that is unknown."""
     if runtime.device.type == "cuda":
         return int(torch.cuda.mem_get_info(runtime.device)[0])
     free_bytes = compute_free_memory_bytes()

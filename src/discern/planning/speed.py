@@ -1,4 +1,4 @@
-"""How fast this machine reads, answers and learns, from a few pictures and a copy of the network."""
+"""Measures how fast this machine predicts and trains, with a few pictures and a copy of the network."""
 
 import copy
 import math
@@ -25,58 +25,58 @@ from discern.processes import ALONE
 from discern.runtime import Runtime
 
 _IMAGES_ON_CPU, _IMAGES_ON_GPU = 16, 128
-"""Pictures of 224 px; of smaller ones more, since little else is as long for few of them as for many."""
+"""Pictures of 224 px; more of smaller ones, so that overheads do not dominate."""
 _MAX_PASSES, _MEASURING_SECONDS = 8, 2.0
 
 
 class Speed(NamedTuple):
-    """Seconds a picture, reading it included: to predict it and, by phase that reads pictures, to learn from it."""
+    """Seconds per picture, reading included: for prediction, and for training in each phase that reads pictures."""
 
-    predicting: float
-    learning: Mapping[str, float]
+    prediction_seconds: float
+    training_seconds: Mapping[str, float]
 
 
 def measure_speed(plan: Plan, classifier: Classifier, train: ImageTable, runtime: Runtime) -> Speed:
-    """Measure with some of the training pictures; nothing is learned.
+    """Measure with some of the training pictures, without changing the network.
 
-    What several processes do at the same time takes each picture a fraction of it.
+    Several processes share the pictures, so the seconds per picture are divided by their number.
     """
-    few = _take_few(plan, train, runtime)
+    sample = _take_sample(plan, train, runtime)
     alone, count = replace(runtime, processes=ALONE), runtime.processes.count
     readers = max(1, plan.reading.workers)
-    learning = {
-        phase.name: _time_learning(plan, phase, copy.deepcopy(classifier), few, alone, readers) / count
+    training_seconds = {
+        phase.name: _time_training(plan, phase, copy.deepcopy(classifier), sample, alone, readers) / count
         for phase in plan.phases
         if not phase.views
     }
-    return Speed(_time_predicting(plan, classifier, few, alone, readers) / count, learning)
+    return Speed(_time_prediction(plan, classifier, sample, alone, readers) / count, training_seconds)
 
 
-def _take_few(plan: Plan, train: ImageTable, runtime: Runtime) -> ImageTable:
-    most = _IMAGES_ON_CPU if runtime.device.type == "cpu" else _IMAGES_ON_GPU
-    most = max(most, most * 224**2 // plan.preprocess.image_size**2)
-    images = max(2, min(most, plan.training.batch_size // runtime.processes.count))
+def _take_sample(plan: Plan, train: ImageTable, runtime: Runtime) -> ImageTable:
+    max_images = _IMAGES_ON_CPU if runtime.device.type == "cpu" else _IMAGES_ON_GPU
+    max_images = max(max_images, max_images * 224**2 // plan.preprocess.image_size**2)
+    images = max(2, min(max_images, plan.training.batch_size // runtime.processes.count))
     return train.take(np.resize(np.arange(len(train)), images))
 
 
 @torch.inference_mode()
-def _time_predicting(plan: Plan, classifier: Classifier, few: ImageTable, runtime: Runtime, readers: int) -> float:
-    dataset = ImageDataset(few, plan.preprocess, max_pixels=plan.reading.max_pixels)
-    loader = build_evaluation_loader(dataset, batch_size=len(few), workers=0)
+def _time_prediction(plan: Plan, classifier: Classifier, sample: ImageTable, runtime: Runtime, readers: int) -> float:
+    dataset = ImageDataset(sample, plan.preprocess, max_pixels=plan.reading.max_pixels)
+    loader = build_evaluation_loader(dataset, batch_size=len(sample), workers=0)
     with evaluating(classifier):
         forward = ForwardPass(classifier, prepare_images(plan.preprocess, runtime), runtime)
         return _time_passes(loader, lambda _: PredictionStep(forward, runtime.processes), readers)
 
 
-def _time_learning(
-    plan: Plan, phase: PhasePlan, classifier: Classifier, few: ImageTable, runtime: Runtime, readers: int
+def _time_training(
+    plan: Plan, phase: PhasePlan, classifier: Classifier, sample: ImageTable, runtime: Runtime, readers: int
 ) -> float:
     classifier.set_trainable(phase.train, frozen_batchnorm=phase.frozen_batchnorm)
     classifier.train()
     policy = "none" if phase.augment == CUSTOM_AUGMENT else phase.augment
     augment = build_augment(policy, scale_size(plan.preprocess.image_size, phase.image_scale))
-    dataset = ImageDataset(few, plan.preprocess, augment, seed=plan.seed, max_pixels=plan.reading.max_pixels)
-    loader = build_train_loader(dataset, batch_size=len(few), seed=plan.seed, workers=0)
+    dataset = ImageDataset(sample, plan.preprocess, augment, seed=plan.seed, max_pixels=plan.reading.max_pixels)
+    loader = build_train_loader(dataset, batch_size=len(sample), seed=plan.seed, workers=0)
     step = TrainStep(
         prepare_network(classifier, frozen_batchnorm=phase.frozen_batchnorm, runtime=runtime),
         build_optimizer(
@@ -101,9 +101,9 @@ def _time_learning(
 
 
 def _time_passes(loader: TrainLoader | EvaluationLoader, start: Callable[[int], Step], readers: int) -> float:
-    """Return the seconds a picture of the fastest of some passes; the first one has to warm up.
+    """Return the seconds per picture of the fastest of several passes, after one to warm up.
 
-    Reading is measured here in this process; several that read meanwhile share it.
+    Pictures are read in this process; `readers` processes that read at the same time would share that work.
     """
     began, fastest = time.perf_counter(), math.inf
     for epoch in range(_MAX_PASSES):

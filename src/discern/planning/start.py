@@ -1,4 +1,4 @@
-"""Where a run starts from: the weights, and the way to make pictures square, that a linear probe does best with."""
+"""Chooses the start of a run: the weights and the fit of pictures to a square that are best in a linear probe."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -36,14 +36,14 @@ _NEWEST = "imagenet"
 
 
 class Start(NamedTuple):
-    """A network with weights, and a way to make pictures square."""
+    """A backbone, its weights, and the way to make pictures square."""
 
     backbone: str
     weights: str
     fit: Fit
 
     def describe(self) -> str:
-        """Return it in words."""
+        """Return the start as text for people."""
         name = self.weights if self.weights in PUBLISHED_NAMES else Path(self.weights).name
         return f"{self.backbone} {name} {self.fit}"
 
@@ -57,18 +57,18 @@ def choose_start(
     *,
     custom_network: bool = False,
 ) -> tuple[Start, str | None]:
-    """Return what a run starts from and, where several starts were compared, the reason.
+    """Return the start of a run and, if several starts were compared, the reason.
 
-    Up to 1,000 training pictures are predicted by cross-validation of a linear head on frozen features. Nothing is
-    downloaded for it: of published weights only those take part that are here, and where none are, the newest are taken
-    without a comparison. Where there is little time, the first of those that are here is taken; several processes,
-    which might find different files, take the newest.
+    Starts are compared by cross-validating a linear head on the frozen features of up to 1,000 training pictures. Only
+    published weights in the local cache are compared, so nothing is downloaded for it; if none are cached, the newest
+    are used. With a short time budget the first cached weights are used without a comparison. Several processes, which
+    might find different files, always use the newest.
     """
-    unseen = choose_unseen(settings, custom_network=custom_network)
+    default = choose_default_start(settings, custom_network=custom_network)
     is_open = settings.model.weights == "auto" or settings.data.fit == "auto" or settings.model.candidates
     if custom_network or not is_open or runtime.processes.count > 1:
-        return unseen, None
-    starts = list(_list_starts(settings, unseen, sides))
+        return default, None
+    starts = list(_list_starts(settings, default, sides))
     sample = _choose_sample(train, settings.run.seed)
     is_short = settings.run.budget is not None and parse_duration(settings.run.budget) < _SHORT_BUDGET_SECONDS
     if len(starts) < 2 or sample is None or is_short:
@@ -80,13 +80,12 @@ def choose_start(
         for one, score in zip(starts, scores, strict=True)
     )
     return starts[best], (
-        f"{starts[best].describe()}, by the loss of a linear probe on {len(sample)} pictures, each left out once: "
-        f"{found}"
+        f"{starts[best].describe()}, by the loss of a linear probe on {len(sample)} pictures, cross-validated: {found}"
     )
 
 
-def choose_unseen(settings: Settings, *, custom_network: bool = False) -> Start:
-    """Return what is taken without a look at the pictures: the newest weights, and the whole picture, squashed."""
+def choose_default_start(settings: Settings, *, custom_network: bool = False) -> Start:
+    """Return the start that is used without a comparison: the newest weights, and pictures squashed to a square."""
     weights = _NEWEST if settings.model.weights == "auto" else settings.model.weights
     if custom_network and weights in PUBLISHED_NAMES:
         weights = OWN_WEIGHTS
@@ -94,24 +93,24 @@ def choose_unseen(settings: Settings, *, custom_network: bool = False) -> Start:
     return Start(backbone, weights, "squash" if settings.data.fit == "auto" else settings.data.fit)
 
 
-def _list_starts(settings: Settings, unseen: Start, sides: Sequence[tuple[int, int]]) -> Iterator[Start]:
-    """Yield what is to be compared, the settings' own network first if its weights are here."""
+def _list_starts(settings: Settings, default: Start, sides: Sequence[tuple[int, int]]) -> Iterator[Start]:
+    """Yield the starts to compare, the network of the settings first if its weights are cached."""
     networks = [pair for pair in _list_networks(settings.model) if is_cached(*pair)]
-    fits: tuple[Fit, ...] = (unseen.fit,)
+    fits: tuple[Fit, ...] = (default.fit,)
     if networks and settings.data.fit == "auto" and not _are_square(sides):
         fits = ("squash", "crop")
-    for backbone, weights in networks or [(unseen.backbone, unseen.weights)]:
+    for backbone, weights in networks or [(default.backbone, default.weights)]:
         for fit in fits:
             yield Start(backbone, weights, fit)
 
 
 def _are_square(sides: Sequence[tuple[int, int]]) -> bool:
-    """Return whether a usual picture is so nearly square that cropping and squashing it give much the same."""
+    """Return whether the median picture is so nearly square that cropping and squashing give similar results."""
     return median(max(pair) / min(pair) for pair in sides) < _SQUARE
 
 
 def _list_networks(model: ModelSettings) -> Iterator[tuple[str, str]]:
-    """Yield backbones with weights."""
+    """Yield backbones with their weights."""
     if model.weights != "auto":
         yield model.backbone, model.weights
     else:
@@ -123,13 +122,13 @@ def _list_networks(model: ModelSettings) -> Iterator[tuple[str, str]]:
 
 
 def _choose_sample(train: ImageTable, seed: int) -> ImageTable | None:
-    """Return up to 1,000 pictures of classes that have two or more; None where there are no two such classes."""
+    """Return up to 1,000 pictures of classes that have two or more; None without two such classes."""
     sample = sample_table(train, _SAMPLE, seed=seed)
     counts = np.bincount(sample.targets())
     has_two = counts[sample.targets()] > 1
     if (counts > 1).sum() < 2:
         return None
-    # The very table where nothing is left out, so that its features are found again when training begins.
+    # The same table if nothing is left out, so that training finds its features in the cache.
     return sample if has_two.all() else sample.take(np.flatnonzero(has_two))
 
 
@@ -141,7 +140,7 @@ def _probe(
     runtime: Runtime,
     cache: ArrayCache | None,
 ) -> ProbeScore:
-    """Return how a linear head on frozen features predicts pictures left out of its fit."""
+    """Return the cross-validated score of a linear head on frozen features."""
     backbone = build_classifier(Architecture(backbone=start.backbone), len(sample.class_names)).backbone
     load_pretrained(backbone, start.weights)
     runtime.place(backbone)

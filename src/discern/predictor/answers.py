@@ -34,7 +34,7 @@ class AnswerForm(NamedTuple):
 class AnswerPolicy:
     """The limits for a form of answers; a limit that the form does not need is None.
 
-    `point` has the confidence from which on a picture is answered, `min_probability` is the smallest probability at
+    `point` has the smallest confidence at which a picture is answered, `min_probability` is the smallest probability at
     which a class enters the prediction set.
     """
 

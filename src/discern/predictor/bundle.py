@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from textwrap import shorten
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -23,7 +24,7 @@ from torch import Tensor
 
 from discern.data.reading.decode import DECODE_RULES
 from discern.data.reading.preprocess import Preprocess
-from discern.errors import BundleError
+from discern.errors import BundleError, ConfigError
 from discern.files import compute_sha256, write_atomically, write_json
 from discern.models.architecture import Architecture
 from discern.models.build import build_classifier
@@ -99,17 +100,22 @@ def load_bundle(folder: Path, network: Network | None = None) -> Bundle:
         network: The user's own, if the classifier was trained with one.
 
     Raises:
-        ConfigError: The classifier needs a network of the user's that is not given.
-        BundleError: There is none, a part is missing or damaged, or a newer version of discern wrote it.
+        BundleError: There is none, a part is missing or damaged, a newer version of discern wrote it, or the user's
+            network is missing or another one.
     """
     folder = folder / "bundle" if (folder / "bundle").is_dir() else folder
     content = _read_json(folder / DESCRIPTION_FILE)
     description = _check_description(content, folder / DESCRIPTION_FILE)
     class_names = description.class_names
-    classifier = build_classifier(description.architecture, len(class_names), network)
+    preprocess = Preprocess.from_dict(description.preprocess)
+    try:
+        classifier = build_classifier(
+            description.architecture, len(class_names), network, image_size=preprocess.image_size
+        )
+    except ConfigError as error:
+        raise BundleError(f"{folder}: {error}") from None
     _load_weights(classifier, _load_tensors(folder, WEIGHTS_FILE, description.weights))
     classifier.eval()
-    preprocess = Preprocess.from_dict(description.preprocess)
     max_pixels = int(description.decode["max_pixels"])
     return Bundle(
         classifier=classifier,
@@ -211,7 +217,8 @@ def _load_weights(classifier: Classifier, tensors: Mapping[str, Tensor]) -> None
     try:
         classifier.load_state_dict(tensors)
     except RuntimeError as error:
-        raise BundleError(f"{WEIGHTS_FILE} does not fit the architecture in {DESCRIPTION_FILE}: {error}") from None
+        reason = shorten(str(error), 300, placeholder=" ...")
+        raise BundleError(f"{WEIGHTS_FILE} does not fit the network that {DESCRIPTION_FILE} names: {reason}") from None
 
 
 def _load_evidence(folder: Path, record: Mapping[str, str] | None) -> Evidence | None:

@@ -15,7 +15,7 @@ _ROWS_AT_ONCE = 1024
 class FeatureBank:
     """Features of training pictures, and which pictures they are.
 
-    `features` (M, F) are of length 1; `frame` has their id, path and label, a row a picture.
+    `features` (M, F) are of length 1; `frame` has their id, path and label, one row per picture.
     """
 
     features: npt.NDArray[np.floating]

@@ -1,7 +1,6 @@
 """A trained classifier from disk, ready for use."""
 
 from pathlib import Path
-from typing import Literal
 
 import torch
 
@@ -32,13 +31,12 @@ def load(run: str | Path, *, device: str = "auto", network: Network | None = Non
 def build_predictor(bundle: Bundle, *, device: str = "auto", processes: Processes = ALONE) -> Predictor:
     """Return a bundle's classifier on a device, which shares the pictures with the other processes of a job."""
     record = bundle.record
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    if record is not None and record.plan is not None:
-        precision = record.plan.machine.precision
+    machine = None if record is None or record.plan is None else record.plan.machine
     runtime = choose_runtime(
         device=device,
-        precision=precision,
+        precision="auto" if machine is None else machine.precision,
         determinism=torch.are_deterministic_algorithms_enabled(),
         processes=processes,
+        acceleration="auto" if machine is None or machine.accelerates else "off",
     )
     return Predictor(bundle, runtime)

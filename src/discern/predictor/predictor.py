@@ -87,7 +87,7 @@ class Predictor:
         max_error: float | None = None,
         set_coverage: float | None = None,
     ) -> pd.DataFrame:
-        """Return one row a picture, in the order given, with the columns id, path, label and confidence.
+        """Return one row per picture, in the order given, with the columns id, path, label and confidence.
 
         Args:
             inputs: A path, a PIL image, an array uint8 (H, W, 3) or (N, H, W, 3), or a sequence of these. A path may

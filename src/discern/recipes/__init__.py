@@ -1,4 +1,4 @@
-"""The recipes that come with the program: one TOML file each, one whole run each."""
+"""The built-in recipes: each TOML file describes one whole run."""
 
 from importlib.resources import files
 
@@ -6,7 +6,7 @@ ORDER = ("auto", "transfer", "transfer-finetune", "airplanes", "mlp-head", "tabl
 
 
 def list_recipe_names() -> list[str]:
-    """Return the names of all recipes, the best known first."""
+    """Return the names of all recipes, the most used first."""
     found = {entry.name.removesuffix(".toml") for entry in files(__name__).iterdir() if entry.name.endswith(".toml")}
     return [name for name in ORDER if name in found] + sorted(found - set(ORDER))
 

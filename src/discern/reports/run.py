@@ -52,7 +52,7 @@ class Run:
 
     @cached_property
     def history(self) -> pd.DataFrame:
-        """One row an epoch, as in history.csv."""
+        """One row per epoch, as in history.csv."""
         return pd.read_csv(self.folder.history)
 
     @cached_property
@@ -79,7 +79,7 @@ class Run:
         return load(self.folder.root, device=device, network=network)
 
     def predict(self, inputs: Any, **options: Any) -> pd.DataFrame:
-        """Return a row a picture with its label and confidence; inputs and options are those of `Predictor.predict`."""
+        """Return one row per picture with label and confidence; inputs and options are those of `Predictor.predict`."""
         return self._predictor.predict(inputs, **options)
 
     def evaluate(self, source: Source, *, split: str | None = None) -> Metrics:
@@ -109,7 +109,7 @@ class Run:
         return figure
 
     def report(self) -> Path:
-        """Write report.html anew, and return its path."""
+        """Write report.html again, and return its path."""
         return write_report(self.folder)
 
     @cached_property

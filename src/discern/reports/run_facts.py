@@ -45,7 +45,7 @@ class ClassScores(NamedTuple):
 class RunFacts:
     """A run, as far as its folder holds it: parts that are None have their reason in `missing`, by the part's name.
 
-    `split` is the one that is reported: test, else validation. `split_counts` has a row a class and a column a split.
+    `split` is the reported one: test, else validation. `split_counts` has one row per class and one column per split.
     `without_leaks` are the metrics without the pictures that are also in another split, None where there are no such
     pictures; a split with no other pictures is not in it.
     """
@@ -164,7 +164,7 @@ def _read_predictions(path: Path, split: str | None) -> Predictions:
 
 
 def _read_per_class(path: Path) -> tuple[ClassScores, ...]:
-    """Read a row a class; a class may be called `NA` or `007`."""
+    """Read one row per class; a class may be called `NA` or `007`."""
     cells = pd.read_csv(path, dtype="str", keep_default_na=False)
     lacking = [name for name in ("class_name", "count", "recall") if name not in cells]
     if lacking:

@@ -18,7 +18,7 @@ def draw_training(
 
     Args:
         plan: What was planned.
-        history: A row an epoch, as in history.csv.
+        history: One row per epoch, as in history.csv.
         folder: Where the plots go.
         best_epoch: The epoch to mark; None where there was no validation.
         steps_per_epoch: Updates in an epoch.

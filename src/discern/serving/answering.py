@@ -51,7 +51,7 @@ class Answering:
         self._limits = limits
 
     async def answer(self, uploads: Sequence[Upload], wanted: Wanted, model: ServedModel) -> Answers:
-        """Return one answer a picture; pictures that cannot be read do not affect the others.
+        """Return one answer per picture; pictures that cannot be read do not affect the others.
 
         Raises:
             Refusal: The model cannot give what is wanted, or not for so many pictures.

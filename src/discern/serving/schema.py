@@ -56,7 +56,7 @@ class Answer(BaseModel):
 
 
 class Answers(BaseModel):
-    """One answer a picture, in the order of the upload."""
+    """One answer per picture, in the order of the upload."""
 
     model: str = Field(examples=["birds"])
     promise: str | None = Field(None, description="With max_error: the confidence needed, and the evidence for it.")

@@ -1,1 +1,1 @@
-"""From a plan of phases to a trained classifier: steps, optimizers, schedules, stopping, state and listeners."""
+"""Trains a classifier by the phases of a plan: data, epochs, stopping, resumable state and listeners."""

@@ -12,10 +12,10 @@ Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class WeightAverage:
-    """A second network whose weights follow the trained one slowly and smoothly.
+    """A second network whose weights are a moving average of those of the trained network.
 
-    Source: Polyak & Juditsky (1992); the decay warms up as min(decay, (1 + n) / (10 + n)) after n updates, so that a
-    short training is averaged over its later part and not over its start.
+    Source: Polyak & Juditsky (1992). After n updates the decay is min(decay, (1 + n) / (10 + n)), so that the average
+    of a short training covers its later part.
     """
 
     def __init__(self, classifier: Classifier, decay: float) -> None:
@@ -31,11 +31,11 @@ class WeightAverage:
         return cast("Classifier", self._averaged.module)
 
     def update(self, classifier: Classifier) -> None:
-        """Take one step towards the weights of `classifier`; its BatchNorm statistics are taken over."""
+        """Update the averages with the weights of `classifier`; its BatchNorm statistics are copied."""
         self._averaged.update_parameters(classifier)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return the averaged weights, buffers and the number of updates."""
+        """Return the averaged weights, the buffers and the number of updates."""
         return self._averaged.state_dict()
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:

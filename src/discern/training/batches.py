@@ -1,4 +1,4 @@
-"""What a training reads: one place that turns tables, and features of them, into batches."""
+"""Turns tables of pictures, and their features, into batches for training."""
 
 import logging
 from collections.abc import Callable
@@ -40,11 +40,11 @@ _ASSUMED_MEMORY_BYTES = 4 * 2**30
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The train and validation rows and how they are read.
+    """The training and validation pictures, and how they are read.
 
-    `batch_size` is that of all processes together; `workers` are loader processes of each. Features larger than
-    `feature_memory_bytes` are kept on disk. The bundle keeps the features of the `bank_rows` of train.
-    `custom_augment` maps uint8 images (3, S, S) to the same.
+    `batch_size` is that of all processes together; each has `workers` loader processes. Features larger than
+    `feature_memory_bytes` are kept on disk. The bundle keeps the features of the rows `bank_rows` of `train`.
+    `custom_augment` is the user's own; it maps a uint8 image (3, S, S) to another.
     """
 
     train: ImageTable
@@ -82,8 +82,8 @@ class TrainingData:
     ) -> TrainLoader:
         """Return shuffled batches under an augmentation policy.
 
-        With an `image_scale` pictures are smaller than those of validation, in steps of 32 pixels where they are large.
-        `kept` says where decoded pictures are kept between epochs.
+        With an `image_scale` below 1, pictures are smaller than those of validation; large ones in steps of 32 pixels.
+        `kept` is the place for decoded pictures between epochs.
         """
         augment = self._build_augment(policy, scale_size(self.preprocess.image_size, image_scale))
         return build_train_loader(
@@ -105,7 +105,7 @@ class TrainingData:
         kept: CachePlace = "off",
         batch_size: int | None = None,
     ) -> EvaluationLoader:
-        """Return the pictures of a table, each once and in order; with a policy, augmented anew in every epoch."""
+        """Return the pictures of a table, each once and in order; with a policy, newly augmented in every epoch."""
         augment = None if policy == "none" else self._build_augment(policy, self.preprocess.image_size)
         return build_evaluation_loader(
             self._build_dataset(table, augment, kept),
@@ -126,7 +126,7 @@ class TrainingData:
         prepare: Callable[[Tensor], Tensor],
         kept: CachePlace = "off",
     ) -> FeatureJob:
-        """Return what features of a table's pictures, in so many augmented views, depend on.
+        """Return what is needed to compute the features of a table's pictures in this many augmented views.
 
         `backbone` is cut before the stage `first_trained`.
         """
@@ -143,7 +143,7 @@ class TrainingData:
         return FeatureJob(loader, views, key, prepare)
 
     def build_train_loader_over(self, features: Tensor) -> TrainLoader:
-        """Return shuffled batches of train features (V, N, ...), in the order in which pictures would come."""
+        """Return shuffled batches of training features (V, N, ...), in the order that the pictures would have."""
         targets = self.train.targets()
         return TrainLoader(
             FeatureReader(features, targets),
@@ -166,7 +166,7 @@ class TrainingData:
         )
 
     def read_statistics_sample(self) -> list[Batch]:
-        """Return some training pictures without augmentation, as bytes; all processes get the same ones."""
+        """Return some training pictures without augmentation, as uint8; all processes get the same ones."""
         alone = replace(self, processes=ALONE, workers=0, cache=None, pin_memory=False)
         count = min(len(self.train), SAMPLE_IMAGES)
         # Not sorted, so that each batch has pictures of many classes.
@@ -175,13 +175,13 @@ class TrainingData:
         return list(alone.build_evaluation_loader(self.train.take(rows), batch_size=batch_size).batches())
 
     def close(self) -> None:
-        """Release what decoded pictures take; files that are full stay for later runs."""
+        """Release the memory of decoded pictures; complete files stay in the cache for later runs."""
         for pictures in self._pictures.values():
             if pictures is not None:
                 try:
                     pictures.close()
                 except OSError as error:
-                    logger.warning("decoded pictures could not be kept for later runs: %s", error.strerror or error)
+                    logger.warning("decoded pictures could not be stored for later runs: %s", error.strerror or error)
         self._pictures.clear()
 
     def _build_augment(self, policy: AugmentPolicy, image_size: int) -> Augment:
@@ -201,7 +201,7 @@ class TrainingData:
         )
 
     def _open_picture_cache(self, table: ImageTable, canvas_size: int, place: CachePlace) -> PictureCache | None:
-        """Return where decoded pictures of a table and size are kept from one phase to the next."""
+        """Return the cache of a table's decoded pictures of one size, which phases share."""
         name = ("train" if table is self.train else "validation"), canvas_size
         if self.cache is not None and name not in self._pictures:
             try:
@@ -215,14 +215,14 @@ class TrainingData:
                     max_pixels=self.max_pixels,
                 )
             except OSError as error:
-                logger.warning("decoded pictures are not kept after all: %s", error.strerror or error)
+                logger.warning("decoded pictures cannot be kept between epochs: %s", error.strerror or error)
         return self._pictures.get(name)
 
 
 def build_training_data(
     plan: Plan, table: ImageTable, runtime: Runtime, augment: Callable[[Tensor], Tensor] | None = None
 ) -> TrainingData:
-    """Return the pictures of a plan; `augment` is the user's own augmentation, where the plan names one."""
+    """Return the data of a plan; `augment` is the user's own augmentation, if there is one."""
     train = sample_table(table.select("train"), plan.training.max_images, seed=plan.seed)
     reading, processes = plan.reading, runtime.processes
     feature_memory = _FEATURE_MEMORY_SHARE * (compute_free_memory_bytes() or _ASSUMED_MEMORY_BYTES)

@@ -1,4 +1,4 @@
-"""The bundle of a training: the best network with its calibration, its evidence and its feature bank."""
+"""Builds the bundle of a training: the best network with its calibration, evidence and feature bank."""
 
 import logging
 
@@ -26,15 +26,15 @@ logger = logging.getLogger("discern")
 
 
 def build_bundle(classifier: Classifier, plan: Plan, data: TrainingData, result: FitResult, runtime: Runtime) -> Bundle:
-    """Return the classifier of a training with all that is needed to use it, but the record of how it came about.
+    """Return the trained classifier with everything that is needed to use it, except the record of its training.
 
-    With several processes all of them must call this, and all get the same.
+    All processes of a job must call this, and all get the same bundle.
     """
     bank, validation_features = _keep_features(classifier, data, result, runtime)
     calibration, evidence = Calibration(), None
     targets = data.validation.targets()
     if result.validation_logits is None:
-        logger.info("there is no validation split: confidences are not calibrated, and no error rate can be promised")
+        logger.info("there is no validation split: confidences are not calibrated, and no error rate can be guaranteed")
     else:
         calibration = calibrate(result.validation_logits, targets, plan.training.calibration)
         probabilities = compute_probabilities(result.validation_logits, calibration)
@@ -42,7 +42,7 @@ def build_bundle(classifier: Classifier, plan: Plan, data: TrainingData, result:
         if bank is not None and validation_features is not None:
             similarities = bank.measure_similarity(validation_features)
         evidence = gather_evidence(probabilities, targets, similarities)
-        _log_promises(evidence)
+        _log_coverage(evidence)
     return Bundle(
         classifier=classifier,
         architecture=plan.architecture,
@@ -56,7 +56,7 @@ def build_bundle(classifier: Classifier, plan: Plan, data: TrainingData, result:
 
 
 def calibrate(logits: Tensor, targets: npt.NDArray[np.int64], method: str) -> Calibration:
-    """Fit what makes confidences true to logits (V, K) of validation pictures: "auto", "temperature" or "none"."""
+    """Fit the calibration to logits (V, K) of validation pictures; `method` is "auto", "temperature" or "none"."""
     if method == "none":
         return Calibration()
     temperature = fit_temperature(logits.numpy(), targets)
@@ -71,7 +71,7 @@ def calibrate(logits: Tensor, targets: npt.NDArray[np.int64], method: str) -> Ca
     logger.info(
         "confidences are calibrated with temperature %.2f%s: calibration error on validation %.1f%%, before %.1f%%",
         temperature,
-        "" if scaling is None else ", and a scale and a bias for each class",
+        "" if scaling is None else ", and a scale and a bias per class",
         100 * after,
         100 * before,
     )
@@ -81,7 +81,7 @@ def calibrate(logits: Tensor, targets: npt.NDArray[np.int64], method: str) -> Ca
 def _keep_features(
     classifier: Classifier, data: TrainingData, result: FitResult, runtime: Runtime
 ) -> tuple[FeatureBank | None, npt.NDArray[np.float32] | None]:
-    """Return the feature bank and the validation features (V, F), computed only where training has not done so."""
+    """Return the feature bank and the validation features (V, F), computed only if training has not done so."""
     if len(data.bank_rows) == 0:
         return None, None
     kept = data.train.take(data.bank_rows)
@@ -102,13 +102,13 @@ def _compute_features(
     return features.numpy() if len(features) else np.empty((0, classifier.backbone.num_features), np.float32)
 
 
-def _log_promises(evidence: Evidence) -> None:
-    """Say how many pictures would be answered for usual error rates."""
+def _log_coverage(evidence: Evidence) -> None:
+    """Log what share of pictures would be answered at usual error rates."""
     points = {
         error: choose_operating_point(evidence.confidences, evidence.is_right, error) for error in REPORTED_ERRORS
     }
-    promises = [f"{error:.0%} wrong: {point.coverage:.0%} answered" for error, point in points.items() if point]
-    if promises:
+    shares = [f"{error:.0%} wrong: {point.coverage:.0%} answered" for error, point in points.items() if point]
+    if shares:
         logger.info(
-            "with --max-error, predict answers unknown rather than wrongly; on validation, %s", "; ".join(promises)
+            "with --max-error, predict answers unknown where it is unsure; on validation, %s", "; ".join(shares)
         )

@@ -1,4 +1,4 @@
-"""What a user brings along as Python objects, beside the settings."""
+"""The Python objects that a user gives in addition to settings."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from discern.models.custom import Network
 
 @dataclass(frozen=True)
 class Custom:
-    """A user's own network, loss, metrics and augmentation, as far as there are any; see `discern.train`."""
+    """A user's own network, loss, metrics and augmentation, all optional; see `discern.train`."""
 
     network: Network | None = None
     loss: Loss | None = None
@@ -27,24 +27,24 @@ class Custom:
             raise ConfigError(f"metrics={wrong}: a metric's name becomes a column; use letters, digits and _")
 
     def describe(self) -> dict[str, str]:
-        """Return what there is, by name, and what each is called in Python."""
+        """Return the Python name of each object, by the name of its argument."""
         parts: dict[str, object] = {"network": self.network, "loss": self.loss, "augment": self.augment}
         parts |= {f"metrics.{name}": metric for name, metric in self.metrics.items()}
         return {name: _name(part) for name, part in parts.items() if part is not None}
 
-    def check_same(self, begun: Mapping[str, str], folder: object) -> None:
-        """Raise unless a run that goes on gets what it was begun with.
+    def check_same(self, planned: Mapping[str, str], folder: object) -> None:
+        """Check that a run is resumed with the objects that it was started with.
 
         Raises:
-            RunFolderError: Something is missing, or new.
+            RunFolderError: An object is missing, or new.
         """
         given = self.describe()
-        missing, new = sorted(begun.keys() - given.keys()), sorted(given.keys() - begun.keys())
+        missing, new = sorted(planned.keys() - given.keys()), sorted(given.keys() - planned.keys())
         if missing:
-            listed = ", ".join(f"{name.partition('.')[0]}= ({begun[name]})" for name in missing)
-            raise RunFolderError(f"the run in {folder} was begun with objects of yours; give them again: {listed}")
+            listed = ", ".join(f"{name.partition('.')[0]}= ({planned[name]})" for name in missing)
+            raise RunFolderError(f"the run in {folder} was started with objects of yours; give them again: {listed}")
         if new:
-            raise RunFolderError(f"the run in {folder} was begun without {', '.join(new)}; leave that out")
+            raise RunFolderError(f"the run in {folder} was started without {', '.join(new)}; leave that out")
 
 
 def _name(part: object) -> str:

@@ -1,4 +1,4 @@
-"""When training must end, and how long a phase may go on by what has been seen of it."""
+"""Says when training must end, and corrects the length of a phase by the time that its epochs took."""
 
 import time
 from dataclasses import dataclass, field
@@ -10,10 +10,9 @@ _SPARE = 1.1
 
 @dataclass
 class Deadline:
-    """The time for a whole run, of which `reserve_seconds` are kept for what comes after training.
+    """The time limit of a whole run, of which `reserve_seconds` are reserved for what follows training.
 
-    `started` is a moment of `time.monotonic()`; a run that goes on after an interruption sets it back by what it had
-    spent before.
+    `started` is a value of `time.monotonic()`; a resumed run moves it back by the time that it had spent before.
     """
 
     seconds: float
@@ -21,7 +20,7 @@ class Deadline:
     started: float = field(default_factory=time.monotonic)
 
     def spent_seconds(self) -> float:
-        """Return what is spent so far."""
+        """Return the seconds spent so far."""
         return time.monotonic() - self.started
 
     def left_seconds(self) -> float:
@@ -30,11 +29,11 @@ class Deadline:
 
 
 def correct_length(planned: float, done: int, max_epochs: int, affordable: float, *, may_end_early: bool) -> float:
-    """Return the epochs of a phase in all, of which some are done, where there is time for `affordable` more."""
+    """Return the total epochs of a phase, of which `done` are complete, if there is time for `affordable` more."""
     possible = done + max(0.0, affordable)
     if possible > planned:
-        # A picture may take less than it seemed to. But an epoch too many would be cut off while the rate is high, and
-        # in the second half the rate would have to rise again by much.
+        # Epochs were faster than expected. But an epoch too many would be cut off while the rate is high, and after the
+        # first half of the phase the rate would have to rise again.
         longer = min(float(max_epochs), done + affordable / _SPARE)
         possible = longer if longer > planned and 2 * done <= longer else planned
     return round_length(possible, may_end_early=may_end_early)

@@ -1,4 +1,4 @@
-"""A phase that sets the head to the exact solution, in place of all its epochs."""
+"""Carries out a phase that solves exactly for the head instead of training it."""
 
 import logging
 
@@ -18,7 +18,7 @@ logger = logging.getLogger("discern")
 def solve_phase(
     phase: PhasePlan, inputs: PhaseInputs, classifier: Classifier, training: TrainingPlan, data: TrainingData
 ) -> Tensor:
-    """Solve for the classifier's head; return the features (V, N, F) of the train pictures that it was solved on.
+    """Solve for the classifier's head; return the features (V, N, F) of the training pictures.
 
     Raises:
         TrainingError: There is no room for the features of all pictures, or the head is not linear.
@@ -27,11 +27,11 @@ def solve_phase(
     if features is None or not isinstance(head, LinearHead):
         raise TrainingError(
             f"phase {phase.name} has head_solver=lbfgs, which needs the features of all pictures at once, "
-            "and there is no room for them; head_solver=gradient does without"
+            "and there is no room for them; head_solver=gradient does not need them"
         )
     ignored = [name for name in ("label_smoothing", "mixup", "cutmix") if getattr(training, name)]
     if ignored:
-        logger.warning("head_solver=lbfgs solves without %s", ", ".join(ignored))
+        logger.warning("head_solver=lbfgs ignores %s", ", ".join(ignored))
     validation = None
     if inputs.validation_features is not None:
         validation = inputs.validation_features, data.validation.targets()

@@ -1,4 +1,4 @@
-"""Carries out a training plan, phase by phase and epoch by epoch, so that it can be interrupted anywhere."""
+"""Trains phase by phase and epoch by epoch, and can be interrupted at any moment."""
 
 import logging
 import math
@@ -26,7 +26,7 @@ from discern.training.deadline import Deadline, correct_length
 from discern.training.exact_head import solve_phase
 from discern.training.history import EpochRow
 from discern.training.inputs import PooledFeatures
-from discern.training.listeners import Announced, Listener
+from discern.training.listeners import ListenedStep, Listener
 from discern.training.meter import LoaderMeter
 from discern.training.phase import Phase
 from discern.training.state import Progress, TrainingState, read_generators
@@ -34,11 +34,11 @@ from discern.training.stopping import BestModel
 
 logger = logging.getLogger("discern")
 
-_MIN_STEPS_TO_TUNE = 5000
+_MIN_STEPS_TO_BENCHMARK = 5000
 
 
 class Floor(NamedTuple):
-    """What the head could do before layers of the backbone learned: its best epoch and validation logits (V, K)."""
+    """The baseline of a head on the frozen backbone: its best epoch and validation logits (V, K)."""
 
     row: EpochRow
     logits: Tensor
@@ -46,10 +46,11 @@ class Floor(NamedTuple):
 
 @dataclass(frozen=True)
 class FitResult:
-    """All epochs of a training, and the one whose weights the classifier holds now.
+    """All epochs of a training, and the best one, whose weights the classifier has now.
 
-    `validation_logits` (V, K) are what that epoch gave for the validation pictures, where there are any; `pooled` what
-    the head saw then, where it was trained alone; `floor` is there where a first phase trained the head alone.
+    `validation_logits` (V, K) are those of the best epoch, if there is a validation split. `pooled` are the features of
+    the head in that epoch, if it was trained alone. `floor` exists if the first of several phases trained the head
+    alone.
     """
 
     rows: tuple[EpochRow, ...]
@@ -60,19 +61,19 @@ class FitResult:
 
 
 class Fit:
-    """One training from its first or from any later epoch to its end.
+    """One training, from its first or any later epoch to its end.
 
     Args:
-        classifier: On the device; at the end it holds the best epoch's weights.
-        phases: What is carried out.
+        classifier: On the device; at the end it has the weights of the best epoch.
+        phases: The plan of each phase.
         training: What holds for all phases.
         data: The pictures.
-        runtime: Where and how it is computed.
-        loss: The user's own; cross-entropy as planned by default.
+        runtime: Device, precision and processes.
+        loss: The user's own; by default cross-entropy as in the plan.
         metrics: The user's own, computed after each epoch on the validation pictures, before calibration.
         state_folder: Where the state is saved after each epoch.
-        listeners: Those that hear of the training, in the first process alone.
-        deadline: When it must end.
+        listeners: Called in the first process only.
+        deadline: When training must end.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class Fit:
         self._meter = LoaderMeter(data.workers)
 
     def run(self, resume_from: TrainingState | None = None) -> FitResult:
-        """Carry out what is left of the plan; at the end the classifier holds the best epoch's weights.
+        """Train what is left of the plan; at the end the classifier has the weights of the best epoch.
 
         Raises:
             TrainingError: The loss is not finite.
@@ -131,12 +132,12 @@ class Fit:
         return FitResult(tuple(self.rows), self.best.row, self.best.logits, self.pooled, self.floor)
 
     def _is_too_late(self) -> bool:
-        """Return whether there is a model, and no time for another phase."""
+        """Return whether a model is trained and no time is left for another phase."""
         if self.deadline is None or self.best.row is None:
             return False
         left = self.runtime.processes.gather(self.deadline.left_seconds())[0]
         if left <= 0:
-            logger.info("the time is up before phase %s", self.phases[self.phase_index].name)
+            logger.info("the time budget is used up before phase %s", self.phases[self.phase_index].name)
         return bool(left <= 0)
 
     def _run_phase(self, state: TrainingState | None) -> None:
@@ -148,24 +149,24 @@ class Fit:
             row, wants_end = self._run_epoch(phase)
             is_over = phase.observe(row)
             if not is_over:
-                self._keep_to_deadline(phase, row)
+                self._correct_length(phase, row)
                 is_over = phase.is_complete
             if is_over or wants_end:
-                self._note_floor(phase)
+                self._record_floor(phase)
                 self.phase_index = len(self.phases) if wants_end else self.phase_index + 1
                 is_over = True
             self._save_state(None if is_over else phase)
 
     def _begin_phase(self, state: TrainingState | None) -> Phase:
-        """Build the next phase, or the one in the middle of which a state was saved."""
+        """Build the next phase, or the one that was interrupted when the state was saved."""
         processes, progress = self.runtime.processes, None if state is None else state.progress.phase
         if progress is None:
-            # A phase starts from the best model so far, not from where the one before it happened to end.
+            # A phase starts from the best model so far, not from the last epoch of the phase before.
             self._load_best_weights()
             if state is not None:
                 state.restore_random_generators(processes)
         plan = self.phases[self.phase_index]
-        self._tune_convolutions(plan)
+        self._set_cudnn_benchmark(plan)
         phase = Phase(
             plan,
             self.training,
@@ -178,20 +179,20 @@ class Fit:
         )
         if state is not None and progress is not None:
             phase.restore(state, progress)
-            # Last, since building a phase may have drawn numbers that the uninterrupted run did not draw here.
+            # Last, since building a phase may have drawn random numbers that the uninterrupted run did not draw here.
             state.restore_random_generators(processes)
         return phase
 
-    def _tune_convolutions(self, plan: PhasePlan) -> None:
-        """Let cuDNN try all its ways for every shape only where the phase is long: it takes half a minute."""
+    def _set_cudnn_benchmark(self, plan: PhasePlan) -> None:
+        """Let cuDNN benchmark its algorithms only in long phases, since that takes half a minute."""
         steps = plan.epochs * len(self.data.train) // self.data.batch_size
-        torch.backends.cudnn.benchmark = steps >= _MIN_STEPS_TO_TUNE and not self.runtime.determinism
+        torch.backends.cudnn.benchmark = steps >= _MIN_STEPS_TO_BENCHMARK and not self.runtime.determinism
 
-    def _keep_to_deadline(self, phase: Phase, row: EpochRow) -> None:
-        """Fit the epochs of the phase to the time that is left."""
+    def _correct_length(self, phase: Phase, row: EpochRow) -> None:
+        """Correct the epochs of the phase to the time that is left."""
         if self.deadline is None:
             return
-        # All processes go by what the first one sees.
+        # All processes use the times of the first one.
         left, seconds = self.runtime.processes.gather((self.deadline.left_seconds(), row.seconds))[0]
         planned, later = phase.plan.epochs, self.phases[self.phase_index + 1 :]
         remaining = max(1, planned - phase.epochs_done)
@@ -214,11 +215,11 @@ class Fit:
                 max(left, 0),
             )
 
-    def _note_floor(self, phase: Phase) -> None:
-        more_learns_later = any(other.train != (HEAD,) for other in self.phases[1:])
+    def _record_floor(self, phase: Phase) -> None:
+        backbone_learns_later = any(other.train != (HEAD,) for other in self.phases[1:])
         if (
             self.phase_index == 0
-            and more_learns_later
+            and backbone_learns_later
             and phase.plan.train == (HEAD,)
             and self.best.row
             and self.best.logits is not None
@@ -227,7 +228,7 @@ class Fit:
             self.best.floor = self.best.row
 
     def _run_epoch(self, phase: Phase) -> tuple[EpochRow, bool]:
-        """Train and validate; return the epoch's row, and whether a listener wants the training to end."""
+        """Train and validate; return the epoch's row, and whether a listener asks to end the training."""
         for listener in self.listeners:
             listener.on_epoch_start(phase.plan, phase.epochs_done + 1, len(phase.inputs.train))
         started = time.perf_counter()
@@ -248,22 +249,22 @@ class Fit:
             metrics=self._measure(logits),
         )
         self.rows.append(row)
-        # Without validation pictures, an epoch that was cut off is no better than what there is.
+        # Without validation, an unfinished epoch does not replace a complete one.
         counts = row.has_validation or self.best.row is None or not self._was_cut
         is_best = counts and self.best.observe(row, phase.evaluated, logits)
         if is_best:
             self.pooled = phase.inputs.pool(self.classifier, self.data.bank_rows)
-        wishes = [listener.on_epoch_end(self.rows, is_best=is_best) for listener in self.listeners]
-        return row, any(self.runtime.processes.gather(any(wishes)))
+        requests = [listener.on_epoch_end(self.rows, is_best=is_best) for listener in self.listeners]
+        return row, any(self.runtime.processes.gather(any(requests)))
 
     def _train(self, phase: Phase) -> EpochAverages:
         self.classifier.train()
         phase.step.start_epoch(phase.epochs_done)
         started = time.perf_counter()
-        # The order of the pictures depends on the epoch over the whole run, so that no two phases repeat one.
-        batches = self._until_time_is_up(phase.inputs.train.batches(len(self.rows)))
+        # The order of the pictures depends on the epoch of the whole run, so that no phase repeats that of another.
+        batches = self._until_deadline(phase.inputs.train.batches(len(self.rows)))
         try:
-            train = run_epoch(batches, Announced(phase.step, self.listeners), self.runtime.processes)
+            train = run_epoch(batches, ListenedStep(phase.step, self.listeners), self.runtime.processes)
         except TrainingError as error:
             raise TrainingError(f"{error}. {self._describe_last_good_state()}") from None
         if not phase.inputs.views:
@@ -276,24 +277,24 @@ class Fit:
             )
         return train
 
-    def _until_time_is_up(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Yield batches; alone, since processes need each other to the end, only as long as the deadline allows."""
+    def _until_deadline(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Yield batches until the deadline; all of them with several processes, which must end an epoch together."""
         for number, batch in enumerate(batches):
             in_time = self.deadline is None or self.deadline.left_seconds() > 0
             if number and not in_time and self.runtime.processes.count == 1:
-                logger.info("the time is up: the epoch ends after %d batches", number)
+                logger.info("the time budget is used up: the epoch ends after %d batches", number)
                 self._was_cut = True
                 return
             yield batch
 
     def _solve(self, phase: Phase) -> EpochAverages:
-        """Set the head to the exact solution, in place of all epochs of the phase."""
+        """Set the head to the exact solution and return averages over the training pictures."""
         features = solve_phase(phase.plan, phase.inputs, self.classifier, self.training, self.data)
         batches = self.data.build_evaluation_loader_over(features, self.data.train).batches()
         return predict_logits(phase.evaluated_network, batches, phase.inputs.prepare, self.runtime)[1]
 
     def _validate(self, phase: Phase) -> tuple[Tensor | None, EpochAverages]:
-        """Return the logits of the validation pictures, and averages."""
+        """Return the logits (V, K) of the validation pictures, and averages over them."""
         if phase.inputs.validation is None:
             return None, EpochAverages(float("nan"), float("nan"), 0)
         self.runtime.processes.share_buffers(phase.evaluated)
@@ -314,8 +315,8 @@ class Fit:
 
     def _describe_last_good_state(self) -> str:
         if not self.rows:
-            return "No epoch was complete before"
-        return f"The last good state is that after epoch {len(self.rows)}" + (
+            return "No epoch was complete"
+        return f"The last good state is of epoch {len(self.rows)}" + (
             "" if self.state_folder is None else f", in {self.state_folder}"
         )
 

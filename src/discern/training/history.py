@@ -1,4 +1,4 @@
-"""What is known of every epoch, as data."""
+"""The history of a training: losses, accuracies, rate and speed of every epoch."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ from discern.files import write_atomically
 
 @dataclass(frozen=True)
 class EpochRow:
-    """One row of history.csv; averages over pictures, fractions, not a number where there is no validation split.
+    """One row of history.csv. Losses and accuracies are averages over pictures, NaN without a validation split.
 
-    `epoch` counts from 1 over all phases; `learning_rate` is that of the epoch's last step in the topmost part;
-    `seconds` is the whole epoch with validation; `images_per_second` is training alone. `metrics` are the user's own,
-    of the validation pictures: in the file each has a column `validation_NAME`.
+    `epoch` counts from 1 over all phases; `learning_rate` is that of the topmost trainable part at the last step;
+    `seconds` include validation; `images_per_second` are of training alone. `metrics` are the user's own, of the
+    validation pictures; in the file each has a column `validation_NAME`.
     """
 
     phase: str
@@ -32,11 +32,11 @@ class EpochRow:
 
     @property
     def has_validation(self) -> bool:
-        """Whether the epoch was validated."""
+        """Whether there are validation scores."""
         return not math.isnan(self.validation_loss)
 
     def score(self, monitor: str) -> tuple[float, ...]:
-        """Return what the best epoch is chosen by; greater is better, and equal accuracies go to the lower loss."""
+        """Return what the best epoch is chosen by, greater is better; the loss decides between equal accuracies."""
         if monitor == "validation_loss":
             return (-self.validation_loss,)
         return self.validation_accuracy, -self.validation_loss

@@ -1,4 +1,4 @@
-"""What a phase learns from: pictures, or features of them where the first part of the network is frozen."""
+"""The inputs of a phase: pictures, or their features if the first part of the network is frozen."""
 
 import logging
 from collections.abc import Callable
@@ -24,7 +24,7 @@ logger = logging.getLogger("discern")
 
 
 class PooledFeatures(NamedTuple):
-    """Features (M, F) of the train pictures of the feature bank and (V, F) of all validation pictures, on the CPU."""
+    """Features (M, F) of the training pictures in the feature bank, and (V, F) of validation pictures, on the CPU."""
 
     train: Tensor
     validation: Tensor
@@ -32,11 +32,11 @@ class PooledFeatures(NamedTuple):
 
 @dataclass(frozen=True)
 class PhaseInputs:
-    """Batches, and how the network takes them.
+    """The batches of a phase, and how to pass them to the network.
 
-    `prepare` moves what is in a batch to the device, `network_of` gives the part of a classifier that takes it.
-    `views` is 0 for pictures, and else the number of views whose features (V, N, ...) are in `train_features`;
-    `validation_features` (1, N, ...) are missing where there is no validation split.
+    `prepare` turns a batch into inputs on the device; `network_of` returns the part of a classifier that takes them.
+    `views` is 0 for pictures, otherwise the number V of views in `train_features` (V, N, ...). `validation_features`
+    (1, N, ...) are None without a validation split.
     """
 
     train: TrainLoader
@@ -47,14 +47,14 @@ class PhaseInputs:
     validation_features: Tensor | None = None
 
     def pool(self, classifier: Classifier, rows: npt.NDArray[np.int64]) -> PooledFeatures | None:
-        """Return what the head saw of these train rows and of validation, where it was pictures as they are."""
+        """Return the head's inputs for these training rows and validation; None if they are not pooled or augmented."""
         train, validation = self.train_features, self.validation_features
         if self.views != 1 or classifier.trainable_stages != (HEAD,) or train is None or validation is None:
             return None
         return PooledFeatures(train[0][torch.from_numpy(rows)].float(), validation[0].float())
 
     def network_of(self, classifier: Classifier) -> nn.Module:
-        """Return the part of a classifier, frozen as the phase's own, that takes what the batches hold."""
+        """Return the part of a classifier, frozen as in this phase, that takes the batches."""
         halves = cut_classifier(classifier) if self.views else None
         return classifier if halves is None else halves.trained
 
@@ -62,17 +62,17 @@ class PhaseInputs:
 def build_inputs(
     phase: PhasePlan, classifier: Classifier, data: TrainingData, runtime: Runtime, *, views: int | None = None
 ) -> PhaseInputs:
-    """Return what a phase reads; `classifier` is frozen for it already.
+    """Return the inputs of a phase, for whose plan `classifier` must already be frozen.
 
     Args:
-        phase: Its plan; where there is no room for the features that it names, pictures are read.
+        phase: Its plan; if there is no room for the planned features, pictures are read.
         classifier: On the device.
         data: The pictures.
-        runtime: Where and how features are computed.
-        views: As an interrupted run had it; as planned by default.
+        runtime: Device, precision and processes.
+        views: Of an interrupted run; as planned by default.
 
     Raises:
-        RunFolderError: An interrupted run had features, and there is no room for them now.
+        RunFolderError: An interrupted run used features, and there is no room for them now.
     """
     planned = phase.views if views is None else views
     if planned:
@@ -81,8 +81,8 @@ def build_inputs(
             return found
         if views is not None:
             raise RunFolderError(
-                f"phase {phase.name} was begun on features of its pictures, for which there is no room now; make room "
-                "in memory or in the cache (cache.folder, cache.limit_gigabytes), or start a new run"
+                f"phase {phase.name} was started with features of its pictures, for which there is no room now; make "
+                "room in memory or in the cache (cache.folder, cache.limit_gigabytes), or start a new run"
             )
     train = data.build_train_loader(phase.augment, image_scale=phase.image_scale, kept=phase.picture_cache)
     validation = None
@@ -104,7 +104,7 @@ def _build_feature_inputs(
         halves.frozen,
         data.build_feature_job(data.train, backbone, first_trained, policy, views, prepare, phase.picture_cache),
         runtime,
-        # Two callables cannot be told apart, so that features under one cannot be found again.
+        # A callable has no key, so its features cannot be found in the cache.
         None if policy == CUSTOM_AUGMENT else data.cache,
         memory_bytes=data.feature_memory_bytes,
     )
@@ -112,9 +112,9 @@ def _build_feature_inputs(
         return None
     if phase.is_augmented:
         logger.info(
-            "phase %s trains on features of %s; cache.views=K takes K augmented views, cache.features=off one an epoch",
+            "phase %s trains on features of %s; cache.views=K uses K augmented views, cache.features=off one per epoch",
             phase.name,
-            f"{views} augmented views" if views > 1 else "pictures as they are",
+            f"{views} augmented views" if views > 1 else "pictures without augmentation",
         )
     validation, validation_loader = None, None
     if len(data.validation):

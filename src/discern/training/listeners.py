@@ -1,4 +1,4 @@
-"""Those that hear how training goes: people, files and trackers; a user's own are listeners too."""
+"""Listeners: callbacks of training that write the history, the log and events; users may add their own."""
 
 import logging
 from collections.abc import Sequence
@@ -14,32 +14,32 @@ logger = logging.getLogger("discern")
 
 
 class Listener:
-    """Hears what happens in a training; a subclass overrides the methods that it needs.
+    """Base of callbacks that follow a training; a subclass overrides the methods that it needs.
 
-    With several processes, listeners are called in the first one alone.
+    With several processes, listeners are called in the first one only.
     """
 
     def on_phase_start(self, phase: PhasePlan, epochs_done: int) -> None:
-        """A phase begins or goes on after `epochs_done` of its epochs."""
+        """Called when a phase begins, or is resumed after `epochs_done` of its epochs."""
 
     def on_epoch_start(self, phase: PhasePlan, epoch: int, batches: int) -> None:
-        """Epoch `epoch` of the phase, counted from 1, begins and will have so many batches."""
+        """Called when an epoch of the phase, counted from 1, begins; it will have this many batches."""
 
     def on_batch(self, result: StepResult) -> None:
-        """A training batch is done."""
+        """Called after each training batch."""
 
     def on_epoch_end(self, rows: Sequence[EpochRow], *, is_best: bool) -> bool | None:
-        """An epoch is done; `rows` are all epochs so far, the last one new.
+        """Called after each epoch; `rows` are all epochs so far, the new one last.
 
-        Return True to end the training: the best epoch so far is kept, and evaluated as at the end of the plan.
+        Return True to end the training: the best epoch so far is kept and evaluated as usual.
         """
 
     def on_end(self) -> None:
-        """Training is over, whether complete or interrupted."""
+        """Called when training is over, complete or interrupted."""
 
 
-class Announced:
-    """A step that lets the listeners hear of every batch."""
+class ListenedStep:
+    """A step that calls the listeners after every batch."""
 
     def __init__(self, step: Step, listeners: Sequence[Listener]) -> None:
         self.step = step
@@ -69,29 +69,28 @@ class HistoryFile(Listener):
 
 
 class LogLines(Listener):
-    """One line in the log for every phase and epoch."""
+    """Logs one line for every phase and epoch."""
 
     def on_phase_start(self, phase: PhasePlan, epochs_done: int) -> None:
-        """Name the phase and what learns in it."""
+        """Log the phase and what is trained in it."""
         parts = "all layers" if phase.train == "all" else ", ".join(phase.train)
-        going_on = f", going on after epoch {epochs_done}" if epochs_done else ""
+        resumed = f", resumed after epoch {epochs_done}" if epochs_done else ""
         if phase.head_solver == "lbfgs":
-            logger.info("phase %s: the head is set to the exact solution at once", phase.name)
+            logger.info("phase %s: the head is set to the exact solution", phase.name)
             return
         logger.info(
-            "phase %s: %s learn%s for up to %d epochs, %s at %.2g, %s schedule%s",
+            "phase %s: training %s for up to %d epochs, %s at %.2g, %s schedule%s",
             phase.name,
             parts,
-            "" if phase.train == "all" or len(phase.train) > 1 else "s",
             phase.epochs,
             phase.optimizer,
             phase.learning_rate,
             phase.schedule,
-            going_on,
+            resumed,
         )
 
     def on_epoch_end(self, rows: Sequence[EpochRow], *, is_best: bool) -> None:
-        """Write losses, accuracies, rate and speed."""
+        """Log losses, accuracies, rate and speed."""
         row = rows[-1]
         validation = (
             f"validation loss {row.validation_loss:.4f} accuracy {row.validation_accuracy:.1%}"
@@ -113,29 +112,29 @@ class LogLines(Listener):
 
 
 class OverfittingWatch(Listener):
-    """Says once a phase when the gap between training and validation opens.
+    """Warns once per phase of overfitting.
 
-    The rule: over the last three epochs of a phase the validation loss rose while the training loss fell, and training
+    The rule: over the last three epochs of a phase the validation loss rose and the training loss fell, and training
     accuracy is at least `gap` above validation accuracy.
     """
 
     def __init__(self, gap: float = 0.05) -> None:
         self.gap = gap
-        self._named: set[str] = set()
+        self._warned: set[str] = set()
 
     def on_epoch_end(self, rows: Sequence[EpochRow], *, is_best: bool) -> None:  # noqa: ARG002
         """Compare the last three epochs of the phase."""
         last = [row for row in rows if row.phase == rows[-1].phase][-3:]
-        if len(last) < 3 or not last[-1].has_validation or last[-1].phase in self._named:
+        if len(last) < 3 or not last[-1].has_validation or last[-1].phase in self._warned:
             return
         validation_rises = last[0].validation_loss < last[1].validation_loss < last[2].validation_loss
         training_falls = last[0].train_loss > last[1].train_loss > last[2].train_loss
         gap = last[-1].train_accuracy - last[-1].validation_accuracy
         if validation_rises and training_falls and gap >= self.gap:
-            self._named.add(last[-1].phase)
+            self._warned.add(last[-1].phase)
             logger.warning(
                 "overfitting since epoch %d: training accuracy is %.1f points above validation, whose loss has risen "
-                "from %.4f to %.4f. Augmentation, dropout, weight decay, patience or fewer trained layers help",
+                "from %.4f to %.4f. Augmentation, dropout, weight decay, patience or fewer trained layers may help",
                 last[1].epoch,
                 100 * gap,
                 last[0].validation_loss,
@@ -148,7 +147,7 @@ class TensorBoard(Listener):
 
     def __init__(self, folder: Path) -> None:
         try:
-            from torch.utils.tensorboard import SummaryWriter  # an extra: only who asks for it needs it
+            from torch.utils.tensorboard import SummaryWriter  # an optional package
         except ImportError:
             raise ConfigError("training.tensorboard needs an extra: pip install 'discern[tensorboard]'") from None
         self._writer = SummaryWriter(str(folder))

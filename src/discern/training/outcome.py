@@ -1,4 +1,4 @@
-"""Whether fine-tuning paid: the model that is kept against the head on frozen features, on the validation pictures."""
+"""Compares the kept model with the head on frozen features, on the validation pictures: did fine-tuning help?"""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,12 +9,12 @@ from discern.training.fit import FitResult, Floor
 
 
 def describe_outcome(result: FitResult, targets: npt.NDArray[np.int64], monitor: str) -> str | None:
-    """Return in words which model is kept and by how much it is better; None where there is nothing to compare it with.
+    """Return text that says which model is kept and by how much it is better; None if there is nothing to compare.
 
     Args:
-        result: Of the training.
+        result: Result of the training.
         targets: Class indices (V,) of the validation pictures.
-        monitor: What the model was chosen by.
+        monitor: The score that the model was chosen by.
     """
     floor = result.floor
     if floor is None or result.validation_logits is None or len(targets) < 2:
@@ -23,23 +23,25 @@ def describe_outcome(result: FitResult, targets: npt.NDArray[np.int64], monitor:
         return _describe_floor(result, floor, monitor)
     difference = _compare(floor, result.validation_logits.argmax(dim=1).numpy() == targets, targets)
     return (
-        f"epoch {result.best.epoch}, {result.best.validation_accuracy:.1%} correct on validation, which is what it was "
-        f"chosen by; {describe_difference(result.best.phase, floor.row.phase, difference)}"
+        f"epoch {result.best.epoch}, {result.best.validation_accuracy:.1%} correct on validation, the score that it "
+        f"was chosen by; {describe_difference(result.best.phase, floor.row.phase, difference)}"
     )
 
 
 def _describe_floor(result: FitResult, floor: Floor, monitor: str) -> str:
     later = [row for row in result.rows if row.phase != floor.row.phase]
-    tried = "nothing else was tried"
+    comparison = "no later epoch was trained"
     if later and monitor == "validation_loss":
         lowest = min(row.validation_loss for row in later)
-        tried = f"its loss is {floor.row.validation_loss:.4f}, and the lowest of {len(later)} later epochs {lowest:.4f}"
+        comparison = (
+            f"its loss is {floor.row.validation_loss:.4f}, and the lowest of {len(later)} later epochs {lowest:.4f}"
+        )
     elif later:
         highest = max(row.validation_accuracy for row in later)
-        tried = f"the best of {len(later)} later epochs had {highest:.1%}"
+        comparison = f"the best of {len(later)} later epochs had {highest:.1%}"
     return (
         f"the frozen network with the head of phase {floor.row.phase}, {floor.row.validation_accuracy:.1%} correct on "
-        f"validation: {tried}"
+        f"validation: {comparison}"
     )
 
 

@@ -1,4 +1,4 @@
-"""One phase of a plan while it is carried out."""
+"""One phase of training: its optimizer, step, inputs and stopping rule."""
 
 import math
 from functools import partial
@@ -20,9 +20,9 @@ from discern.training.stopping import EarlyStopping
 
 
 class RateFactor:
-    """The factor on the learning rates at a moment of a phase.
+    """The factor on the learning rates as a function of the epoch within a phase.
 
-    Apart from the phase, which would keep its features in memory after its end if it were part of its own step.
+    Separate from `Phase`, since a step that refers to its phase would keep the features in memory after the phase.
     """
 
     def __init__(self, plan: PhasePlan) -> None:
@@ -31,22 +31,22 @@ class RateFactor:
         self.plateau = Plateau(plan.plateau_patience, plan.gamma)
 
     def __call__(self, epoch: float) -> float:
-        """Return the factor at `epoch`, fractions of it included."""
+        """Return the factor at `epoch`, counted from 0 with fractions."""
         return compute_rate_factor(epoch, self.length, self.plan) * self.plateau.factor
 
 
 class Phase:
-    """What lives as long as one phase does.
+    """Everything that is built for one phase and needed until its end.
 
     Args:
-        plan: Of the phase.
+        plan: The plan of the phase.
         training: What holds for all phases.
-        classifier: On the device; what the phase does not train is frozen now.
+        classifier: On the device; stages that the phase does not train become frozen.
         data: The pictures.
-        runtime: Where and how it is computed.
-        index: The place of the phase in the plan.
-        loss: The user's own; cross-entropy as planned by default.
-        views: As an interrupted run had it; as planned by default.
+        runtime: Device, precision and processes.
+        index: Index of the phase in the plan.
+        loss: The user's own; by default cross-entropy as in the plan.
+        views: Of an interrupted run; as planned by default.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Phase:
         )
         self.rate_factor = RateFactor(plan)
         self.stopping = EarlyStopping(plan.patience, training.monitor)
-        # What is solved at once has no way that an average could smooth.
+        # An exact solution has no steps to average.
         averages = training.ema_decay > 0 and plan.head_solver != "lbfgs"
         self.average = WeightAverage(classifier, training.ema_decay) if averages else None
         self.epochs_done = 0
@@ -103,12 +103,12 @@ class Phase:
         self._statistics_sample = data.read_statistics_sample() if reads_other_pictures else None
 
     def estimate_batchnorm(self) -> None:
-        """Give BatchNorms that learned statistics those of pictures as they are, before the network is evaluated."""
+        """Estimate BatchNorm statistics that are not frozen from pictures without augmentation, before evaluation."""
         if self._statistics_sample is not None:
             estimate_statistics(self.evaluated, self._statistics_sample, self.inputs.prepare, self._runtime)
 
     def observe(self, row: EpochRow) -> bool:
-        """Take in an epoch; return whether no other would be of use."""
+        """Record an epoch; return whether the phase should end early."""
         self.epochs_done += 1
         if self.plan.schedule == "plateau" and row.has_validation:
             self.rate_factor.plateau.observe(row.validation_loss)
@@ -122,16 +122,16 @@ class Phase:
 
     @property
     def length(self) -> float:
-        """The epochs after which the rate has come to its end; of the last one perhaps a part."""
+        """The epochs, with a fraction under a time budget, over which the rate follows its schedule."""
         return self.rate_factor.length
 
     def set_length(self, length: float) -> None:
-        """End after so many epochs in all, the last one perhaps in part, the rate moving accordingly from now on."""
+        """End after `length` epochs in total, perhaps with a fraction, and fit the schedule of the rate to that."""
         self.plan = self.plan.model_copy(update={"epochs": max(math.ceil(length), self.epochs_done, 1)})
         self.rate_factor.length = max(length, self.epochs_done, 1)
 
     def put_into(self, state: TrainingState) -> None:
-        """Add to a state what this phase needs to go on."""
+        """Add to a state what is needed to resume this phase."""
         state.put_optimizer(self.optimizer)
         if self.average is not None:
             state.put_tensors("average", self.average.state_dict())
@@ -144,7 +144,7 @@ class Phase:
         )
 
     def restore(self, state: TrainingState, progress: PhaseState) -> None:
-        """Go back to where the phase stood when the state was written."""
+        """Restore the phase as it was when the state was saved."""
         state.restore_optimizer(self.optimizer)
         if self.average is not None:
             self.average.load_state_dict(state.get_tensors("average"))
@@ -162,7 +162,7 @@ def _build_loss(training: TrainingPlan, data: TrainingData, runtime: Runtime) ->
 
 
 def _find_frozen(classifier: Classifier, index: int) -> FrozenWeights | None:
-    """Return parameters and statistics of the stages that do not train, which the best model so far has as well."""
+    """Return parameters and statistics of the frozen stages, which are the same in the best model so far."""
     frozen = [names for stage, names in classifier.stages().items() if stage not in classifier.trainable_stages]
     prefixes = tuple(f"{name}." for names in frozen for name in names)
     tensors = {

@@ -1,4 +1,4 @@
-"""A live progress bar for people at a terminal."""
+"""A progress bar for terminals."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from discern.training.listeners import Listener
 
 
 class ProgressBar(Listener):
-    """One bar for the whole plan, with the time that is left; it vanishes when training ends."""
+    """One bar for all phases, with the remaining time; it disappears when training ends."""
 
     def __init__(self, console: Console, phases: Sequence[PhasePlan]) -> None:
         self._progress = Progress(
@@ -28,7 +28,7 @@ class ProgressBar(Listener):
         self._share_of_batch = 0.0
 
     def on_epoch_start(self, phase: PhasePlan, epoch: int, batches: int) -> None:
-        """Name the epoch and move to where it begins, past epochs done earlier or left out by early stopping."""
+        """Show the epoch and move the bar to its start, past epochs that early stopping left out."""
         self._progress.start()
         place = [known.name for known in self._phases].index(phase.name)
         epochs_before = sum(known.epochs for known in self._phases[:place]) + epoch - 1
@@ -38,9 +38,9 @@ class ProgressBar(Listener):
         )
 
     def on_batch(self, result: StepResult) -> None:  # noqa: ARG002
-        """Move on by one batch."""
+        """Move the bar by one batch."""
         self._progress.advance(self._task, self._share_of_batch)
 
     def on_end(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._progress.stop()

@@ -1,4 +1,4 @@
-"""The classifier that a training starts with."""
+"""Builds the classifier of a plan and loads its starting weights."""
 
 import logging
 
@@ -19,9 +19,9 @@ def build_planned(plan: Plan, num_classes: int, runtime: Runtime, network: Netwo
     """Build the classifier of a plan on the device, without pretrained weights.
 
     Raises:
-        ConfigError: The network cannot be built, or the machine cannot synchronise its BatchNorms.
+        ConfigError: The network cannot be built, or the device cannot synchronise BatchNorm.
     """
-    classifier = build_classifier(plan.architecture, num_classes, network)
+    classifier = build_classifier(plan.architecture, num_classes, network, image_size=plan.preprocess.image_size)
     if plan.training.sync_batchnorm:
         _synchronize_batchnorm(classifier.backbone, runtime)
     runtime.place(classifier)
@@ -32,14 +32,14 @@ def build_planned(plan: Plan, num_classes: int, runtime: Runtime, network: Netwo
 
 
 def load_start(plan: Plan, classifier: Classifier) -> WeightsOrigin | None:
-    """Load the weights of a plan into the backbone; return where they came from, or None where there are none.
+    """Load the weights of a plan into the backbone; return their origin, or None if none were loaded.
 
     Raises:
-        WeightsError: They cannot be found, downloaded or read, or do not fit.
+        WeightsError: The weights cannot be found, downloaded or read, or do not fit.
     """
     if plan.weights in ("none", OWN_WEIGHTS):
-        brings = "with the weights that it brings along" if plan.weights == OWN_WEIGHTS else "from scratch"
-        logger.info("the network starts %s", brings)
+        start = "with its own weights" if plan.weights == OWN_WEIGHTS else "from scratch"
+        logger.info("the network starts %s", start)
         return None
     record = load_pretrained(classifier.backbone, plan.weights)
     logger.info("the network starts with weights from %s", record.source)

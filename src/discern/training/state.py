@@ -1,4 +1,4 @@
-"""Everything that an interrupted training needs to go on as if nothing had happened, in one file without pickle."""
+"""The state of a training: everything that is needed to resume it exactly, without pickle."""
 
 import json
 import random
@@ -36,14 +36,14 @@ Generators = tuple[GeneratorNumbers, dict[str, Tensor]]
 
 
 class OptimizerNumbers(BaseModel):
-    """What an optimizer's state has besides tensors: its groups, and numbers by the place of their parameter."""
+    """An optimizer's state without its tensors: its groups, and numbers by the index of their parameter."""
 
     groups: list[dict[str, Any]]
     numbers: dict[int, dict[str, Any]]
 
 
 class PhaseState(BaseModel):
-    """Where a phase stands in the middle."""
+    """The progress within an unfinished phase."""
 
     epochs_done: int
     length: float
@@ -53,9 +53,9 @@ class PhaseState(BaseModel):
 
 
 class Progress(BaseModel):
-    """How far a training has come.
+    """The progress of a training.
 
-    `phase` and `optimizer` are there in the middle of a phase; `random` has an entry for each process.
+    `phase` and `optimizer` are None between phases; `random` has an entry for each process.
     """
 
     version: int = STATE_VERSION
@@ -72,7 +72,7 @@ class Progress(BaseModel):
 
 @dataclass(frozen=True)
 class FrozenWeights:
-    """Weights (on the CPU) that no epoch of a phase changes, neither in the trained network nor in the best one."""
+    """Weights (on the CPU) that a phase does not change; they are the same in the trained network and the best one."""
 
     phase_index: int
     tensors: dict[str, Tensor]
@@ -84,10 +84,10 @@ class FrozenWeights:
 
 
 class TrainingState:
-    """Named tensors and the progress, written and read together.
+    """Named tensors and the progress, saved and loaded together.
 
-    One file, renamed into place: a kill at any moment leaves the state of the last epoch or of the one before. Weights
-    that are frozen in a phase lie in a second file, written once, which the first one names.
+    The file is replaced atomically: a kill at any moment leaves the state of the last epoch or of the one before.
+    Weights that are frozen in a phase are in a second file, which is written once and named in the first.
     """
 
     def __init__(self, progress: Progress, frozen: FrozenWeights | None = None) -> None:
@@ -96,12 +96,12 @@ class TrainingState:
         self.frozen = frozen
 
     def put_weights(self, prefix: str, weights: Mapping[str, Tensor]) -> None:
-        """Add a network's weights, those left out that are frozen."""
+        """Add a network's weights, except frozen ones."""
         frozen = {} if self.frozen is None else self.frozen.tensors
         self.put_tensors(prefix, {name: tensor for name, tensor in weights.items() if name not in frozen})
 
     def get_weights(self, prefix: str) -> dict[str, Tensor]:
-        """Return what was added with `put_weights`, frozen weights included; nothing if nothing was."""
+        """Return what was added with `put_weights`, together with frozen weights; empty if nothing was added."""
         weights = self.get_tensors(prefix)
         return weights | self.frozen.tensors if weights and self.frozen is not None else weights
 
@@ -110,7 +110,7 @@ class TrainingState:
         self.tensors |= {f"{prefix}/{name}": tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
     def get_tensors(self, prefix: str) -> dict[str, Tensor]:
-        """Return the tensors that were put under a prefix."""
+        """Return the tensors that were added under a prefix."""
         start = f"{prefix}/"
         return {name.removeprefix(start): tensor for name, tensor in self.tensors.items() if name.startswith(start)}
 
@@ -124,7 +124,7 @@ class TrainingState:
         self.progress.optimizer = OptimizerNumbers(groups=packed["param_groups"], numbers=numbers)
 
     def restore_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
-        """Give an optimizer over the same parameters the moments and rates that were put."""
+        """Restore the saved moments and rates in an optimizer over the same parameters."""
         packed = self.progress.optimizer
         if packed is None:
             return
@@ -133,7 +133,7 @@ class TrainingState:
         for parameter, values in optimizer.state.items():
             for name, value in values.items():
                 if isinstance(value, Tensor) and value.shape == parameter.shape:
-                    # Fused optimizers go through memory as it lies: moments must lie as their parameters do.
+                    # Fused optimizers need moments in the memory layout of their parameters.
                     values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
     def put_random_generators(self, everyone: Sequence[Generators]) -> None:
@@ -143,7 +143,7 @@ class TrainingState:
             self.put_tensors(f"random/{rank}", tensors)
 
     def restore_random_generators(self, processes: Processes = ALONE) -> None:
-        """Set the generators to what was put for this process."""
+        """Set the generators to the saved state of this process."""
         numbers = self.progress.random[processes.rank]
         random.setstate(numbers.python)
         name, keys, position, has_gauss, cached = numbers.numpy
@@ -154,21 +154,21 @@ class TrainingState:
             torch.cuda.set_rng_state(tensors["cuda"])
 
     def check_processes(self, count: int) -> None:
-        """Raise unless as many processes go on as began.
+        """Check that the number of processes is that of the interrupted run.
 
         Raises:
-            RunFolderError: There were more, or fewer.
+            RunFolderError: The number differs.
         """
-        begun = len(self.progress.random)
-        if begun != count:
-            start = "without torchrun" if begun == 1 else f"under torchrun with {begun} processes in all"
+        started = len(self.progress.random)
+        if started != count:
+            start = "without torchrun" if started == 1 else f"with torchrun and {started} processes in total"
             raise RunFolderError(
-                f"the run was begun with {begun} process(es), and {count} would not go on as it began; "
+                f"the run was started with {started} process(es), and {count} would not give the same result; "
                 f"resume it {start}, or start a new run"
             )
 
     def save(self, folder: Path) -> None:
-        """Write the state into `folder`, which is made if needed."""
+        """Write the state to `folder`, which is created if needed."""
         folder.mkdir(parents=True, exist_ok=True)
         self.progress.frozen = None if self.frozen is None else self.frozen.name
         if self.frozen is not None and not (folder / self.frozen.name).exists():
@@ -182,7 +182,7 @@ class TrainingState:
 
 
 def read_generators(processes: Processes) -> list[Generators]:
-    """Return the state of Python's, NumPy's and torch's generators, of every process."""
+    """Return the states of Python's, NumPy's and torch's generators in every process."""
     return processes.gather(_read_own_generators())
 
 
@@ -200,12 +200,12 @@ def _read_own_generators() -> Generators:
 
 
 def has_state(folder: Path) -> bool:
-    """Return whether at least one epoch was saved in `folder`."""
+    """Return whether `folder` has the state of at least one epoch."""
     return (folder / STATE_FILE).is_file()
 
 
 def load_state(folder: Path) -> TrainingState:
-    """Read the state that an interrupted training has left in `folder`.
+    """Load the state that an interrupted training left in `folder`.
 
     Raises:
         RunFolderError: It is damaged, or another version of the program wrote it.
@@ -222,7 +222,7 @@ def load_state(folder: Path) -> TrainingState:
         if frozen is not None:
             state.frozen = FrozenWeights(state.progress.phase_index, load_file(folder / frozen))
     except (OSError, SafetensorError, KeyError, ValueError, ValidationError) as error:
-        raise RunFolderError(f"{path} is damaged ({error}); start anew with --overwrite") from None
+        raise RunFolderError(f"{path} is damaged ({error}); start again with --overwrite") from None
     return state
 
 
@@ -230,5 +230,5 @@ def _check_version(content: Mapping[str, Any], path: Path) -> None:
     if content.get("version") != STATE_VERSION:
         raise RunFolderError(
             f"{path} has format {content.get('version')}, and this version of discern reads {STATE_VERSION}; "
-            "finish the run with the version that began it, or start anew with --overwrite"
+            "finish the run with the version that started it, or start again with --overwrite"
         )

@@ -1,4 +1,4 @@
-"""Which epoch is the best, and when a phase has nothing more to give."""
+"""Early stopping, and the choice of the best epoch."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from discern.training.history import EpochRow
 
 @dataclass
 class EarlyStopping:
-    """Ends a phase when `patience` epochs in a row brought nothing better than its best one; 0 never ends it."""
+    """Ends a phase after `patience` epochs in a row without improvement; 0 never ends it."""
 
     patience: int
     monitor: str
@@ -17,7 +17,7 @@ class EarlyStopping:
     waited: int = 0
 
     def observe(self, row: EpochRow) -> bool:
-        """Take in an epoch; return whether the phase should end."""
+        """Record an epoch; return whether the phase should end."""
         if not row.has_validation:
             return False
         score = row.score(self.monitor)
@@ -30,7 +30,7 @@ class EarlyStopping:
 
 @dataclass
 class BestModel:
-    """The weights of the best epoch so far and its validation logits (N, K); without a validation split, the last."""
+    """The weights and validation logits (V, K) of the best epoch so far; without a validation split, of the last."""
 
     monitor: str
     row: EpochRow | None = None
@@ -41,8 +41,8 @@ class BestModel:
     def observe(self, row: EpochRow, classifier: nn.Module, logits: Tensor | None) -> bool:
         """Keep a copy of the weights on the CPU, and the logits, if this epoch is the best; return whether it is.
 
-        Where there is a `floor`, which is the simpler model, only an epoch with a higher accuracy takes its
-        place (where the loss is what is watched, with a lower loss).
+        The `floor`, a simpler model, is only replaced by an epoch with a higher accuracy, not by one with the same
+        accuracy and a lower loss (if the loss is the monitor, by one with a lower loss).
         """
         known = self.row
         if known is not None and row.has_validation and not self._is_better(row, known):

@@ -1,4 +1,4 @@
-"""What a search leaves: its trials as a table and figures, the best settings as a recipe, and a run with them."""
+"""The results of a search: a table and figures of trials, the best settings as a recipe, and a run with them."""
 
 import json
 import logging
@@ -25,16 +25,16 @@ logger = logging.getLogger("discern")
 
 
 def write_trials(study: "Study", search: Search) -> pd.DataFrame:
-    """Write trials.csv, history.png and, from five trials on, importance.png; return the table of trials.
+    """Write trials.csv, history.png and, with at least five trials, importance.png; return the table of trials.
 
     Raises:
-        DataError: Not one trial completed.
+        DataError: No trial completed.
     """
     table = tabulate_trials(study)
     write_table(table, search.out / "trials.csv")
     if table["value"].notna().sum() == 0:
         errors = "; ".join(dict.fromkeys(filter(None, table["error"])))
-        raise DataError(f"not one of {len(table)} trials completed: {errors or 'all ended early'}")
+        raise DataError(f"none of {len(table)} trials completed: {errors or 'all ended early'}")
     save_figure(plot_trials(table, value_name=search.monitor.replace("_", " ")), search.out / "history.png")
     importance = measure_importance(study)
     if importance:
@@ -51,7 +51,7 @@ def save_best_recipe(study: "Study", search: Search) -> None:
 
 
 def train_best(study: "Study", search: Search) -> None:
-    """Train with best.toml and evaluate on the test split, unless that was done for the same trial.
+    """Train with best.toml and evaluate on the test split, unless this was already done for the same trial.
 
     Raises:
         DataError: The training failed.
@@ -69,7 +69,7 @@ def train_best(study: "Study", search: Search) -> None:
         ends = (100 * end for end in metrics.accuracy)
         logger.info("trained again with the best settings: %s accuracy %.1f%% [%.1f, %.1f]", split_name, *ends)
     logger.info(
-        "the settings were chosen by their validation scores, which are therefore too good; next: discern predict %s "
+        "the settings were chosen by their validation scores, which are therefore too high; next: discern predict %s "
         "PICTURES...",
         folder.root,
     )

@@ -1,4 +1,4 @@
-"""Trains in a child process: its time and memory are measured, and an error ends this training alone."""
+"""Trains in a child process, to measure time and memory, and so that an error ends only that training."""
 
 import json
 import os
@@ -15,15 +15,15 @@ from discern.files import write_json
 from discern.run_folder import RunFolder
 
 _CHILD_SETTINGS = ("run.report=false", "run.plots=false")
-"""Settings of every training that is one of many: what only a single run needs is switched off."""
+"""Settings of every training that is one of many, which needs no report and no plots."""
 
 _POLL_SECONDS = 0.1
 
 
 class ChildRun(NamedTuple):
-    """The outcome of a training: its duration, and its largest memory in bytes (None where the system reports none).
+    """The outcome of a training: its duration, and its peak memory in bytes (None if the system does not report it).
 
-    `error` is the last line of its log if it did not complete; `was_stopped` is whether it was ended on purpose.
+    `error` is the last line of its log if it failed; `was_stopped` says whether `stop_when` ended it.
     """
 
     folder: RunFolder
@@ -42,17 +42,17 @@ def run_child(
     is_one_of_many: bool = True,
     stop_when: Callable[[pd.DataFrame], bool] | None = None,
 ) -> ChildRun:
-    """Train in `folder`, go on with an interrupted run there, or return the recorded outcome of a complete one.
+    """Train in `folder`, resume an interrupted run there, or return the recorded outcome of a complete one.
 
-    The output goes to a .log file beside the folder, and the outcome to a .json file, which is read again the next
-    time; the seconds of a run that was interrupted are those of all its parts.
+    The output goes to a .log file beside the folder, and the outcome to a .json file, which a later call reads. The
+    seconds of a resumed run are those of all its parts.
 
     Args:
         source: Labelled pictures: a folder, CSV or .npz file.
         folder: The run folder.
         recipe: Name of a recipe, or path of a TOML file.
-        overrides: `key=value` texts laid over the recipe.
-        is_one_of_many: Whether what only a single run needs is left out.
+        overrides: `key=value` strings that override the recipe.
+        is_one_of_many: Leave out report and plots.
         stop_when: Called with the history after each epoch; the run ends when it returns True.
     """
     log, record = (folder.root.with_name(f"{folder.root.name}{suffix}") for suffix in (".log", ".json"))
@@ -85,7 +85,7 @@ def run_child(
 
 
 class _Watched:
-    """A process that trains, and whose history is read meanwhile."""
+    """A training process whose history is read while it runs."""
 
     def __init__(
         self, process: subprocess.Popen[bytes], history: Path, stop_when: Callable[[pd.DataFrame], bool] | None
@@ -97,7 +97,7 @@ class _Watched:
         self._epochs_seen = 0
 
     def wait(self) -> tuple[int, int | None]:
-        """Return exit code and peak memory; the process is ended with this one if the user stops it."""
+        """Return exit code and peak memory; if the user stops this process, the child is ended too."""
         try:
             while True:
                 ended = self._poll()

@@ -1,4 +1,4 @@
-"""What all trials of a search have in common."""
+"""A search: what all its trials have in common."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Search:
 
     @property
     def monitor(self) -> str:
-        """What the best epoch of a trial is chosen by."""
+        """The score that the best epoch of a trial is chosen by."""
         return self.settings.training.monitor
 
     @property
@@ -43,7 +43,7 @@ class Search:
         return self.out / "split.csv"
 
     def score(self, history: pd.DataFrame) -> "pd.Series[float]":
-        """Return what is maximised, for each epoch of the phases that trials differ in."""
+        """Return the score to maximise, for each epoch of the phases that differ between trials."""
         values = history.loc[~history["phase"].isin(self.constant_phases), self.monitor]
         return -values if self.monitor == "validation_loss" else values
 
@@ -51,12 +51,12 @@ class Search:
 def open_search(
     name: str, source: str, out: Path, recipe: str | Path, overrides: Sequence[str], space_file: str | Path | None
 ) -> Search:
-    """Check what is searched, make the folder or check that it belongs to this search, and split the pictures.
+    """Check the search space, create the folder or check that it belongs to this search, and split the pictures.
 
     Raises:
         ConfigError: The recipe or the space cannot be used.
         DataError: The pictures cannot be used, or there is no validation split.
-        RunFolderError: The folder holds another search, or something else.
+        RunFolderError: The folder has another search, or other files.
     """
     settings = load_settings(recipe, overrides)
     space = build_default_space(settings) if space_file is None else load_space(Path(space_file))
@@ -68,15 +68,15 @@ def open_search(
     table = prepare_shared_split(source, settings.data, search.split, seed=settings.run.seed, cache=cache)
     if not len(table.select("validation")):
         raise DataError(
-            f"{source}: trials are compared on a validation split, and there is none; data.split can give it a share"
+            f"{source}: trials are compared on a validation split, and there is none; give it a share with data.split"
         )
     return search
 
 
 def _find_constant_phases(settings: Settings) -> frozenset[str]:
-    """Name the phases that give the same in every trial, where phases follow that do not.
+    """Return the names of phases that give the same result in every trial, if there are other phases.
 
-    If such a phase were the best of all trials, it would make them all equal, and nothing could be chosen.
+    If such a phase were the best of all trials, all trials would have the same score.
     """
     phases = settings.training.phases
     solved = frozenset(phase.name for phase in phases if phase.head_solver != "gradient")
@@ -91,5 +91,5 @@ def _open_folder(search: Search) -> None:
         "settings": search.settings.to_dict(),
         "space": {name: choice.model_dump(mode="json") for name, choice in search.space.items()},
     }
-    other = "another search, by another name or of other data or settings"
+    other = "another search, with another name, data or settings"
     open_shared_folder(search.out, definition, kind="search", other=other)

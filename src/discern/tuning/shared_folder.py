@@ -1,4 +1,4 @@
-"""The folder that all runs of a comparison or search share; what they belong to is written into it."""
+"""The folder that all runs of a comparison or search share, with a file that identifies it."""
 
 import json
 from collections.abc import Mapping
@@ -12,16 +12,16 @@ _NAME = "definition.json"
 
 
 def open_shared_folder(out: Path, definition: Mapping[str, Any], *, kind: str, other: str) -> None:
-    """Make the folder of a comparison or search, or check that it already belongs to this one.
+    """Create the folder of a comparison or search, or check that it already belongs to this one.
 
     Args:
         out: The folder.
-        definition: What all runs have in common, as plain values that JSON keeps.
-        kind: What such a folder holds, for messages: "search".
-        other: What it holds where its definition is another one, for messages.
+        definition: What all runs have in common, as JSON values.
+        kind: What such a folder is for, for messages: "search".
+        other: What the folder has if its definition differs, for messages.
 
     Raises:
-        RunFolderError: It holds another comparison or search, or something else.
+        RunFolderError: The folder has another comparison or search, or other files.
     """
     path = out / _NAME
     if path.is_file():

@@ -1,4 +1,4 @@
-"""Which settings are searched, and within which bounds."""
+"""The search space: which settings vary, and within which bounds."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from discern.config.load import load_settings
 from discern.config.settings import Settings
 from discern.errors import ConfigError
-from discern.planning.phases import USUAL, plan_phases
+from discern.planning.phases import TYPICAL_FACTS, plan_phases
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -20,7 +20,7 @@ _EXAMPLE = '"learning_rate" = {low = 1e-4, high = 1e-2, log = true} or "augment"
 
 
 class Range(BaseModel):
-    """Numbers from `low` to `high`, whole ones if both are; on a logarithmic scale if `log`."""
+    """Numbers from `low` to `high`, integers if both are; on a logarithmic scale if `log`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,7 +35,7 @@ class Range(BaseModel):
         return self
 
     def suggest(self, trial: "Trial", name: str) -> int | float:
-        """Return the number that a trial tries."""
+        """Return the number for a trial."""
         if isinstance(self.low, int) and isinstance(self.high, int):
             return trial.suggest_int(name, self.low, self.high, log=self.log)
         return trial.suggest_float(name, self.low, self.high, log=self.log)
@@ -49,12 +49,12 @@ class Choices(BaseModel):
     choices: Annotated[tuple[str | bool | int | float, ...], Field(min_length=2)]
 
     def suggest(self, trial: "Trial", name: str) -> str | bool | int | float:
-        """Return the value that a trial tries."""
+        """Return the value for a trial."""
         return cast("str | bool | int | float", trial.suggest_categorical(name, self.choices))
 
 
 Space = Mapping[str, Range | Choices]
-"""What is searched, by the name of the setting as in an override."""
+"""Ranges and choices, by the name of the setting as in an override."""
 
 
 class _SpaceFile(BaseModel):
@@ -64,13 +64,13 @@ class _SpaceFile(BaseModel):
 
 
 def build_default_space(settings: Settings) -> dict[str, Range | Choices]:
-    """Return the default space of a recipe: the learning rates of its phases, and what prevents overfitting.
+    """Return the default space of a recipe: the learning rates of its phases, and settings against overfitting.
 
-    From random weights the rate does not fall towards the stem, since no layer is pretrained.
+    `layer_decay` only varies with pretrained weights.
     """
     space: dict[str, Range | Choices] = {}
     is_pretrained = settings.model.weights != "none"
-    phases, _ = plan_phases(settings.training.phases, USUAL._replace(is_pretrained=is_pretrained))
+    phases, _ = plan_phases(settings.training.phases, TYPICAL_FACTS._replace(is_pretrained=is_pretrained))
     for phase in phases:
         if phase.head_solver == "lbfgs":
             continue
@@ -90,7 +90,7 @@ def load_space(path: Path) -> dict[str, Range | Choices]:
     """Read the section [space] of a TOML file.
 
     Raises:
-        ConfigError: It is not there or not understood; all problems are listed.
+        ConfigError: The file is missing or not understood; all problems are listed.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -103,10 +103,10 @@ def load_space(path: Path) -> dict[str, Range | Choices]:
 
 
 def check_space(space: Space, recipe: str, overrides: Sequence[str]) -> None:
-    """Check that every setting of a space exists and may take the ends of its range.
+    """Check that every setting of a space exists and accepts its choices or the ends of its range.
 
     Raises:
-        ConfigError: One does not.
+        ConfigError: A setting is unknown or does not accept a value.
     """
     for name, choice in space.items():
         for value in choice.choices if isinstance(choice, Choices) else (choice.low, choice.high):
@@ -114,10 +114,10 @@ def check_space(space: Space, recipe: str, overrides: Sequence[str]) -> None:
 
 
 def suggest_overrides(space: Space, trial: "Trial") -> list[str]:
-    """Return the overrides that a trial tries."""
+    """Return the overrides of a trial."""
     return [build_override(name, choice.suggest(trial, name)) for name, choice in space.items()]
 
 
 def build_override(name: str, value: Any) -> str:
-    """Write a setting as an override."""
+    """Return a setting as a `key=value` override."""
     return f"{name}={str(value).lower() if isinstance(value, bool) else value}"

@@ -1,4 +1,4 @@
-"""The study that records every trial, in a database that several processes and machines may share."""
+"""The study that records all trials, in a database that several processes and machines can share."""
 
 import importlib.util
 import logging
@@ -20,16 +20,16 @@ _OPENINGS = "openings"
 
 
 def open_study(name: str, storage: str | None, folder: Path, *, seed: int) -> "Study":
-    """Open the study of this name, or begin it; it maximises what trials report.
+    """Open the study of this name, or create it; it maximises the scores of its trials.
 
     Trials are proposed by the tree-structured Parzen estimator (Bergstra et al., 2011); those below the median of the
-    others at the same epoch end early. Trials of processes that died are marked as failed when a search goes on.
+    others at the same epoch end early. Trials of processes that died are marked as failed when a search continues.
 
     Args:
-        name: Of the study in its database.
+        name: Name of the study in its database.
         storage: URL of a database; by default study.db in the folder.
-        folder: Where study.db lies.
-        seed: Of the proposals, when the study is opened for the first time; each time after it is one higher.
+        folder: Folder of study.db.
+        seed: Seed of the proposals when the study is opened for the first time; it is one higher each time after that.
 
     Raises:
         ConfigError: Optuna is not installed, or the database cannot be opened.
@@ -42,7 +42,7 @@ def open_study(name: str, storage: str | None, folder: Path, *, seed: int) -> "S
     url = storage or f"sqlite:///{(folder / 'study.db').resolve()}"
     try:
         with warnings.catch_warnings():
-            # The heartbeat is called experimental.
+            # Optuna calls the heartbeat experimental.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study = optuna.create_study(
                 study_name=name,
@@ -59,19 +59,19 @@ def open_study(name: str, storage: str | None, folder: Path, *, seed: int) -> "S
 
 
 def _count_opening(study: "Study") -> int:
-    """Return how often a study was opened before: with the same seed each opening would propose the same trials."""
+    """Return how often a study was opened before; with the same seed every time, it would propose the same trials."""
     openings = int(study.user_attrs.get(_OPENINGS, 0))
     study.set_user_attr(_OPENINGS, openings + 1)
     return openings
 
 
 def tabulate_trials(study: "Study") -> pd.DataFrame:
-    """Return a row a trial: number, state, value (of complete ones), seconds and a column for each setting."""
+    """Return one row per trial: number, state, value (if complete), seconds and a column for each setting."""
     rows = []
     for trial in study.get_trials(deepcopy=False):
         seconds = trial.duration.total_seconds() if trial.duration is not None else None
         state = trial.state.name.lower()
-        # A trial that ended early has a value too, which cannot be compared with those of whole trainings.
+        # The value of a trial that ended early cannot be compared with those of complete ones.
         value = trial.value if state == "complete" else None
         row = {"number": trial.number, "state": state, "value": value, "seconds": seconds}
         rows.append({**row, **trial.params, "error": trial.user_attrs.get("error", "")})
@@ -79,7 +79,7 @@ def tabulate_trials(study: "Study") -> pd.DataFrame:
 
 
 def measure_importance(study: "Study") -> dict[str, float]:
-    """Return how much of the differences between trials each setting explains, 0..1; empty for fewer than 5 trials.
+    """Return the share, 0..1, of the differences between trials that each setting explains; empty below 5 trials.
 
     Source: Watanabe et al., "PED-ANOVA", 2023, https://arxiv.org/abs/2304.10255.
     """

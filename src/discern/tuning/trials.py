@@ -1,4 +1,4 @@
-"""The trials of a search: each a training in a process of its own, which may end early or fail alone."""
+"""Runs the trials of a search, each in its own process, so that it can end early or fail alone."""
 
 import logging
 import time
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("discern")
 
-_USUAL_TRIALS = 30
+_DEFAULT_TRIALS = 30
 
 
 class TrialError(Exception):
-    """A trial that did not complete; the text is the last line of its log."""
+    """A trial failed; the message is the last line of its log."""
 
 
 def run_trials(
     study: "Study", search: Search, *, trials: int | None, budget_seconds: float | None, started: float
 ) -> None:
-    """Run trials until their number or the budget is reached; 30 where neither is given.
+    """Run trials until their number or the budget is reached; 30 if neither is given.
 
     Args:
-        study: Where trials are proposed and recorded.
+        study: Proposes and records trials.
         search: What all trials have in common.
-        trials: How many are run.
-        budget_seconds: For all trials and one more training with the best settings.
-        started: The moment of `time.monotonic()` at which the budget began.
+        trials: Number of trials.
+        budget_seconds: Time limit for all trials and the training with the best settings.
+        started: Value of `time.monotonic()` at which the budget began.
     """
-    count = _USUAL_TRIALS if trials is None and budget_seconds is None else trials
+    count = _DEFAULT_TRIALS if trials is None and budget_seconds is None else trials
     callbacks: list[Callable[[Study, FrozenTrial], None]] = [_log_trial]
     if budget_seconds is not None:
         callbacks.append(stop_in_time(started, budget_seconds))
@@ -49,7 +49,7 @@ def stop_in_time(started: float, budget_seconds: float) -> Callable[["Study", "F
     from optuna.trial import TrialState
 
     def check(study: "Study", trial: "FrozenTrial") -> None:  # noqa: ARG001 - Optuna gives the trial
-        # A trial that failed may have been killed days ago, and be counted up to now.
+        # The duration of a failed trial may include the days since it was killed.
         trained = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
         durations = [found.duration.total_seconds() for found in trained if found.duration]
         if time.monotonic() - started + 2 * max(durations, default=0) > budget_seconds:
@@ -75,7 +75,7 @@ def _run_trial(trial: "Trial", search: Search) -> float:
         scores = search.score(history)
         if scores.empty:
             return False
-        # Several epochs may have ended since the last report: the best so far stands for all of them.
+        # Several epochs may have ended since the last report, so the best score so far is reported.
         trial.report(float(scores.max()), len(scores) - 1)
         return trial.should_prune()
 
@@ -87,7 +87,7 @@ def _run_trial(trial: "Trial", search: Search) -> float:
         raise TrialError(run.error)
     scores = search.score(pd.read_csv(folder.history))
     if scores.empty:
-        raise TrialError("no epoch was trained that the settings of the search could change")
+        raise TrialError("no epoch was trained in a phase that the settings of the search change")
     return float(scores.max())
 
 

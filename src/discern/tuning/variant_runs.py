@@ -28,10 +28,10 @@ Runs = Mapping[tuple[str, int], ChildRun]
 
 
 def open_comparison(out: Path, source: str | Path, variants: Sequence[Variant]) -> None:
-    """Make the folder of a comparison, or check that it belongs to this one; the number of seeds may differ.
+    """Create the folder of a comparison, or check that it belongs to this one; the number of seeds may differ.
 
     Raises:
-        RunFolderError: It holds another comparison, or something else.
+        RunFolderError: The folder has another comparison, or other files.
     """
     definition: dict[str, Any] = {
         "format": "discern-comparison",
@@ -45,10 +45,10 @@ def open_comparison(out: Path, source: str | Path, variants: Sequence[Variant]) 
 
 
 def split_for_all(source: str | Path, variant: Variant, out: Path) -> Path:
-    """Split the pictures once for all runs, and return the split file.
+    """Split the pictures once for all runs, and return the path of the split file.
 
     Raises:
-        DataError: There are not two pictures to compare predictions on.
+        DataError: There are fewer than two pictures to compare predictions on.
     """
     settings = load_settings(variant.recipe, variant.overrides)
     cache = build_cache(settings.cache.folder, settings.cache.limit_gigabytes)
@@ -58,12 +58,12 @@ def split_for_all(source: str | Path, variant: Variant, out: Path) -> Path:
         held_out["test"] = 0
     if (held_out["test"] or held_out["validation"]) < 2:
         counts = f"there are {held_out['validation']} for validation and {held_out['test']} for test"
-        raise DataError(f"{source}: ways are compared on two or more pictures that none has trained on; {counts}")
+        raise DataError(f"{source}: ways of training are compared on at least two held-out pictures; {counts}")
     return out / _SPLIT
 
 
 def train_variants(source: str, variants: Sequence[Variant], seeds: int, split: Path, folder: Path) -> Runs:
-    """Train every variant with the first seed, then all with the next: an interruption leaves comparable runs."""
+    """Train all variants with the first seed, then with the next, so that an interruption leaves comparable runs."""
     runs: dict[tuple[str, int], ChildRun] = {}
     for seed in range(seeds):
         for place, variant in enumerate(variants):
@@ -77,15 +77,15 @@ def train_variants(source: str, variants: Sequence[Variant], seeds: int, split: 
 
 
 def gather_outcomes(variants: Sequence[Variant], runs: Runs) -> list[VariantOutcome]:
-    """Return for each variant what its runs got right, picture by picture.
+    """Return for each variant which pictures its runs classified correctly.
 
     Raises:
-        DataError: Not one run completed.
+        DataError: No run completed.
     """
     correct = {key: _read_correct(run) for key, run in runs.items() if run.error is None}
     if not correct:
         errors = "; ".join(dict.fromkeys(str(run.error) for run in runs.values()))
-        raise DataError(f"not one run completed: {errors}")
+        raise DataError(f"no run completed: {errors}")
     pictures = next(iter(correct.values())).index
 
     def build_run(name: str, seed: int, run: ChildRun) -> SeedRun:

@@ -1,4 +1,4 @@
-"""The ways of training to compare: recipes, and settings that are varied."""
+"""The variants of a comparison: recipes, and combinations of varied settings."""
 
 import re
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ from discern.config.load import load_settings
 from discern.errors import ConfigError
 
 _COMMA = re.compile(r",(?![^\[\]]*\])")
-"""A comma that separates values, and does not stand inside the brackets of a list."""
+"""A comma that separates values, outside the brackets of a list."""
 _SPLIT_SETTINGS = ("split", "split_file", "split_column", "group_column")
 
 
 class Variant(NamedTuple):
-    """One way of training: a name for people, a recipe and the overrides laid over it."""
+    """One way of training: a name, a recipe and its overrides."""
 
     name: str
     recipe: str
@@ -25,8 +25,8 @@ def build_variants(recipes: Sequence[str], varied: Sequence[str], overrides: Seq
     """Return every recipe with every combination of the varied settings, such as `data.image_size=128,224`.
 
     Raises:
-        ConfigError: A recipe or setting is not understood, there is only one way, or the split is varied, without which
-            nothing could be compared picture by picture.
+        ConfigError: A recipe or setting is not understood, there is only one variant, or the split is varied, so
+            that runs could not be compared picture by picture.
     """
     choices = [_parse_choices(text) for text in varied]
     shorten = {choice: _shorten(choice) for choice in chain(*choices)}
@@ -45,7 +45,7 @@ def build_variants(recipes: Sequence[str], varied: Sequence[str], overrides: Seq
         raise ConfigError(f"the same way of training twice: {', '.join(repeated)}; name each recipe and value once")
     if len(variants) < 2:
         raise ConfigError(
-            f"one way of training only, {names[0]}; name two recipes (--recipes v1,v2) or vary a setting "
+            f"there is only one way of training, {names[0]}; name two recipes (--recipes v1,v2) or vary a setting "
             "(--vary data.image_size=128,224)"
         )
     return variants
@@ -61,6 +61,6 @@ def _parse_choices(text: str) -> list[str]:
 
 
 def _shorten(choice: str) -> str:
-    """Leave out the section of a setting, and the folders of a path."""
+    """Return a choice without the section of the setting and the folders of a path."""
     key, _, value = choice.partition("=")
     return f"{key.rpartition('.')[2]}={value.rpartition('/')[2]}"

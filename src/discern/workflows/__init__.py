@@ -1,1 +1,1 @@
-"""One verb a file, each reading like a paragraph; the command line and the Python API both call them."""
+"""One file per command; the command line and the Python API both call them."""

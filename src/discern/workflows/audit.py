@@ -1,7 +1,6 @@
-"""Labelled pictures in; what is wrong with them out, with fixes to apply. No file of the user's is changed."""
+"""Finds problems in labelled pictures, and proposes fixes; the user's files are not changed."""
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 from discern.auditing.build import Audit, Form, build_audit, describe_findings
@@ -10,6 +9,7 @@ from discern.auditing.label_errors import find_label_errors
 from discern.auditing.pretrained_features import compute_labelled_features
 from discern.auditing.unlisted_files import find_unlisted_files
 from discern.config.load import load_settings
+from discern.config.overrides import Overrides, list_overrides
 from discern.console import reporting
 from discern.data.cache.home import build_cache
 from discern.data.duplicates.fingerprints import compute_fingerprints
@@ -30,7 +30,7 @@ def audit(
     source: Source,
     *,
     out: str | Path | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     form: Form = "full",
     verbose: bool = True,
 ) -> Audit:
@@ -38,22 +38,22 @@ def audit(
 
     Args:
         source: Labelled pictures in any form that training takes.
-        out: The folder to write; runs/NAME-audit by default, with a number where that is there already.
-        overrides: `key=value` texts laid over the default settings.
+        out: The folder to write; runs/NAME-audit by default, with a number if that exists already.
+        overrides: Settings that override the defaults: `key=value` strings or a mapping.
         form: "quick" leaves out what needs a pretrained network: wrong labels, and copies that look very different.
         verbose: Show progress and findings on standard output.
 
     Returns:
-        What was found, worst first.
+        The findings, worst first.
 
     Raises:
         DataError: The source is not understood.
-        ConfigError: A setting is not.
-        WeightsError: Weights were named that cannot be used.
-        RunFolderError: The folder cannot be made.
+        ConfigError: A setting is not understood.
+        WeightsError: The weights in the settings cannot be used.
+        RunFolderError: The folder cannot be created.
     """
     with reporting(verbose=verbose):
-        settings = load_settings("auto", overrides)
+        settings = load_settings("auto", list_overrides(overrides))
         table = load_fixed(source, settings.data).table
         folder = _make_folder(source, out)
         cache = build_cache(settings.cache.folder, settings.cache.limit_gigabytes)
@@ -70,7 +70,7 @@ def audit(
             more += find_label_errors(table, features, duplicates)
         found = build_audit(table, fingerprints, duplicates, fractions=settings.data.split, form=form, more=more)
         _save(found, table, folder, max_pixels=settings.data.max_pixels)
-        _log(found, folder)
+        _log_findings(found, folder)
     return found
 
 
@@ -80,7 +80,7 @@ def _make_folder(source: Source, out: str | Path | None) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunFolderError(f"the folder {folder} cannot be made ({error.strerror}); give another out") from error
+        raise RunFolderError(f"the folder {folder} cannot be created ({error.strerror}); give another out") from error
     return folder
 
 
@@ -90,7 +90,7 @@ def _save(found: Audit, table: ImageTable, folder: Path, *, max_pixels: int) -> 
     write_audit_page(found.content, table, folder / "audit.html", max_pixels=max_pixels)
 
 
-def _log(found: Audit, folder: Path) -> None:
+def _log_findings(found: Audit, folder: Path) -> None:
     content = found.content
     logger.info("%d pictures of %d classes", content["count"], len(content["class_names"]))
     for line in describe_findings(found.findings):
@@ -99,4 +99,7 @@ def _log(found: Audit, folder: Path) -> None:
         logger.info("no problems were found")
     if content["balance"] is not None:
         logger.info("%s", content["balance"]["explanation"])
-    logger.info("written: %s; look through fixes.csv, then: discern train DATA --apply %s/fixes.csv", folder, folder)
+    next_step = (
+        f"; look through fixes.csv, then: discern train DATA --apply {folder}/fixes.csv" if found.findings else ""
+    )
+    logger.info("written: %s%s", folder, next_step)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from discern.config.overrides import Overrides, list_overrides
 from discern.console import reporting
 from discern.errors import ConfigError
 from discern.evaluation.variant_outcomes import log_outcomes, tabulate_outcomes
@@ -26,36 +27,36 @@ def compare(
     recipes: Sequence[str | Path] = ("auto",),
     varied: Sequence[str] = (),
     seeds: int = 3,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     verbose: bool = True,
 ) -> pd.DataFrame:
-    """Train every way with every seed, and write comparison.html, .csv and .png to the folder `out`.
+    """Train in several ways, each with every seed, and write comparison.html, .csv and .png to the folder `out`.
 
-    All runs have the same split and share the cache. Called again with the same `out`, it keeps what is complete, goes
-    on with what was interrupted and tries again what failed. A failed run is reported, and the others go on.
+    All runs have the same split and share the cache. A second call with the same `out` keeps complete runs, resumes
+    interrupted ones and repeats failed ones. If a run fails, it is reported, and the others continue.
 
     Args:
         source: A folder, CSV or .npz file with labelled pictures.
         out: The folder to write.
         recipes: Names of recipes, or TOML files.
-        varied: Settings with several values, such as `data.image_size=128,224`; all combinations are tried.
-        seeds: How many seeds, from 0 on.
-        overrides: `key=value` texts laid over all recipes.
+        varied: Settings with several values, such as `data.image_size=128,224`; all combinations are compared.
+        seeds: Number of seeds, which are 0, 1, 2 and so on.
+        overrides: Settings that override all recipes: `key=value` strings or a mapping.
         verbose: Show progress on standard output.
 
     Returns:
-        The table of comparison.csv: a row a way of training.
+        The table of comparison.csv, with one row per way of training.
 
     Raises:
         ConfigError: A recipe or setting is not understood, or there is nothing to compare.
-        DataError: The pictures cannot be used, or not one run completed.
-        RunFolderError: `out` holds another comparison, or something else.
+        DataError: The pictures cannot be used, or no run completed.
+        RunFolderError: `out` has another comparison, or other files.
     """
     if seeds < 1:
         raise ConfigError(f"{seeds} seeds; expected at least 1")
     folder = Path(out)
     with reporting(verbose=verbose):
-        variants = build_variants([str(recipe) for recipe in recipes], varied, overrides)
+        variants = build_variants([str(recipe) for recipe in recipes], varied, list_overrides(overrides))
         open_comparison(folder, source, variants)
         split = split_for_all(source, variants[0], folder)
         runs = train_variants(str(source), variants, seeds, split, folder / "runs")

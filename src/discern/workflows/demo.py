@@ -1,4 +1,4 @@
-"""The whole program on pictures that it draws itself: no data, no network."""
+"""Runs the whole program on drawn pictures, without data or internet."""
 
 import logging
 from pathlib import Path
@@ -21,18 +21,18 @@ IMAGE_SIZE = 96
 
 
 class DemoRun(NamedTuple):
-    """One way to train, and the overrides of the demo recipe that make it."""
+    """One way of training, by overrides of the demo recipe."""
 
     name: str
-    meaning: str
+    description: str
     overrides: tuple[str, ...]
 
 
 def run_demo(out: Path, *, seed: int, overwrite: bool) -> dict[str, Run]:
-    """Draw aircraft, train in three ways, predict new pictures, and say where to look.
+    """Draw aircraft, train in three ways, predict new pictures, and print the results.
 
     Raises:
-        RunFolderError: `out` holds something and `overwrite` is not given.
+        RunFolderError: `out` is not empty and `overwrite` is false.
     """
     console = build_console()
     photos, new_photos = out / "photos", out / "new_photos"
@@ -43,13 +43,13 @@ def run_demo(out: Path, *, seed: int, overwrite: bool) -> dict[str, Run]:
     draw_dataset(new_photos, DEMO_TYPES, images_per_class=NEW_IMAGES_PER_CLASS, size=IMAGE_SIZE, seed=seed + 1)
     runs = {}
     for way in _list_ways():
-        console.print(f"\n{way.name}: {way.meaning}", style="bold")
+        console.print(f"\n{way.name}: {way.description}", style="bold")
         overrides = [*way.overrides, f"run.seed={seed}"]
         runs[way.name] = train(photos, out=out / way.name, recipe="demo", overrides=overrides, overwrite=overwrite)
     answers = predict(out / "fine-tuned", [str(new_photos)], out=out / "predictions.csv", verbose=False)
     true_names = [Path(path).parent.name for path in answers.frame["path"]]
     right = int((answers.frame["label"] == true_names).sum())
-    _tell_results(console, out, runs, right, len(answers.frame))
+    _print_results(console, out, runs, right, len(answers.frame))
     return runs
 
 
@@ -58,13 +58,13 @@ def _list_ways() -> list[DemoRun]:
     return [
         DemoRun(
             "frozen",
-            "a backbone that has seen other aircraft is frozen; only the head learns",
+            "the backbone, pretrained on other aircraft, is frozen; only the head is trained",
             (pretrained, 'training.phases.all.train=["head"]'),
         ),
-        DemoRun("fine-tuned", "the head first, then all layers", (pretrained,)),
+        DemoRun("fine-tuned", "first the head is trained, then all layers", (pretrained,)),
         DemoRun(
             "scratch",
-            "the same network and epochs without any pretraining",
+            "the same network and epochs without pretraining",
             (
                 "model.weights=none",
                 "training.phases.head.train=all",
@@ -75,7 +75,7 @@ def _list_ways() -> list[DemoRun]:
     ]
 
 
-def _tell_results(console: Console, out: Path, runs: dict[str, Run], right: int, count: int) -> None:
+def _print_results(console: Console, out: Path, runs: dict[str, Run], right: int, count: int) -> None:
     console.print("\nOn test pictures that no run has seen:", style="bold")
     for name, run in runs.items():
         accuracy = run.metrics["test"].accuracy
@@ -83,8 +83,8 @@ def _tell_results(console: Console, out: Path, runs: dict[str, Run], right: int,
         console.print(f"  {name:<11} accuracy {accuracy.value:.1%}  ({interval})")
     frozen, tuned = (runs[name].metrics["test"].accuracy for name in ("frozen", "fine-tuned"))
     if frozen.low < tuned.high and tuned.low < frozen.high:
-        console.print("  Between the first two the intervals overlap: so few test pictures do not decide.")
-    console.print(f"\n{count} new pictures classified, {right} of them right: {out / 'predictions.csv'}")
+        console.print("  The first two intervals overlap: there are too few test pictures to say which is better.")
+    console.print(f"\n{count} new pictures classified, {right} of them correctly: {out / 'predictions.csv'}")
     best = runs["fine-tuned"].folder
-    console.print(f"Open {best.report} in a browser, and look at {best.plots / 'curves.png'} and the plots beside it.")
-    console.print("Now on your own pictures, a folder for each class: discern train FOLDER --out runs/mine")
+    console.print(f"Open {best.report} in a browser, and see {best.plots / 'curves.png'} and the other plots there.")
+    console.print("Next, with your own pictures, one folder per class: discern train FOLDER --out runs/mine")

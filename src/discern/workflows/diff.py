@@ -1,4 +1,4 @@
-"""Compares two runs on the pictures that both have predictions for."""
+"""Compares two runs on the pictures that both have predicted."""
 
 from pathlib import Path
 
@@ -27,10 +27,10 @@ def diff(
 
     Args:
         run_a: A run folder, the folder of an evaluation, or a predictions.csv.
-        run_b: Another one.
+        run_b: The other one, in the same forms.
         out: The folder to write.
-        split: Which split to compare on; by default test if both have it, or else validation.
-        plots: Whether the disagreements are drawn.
+        split: The split to compare; by default test if both have it, otherwise validation.
+        plots: Draw the disagreements.
         verbose: Show progress on standard output.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Evaluates a trained classifier on labelled pictures, in the same way as the test at the end of training."""
+"""Evaluates a trained classifier on labelled pictures, in the same way as at the end of training."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -52,32 +52,33 @@ def evaluate(
 ) -> Metrics:
     """Write metrics.json, predictions.csv, per_class.csv, confusion.csv and the plots to the folder `out`.
 
-    abstention.json has the outcome on these pictures of the thresholds for usual shares of wrong answers.
+    abstention.json has the results on these pictures of the confidence thresholds for usual error rates.
 
     Args:
         run: A run folder or a bundle.
         source: Labelled pictures in any form that training takes; their classes are joined with the bundle's by name.
         out: The folder to write.
-        split: Which split of a source that has some: train, validation or test; by default test, or else validation.
-        image_column: CSV column with file names or ids; found by its name by default, like the next two.
+        split: The split to evaluate, if the source has splits: train, validation or test; by default test, otherwise
+            validation.
+        image_column: CSV column with file names or ids; guessed by default, like the next two.
         label_column: CSV column with labels.
         split_column: CSV column with train, validation or test.
         image_root: Folder that file names in a CSV are relative to; the folder of the CSV by default.
         image_suffix: Extension to add to ids in a CSV, such as `.jpg`.
-        on_bad: What is done about bad pictures: "error" or "skip".
+        on_bad: What to do about files that cannot be used: "error" stops, "skip" leaves them out.
         device: Where to compute; see `discern.load`.
         network: Your own, if the run was trained with one.
-        unfamiliar: Pictures of another kind, to measure how well they are recognised as such: familiarity.json and
-            its plot.
+        unfamiliar: Pictures of other things, to measure how well they are recognised as unfamiliar; writes
+            familiarity.json and its plot.
         metrics: Metric functions by name; each takes targets (N,) and probabilities (N, K) and returns one number.
         ranking: Also write ranking.csv, ROC AUC and average precision of each class against all others.
-        plots: Whether figures are drawn.
+        plots: Draw figures.
         verbose: Show progress on standard output.
 
     Raises:
-        DataError: There are no such pictures, pictures without a label, or classes that the classifier does not know.
-        ConfigError: An option is not understood, or `out` holds the evaluation that training wrote.
-        BundleError: `unfamiliar` is given, and the bundle has no features of training pictures.
+        DataError: There are no pictures to evaluate, pictures without a label, or classes unknown to the classifier.
+        ConfigError: An option is not understood, or `out` is the evaluation that training wrote.
+        BundleError: `unfamiliar` is given, and the bundle has no feature bank.
     """
     folder = Path(out)
     if folder.resolve() == (Path(run) / "evaluation").resolve():
@@ -106,7 +107,7 @@ def evaluate(
             found = compute_metrics(
                 predictions.targets, predictions.probabilities, predictions.class_names, custom=metrics
             )
-        # A process that ends before all is written could end the others.
+        # A process that ends before all files are written could end the others.
         processes.gather(None)
         return found
 
@@ -120,27 +121,27 @@ def evaluate_predictions(
     plots: bool = True,
     verbose: bool = True,
 ) -> dict[str, Metrics]:
-    """Compute again, from a predictions.csv alone, what was written beside it; return the metrics by split.
+    """Compute the metrics and plots of a predictions.csv again, and return the metrics by split.
 
-    The numbers are those of the evaluation itself to the six digits of the file. The misclassified pictures are drawn
-    where they can still be read.
+    The numbers agree with the first evaluation to the six digits of the file. Misclassified pictures are drawn if they
+    can still be read.
 
     Args:
-        predictions: The file, with the columns id, true, predicted, confidence and probability_CLASS for each class;
-            path and split may be missing.
+        predictions: A CSV file with the columns id, true, predicted, confidence and probability_CLASS for each class;
+            path and split are optional.
         out: The folder to write.
         metrics: Metric functions by name, as for `evaluate`.
         ranking: Also write ranking.csv of the last split, as `evaluate` does.
-        plots: Whether figures are drawn.
+        plots: Draw figures.
         verbose: Show progress on standard output.
 
     Raises:
-        DataError: The file cannot be used; rows without a true class, among others, are listed.
-        ConfigError: `out` is the folder of the file, which has the evaluation that the file came with.
+        DataError: The file cannot be used, for instance because rows have no true class.
+        ConfigError: `out` is the folder of the file, which has the first evaluation.
     """
     path, folder = Path(predictions), Path(out)
     if folder.resolve() == path.resolve().parent:
-        raise ConfigError(f"{folder} has {path.name} itself and what was written with it; give another --out")
+        raise ConfigError(f"{folder} has {path.name} itself and its evaluation; give another --out")
     with reporting(verbose=verbose):
         loaded = load_predictions(path)
         pictures = join_labels(build_picture_table(loaded), loaded.class_names)

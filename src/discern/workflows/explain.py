@@ -1,4 +1,4 @@
-"""Which pixels decided: a figure a picture, and a table of all."""
+"""Explains predictions: a figure for each picture, and a table of all."""
 
 import logging
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ logger = logging.getLogger("discern")
 
 @dataclass(frozen=True)
 class Explanations:
-    """One row a picture that was explained, the pictures that could not be read, and the folder of the figures."""
+    """One row per explained picture, the pictures that could not be read, and the folder of the figures."""
 
     frame: pd.DataFrame
     problems: tuple[ImageProblem, ...]
@@ -58,49 +58,48 @@ def explain(
 ) -> Explanations:
     """Write a figure for each picture, and explanations.csv, to the folder `out`.
 
-    A figure shows the evidence for the predicted class and, where the true class is known and is another, for that one.
-    The true class comes from the label column of a CSV, from the run's split.csv, or from the name of the picture's
+    A figure shows the evidence for the predicted class and, if that is wrong, for the true class. The true class comes
+    from the label column of a CSV, from the run's split.csv, or from the name of the picture's
     folder.
 
     Args:
         run: A run folder or a bundle.
         inputs: Files, folders, glob patterns, CSV or .npz files, PIL images, arrays, or a torch `Dataset`.
-        mistakes: Instead of inputs: the mistakes of the split that the run's evaluation reports, the most confident
-            first, 25 pictures at most.
+        mistakes: Explain the mistakes of the run's evaluation instead of `inputs`, at most 25, most confident first.
         out: The folder to write; `explanations` in the run folder by default. Figures of an earlier call are replaced.
         method: A name of `discern.explanation.methods.EXPLANATIONS`.
         target: The class to explain instead of the predicted and the true one.
-        top_k: How many of the most probable classes to explain.
-        neighbours: How many of the most similar training pictures to show.
-        image_column: CSV column with file names or ids; found by its name by default, like the next.
+        top_k: Number of classes to explain, the most probable ones.
+        neighbours: Number of training pictures to show, the most similar ones.
+        image_column: CSV column with file names or ids; guessed by default, like the next.
         label_column: CSV column with the true classes.
         image_root: Folder that file names in a CSV are relative to; the folder of the CSV by default.
         image_suffix: Extension to add to ids in a CSV, such as `.jpg`.
         device: Where to compute; see `discern.load`.
         network: Your own, if the run was trained with one.
-        verbose: Print what is done.
+        verbose: Show progress on standard output.
 
     Raises:
         DiscernError: The run, an input or a setting cannot be used.
-        BadImagesError: No picture at all can be read.
+        BadImagesError: None of the pictures can be read.
     """
     if mistakes == (inputs is not None):
-        raise ConfigError("give pictures to explain, or --mistakes for the mistakes of the run: one of the two")
+        raise ConfigError("give either pictures to explain, or --mistakes for the mistakes of the run")
     EXPLANATIONS.find(method)
     with reporting(verbose=verbose):
         predictor = load(run, device=device, network=network)
         asked_for = None if target is None else find_class(target, predictor.class_names)
-        # What belongs to a bundle is beside it, not in it.
+        # The explanations of a bundle are beside it, not in it.
         folder = RunFolder(Path(run).parent if Path(run).name == "bundle" else Path(run))
         columns = ColumnSettings(image_column, label_column, image_root, image_suffix)
         table = load_mistakes(folder) if inputs is None else load_inputs(inputs, columns)
         for note in table.ignored:
-            logger.info("passed over: %s", note)
+            logger.info("not used: %s", note)
         place = folder.explanations if out is None else Path(out)
         with predictor.runtime.applied():
             readable, probabilities, problems, _ = predictor.predict_readable(drop_labels(table))
             if problems and not len(readable):
-                raise BadImagesError(problems, next_step="Mend or remove them; nothing was explained.")
+                raise BadImagesError(problems, next_step="Repair or remove them; nothing was explained.")
             true_names = find_true_names(table, predictor.class_names, folder)
             pictures = describe_pictures(
                 readable, probabilities, predictor.class_names, true_names, asked_for=asked_for, top_k=top_k

@@ -1,4 +1,4 @@
-"""A trained classifier as one file for other runtimes, which appears only when it is proven to answer alike."""
+"""Exports a trained classifier as one file for other runtimes, after a check that both give the same answers."""
 
 from pathlib import Path
 
@@ -31,16 +31,16 @@ def export(
     Args:
         run: A run folder, or a bundle with `data`.
         export_format: A name of `discern.exporting.formats.EXPORT_FORMATS`: "onnx" or "torch", or one of your own.
-        precision: "fp32", "fp16" or "int8", as far as the format has it.
+        precision: "fp32", "fp16" or "int8", if the format supports it.
         out: The file to write; RUN/export/NAME by default.
-        max_drop: The accuracy, in 0..1, that may be lost on the validation pictures.
-        data: Labelled pictures to prove it on, instead of the run's own.
+        max_drop: Largest loss of accuracy, in 0..1, that is accepted on the validation pictures.
+        data: Labelled pictures for the check, instead of the run's own.
         network: Your own, if the run was trained with one.
-        verbose: Print what is done.
+        verbose: Show progress on standard output.
 
     Raises:
         ConfigError: There is no such format, or the name of the file does not fit it.
-        ExportError: It cannot be written, or does not answer as the classifier does; no file is left.
+        ExportError: The file cannot be written, or gives other answers than the classifier; no file is left.
         DataError: The pictures cannot be used.
     """
     chosen = find_format(export_format)
@@ -68,11 +68,11 @@ def verify_export(
     network: Network | None = None,
     verbose: bool = True,
 ) -> Certificate:
-    """Measure an exported file again and renew its certificate.
+    """Check an exported file again and renew its certificate.
 
     Raises:
-        ExportError: It cannot be read, is not of this run, was changed since its certificate was issued, or does not
-            answer as the classifier does. The file and its old certificate stay.
+        ExportError: The file cannot be read, is not of this run, was changed after its certificate was issued, or gives
+            other answers than the classifier. The file and its old certificate are kept.
         DataError: The pictures cannot be used.
     """
     file = Path(file)

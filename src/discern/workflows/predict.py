@@ -1,4 +1,4 @@
-"""Pictures in, a CSV of answers out."""
+"""Classifies pictures and writes the answers to a CSV."""
 
 import logging
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ logger = logging.getLogger("discern")
 
 @dataclass(frozen=True)
 class Answers:
-    """The answers, one row a picture, and the pictures that could not be read."""
+    """The answers, one row per picture, and the pictures that could not be read."""
 
     frame: pd.DataFrame
     problems: tuple[ImageProblem, ...]
@@ -53,22 +53,22 @@ def predict(
     Args:
         run: A run folder or a bundle.
         inputs: Files, folders, glob patterns, CSV or .npz files, PIL images, arrays, or a torch `Dataset`.
-        out: CSV to write: id, path, label, confidence; or the form of `like`. Nothing is written by default.
-        probabilities: Add one column a class.
-        top_k: Add the next labels and their confidences, up to this place.
+        out: CSV to write with id, path, label and confidence, or in the form of `like`. Nothing is written by default.
+        probabilities: Add the probability of each class, one column per class.
+        top_k: Number of labels per picture, with their confidences, the most probable first.
         max_error: Largest share of wrong answers; less certain pictures are "unknown", see `Predictor.predict`.
-        set_coverage: Add sets of classes that contain the true one in this share of all cases.
+        set_coverage: Add sets of classes that contain the true class for this share of all pictures.
         like: A sample submission whose columns, ids and order are kept exactly.
-        image_column: CSV column with file names or ids; found by its name by default.
+        image_column: CSV column with file names or ids; guessed by default.
         image_root: Folder that file names in a CSV are relative to; the folder of the CSV by default.
         image_suffix: Extension to add to ids in a CSV, such as `.jpg`.
         device: Where to compute; see `discern.load`.
         network: Your own, if the run was trained with one.
-        verbose: Print what is done.
+        verbose: Show progress on standard output.
 
     Raises:
         DiscernError: The run, an input or the sample submission cannot be used.
-        BadImagesError: No picture at all can be read, or `like` is given and some cannot.
+        BadImagesError: None of the pictures can be read, or `like` is given and some cannot.
     """
     out, like = (None if path is None else Path(path) for path in (out, like))
     form = AnswerForm(probabilities, top_k, max_error, set_coverage)
@@ -79,7 +79,7 @@ def predict(
         predictor = build_predictor(bundle, device=device, processes=processes)
         table = load_inputs(inputs, ColumnSettings(image_column, None, image_root, image_suffix))
         for note in table.ignored:
-            logger.info("passed over: %s", note)
+            logger.info("not used: %s", note)
         if out is not None:
             check_answers_file(out, [*_list_paths(inputs), *table.frame["path"], str(like or "")])
         with predictor.runtime.applied():
@@ -101,9 +101,9 @@ def _list_paths(inputs: Sequence[Input] | Input) -> list[str]:
 def _build_frame(
     found: Readable, predictor: Predictor, like: Path | None, form: AnswerForm, policy: AnswerPolicy
 ) -> pd.DataFrame:
-    """Return the answers in the form asked for, or in that of the sample submission `like`."""
+    """Return the answers in the requested form, or in that of the sample submission `like`."""
     if found.problems and (like is not None or not len(found.table)):
-        raise BadImagesError(found.problems, next_step="Mend or remove them; no answers were written.")
+        raise BadImagesError(found.problems, next_step="Repair or remove them; no answers were written.")
     names = predictor.class_names
     if like is not None:
         return fill_submission(like, found.table, found.probabilities, names)

@@ -1,4 +1,4 @@
-"""The report of a run, written again."""
+"""Writes the report of a run again."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from discern.run_folder import RunFolder
 
 
 def report(run: str | Path) -> Path:
-    """Write report.html into a run folder and return its path; photos that cannot be read any more are left out.
+    """Write report.html into a run folder and return its path; photos that can no longer be read are left out.
 
     Raises:
         RunFolderError: `run` is not the folder of a run.

@@ -1,4 +1,4 @@
-"""An interrupted training goes on as if nothing had happened."""
+"""Resumes an interrupted training, with the same result as without the interruption."""
 
 import logging
 import time
@@ -48,15 +48,16 @@ def resume(
     verbose: bool = True,
     **settings: Any,
 ) -> Run:
-    """Go on with an interrupted run as if nothing had happened; on a CPU with determinism, bit for bit.
+    """Resume an interrupted run, with the result of an uninterrupted one (bit-equal on a CPU with determinism).
 
     The plan is read from the run folder, and nothing is planned again. `source`, `recipe` and settings may be left out;
-    what is given must be what the run was begun with. Only `run.device`, `run.threads`, `data.workers`, `data.cache`,
-    and the cache's folder and limit may differ. A network, loss, metrics or augmentation of yours must be given again.
+    if given, they must be those that the run was started with. Only `run.device`, `run.threads`, `data.workers`,
+    `data.cache`, and the folder and the limit of the cache may differ. Your own network, loss, metrics or augmentation
+    must be given again.
 
     Args:
         out: The run folder.
-        source: The pictures; needed where they were in memory.
+        source: The pictures; needed if they were in memory.
         recipe: As for `train`.
         overrides: As for `train`.
         network: As for `train`.
@@ -73,36 +74,36 @@ def resume(
     started = time.monotonic()
     custom = Custom(network, loss, metrics or {}, augment)
     processes = join_processes()
-    with reporting(verbose=verbose) as report:
+    with reporting(verbose=verbose) as messages:
         folder = open_interrupted_run(Path(out))
-        begun = read_settings(folder.config)
+        original = read_settings(folder.config)
         wanted = load_settings(folder.config if recipe is None else recipe, list_overrides(overrides, settings))
-        check_same_settings(wanted, begun, folder.root)
+        check_same_settings(wanted, original, folder.root)
         plan, environment = load_plan(folder.plan), load_environment(folder.environment)
         custom.check_same(plan.custom, folder.root)
-        runtime = choose_resumed_runtime(plan, wanted, begun, processes)
+        runtime = choose_resumed_runtime(plan, wanted, original, processes)
         with runtime.applied():
             with processes.main_first():
                 cache = build_cache(wanted.cache.folder, wanted.cache.limit_gigabytes)
                 bad_files = folder.bad_files if processes.is_main else None
                 table = reload_pictures(source, wanted.data, environment.data, folder, cache, bad_files)
-                plan = adapt_plan(plan, wanted, begun, runtime)
+                plan = adapt_plan(plan, wanted, original, runtime)
                 environment = environment.model_copy(
                     update={"resumed": (*environment.resumed, describe_machine(runtime))}
                 )
                 if processes.is_main:
                     save_environment(environment, folder.environment)
-                    report.open_log(folder.log)
+                    messages.open_log(folder.log)
                 logger.info("%s, seed %d", runtime.describe(), plan.seed)
                 seed_everything(plan.seed)
                 classifier = build_planned(plan, len(table.class_names), runtime, network)
                 state = load_state(folder.state) if has_state(folder.state) else None
                 if state is None:
-                    logger.info("no epoch was complete: starting with the first")
+                    logger.info("no epoch was complete: starting from the first")
                     load_start(plan, classifier)
                 else:
                     state.check_processes(processes.count)
-                    logger.info("going on after epoch %d", len(state.progress.rows))
+                    logger.info("resumed after epoch %d", len(state.progress.rows))
             check_same_rows(table, processes)
             job = Job(plan, table, environment, folder, runtime, custom, started)
-            return carry_out(job, classifier, state, [*listeners, *choose_listeners(job, report.console)])
+            return carry_out(job, classifier, state, [*listeners, *choose_listeners(job, messages.console)])

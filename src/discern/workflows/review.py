@@ -1,4 +1,4 @@
-"""A page to decide about suspected pictures one by one; the decisions go to RUN/overrides.csv."""
+"""Serves a page to review suspected pictures one by one; the decisions go to RUN/overrides.csv."""
 
 import logging
 import secrets
@@ -13,16 +13,16 @@ _HOST = "127.0.0.1"
 
 
 def review(run: str | Path, *, audit: str | Path | None = None, port: int = 8001, verbose: bool = True) -> None:
-    """Serve a page for suspected pictures, to this machine alone, until the process is asked to stop.
+    """Serve a page for suspected pictures on this machine only, until the process is stopped.
 
     Args:
         run: A run folder; decisions are appended to its overrides.csv, which `discern train --apply` reads.
-        audit: The folder of an audit; by default the run's own, and then the mistakes of its evaluation.
-        port: Where the page is.
-        verbose: Print where the page is.
+        audit: The folder of an audit; by default the run's own audit, followed by the mistakes of its evaluation.
+        port: The port of the page; 0 for any free one.
+        verbose: Show the address on standard output.
 
     Raises:
-        DiscernError: There is nothing to decide about, or a file cannot be read.
+        DiscernError: There is nothing to review, or a file cannot be read.
     """
     check_packages()
     from discern.serving.guard import build_access
@@ -33,7 +33,7 @@ def review(run: str | Path, *, audit: str | Path | None = None, port: int = 8001
     with reporting(verbose=verbose):
         found = load_review(folder, None if audit is None else Path(audit))
         logger.info("%d pictures to review, %d of them not decided yet", len(found.candidates), found.num_undecided)
-        # Other people may have an account on this machine; the part behind # is not sent anywhere.
+        # Other people may have an account on this machine; browsers do not send the part after #.
         token = secrets.token_urlsafe(16)
         app = create_review_app(found, build_access(_HOST, (), token))
         with open_listener(_HOST, port) as listener:

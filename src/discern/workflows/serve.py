@@ -1,4 +1,4 @@
-"""Trained classifiers over HTTP, until the process is asked to stop."""
+"""Serves trained classifiers over HTTP."""
 
 import logging
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from discern.serving.running import check_packages, open_listener, run_server
 
 logger = logging.getLogger("discern")
 
-TOKEN_VARIABLE = "DISCERN_TOKEN"  # noqa: S105 - the name of a variable, and no secret
+TOKEN_VARIABLE = "DISCERN_TOKEN"  # noqa: S105 - the name of a variable, not a secret
 
 
 def serve(
@@ -26,18 +26,18 @@ def serve(
     token: str | None = None,
     verbose: bool = True,
 ) -> None:
-    """Answer requests until the process is asked to stop; requests that have begun are answered before it ends.
+    """Answer requests until the process is stopped; requests that have begun are answered first.
 
     Args:
         runs: Run folders or bundles; `NAME=FOLDER` gives a name other than the folder's. The first is the default.
-        host: The address to listen at; "0.0.0.0" for all.
-        port: 0 for any that is free.
-        workers: Processes, each with its own copy of the classifiers and its part of the cores.
-        allowed_hosts: Names by which clients may call the server, for instance behind a proxy.
+        host: The address to listen on; "0.0.0.0" for all.
+        port: The port to listen on; 0 for any free one.
+        workers: Number of processes, each with its own copy of the classifiers and its share of the cores.
+        allowed_hosts: Host names that clients may use, for instance behind a proxy.
         shows_pictures: Show training pictures and mistakes to clients.
         device: Where to compute; see `discern.load`.
-        token: Clients must send it as `Authorization: Bearer TOKEN`.
-        verbose: Print what is done.
+        token: Secret that clients must send as `Authorization: Bearer TOKEN`.
+        verbose: Show progress on standard output.
 
     Raises:
         DiscernError: A bundle cannot be loaded, the address cannot be used, or a package is missing.
@@ -60,5 +60,5 @@ def _log_address(options: ServeOptions, port: int) -> None:
     logger.info("serving %s on http://%s:%d", ", ".join(options.folders), shown, port)
     if not is_loopback(options.host) and options.token is None:
         logger.warning(
-            "everybody who reaches %s may use this server; set %s to require a token", options.host, TOKEN_VARIABLE
+            "everybody who can reach %s may use this server; set %s to require a token", options.host, TOKEN_VARIABLE
         )

@@ -1,4 +1,4 @@
-"""Labelled pictures in; a trained, evaluated and saved classifier out."""
+"""Trains, evaluates and saves a classifier from labelled pictures."""
 
 import logging
 import shlex
@@ -83,40 +83,40 @@ def train(
 ) -> Run:
     """Train a classifier, evaluate it and write a run folder.
 
-    Nothing is written, and no earlier run removed, before data, settings and weights have proved usable.
+    Nothing is written, and no earlier run is removed, before data, settings and weights have been checked.
 
     Args:
         source: A folder of class folders, a folder with train, validation and test, a CSV, an .npz file, a DataFrame,
             a pair of images uint8 (N, H, W, 3) and labels (N,), or a torch `Dataset` of (image, label).
         out: The run folder to write; runs/NAME by default.
-        recipe: Name of a recipe, or path to a TOML file.
-        overrides: Settings laid over the recipe: `key=value` texts or a mapping.
-        network: Your own: a module from images (N, 3, H, W) to logits (N, K), or a function from the number of classes
-            to one; it is copied. It counts as pretrained unless `model.weights` is none.
-        loss: Your own: from logits (N, K) and targets, (N,) or after mixing (N, K), to the loss of each picture (N,) or
-            the mean as one number. The losses in the history stay cross-entropies, so that runs can be compared.
-        metrics: Your own, by name: functions from targets (N,) and probabilities (N, K) to a number.
-        augment: Your own: a callable from a uint8 image (3, S, S) to another; or a policy, as a setting.
+        recipe: Name of a recipe, or path of a TOML file.
+        overrides: Settings that override the recipe: `key=value` strings or a mapping.
+        network: Your own: a module that maps images (N, 3, H, W) to logits (N, K), or a function that takes the number
+            of classes and returns one; it is copied. It counts as pretrained unless `model.weights` is none.
+        loss: Your own: maps logits (N, K) and targets, (N,) or after mixing (N, K), to the loss of each picture (N,) or
+            to their mean. The history always has cross-entropies, so that runs can be compared.
+        metrics: Your own, by name: functions that take targets (N,) and probabilities (N, K) and return a number.
+        augment: Your own: a callable that maps a uint8 image (3, S, S) to another; or a policy, as in the settings.
         listeners: Your own; see `Listener`.
         overwrite: Replace a run that `out` already holds.
         verbose: Show progress on standard output. The log file is written in any case.
-        started: The moment of `time.monotonic()` from which on `run.budget` counts; now by default.
-        **settings: Settings laid over the recipe, such as `epochs=5`, `batch_size=16` or `report=False`.
+        started: Value of `time.monotonic()` at which the time of `run.budget` began; now by default.
+        **settings: Settings that override the recipe, such as `epochs=5`, `batch_size=16` or `report=False`.
 
     Raises:
-        DiscernError: Any of its kinds; the text says what came, what was expected and what to do next.
+        DiscernError: Any subclass; the message says what was given, what was expected and what to do next.
     """
     started = time.monotonic() if started is None else started
     if augment is not None and not callable(augment):
         settings["augment"] = augment
     custom = Custom(network, loss, metrics or {}, augment if callable(augment) else None)
     processes = join_processes()
-    with reporting(verbose=verbose) as report:
+    with reporting(verbose=verbose) as messages:
         asked = load_settings(recipe, list_overrides(overrides, settings))
         runtime = _choose_runtime(asked, processes)
         with runtime.applied():
             with processes.main_first():
-                # The others come when the first process has made the folder.
+                # The other processes continue when the first one has created the folder.
                 root = name_new_run(source) if out is None else Path(out)
                 folder = check_new_run(root, overwrite=overwrite) if processes.is_main else RunFolder(root)
                 check_outside_data(folder, source)
@@ -136,13 +136,13 @@ def train(
                 job = Job(plan, pictures.table, environment, folder, runtime, custom, started)
                 if processes.is_main:
                     _begin_run(job, asked, pictures, audit)
-                    report.open_log(folder.log)
-            return carry_out(job, classifier, None, [*listeners, *choose_listeners(job, report.console)])
+                    messages.open_log(folder.log)
+            return carry_out(job, classifier, None, [*listeners, *choose_listeners(job, messages.console)])
 
 
 @dataclass(frozen=True)
 class Job:
-    """A training that is about to be carried out; `started` is the moment from which on its budget counts."""
+    """A training that is ready to begin; `started` is the value of `time.monotonic()` at which its budget began."""
 
     plan: Plan
     table: ImageTable
@@ -154,9 +154,9 @@ class Job:
 
 
 def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, listeners: Sequence[Listener]) -> Run:
-    """Train from the beginning or from a state, and write what came of it."""
+    """Train from the beginning or from a state, and write the results."""
     plan, processes = job.plan, job.runtime.processes
-    # From here on each process draws numbers of its own, for dropout and mixing.
+    # From now on each process draws its own random numbers, for dropout and mixing.
     seed_everything((plan.seed + processes.rank) % 2**32)
     data = build_training_data(plan, job.table, job.runtime, job.custom.augment)
     fit = Fit(
@@ -176,13 +176,13 @@ def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, lis
     predictions, reported = _predict_splits(job, bundle, data, result)
     if processes.is_main:
         _write_results(job, bundle, data, result, predictions, reported)
-    # No process ends before the files are there.
+    # No process ends before the files are written.
     processes.gather(None)
     return Run(job.folder.root)
 
 
 def choose_listeners(job: Job, console: Console | None) -> list[Listener]:
-    """Return those that write the history, the log and the progress."""
+    """Return the listeners that write the history, the log and the progress bar."""
     listeners: list[Listener] = [HistoryFile(job.folder.history), LogLines(), OverfittingWatch()]
     if job.plan.training.tensorboard:
         listeners.append(TensorBoard(job.folder.tensorboard))
@@ -220,25 +220,25 @@ def _plan(
 
 
 def _share(plan: Plan | None, table: ImageTable, runtime: Runtime) -> Plan:
-    """Return the plan of the first process in all of them.
+    """Return the plan of the first process, in all processes.
 
     Raises:
-        DataError: The processes, perhaps on several machines, do not see the same pictures.
+        DataError: The processes, perhaps on several machines, have different pictures.
     """
     check_same_rows(table, runtime.processes)
-    everyone = runtime.processes.gather((plan, table.fingerprint()))
-    shared, fingerprint = everyone[0]
-    different = [rank for rank, (_, other) in enumerate(everyone) if other != fingerprint]
+    values = runtime.processes.gather((plan, table.fingerprint()))
+    shared, fingerprint = values[0]
+    different = [rank for rank, (_, other) in enumerate(values) if other != fingerprint]
     if different or shared is None:
         raise DataError(
-            f"{table.source}: the processes {different} see other pictures than process 0; every machine "
+            f"{table.source}: processes {different} have other pictures than process 0; every machine "
             "needs the same data under the same path"
         )
     return shared
 
 
 def _begin_run(job: Job, asked: Settings, pictures: PreparedPictures, audit: Audit | None) -> None:
-    """Make the folder of a new run and write what is known before training; an earlier run in it goes now."""
+    """Create the folder of a new run, replacing an earlier run in it, and write what is known before training."""
     folder = job.folder
     folder.begin_run()
     save_environment(job.environment, folder.environment)
@@ -261,19 +261,19 @@ def _fit(fit: Fit, state: TrainingState | None, folder: RunFolder) -> FitResult:
         return fit.run(state)
     except KeyboardInterrupt:
         command = f"discern train --resume --out {shlex.quote(str(folder.root))}"
-        logger.warning("stopped; %d epochs are complete and saved. Go on with: %s", fit.saved_epochs, command)
+        logger.warning("stopped; %d epochs are complete and saved. Resume with: %s", fit.saved_epochs, command)
         raise
     except BadImageError as error:
         raise DataError(
-            f"{error}. It was found in the middle of training; data.verify=full finds all such files beforehand, and "
+            f"{error}. It was found during training; data.verify=full finds all such files before training, and "
             "data.on_bad=skip leaves them out"
         ) from None
 
 
 def _predict_splits(job: Job, bundle: Bundle, data: TrainingData, result: FitResult) -> tuple[Predictions, ImageTable]:
-    """Return the predictions for validation, known since the best epoch, and for test, computed only now.
+    """Return the predictions of validation, from the best epoch, and of test, computed only now.
 
-    With them come the pictures of the last of these splits, which is reported.
+    The second value is the pictures of the reported split: test if it is evaluated, otherwise validation.
     """
     parts, reported = [], data.validation
     if result.validation_logits is not None:
@@ -288,7 +288,9 @@ def _predict_splits(job: Job, bundle: Bundle, data: TrainingData, result: FitRes
     elif not parts:
         logger.warning("there is neither a validation nor a test split: nothing is evaluated")
     elif not len(test):
-        logger.warning("there is no test split: the model was chosen by its validation scores, which are too good")
+        logger.warning(
+            "there is no test split: the model was chosen by its validation scores, which are therefore too high"
+        )
     if not parts:
         parts.append(build_table_predictions(data.validation, np.empty((0, data.num_classes)), "validation"))
     return join_predictions(parts), reported

@@ -1,12 +1,12 @@
-"""Searches for better settings of a recipe: many short trainings, then one with the best settings, tested once."""
+"""Searches for better settings of a recipe, then trains with the best and tests once."""
 
 import logging
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from discern.config.overrides import Overrides, list_overrides
 from discern.console import reporting
 from discern.tuning.best_trial import save_best_recipe, train_best, write_trials
 from discern.tuning.search import open_search
@@ -21,7 +21,7 @@ def tune(
     *,
     out: str | Path,
     recipe: str | Path = "auto",
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     trials: int | None = None,
     budget_seconds: float | None = None,
     space: str | Path | None = None,
@@ -29,41 +29,43 @@ def tune(
     name: str | None = None,
     verbose: bool = True,
 ) -> pd.DataFrame:
-    """Search, and write trials.csv, best.toml, the plots and the run `best` to the folder `out`.
+    """Search for better settings; write trials.csv, best.toml, the plots and the run `best` to the folder `out`.
 
-    A trial is scored on validation, by the best epoch of the phases that trials differ in; the test split is used
-    once, by the run `best`. A trial that fails ends alone. Called again with the same `out` it goes on; several
-    processes may do so at once, with `storage` on many machines.
+    The score of a trial is the validation score of its best epoch, in the phases that differ between trials. The test
+    split is used once, by the run `best`. A failed trial does not end the search. A second call with the same `out`
+    continues it; several processes may search at the same time, with `storage` on several machines.
 
     Args:
         source: A folder, CSV or .npz file with labelled pictures.
         out: The folder to write.
         recipe: The recipe to improve.
-        overrides: `key=value` texts laid over it in all trials.
-        trials: How many trials this call makes; 30 unless a budget is given.
-        budget_seconds: Stop in time for the last training to end within it.
-        space: TOML file whose section [space] says what may vary; `build_default_space` of the recipe by default.
+        overrides: Settings that override the recipe in all trials: `key=value` strings or a mapping.
+        trials: Number of trials in this call; by default 30, or as many as the budget allows.
+        budget_seconds: Time limit for the trials and the training with the best settings.
+        space: TOML file whose section [space] says which settings vary; by default that of `build_default_space`.
         storage: URL of a database; SQLite in `out` by default.
-        name: Of the study in the database; the folder's name by default.
+        name: Name of the study in the database; the folder's name by default.
         verbose: Show progress on standard output.
 
     Returns:
-        The table of trials.csv: a row a trial.
+        The table of trials.csv, with one row per trial.
 
     Raises:
         ConfigError: The recipe, the space or the database cannot be used.
-        DataError: The pictures cannot be used, or not one trial completed.
-        RunFolderError: `out` holds another search, or something else.
+        DataError: The pictures cannot be used, or no trial completed.
+        RunFolderError: `out` has another search, or other files.
     """
     started, folder = time.monotonic(), Path(out)
     with reporting(verbose=verbose):
-        search = open_search(name or folder.resolve().name, str(source), folder, recipe, overrides, space)
+        search = open_search(
+            name or folder.resolve().name, str(source), folder, recipe, list_overrides(overrides), space
+        )
         study = open_study(search.name, storage, folder, seed=search.settings.run.seed)
         run_trials(study, search, trials=trials, budget_seconds=budget_seconds, started=started)
         table = write_trials(study, search)
         save_best_recipe(study, search)
         if (table["state"] == "running").any():
-            logger.info("other processes still search; the last one to end trains with the best settings")
+            logger.info("other processes are still searching; the last one to end trains with the best settings")
         else:
             train_best(study, search)
         return table

@@ -163,7 +163,7 @@ def test_column_that_is_merely_called_split_is_left_alone_and_said_so(photos: Pa
         ("image,when,where", r"no column looks like the label. Its columns are image, when, where"),
     ],
 )
-def test_columns_that_cannot_be_told(photos: Path, header: str, message: str) -> None:
+def test_columns_that_cannot_be_guessed(photos: Path, header: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         load_table(write(photos, f"{header}\n1.png,a,b\n"))
 

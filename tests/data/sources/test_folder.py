@@ -97,7 +97,7 @@ def test_no_pictures_says_what_would_be_one(make_folder: MakeFolder) -> None:
     root = make_folder({"ants": 0})
     (root / "ants" / "1.xyz").write_text("x")
     with pytest.raises(
-        DataError, match=r"no pictures found. Passed over:\n  ants/1.xyz: .xyz is no(.|\n)*Supported.*\.webp"
+        DataError, match=r"no pictures found. Not used:\n  ants/1.xyz: .xyz is no(.|\n)*Supported.*\.webp"
     ):
         load_table(root)
 

@@ -108,7 +108,7 @@ def test_inputs_that_are_not_understood() -> None:
 
 def test_no_pictures(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("x")
-    with pytest.raises(DataError, match=r"no pictures found. Passed over:\n  a.txt: .txt is no supported type"):
+    with pytest.raises(DataError, match=r"no pictures found. Not used:\n  a.txt: .txt is no supported type"):
         load_inputs([tmp_path])
     with pytest.raises(DataError, match="no inputs were given; expected paths"):
         load_inputs([])
@@ -120,9 +120,7 @@ def test_folder_with_a_run_in_it(make_folder: MakeFolder, tmp_path: Path) -> Non
     table = load_inputs([root])
     assert table.frame["id"].tolist() == ["ants/1.png"]
     assert table.ignored == ("runs/first: belongs to a run of discern",)
-    with pytest.raises(
-        DataError, match=r"no pictures found. Passed over:\n(.*\n)*  plots: belongs to a run of discern"
-    ):
+    with pytest.raises(DataError, match=r"no pictures found. Not used:\n(.*\n)*  plots: belongs to a run of discern"):
         load_inputs([root / "runs" / "first"])
     assert len(load_inputs([root / "runs" / "first" / "plots"])) == 2
 

@@ -137,12 +137,12 @@ def test_real_mobilenet_weights_fit_in_full(mobilenet_weights: Path, tmp_path: P
     assert all(name.startswith("classifier.") for name in record.unused)
 
 
-def remember(backbone: Backbone) -> State:
+def copy_state(backbone: Backbone) -> State:
     return {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
 
 
 def assert_refused(backbone: Backbone, weights: Path, message: str) -> None:
-    before = remember(backbone)
+    before = copy_state(backbone)
     with pytest.raises(WeightsError, match=message):
         load_pretrained(backbone, weights, cache_folder=weights.parent)
     after = backbone.state_dict()

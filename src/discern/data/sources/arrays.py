@@ -121,7 +121,7 @@ def _read_labels(
         return [None] * count
     flat = labels.reshape(-1) if labels.shape == (count, 1) else labels
     if flat.shape != (count,):
-        raise DataError(f"{shown} has shape {labels.shape}; expected ({count},), one label a picture.")
+        raise DataError(f"{shown} has shape {labels.shape}; expected ({count},), one label per picture.")
     if class_names is not None and _holds_whole_numbers(flat):
         return _name_labels(flat.astype(np.int64), class_names, shown)
     text = as_text(pd.Series(_decode_text(flat, shown)))

@@ -62,7 +62,7 @@ def read_cells(path: Path, *, only: Collection[str] | None = None) -> pd.DataFra
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{path}: not readable as CSV in UTF-8: {error}") from error
     if not names:
-        raise DataError(f"{path}: empty; expected a line of column names and one row a picture.")
+        raise DataError(f"{path}: empty; expected a line of column names and one row per picture.")
     if long:
         raise DataError(
             f"{path}: rows with more cells than the {len(names)} columns {', '.join(names)}:\n{list_some(long)}\n"
@@ -125,7 +125,7 @@ def _check_different(names: Sequence[str], source: str) -> None:
 def _check_filled(cells: "pd.Series[str]", column: str, source: str) -> None:
     empty = [str(row) for row, is_empty in enumerate(cells.isna(), start=1) if is_empty]
     if len(cells) == 0:
-        raise DataError(f"{source}: no rows. Expected one row a picture.")
+        raise DataError(f"{source}: no rows. Expected one row per picture.")
     if empty:
         raise DataError(
             f"{source}: column {column!r} is empty in the rows\n{list_some(empty)}\nFill them or remove them."

@@ -91,7 +91,7 @@ def describe_unsupported(file: str) -> str:
 
 def describe_no_pictures(place: str, ignored: list[str]) -> str:
     """Return a message for a place without pictures: what it holds, and what is supported."""
-    seen = f" Passed over:\n{list_some(ignored, shown=5)}\n" if ignored else " "
+    seen = f" Not used:\n{list_some(ignored, shown=5)}\n" if ignored else " "
     return f"{place}: no pictures found.{seen}Supported are {', '.join(supported_extensions())}."
 
 

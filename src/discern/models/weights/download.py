@@ -4,6 +4,7 @@ Each file is kept whole or not at all. torchvision's lie in a folder of discern;
 the cache that all programs of the user share, so that its settings (HF_HOME, HF_TOKEN, HF_HUB_OFFLINE) count here too.
 """
 
+import logging
 import os
 import socket
 import sys
@@ -47,9 +48,9 @@ def download(weights: PublishedWeights, folder: Path) -> Path:
     Raises:
         WeightsError: The server cannot be reached, does not have the file or sent something else.
     """
-    place = "the cache of the Hugging Face Hub" if weights.hub_id else folder / weights.file_name
+    place = "in the cache of the Hugging Face Hub" if weights.hub_id else f"as {folder / weights.file_name}"
     next_step = (
-        f"Fetch it where there is a network (`discern weights fetch {weights.name}` keeps it as {place}), "
+        f"Fetch it where there is a network (`discern weights fetch {weights.name}` keeps it {place}), "
         "give a file as model.weights=PATH, or start from random weights with model.weights=none."
     )
     if not weights.url.startswith(("http://", "https://")):
@@ -94,13 +95,19 @@ def _limited_waiting() -> Iterator[None]:
 
 def _download_from_hub(weights: PublishedWeights, next_step: str) -> Path:
     from huggingface_hub import hf_hub_download
+    from huggingface_hub.utils import logging as hub_logging
 
+    verbosity = hub_logging.get_verbosity()
+    # Its attempts are for programmers; in the end the error says what happened.
+    hub_logging.set_verbosity(logging.ERROR)
     try:
         # The client reads HF_ENDPOINT once, when it is imported.
         endpoint = os.environ.get("HF_ENDPOINT") or None
         path = Path(hf_hub_download(weights.hub_id, weights.file_name, endpoint=endpoint))
     except Exception as error:  # What carries the client's requests, and its errors, differ between its versions.
         raise WeightsError(f"{weights.url} {_describe_failure(error)}. {next_step}") from error
+    finally:
+        hub_logging.set_verbosity(verbosity)
     try:
         read_tensors(path)
     except WeightsError as error:

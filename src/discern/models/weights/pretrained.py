@@ -66,7 +66,7 @@ def load_pretrained(
 
 
 def is_cached(backbone_name: str, weights: str | Path, *, cache_folder: str | Path | None = None) -> bool:
-    """Tell whether weights can be loaded without a download; "none" and unpublished ones cannot.
+    """Return whether weights can be loaded without a download; "none" and unpublished ones cannot.
 
     Args:
         backbone_name: As `build_backbone` takes it.

@@ -12,26 +12,26 @@ from discern.workflows.train import train
 from pictures import QUICK, draw_photos
 
 
-def test_features_kept_from_training_are_those_of_a_pass_of_their_own(photos, tmp_path):
-    """What is frozen is not computed again for the memory, and it makes no difference."""
+def test_features_kept_from_training_equal_those_computed_again(photos, tmp_path):
+    """What is frozen is not computed again for the feature bank, which makes no difference."""
     overrides = [*QUICK, "training.phases.*.epochs=3", "run.precision=fp32"]
     kept = train(photos, out=tmp_path / "kept", recipe="transfer", overrides=overrides)
-    anew = train(photos, out=tmp_path / "anew", recipe="transfer", overrides=[*overrides, "cache.features=off"])
-    of_kept, of_anew = (load_bundle(run.folder.root) for run in (kept, anew))
-    assert of_kept.feature_bank.frame.equals(of_anew.feature_bank.frame)
+    again = train(photos, out=tmp_path / "again", recipe="transfer", overrides=[*overrides, "cache.features=off"])
+    of_kept, of_again = (load_bundle(run.folder.root) for run in (kept, again))
+    assert of_kept.feature_bank.frame.equals(of_again.feature_bank.frame)
     assert of_kept.feature_bank.features.astype(float) == pytest.approx(
-        of_anew.feature_bank.features.astype(float), abs=2e-3
+        of_again.feature_bank.features.astype(float), abs=2e-3
     )
-    assert of_kept.evidence.similarities == pytest.approx(of_anew.evidence.similarities, abs=5e-3)
+    assert of_kept.evidence.similarities == pytest.approx(of_again.evidence.similarities, abs=5e-3)
 
 
-def test_a_memory_holds_as_many_pictures_as_it_may(photos, tmp_path):
+def test_a_feature_bank_keeps_as_many_pictures_as_the_setting_says(photos, tmp_path):
     run = train(photos, out=tmp_path / "run", recipe="table", overrides=[*QUICK, "training.feature_bank=9"])
     bank = load_bundle(run.folder.root).feature_bank
     assert list(bank.frame["label"].value_counts()) == [3, 3, 3]
 
 
-def test_pictures_of_another_kind_are_told_from_the_usual(trained_run, photos, tmp_path):
+def test_unfamiliar_pictures_are_recognised(trained_run, photos, tmp_path):
     rng = np.random.default_rng(0)
     stripes = np.zeros((20, 40, 40, 3), dtype=np.uint8)
     stripes[:, ::3] = rng.integers(200, 255, (20, 14, 40, 3))
@@ -43,7 +43,7 @@ def test_pictures_of_another_kind_are_told_from_the_usual(trained_run, photos, t
     assert (tmp_path / "out" / "plots" / "familiarity.png").is_file()
 
 
-def test_without_a_memory_nothing_is_unfamiliar(photos, tmp_path):
+def test_without_a_feature_bank_nothing_is_unfamiliar(photos, tmp_path):
     run = train(photos, out=tmp_path / "run", recipe="table", overrides=[*QUICK, "training.feature_bank=0"])
     with pytest.raises(BundleError, match=r"training\.feature_bank above 0"):
         evaluate(run.folder.root, photos, out=tmp_path / "out", unfamiliar=str(photos))
