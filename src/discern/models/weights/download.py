@@ -98,7 +98,7 @@ def _download_from_hub(weights: PublishedWeights, next_step: str) -> Path:
 
     verbosity = hub_logging.get_verbosity()
     # Its attempts are for programmers; in the end the error says what happened.
-    hub_logging.set_verbosity_error()
+    hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         # The client reads HF_ENDPOINT once, when it is imported.
         endpoint = os.environ.get("HF_ENDPOINT") or None
