@@ -123,7 +123,7 @@ def test_a_recipe_that_has_changed_is_another_comparison(photos, tmp_path):
     [["data.split=[1,0,0]"], ["run.evaluate_test=false", "data.split=[0.7,0,0.3]"]],
 )
 def test_without_two_pictures_to_compare_on_nothing_is_trained(photos, tmp_path, overrides):
-    with pytest.raises(DataError, match="compared on two or more pictures that none has trained on; there are"):
+    with pytest.raises(DataError, match="compared on at least two held-out pictures; there are"):
         compare(
             photos,
             out=tmp_path / "out",
