@@ -1,6 +1,5 @@
 """Groups of pictures that stay on one side of a split: the user's own, and those of the same photo."""
 
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -39,8 +38,3 @@ def chain_rows(codes: npt.NDArray[np.integer]) -> Rows:
     order = rows[np.argsort(codes[rows], kind="stable")]
     is_same = codes[order[1:]] == codes[order[:-1]]
     return np.stack([order[:-1][is_same], order[1:][is_same]], axis=1)
-
-
-def count_held_together(table: ImageTable) -> int:
-    """Return how many pictures share their group with others."""
-    return sum(count for count in Counter(table.frame["group"].dropna()).values() if count > 1)
