@@ -250,10 +250,10 @@ class TrainingBase(Section):
         0.0, description="largest norm of the gradient; larger ones are scaled down; 0 = off"
     )
     sync_batchnorm: bool = Field(False, description="BatchNorm over the batches of all processes (GPUs only)")
-    calibration: Literal["auto", "temperature", "none"] = Field(
-        "auto",
+    calibration: Literal["cross-validated", "temperature", "none"] = Field(
+        "cross-validated",
         description="calibration of the confidences on the validation split; temperature: one factor for all logits; "
-        "auto: also a scale and a bias per class where that is better",
+        "cross-validated: also a scale and a bias per class where cross-validation shows that this is better",
     )
     feature_bank: Annotated[int, Field(ge=0)] = Field(
         5000,

@@ -56,12 +56,14 @@ def build_bundle(classifier: Classifier, plan: Plan, data: TrainingData, result:
 
 
 def calibrate(logits: Tensor, targets: npt.NDArray[np.int64], method: str) -> Calibration:
-    """Fit the calibration to logits (V, K) of validation pictures; `method` is "auto", "temperature" or "none"."""
+    """Fit the calibration to logits (V, K) of validation pictures; `method` is as in `TrainingBase.calibration`."""
     if method == "none":
         return Calibration()
     temperature = fit_temperature(logits.numpy(), targets)
     fitted = Calibration(temperature=temperature)
-    scaling = choose_vector_scaling(fitted.apply(logits.double()).numpy(), targets) if method == "auto" else None
+    scaling = (
+        choose_vector_scaling(fitted.apply(logits.double()).numpy(), targets) if method == "cross-validated" else None
+    )
     if scaling is not None:
         fitted = Calibration(temperature=temperature, scales=tuple(scaling.scales), biases=tuple(scaling.biases))
     before, after = (
