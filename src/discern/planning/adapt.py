@@ -1,5 +1,6 @@
 """Adapts the plan of an interrupted run to the machine that resumes it; what affects the result may not change."""
 
+from dataclasses import replace
 from typing import Any
 
 from discern.config.describe import flatten_settings
@@ -33,14 +34,19 @@ def check_same_settings(wanted: Settings, original: Settings, folder: object) ->
 
 def choose_resumed_runtime(plan: Plan, wanted: Settings, original: Settings, processes: Processes) -> Runtime:
     """Return the runtime of the plan, with the device and the threads that are wanted now if they were changed."""
-    return choose_runtime(
-        device=plan.machine.device if wanted.run.device == original.run.device else wanted.run.device,
+    same_device = wanted.run.device == original.run.device
+    same_threads = wanted.run.threads == original.run.threads
+    runtime = choose_runtime(
+        device=plan.machine.device if same_device else wanted.run.device,
         precision=plan.machine.precision,
-        threads=plan.machine.threads if wanted.run.threads == original.run.threads else wanted.run.threads,
+        threads=plan.machine.threads if same_threads else wanted.run.threads,
         determinism=plan.machine.determinism,
         acceleration="auto" if plan.machine.accelerates else "off",
         processes=processes,
     )
+    as_planned = {"device": same_device, "precision": True, "threads": same_threads}
+    reasons = {name: "as planned" if as_planned[name] else reason for name, reason in runtime.reasons.items()}
+    return replace(runtime, reasons=reasons)
 
 
 def adapt_plan(plan: Plan, wanted: Settings, original: Settings, runtime: Runtime) -> Plan:
