@@ -114,7 +114,9 @@ def _write_rest(folder: RunFolder, class_names: Sequence[str], per_class: int) -
             "0.01": None,
             "0.1": {
                 "threshold": 0.8125,
-                "test": {"count": 3, "coverage": 0.625, "error": {"value": 0.05, "low": 0.01, "high": 0.2}},
+                "outcomes": {
+                    "test": {"count": 3, "coverage": 0.625, "error": {"value": 0.05, "low": 0.01, "high": 0.2}}
+                },
             },
         },
         outcome="the fine-tuned network, 2 points better on validation",

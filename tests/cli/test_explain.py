@@ -30,7 +30,7 @@ def test_it_exits_with_one_when_some_pictures_cannot_be_read(run_cli, trained_ru
 def test_errors_are_one_line(run_cli, trained_run, tmp_path):
     for arguments, message in (
         ((tmp_path, "x.png"), "holds no trained classifier"),
-        ((trained_run,), "give pictures to explain, or --mistakes"),
+        ((trained_run,), "give either pictures to explain, or --mistakes"),
         ((trained_run, "x.png", "--method", "x"), "there are grad-cam"),
     ):
         code, _, err = run_cli("explain", *arguments)

@@ -1,6 +1,5 @@
 import shutil
 
-from discern.workflows import report as report_module
 from discern.workflows.train import train
 from pictures import QUICK
 
@@ -26,7 +25,7 @@ def test_a_page_that_fails_costs_no_run(photos, tmp_path, monkeypatch, caplog):
     def fail(*_):
         raise KeyError("a mistake in the page")
 
-    monkeypatch.setattr(report_module, "build_run_page", fail)
+    monkeypatch.setattr("discern.reports.run_report.build_run_page", fail)
     run = train(photos, out=tmp_path / "run", recipe="table", overrides=QUICK)
     assert run.folder.is_complete()
     assert not run.folder.report.exists()

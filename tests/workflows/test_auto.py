@@ -38,7 +38,7 @@ def test_the_better_of_probe_and_fine_tuning_ships_with_the_difference(photos, w
     assert "learning_rate" in " ".join(run.plan.reasons)
     page = run.folder.report.read_text(encoding="utf-8")
     assert outcome in html.unescape(page)
-    assert f"Of 3 epochs, number {kept} was kept" in page
+    assert f"Epoch {kept} of 3 was kept" in page
     assert run.plan.reasons["fine-tune.learning_rate"] in page
 
 
@@ -65,7 +65,7 @@ def test_without_time_the_probe_of_a_sample_ships(photos, weights, tmp_path):
     assert run.load().predict(next(photos.glob("*/*.png")))["label"].iloc[0] in run.load().class_names
 
 
-@pytest.mark.parametrize(("flops", "head_epochs"), [(2e10, 1), (1e3, 8)])
+@pytest.mark.parametrize(("flops", "head_epochs"), [(2e10, 1), (1e3, 3)])
 def test_an_interrupted_run_keeps_its_plan_and_what_it_has_spent(
     photos, weights, tmp_path, monkeypatch, flops, head_epochs
 ):

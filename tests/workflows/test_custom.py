@@ -182,7 +182,7 @@ def test_a_run_with_own_objects_goes_on_with_them_alone(photos, tmp_path):
         discern.train(photos, out=out, recipe="table", overrides=overrides, listeners=[_Interrupt()], **given)
     with pytest.raises(RunFolderError, match=r"objects of yours; give them again: loss= .*, metrics= .*, network= "):
         discern.resume(out)
-    with pytest.raises(RunFolderError, match="begun without augment"):
+    with pytest.raises(RunFolderError, match="started without augment"):
         discern.resume(out, augment=record_calls("augment", []), **given)
     resumed = discern.resume(out, **given)
     columns = ["epoch", "train_loss", "validation_loss", "validation_own"]

@@ -45,12 +45,12 @@ def test_training_splits_as_the_datasets_say(run):
     split = pd.read_csv(run.folder.split)
     assert split["split"].value_counts().to_dict() == {"train": 36, "validation": 12, "test": 12}
     assert list(split["label"].unique()) == ["blue", "green", "red"]
-    assert run.metrics["test"]["count"] == 12
+    assert run.metrics["test"].count == 12
 
 
 def test_evaluation_is_that_of_the_run(run, tmp_path):
     metrics = evaluate(run.folder.root, Photos(4, 200), out=tmp_path / "evaluation")
-    assert metrics["accuracy"]["value"] == run.metrics["test"]["accuracy"]["value"]
+    assert metrics.accuracy.value == run.metrics["test"].accuracy.value
 
 
 def test_prediction_is_the_same_as_of_the_pictures_themselves(run):

@@ -137,7 +137,7 @@ def takes_other_sizes(network: nn.Module, image_size: int) -> bool:
 @torch.no_grad()
 def _run_in_eval_mode(network: nn.Module, image_size: int) -> object:
     """Return what a network gives for random images; each of its modules stays in its own mode."""
-    like = next(network.parameters())
+    like = next(network.parameters(), torch.empty(0))
     images = torch.randn(2, 3, image_size, image_size, generator=torch.Generator().manual_seed(0))
     modes = [(module, module.training) for module in network.modules()]
     network.eval()

@@ -92,8 +92,10 @@ def test_training_in_float32_gives_the_same_logits_and_gradients(name: str) -> N
     images = draw_images()
     expected, found = (learn(classifier, each, images, torch.float32) for each in (classifier, network))
     torch.testing.assert_close(found.logits, expected.logits, rtol=1e-4, atol=1e-4 * float(expected.logits.abs().max()))
+    # Rounding differs with the instructions of the processor, and a ReLU near zero passes it on; see double precision.
+    assert measure_distance(found, expected) <= 1e-3
     for key, gradient in expected.gradients.items():
-        assert (found.gradients[key] - gradient).norm() <= 1e-3 * gradient.norm() + 1e-6, key
+        assert (found.gradients[key] - gradient).norm() <= 1e-2 * gradient.norm() + 1e-6, key
 
 
 @pytest.mark.parametrize("frozen_batchnorm", [True, False])

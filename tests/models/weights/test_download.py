@@ -231,10 +231,10 @@ def test_a_cut_connection_to_the_hub_leaves_no_file(
 def test_no_network_names_the_address_and_the_ways_out(dead_mirror: str, name: str, tmp_path: Path) -> None:
     backbone = build_backbone(name)
     before = {key: tensor.clone() for key, tensor in backbone.state_dict().items()}
-    place = "the cache of the Hugging Face Hub" if name.startswith("timm:") else f"{tmp_path}/"
+    place = "in the cache of the Hugging Face Hub" if name.startswith("timm:") else f"as {tmp_path}/"
     message = (
         rf"{dead_mirror}/.* cannot be reached .*\(.*refused.*\)\. Fetch it where there is a network "
-        rf"\(`discern weights fetch {name}\S+` keeps it as {place}.*model\.weights=PATH.*model\.weights=none"
+        rf"\(`discern weights fetch {name}\S+` keeps it {place}.*model\.weights=PATH.*model\.weights=none"
     )
     with pytest.raises(WeightsError, match=message):
         load_pretrained(backbone, "imagenet", cache_folder=tmp_path)
