@@ -30,6 +30,6 @@ def test_a_page_that_fails_costs_no_run(photos, tmp_path, monkeypatch, caplog):
     assert run.folder.is_complete()
     assert not run.folder.report.exists()
     assert (
-        f"report.html could not be made (KeyError: 'a mistake in the page'); discern report {run.folder.root}"
-        in caplog.text
+        f"{run.folder.report} could not be written (KeyError: 'a mistake in the page'); "
+        f"discern report {run.folder.root} tries again" in caplog.text
     )

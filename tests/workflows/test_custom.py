@@ -28,6 +28,9 @@ class OwnNetwork(nn.Module):
         return self.last(self.body(images).mean(dim=(2, 3)))
 
 
+ANOTHER_NETWORK = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+
+
 def record_calls(name, calls):
     """Return a loss, metric or augmentation that works and counts how often it is called."""
 
@@ -68,8 +71,8 @@ def test_without_the_network_the_run_says_what_to_give(own_run):
         discern.load(own_run.folder.root)
     with pytest.raises(BundleError, match=r"gives \(2, 7\) for two images; expected logits of shape \(2, 3\)"):
         discern.load(own_run.folder.root, network=OwnNetwork(7))
-    with pytest.raises(BundleError, match="fit"):
-        discern.load(own_run.folder.root, network=nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 3)))
+    with pytest.raises(BundleError, match="does not fit the network"):
+        discern.load(own_run.folder.root, network=ANOTHER_NETWORK)
 
 
 def test_a_module_is_copied_and_counts_as_pretrained(photos, tmp_path):

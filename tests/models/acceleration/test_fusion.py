@@ -29,10 +29,12 @@ def count(module: nn.Module, kind: type[nn.Module]) -> int:
 def assert_same(fused: nn.Module, module: nn.Module, images: Tensor) -> None:
     with torch.inference_mode():
         expected = module(images)
+        # Features of a hundred and more have rounding errors of this size, which differ between processors.
+        tolerance = max(1e-4, 1e-5 * float(expected.abs().max()))
         # Twice, since the first call rearranges the weights, and with another number of pictures.
         for _ in range(2):
-            torch.testing.assert_close(fused(images), expected, rtol=1e-4, atol=1e-4)
-        torch.testing.assert_close(fused(images[:1]), expected[:1], rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(fused(images), expected, rtol=1e-4, atol=tolerance)
+        torch.testing.assert_close(fused(images[:1]), expected[:1], rtol=1e-4, atol=tolerance)
 
 
 @pytest.mark.parametrize(
