@@ -10,21 +10,15 @@ import numpy.typing as npt
 from discern.config.settings import Settings
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.duplicates.fingerprints import Fingerprints
-from discern.data.reading.preprocess import Preprocess
 from discern.data.table import ImageTable
-from discern.engine.frozen_features import compute_frozen_features
-from discern.models.architecture import Architecture
-from discern.models.build import build_classifier
 from discern.models.weights.catalog import PUBLISHED_NAMES
-from discern.models.weights.pretrained import is_cached, load_pretrained
-from discern.planning.sizes import choose_image_size, measure_sides
-from discern.planning.start import Start, choose_default_start
+from discern.models.weights.pretrained import is_cached
+from discern.planning.sizes import measure_sides
+from discern.planning.start import Start, choose_default_start, compute_start_features
 from discern.processes import ALONE
 from discern.runtime import Runtime
 
 logger = logging.getLogger("discern")
-
-_MEMORY_BYTES = 2**30
 
 
 class LabelledFeatures(NamedTuple):
@@ -52,7 +46,10 @@ def compute_labelled_features(
     if obstacle or len(rows) < 2:
         logger.info("wrong labels were not looked for: %s", obstacle or "there are no labelled pictures")
         return None
-    return LabelledFeatures(rows, _compute(table.take(rows), start, settings, replace(runtime, processes=ALONE), cache))
+    pictures = table.take(rows)
+    sides = measure_sides(pictures, settings.data.max_pixels)
+    alone = replace(runtime, processes=ALONE)
+    return LabelledFeatures(rows, compute_start_features(start, settings, pictures, sides, alone, cache))
 
 
 def _find_obstacle(start: Start) -> str:
@@ -64,23 +61,4 @@ def _find_obstacle(start: Start) -> str:
     return (
         f"the weights of {start.backbone} are not on this machine; give model.weights=FILE, or fetch them with "
         "discern weights fetch"
-    )
-
-
-def _compute(
-    table: ImageTable, start: Start, settings: Settings, runtime: Runtime, cache: ArrayCache
-) -> npt.NDArray[np.float32]:
-    backbone = build_classifier(Architecture(backbone=start.backbone), len(table.class_names)).backbone
-    load_pretrained(backbone, start.weights)
-    runtime.place(backbone)
-    sides = measure_sides(table, settings.data.max_pixels)
-    size, _ = choose_image_size(settings.data.image_size, backbone, "imagenet", sides)
-    return compute_frozen_features(
-        backbone,
-        table,
-        Preprocess(size, start.fit, backbone.mean, backbone.std),
-        runtime,
-        cache,
-        max_pixels=settings.data.max_pixels,
-        memory_bytes=_MEMORY_BYTES,
     )

@@ -14,6 +14,7 @@ from discern.data.duplicates.fingerprints import Fingerprints, compute_fingerpri
 from discern.data.duplicates.matching import Duplicates, find_duplicates
 from discern.data.reading.preflight import check_images, drop_images, save_bad_files
 from discern.data.sources.columns import ColumnSettings
+from discern.data.sources.inputs import log_ignored
 from discern.data.sources.load import Source, load_table
 from discern.data.splitting.fixes import FixFile, apply_fixes, load_fixes
 from discern.data.splitting.groups import join_groups
@@ -182,12 +183,6 @@ def split_pictures(
     logger.info("%d pictures of %d classes: %s", len(table), len(table.class_names), counts)
     logger.info("classes: %s", ", ".join(f"{index} = {name}" for index, name in enumerate(table.class_names)))
     return table
-
-
-def log_ignored(table: ImageTable) -> None:
-    """Log the files that are not used, with the reasons."""
-    for note in table.ignored:
-        logger.info("not used: %s", note)
 
 
 def log_leaks(leaks: pd.DataFrame) -> None:

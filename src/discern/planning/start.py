@@ -7,6 +7,7 @@ from statistics import median
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from discern.config.duration import parse_duration
 from discern.config.settings import ModelSettings, Settings
@@ -132,6 +133,37 @@ def _choose_sample(train: ImageTable, seed: int) -> ImageTable | None:
     return sample if has_two.all() else sample.take(np.flatnonzero(has_two))
 
 
+def compute_start_features(
+    start: Start,
+    settings: Settings,
+    table: ImageTable,
+    sides: Sequence[tuple[int, int]],
+    runtime: Runtime,
+    cache: ArrayCache | None,
+) -> npt.NDArray[np.float32]:
+    """Return the features (N, F) of pictures by the pretrained network of a start, at the size it would train at.
+
+    Raises:
+        WeightsError: The weights cannot be loaded.
+        ConfigError: The network does not take images of the size that is set.
+        DataError: There is no room for the features.
+    """
+    backbone = build_classifier(Architecture(backbone=start.backbone), len(table.class_names)).backbone
+    load_pretrained(backbone, start.weights)
+    runtime.place(backbone)
+    size, _ = choose_image_size(settings.data.image_size, backbone, "imagenet", sides)
+    backbone.check_image_size(size)
+    return compute_frozen_features(
+        backbone,
+        table,
+        Preprocess(size, start.fit, backbone.mean, backbone.std),
+        runtime,
+        cache,
+        max_pixels=settings.data.max_pixels,
+        memory_bytes=_MEMORY_BYTES,
+    )
+
+
 def _probe(
     start: Start,
     settings: Settings,
@@ -141,19 +173,6 @@ def _probe(
     cache: ArrayCache | None,
 ) -> ProbeScore:
     """Return the cross-validated score of a linear head on frozen features."""
-    backbone = build_classifier(Architecture(backbone=start.backbone), len(sample.class_names)).backbone
-    load_pretrained(backbone, start.weights)
-    runtime.place(backbone)
-    size, _ = choose_image_size(settings.data.image_size, backbone, "imagenet", sides)
-    backbone.check_image_size(size)
-    features = compute_frozen_features(
-        backbone,
-        sample,
-        Preprocess(size, start.fit, backbone.mean, backbone.std),
-        runtime,
-        cache,
-        max_pixels=settings.data.max_pixels,
-        memory_bytes=_MEMORY_BYTES,
-    )
+    features = compute_start_features(start, settings, sample, sides, runtime, cache)
     _, targets = np.unique(sample.targets(), return_inverse=True)
     return cross_validate(features, targets)

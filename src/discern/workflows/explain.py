@@ -9,7 +9,7 @@ import pandas as pd
 
 from discern.console import reporting
 from discern.data.sources.columns import ColumnSettings
-from discern.data.sources.inputs import Input, load_inputs
+from discern.data.sources.inputs import Input, load_inputs, log_ignored
 from discern.data.table import ImageTable
 from discern.errors import BadImagesError, ConfigError, ImageProblem
 from discern.explanation.explained_picture import ExplainedPicture, describe_pictures, find_class
@@ -93,8 +93,7 @@ def explain(
         folder = RunFolder(Path(run).parent if Path(run).name == "bundle" else Path(run))
         columns = ColumnSettings(image_column, label_column, image_root, image_suffix)
         table = load_mistakes(folder) if inputs is None else load_inputs(inputs, columns)
-        for note in table.ignored:
-            logger.info("not used: %s", note)
+        log_ignored(table)
         place = folder.explanations if out is None else Path(out)
         with predictor.runtime.applied():
             readable, probabilities, problems, _ = predictor.predict_readable(drop_labels(table))

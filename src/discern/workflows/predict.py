@@ -9,7 +9,7 @@ import pandas as pd
 
 from discern.console import reporting
 from discern.data.sources.columns import ColumnSettings
-from discern.data.sources.inputs import Input, load_inputs
+from discern.data.sources.inputs import Input, load_inputs, log_ignored
 from discern.errors import BadImagesError, ImageProblem
 from discern.models.custom import Network
 from discern.predictor.answers import AnswerForm, AnswerPolicy, build_answers, build_policy
@@ -78,8 +78,7 @@ def predict(
         policy = build_policy(form, bundle)
         predictor = build_predictor(bundle, device=device, processes=processes)
         table = load_inputs(inputs, ColumnSettings(image_column, None, image_root, image_suffix))
-        for note in table.ignored:
-            logger.info("not used: %s", note)
+        log_ignored(table)
         if out is not None:
             check_answers_file(out, [*_list_paths(inputs), *table.frame["path"], str(like or "")])
         with predictor.runtime.applied():

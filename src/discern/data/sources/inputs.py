@@ -1,6 +1,7 @@
 """Pictures to predict or evaluate, in whatever form they come."""
 
 import glob
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,8 @@ _EXPECTED = "paths, DataFrames, NumPy arrays, PIL pictures or torch datasets"
 _INPUT_TYPES = (str, Path, pd.DataFrame, Image.Image, np.ndarray, Dataset)
 Input = str | Path | pd.DataFrame | Image.Image | npt.NDArray[np.generic] | Dataset[Any]
 
+logger = logging.getLogger("discern")
+
 
 def load_inputs(inputs: Sequence[Input] | Input, columns: ColumnSettings | None = None) -> ImageTable:
     """Gather pictures from files, folders, globs, CSV or .npz files, DataFrames, arrays, PIL pictures and datasets.
@@ -47,6 +50,12 @@ def load_inputs(inputs: Sequence[Input] | Input, columns: ColumnSettings | None 
     for item in listed:
         gathered.add(item)
     return gathered.to_table(", ".join(_describe(item) for item in listed[:3]) + (", ..." if len(listed) > 3 else ""))
+
+
+def log_ignored(table: ImageTable) -> None:
+    """Log the files that are not used, with the reasons."""
+    for note in table.ignored:
+        logger.info("not used: %s", note)
 
 
 class _Gathered:
