@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-_SHOWN_PROBLEMS = 20
+_SHOWN = 10
+"""How many examples a message names; the rest is a number, so that no message grows with the data."""
 
 
 class DiscernError(Exception):
@@ -44,10 +45,10 @@ class BadImagesError(DataError):
 
     def __init__(self, problems: Sequence[ImageProblem], *, next_step: str, listed_in: Path | None = None) -> None:
         count = len(problems)
-        lines = [f"{count} picture{'s' * (count != 1)} cannot be used:"]
-        lines += [f"  {problem.path}: {problem.reason}" for problem in problems[:_SHOWN_PROBLEMS]]
-        if count > _SHOWN_PROBLEMS:
-            lines.append(f"  ... and {count - _SHOWN_PROBLEMS} more")
+        lines = [
+            f"{count} picture{'s' * (count != 1)} cannot be used:",
+            list_some([f"{problem.path}: {problem.reason}" for problem in problems]),
+        ]
         if listed_in is not None:
             lines.append(f"All are listed in {listed_in}.")
         lines.append(next_step)
@@ -74,3 +75,14 @@ class TrainingError(DiscernError):
 
 class ExportError(DiscernError):
     """An exported file cannot be written or read, or gives other answers than the classifier."""
+
+
+def list_some(items: Sequence[str], *, shown: int = _SHOWN) -> str:
+    """Return the items one per line, indented; beyond `shown` only their number."""
+    lines = [f"  {item}" for item in items[:shown]]
+    return "\n".join(lines + ([f"  ... and {len(items) - shown} more"] if len(items) > shown else []))
+
+
+def name_some(items: Sequence[str], *, shown: int = _SHOWN) -> str:
+    """Return the items in one line, with commas; beyond `shown` only their number."""
+    return ", ".join(items[:shown]) + (f" and {len(items) - shown} more" if len(items) > shown else "")

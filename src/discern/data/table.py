@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from discern.data.picture_arrays import LazyPictures, PictureArrays, hash_picture, name_picture
-from discern.errors import BadImageError, DataError
+from discern.errors import BadImageError, DataError, list_some
 
 SPLITS = ("train", "validation", "test")
 TEXT_COLUMNS = ("id", "path", "label", "split", "group")
@@ -161,12 +161,6 @@ def join_all(root: Path, names: Sequence[str]) -> list[str]:
 
     split = ((name, *os.path.split(name)) for name in names)
     return [str(root / name) if file in ("", ".") else start(folder) + file for name, folder, file in split]
-
-
-def list_some(items: Sequence[str], *, shown: int = 20) -> str:
-    """Return the items one per line, indented; beyond `shown` only their number."""
-    lines = [f"  {item}" for item in items[:shown]]
-    return "\n".join(lines + ([f"  ... and {len(items) - shown} more"] if len(items) > shown else []))
 
 
 def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:

@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from discern.data.table import list_some, parse_split
-from discern.errors import DataError
+from discern.data.table import parse_split
+from discern.errors import DataError, list_some
 from discern.evaluation.bootstrap import resample_means
 from discern.evaluation.intervals import Interval, bootstrap_interval, wilson_interval
 from discern.evaluation.predictions import UNSPLIT, Predictions

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from discern.data.table import SPLITS, ImageTable, build_table, check_unique, list_some
-from discern.errors import DataError
+from discern.data.table import SPLITS, ImageTable, build_table, check_unique
+from discern.errors import DataError, list_some
 from discern.files import write_table
 
 UNSPLIT = "all"

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from discern.data.table import list_some
-from discern.errors import ConfigError
+from discern.errors import ConfigError, list_some
 from discern.explanation.explained_picture import ExplainedPicture
 
 TABLE_NAME = "explanations.csv"

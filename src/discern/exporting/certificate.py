@@ -7,13 +7,14 @@ import numpy as np
 import numpy.typing as npt
 from pydantic.dataclasses import dataclass
 
+from discern.errors import name_some
+
 FORMAT: Literal["discern-export-certificate"] = "discern-export-certificate"
 FORMAT_VERSION: Literal[1] = 1
 AGREEMENT = {"fp32": 1.0, "fp16": 0.99, "int8": 0.99}
 """Smallest share of pictures with the same label, by precision."""
 MAX_DIFFERENCE_FP32 = 1e-3
 """Largest difference of probabilities in fp32: far more than rounding, and less than what calibration changes."""
-_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def find_faults(certificate: Certificate, max_drop: float) -> list[str]:
     if same.label_agreement < min_agreement:
         faults.append(
             f"only {100 * same.label_agreement:.1f} % of the labels agree on the same pixels, at least "
-            f"{100 * min_agreement:g} % must; it answers differently on {_list(same.differing)}"
+            f"{100 * min_agreement:g} % must; it answers differently on {name_some(same.differing)}"
         )
     # Written so that it refuses NaN, too.
     if certificate.precision == "fp32" and not same.largest_probability_difference <= MAX_DIFFERENCE_FP32:
@@ -158,7 +159,7 @@ def find_faults(certificate: Certificate, max_drop: float) -> list[str]:
     if len(files.differing) > max(1, files.count // 100):
         faults.append(
             f"only {100 * files.label_agreement:.1f} % of the labels agree with those of discern predict; it answers "
-            f"differently on {_list(files.differing)}"
+            f"differently on {name_some(files.differing)}"
         )
     accuracy = certificate.accuracy
     if accuracy is not None and accuracy.drop > max_drop:
@@ -167,7 +168,3 @@ def find_faults(certificate: Certificate, max_drop: float) -> list[str]:
             f"{100 * accuracy.exported:.1f} %, by more than --max-drop {max_drop:g}"
         )
     return faults
-
-
-def _list(ids: tuple[str, ...]) -> str:
-    return ", ".join(ids[:_SHOWN]) + (f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else "")

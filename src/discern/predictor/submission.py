@@ -10,11 +10,9 @@ import pandas as pd
 
 from discern.data.sources.csv_file import read_cells
 from discern.data.table import ImageTable
-from discern.errors import DataError
+from discern.errors import DataError, name_some
 
 logger = logging.getLogger("discern")
-
-_SHOWN = 10
 
 
 def fill_submission(
@@ -58,7 +56,7 @@ def _read_sample(sample: Path) -> pd.DataFrame:
     ids = form.iloc[:, 0]
     repeated = list(ids[ids.duplicated()].unique())
     if repeated:
-        raise DataError(f"{sample} has repeated ids: {_list_some(repeated)}")
+        raise DataError(f"{sample} has repeated ids: {name_some(repeated)}")
     return form
 
 
@@ -74,11 +72,11 @@ def _match_rows(ids: pd.Series, table: ImageTable, sample: Path) -> npt.NDArray[
     missing = [name for name in ids if name not in rows_by_name]
     if missing:
         raise DataError(
-            f"{sample} asks for {len(missing)} pictures that are not among the inputs: " + _list_some(missing)
+            f"{sample} asks for {len(missing)} pictures that are not among the inputs: " + name_some(missing)
         )
     unclear = [name for name in ids if len(rows_by_name[name]) > 1]
     if unclear:
-        raise DataError(f"{sample} has ids that match several pictures: {_list_some(unclear)}; use longer ids")
+        raise DataError(f"{sample} has ids that match several pictures: {name_some(unclear)}; use longer ids")
     return np.array([next(iter(rows_by_name[name])) for name in ids], dtype=np.int64)
 
 
@@ -92,8 +90,3 @@ def _name_answers(
         logger.warning("the sample submission has numbers, so classes are written as numbers: %s", numbering)
         return predictions
     return [class_names[index] for index in predictions]
-
-
-def _list_some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

@@ -12,8 +12,8 @@ import pandas as pd
 
 from discern.data.reading.decode import supported_extensions
 from discern.data.sources.columns import ChosenColumns, ColumnSettings, choose_columns
-from discern.data.table import ImageTable, build_table, check_unique, escape, join_all, list_some, parse_split
-from discern.errors import DataError
+from discern.data.table import ImageTable, build_table, check_unique, escape, join_all, parse_split
+from discern.errors import DataError, list_some
 
 _MAX_SHARED_CELLS = 10_000
 _is_file = os.path.isfile  # making a Path takes longer than asking

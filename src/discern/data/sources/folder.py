@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from discern.data.reading.decode import supported_extensions
-from discern.data.table import ImageTable, build_table, join_all, list_some, natural_key, natural_sort, parse_split
-from discern.errors import DataError
+from discern.data.table import ImageTable, build_table, join_all, natural_key, natural_sort, parse_split
+from discern.errors import DataError, list_some
 from discern.run_folder import RUN_FOLDERS, RunFolder
 
 _HEIF = (".heic", ".heif")

@@ -20,8 +20,8 @@ from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.csv_file import load_csv, load_frame
 from discern.data.sources.folder import describe_no_pictures, describe_unsupported, is_picture, walk_pictures
 from discern.data.sources.torch_dataset import load_dataset
-from discern.data.table import ImageTable, build_table, list_some, natural_sort
-from discern.errors import DataError
+from discern.data.table import ImageTable, build_table, natural_sort
+from discern.errors import DataError, list_some
 
 _EXPECTED = "paths, DataFrames, NumPy arrays, PIL pictures or torch datasets"
 _INPUT_TYPES = (str, Path, pd.DataFrame, Image.Image, np.ndarray, Dataset)

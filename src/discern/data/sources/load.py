@@ -16,8 +16,8 @@ from discern.data.sources.csv_file import load_csv, load_frame
 from discern.data.sources.folder import load_folder
 from discern.data.sources.inputs import load_inputs
 from discern.data.sources.torch_dataset import load_dataset, load_dataset_splits
-from discern.data.table import SPLITS, ImageTable, list_some, natural_sort
-from discern.errors import DataError
+from discern.data.table import SPLITS, ImageTable, natural_sort
+from discern.errors import DataError, list_some
 
 __all__ = ["ColumnSettings", "Source", "join_classes", "load_inputs", "load_table"]
 

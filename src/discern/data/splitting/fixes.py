@@ -13,8 +13,8 @@ import pandas as pd
 
 from discern.data.sources.csv_file import read_cells
 from discern.data.splitting.groups import chain_rows, join_groups
-from discern.data.table import ImageTable, list_some, natural_sort
-from discern.errors import DataError
+from discern.data.table import ImageTable, natural_sort
+from discern.errors import DataError, list_some
 from discern.files import compute_sha256
 
 logger = logging.getLogger("discern")

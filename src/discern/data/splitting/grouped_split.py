@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from discern.data.table import list_some
-from discern.errors import DataError
+from discern.errors import DataError, list_some
 
 
 def assign_groups(frame: pd.DataFrame, fractions: tuple[float, float, float], seed: int) -> npt.NDArray[np.int64]:

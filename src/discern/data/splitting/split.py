@@ -14,8 +14,8 @@ import pandas as pd
 
 from discern.data.sources.csv_file import read_cells
 from discern.data.splitting.grouped_split import assign_groups, check_groups
-from discern.data.table import SPLITS, ImageTable, list_some, natural_sort, parse_split
-from discern.errors import ConfigError, DataError
+from discern.data.table import SPLITS, ImageTable, natural_sort, parse_split
+from discern.errors import ConfigError, DataError, list_some
 from discern.files import replacing
 
 Fractions = tuple[float, float, float]

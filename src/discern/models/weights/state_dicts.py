@@ -9,12 +9,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from discern.errors import WeightsError
+from discern.errors import WeightsError, name_some
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 _PREFIXES = ("module.", "model.", "backbone.", "network.")
 _CLASSIFIERS = ("fc", "head", "head_dist", "classifier", "last_linear")
-_SHOWN_NAMES = 10
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -114,6 +113,4 @@ def _foreign(unused: Sequence[str], network: nn.Module) -> list[str]:
 def _listed(what: str, names: Sequence[str]) -> str:
     if not names:
         return ""
-    shown = ", ".join(names[:_SHOWN_NAMES])
-    more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
-    return f"  {len(names)} {what}: {shown}{more}"
+    return f"  {len(names)} {what}: {name_some(names)}"
