@@ -149,6 +149,20 @@ def read_header(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) 
         return ImageHeader(image.format or "", image.mode, image.width, image.height)
 
 
+def is_decoded_reduced(source: str | Path | BinaryIO, covering: Covering, *, max_pixels: int = MAX_PIXELS) -> bool:
+    """Return whether `decode_image` reads a file at a fraction of its size; only the header is read.
+
+    Raises:
+        BadImageError: It is no picture of a supported type, or too large.
+    """
+    shown = _name_of(source)
+    with _refusing(shown), Image.open(source, formats=_formats()) as image:
+        _check_size(image, max_pixels, shown)
+        stored = image.size
+        image.draft(None, _needed_as_stored(image, covering))
+        return image.size != stored
+
+
 @functools.cache
 def supported_extensions() -> tuple[str, ...]:
     """Return the file name extensions, in lower case with the dot, of the types that can be decoded here."""
@@ -189,15 +203,20 @@ def _load_reduced(image: Image.Image, covering: Covering) -> Image.Image:
     A side that is no multiple of the fraction ends in a pixel that lies partly beyond the picture; it stays when at
     least half of it is inside, so that the picture is shifted by half a pixel at most.
     """
-    turned = _orientation(image) in _TURNED
-    width, height = covering(*(image.size[::-1] if turned else image.size))
-    reduced = image.draft(None, (height, width) if turned else (width, height))
+    reduced = image.draft(None, _needed_as_stored(image, covering))
     image.load()
     if reduced is None:
         return image
     _, (_, _, right, bottom) = reduced
     inside = (math.floor(right + 0.5), math.floor(bottom + 0.5))
     return image if image.size == inside else image.crop((0, 0, *inside))
+
+
+def _needed_as_stored(image: Image.Image, covering: Covering) -> tuple[int, int]:
+    """Return the width and height that are needed of a picture, in the orientation in which it is stored."""
+    turned = _orientation(image) in _TURNED
+    width, height = covering(*(image.size[::-1] if turned else image.size))
+    return (height, width) if turned else (width, height)
 
 
 def _upright(image: Image.Image) -> Image.Image:
