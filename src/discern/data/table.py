@@ -19,7 +19,7 @@ from discern.data.picture_arrays import LazyPictures, PictureArrays, hash_pictur
 from discern.errors import BadImageError, DataError, list_some
 
 SPLITS = ("train", "validation", "test")
-TEXT_COLUMNS = ("id", "path", "label", "split", "group")
+TEXT_COLUMNS = ("id", "path", "label", "split", "group", "own_id")
 
 _SPLIT_BY_NAME = {
     "train": "train",
@@ -40,7 +40,8 @@ class ImageTable:
     r"""Pictures with what is known about each; a row is a picture.
 
     `frame` has a RangeIndex and the columns `id` (unique), `path` ("" for a picture in memory), `label`, `split` and
-    `group` (all three missing where unknown) and `array_index` (int64; -1 for a file), the place in `arrays`.
+    `group` (all three missing where unknown), `own_id` (what the user's table calls the picture beside its file name;
+    unique, or missing in all rows) and `array_index` (int64; -1 for a file), the place in `arrays`.
     `arrays` gives the pictures that are no files, RGB, and is shared by all tables taken from this one.
     `class_names` is in natural order (1, 2, 10), and empty when nothing is labelled.
     `source` and `ignored` (files that are not used, with the reason) are for messages.

@@ -129,6 +129,21 @@ def test_path_goes_before_id_and_a_lone_column_is_the_label(photos: Path) -> Non
     assert table.class_names == ("a", "b")
 
 
+def test_ids_of_the_table_itself_are_kept_as_they_are_written(photos: Path) -> None:
+    table = load_table(write(photos, "id,file_name,label\n268243,1.png,a\n007,2.png,b\n"))
+    assert table.frame["id"].tolist() == ["1.png", "2.png"]
+    assert table.frame["own_id"].tolist() == ["268243", "007"]
+    frame = pd.DataFrame({"image_id": [268243, 7], "path": ["1.png", "2.png"], "label": ["a", "b"]})
+    assert load_table(frame, ColumnSettings(image_root=photos)).frame["own_id"].tolist() == ["268243", "7"]
+
+
+@pytest.mark.parametrize("ids", ["1,1", "1,"])
+def test_a_column_that_does_not_tell_pictures_apart_is_no_id(photos: Path, ids: str) -> None:
+    first, second = ids.split(",")
+    table = load_table(write(photos, f"id,image,label\n{first},1.png,a\n{second},2.png,b\n"))
+    assert table.frame["own_id"].isna().all()
+
+
 def test_split_column_is_found_by_name(photos: Path) -> None:
     table = load_table(write(photos, "image,label,split\n1.png,a,train\n2.png,b,dev\n3.png,b,Test\n"))
     assert table.frame["split"].tolist() == ["train", "validation", "test"]

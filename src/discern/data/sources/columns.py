@@ -11,6 +11,9 @@ _PATH_NAMES = (
     "imagename", "imgpath", "imgname",
 )  # fmt: skip
 _ID_NAMES = ("id", "imageid", "imgid", "name")
+_OWN_ID_NAMES = (
+    *_ID_NAMES, "pictureid", "photoid", "fileid", "sampleid", "testid", "rowid", "uid", "uuid", "key", "index", "idx",
+)  # fmt: skip
 _LABEL_NAMES = (
     "label", "labels", "class", "classname", "category", "target", "species", "breed", "variety", "y",
 )  # fmt: skip
@@ -35,12 +38,16 @@ class ColumnSettings:
 
 @dataclass(frozen=True)
 class ChosenColumns:
-    """The columns in use; `split_is_guessed` when the split column was found by its name."""
+    """The columns in use; `split_is_guessed` when the split column was found by its name.
+
+    `own_ids` are columns beside the picture's that are named like an id, the likeliest first.
+    """
 
     image: str
     label: str | None
     split: str | None
     group: str | None
+    own_ids: tuple[str, ...]
     split_is_guessed: bool
 
 
@@ -61,7 +68,10 @@ def choose_columns(names: Sequence[str], settings: ColumnSettings, *, labelled: 
     split = settings.split_column or next(iter(split_guesses), None)
     taken |= {image, split}
     label = settings.label_column or _guess_label(names, taken, labelled=labelled, source=source)
-    return ChosenColumns(image, label, split, settings.group_column, split_is_guessed=settings.split_column is None)
+    own_ids = _matching(names, _OWN_ID_NAMES, {image, label, split})
+    own_ids.sort(key=lambda name: _OWN_ID_NAMES.index(_plain(name)))
+    guessed = settings.split_column is None
+    return ChosenColumns(image, label, split, settings.group_column, tuple(own_ids), split_is_guessed=guessed)
 
 
 def _guess_image(names: Sequence[str], taken: Collection[str | None], source: str) -> str:
@@ -78,7 +88,7 @@ def _guess_image(names: Sequence[str], taken: Collection[str | None], source: st
 def _guess_label(names: Sequence[str], taken: Collection[str | None], *, labelled: bool, source: str) -> str | None:
     found = _matching(names, _LABEL_NAMES, taken)
     if not found and labelled:
-        found = [name for name in names if name not in taken and _plain(name) not in _PATH_NAMES + _ID_NAMES]
+        found = [name for name in names if name not in taken and _plain(name) not in _PATH_NAMES + _OWN_ID_NAMES]
         if len(found) != 1:
             raise DataError(
                 f"{source}: no column looks like the label. Its columns are {', '.join(names)}. "

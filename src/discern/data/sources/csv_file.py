@@ -76,8 +76,9 @@ def load_frame(
 ) -> ImageTable:
     """Load the table that a DataFrame lists; `folder` is where picture names start when no `image_root` is set.
 
-    A picture's id is its name as the user wrote it. A name without extension is looked up in its folder. A file that
-    is missing keeps its row, to be found by the check of the pictures. Blanks around a cell do not count.
+    A picture's id is its name as the user wrote it; a column of ids beside it is kept as `own_id`. A name without
+    extension is looked up in its folder. A file that is missing keeps its row, to be found by the check of the
+    pictures. Blanks around a cell do not count.
 
     Raises:
         DataError: Columns or rows cannot be used, or not one of the pictures exists.
@@ -85,14 +86,15 @@ def load_frame(
     names = [str(name) for name in frame.columns]
     _check_different(names, source)
     columns = choose_columns(names, settings, labelled=labelled, source=source)
-    used = {columns.image, columns.label, columns.split, columns.group}
+    used = {columns.image, columns.label, columns.split, columns.group, *columns.own_ids}
     listing = zip(names, frame.reset_index(drop=True).items(), strict=True)
     text = pd.DataFrame({name: _strip(as_text(cells)) for name, (_, cells) in listing if name in used})
     ids = text[columns.image]
     _check_filled(ids, columns.image, source)
     splits, ignored = _read_splits(text, columns, source)
     cells = {"id": ids.tolist(), "split": splits.tolist()}
-    cells |= {kind: text[name].tolist() for kind, name in (("label", columns.label), ("group", columns.group)) if name}
+    kinds = {"label": columns.label, "group": columns.group, "own_id": _choose_own_id(text, columns)}
+    cells |= {kind: text[name].tolist() for kind, name in kinds.items() if name}
     suffix = settings.image_suffix or ""
     suffix = f".{suffix}" if suffix.isalnum() else suffix
     paths = _find_files(cells["id"], Path(settings.image_root or folder), suffix, source)
@@ -130,6 +132,11 @@ def _check_filled(cells: "pd.Series[str]", column: str, source: str) -> None:
         raise DataError(
             f"{source}: column {column!r} is empty in the rows\n{list_some(empty)}\nFill them or remove them."
         )
+
+
+def _choose_own_id(text: pd.DataFrame, columns: ChosenColumns) -> str | None:
+    """Return the first column named like an id that has another one for each picture."""
+    return next((name for name in columns.own_ids if text[name].notna().all() and text[name].is_unique), None)
 
 
 def _read_splits(text: pd.DataFrame, columns: ChosenColumns, source: str) -> tuple["pd.Series[str]", tuple[str, ...]]:
