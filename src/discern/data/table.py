@@ -21,16 +21,15 @@ from discern.errors import BadImageError, DataError, list_some
 SPLITS = ("train", "validation", "test")
 TEXT_COLUMNS = ("id", "path", "label", "split", "group", "own_id")
 
-_SPLIT_BY_NAME = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
+_SPLIT_WORDS = {
+    "train": ("train", "training", "trn", "trainval"),
+    "validation": (
+        "val", "valid", "validation", "validate", "dev", "devel", "development", "eval", "evaluation", "publictest",
+    ),
+    "test": ("test", "testing", "tst", "holdout", "heldout", "privatetest"),
+}  # fmt: skip
+_SPLIT_BY_WORD = {word: split for split, words in _SPLIT_WORDS.items() for word in words}
+_AFTER_SPLIT = re.compile(r"(set|split|data|images?|pictures?|photos?|samples?|(19|20)[0-9]{2})$")
 
 _ESCAPE = re.compile(r"\\ud[89a-f][0-9a-f]{2}")
 
@@ -139,8 +138,9 @@ def _to_text(cells: Iterable[str | None]) -> "pd.Series[str]":
 
 
 def parse_split(name: str) -> str | None:
-    """Return the split that a user's name for it means (`val`, `Training`...), or None."""
-    return _SPLIT_BY_NAME.get(name.strip().casefold())
+    """Return the split that a user's name for it means (`val`, `Training set`, `hold-out`, `val2017`...), or None."""
+    word = re.sub(r"[\W_]+", "", name).casefold()
+    return _SPLIT_BY_WORD.get(word) or _SPLIT_BY_WORD.get(_AFTER_SPLIT.sub("", word))
 
 
 def escape(text: str) -> str:

@@ -62,7 +62,7 @@ def evaluate(
             validation.
         image_column: CSV column with file names or ids; guessed by default, like the next two.
         label_column: CSV column with labels.
-        split_column: CSV column with train, validation or test.
+        split_column: CSV column with train, validation or test; `none` where no column says it.
         image_root: Folder that file names in a CSV are relative to; the folder of the CSV by default.
         image_suffix: Extension to add to ids in a CSV, such as `.jpg`.
         on_bad: What to do about files that cannot be used: "error" stops, "skip" leaves them out.
