@@ -28,6 +28,10 @@ def evaluate(
     on_bad: Annotated[
         str | None, typer.Option(help="error: stop at bad pictures; skip: leave them out. [default: error]")
     ] = None,
+    missing_labels: Annotated[
+        str | None,
+        typer.Option(help="refuse: stop at pictures without a label; drop: leave them out. [default: refuse]"),
+    ] = None,
     unfamiliar: Annotated[
         list[str] | None,
         typer.Option(help="Pictures of other things (files, folders, CSV): how well are they separated from DATA?"),
@@ -45,7 +49,9 @@ def evaluate(
     """Evaluate a trained classifier on labelled pictures; classes are joined by name."""
     if predictions is not None:
         columns = (image_column, label_column, split_column, image_root, image_suffix)
-        has_more = any(other is not None for other in (run, data, split, on_bad, unfamiliar or None, *columns))
+        has_more = any(
+            other is not None for other in (run, data, split, on_bad, missing_labels, unfamiliar or None, *columns)
+        )
         if has_more or device != "auto":
             raise ConfigError("--predictions replaces RUN and DATA; only --out and --ranking can be given with it")
         _evaluate_predictions(predictions, out, ranking)
@@ -69,6 +75,7 @@ def evaluate(
         image_root=image_root,
         image_suffix=image_suffix,
         on_bad=on_bad or "error",
+        missing_labels=missing_labels or "refuse",
         device=device,
         unfamiliar=unfamiliar or None,
         ranking=ranking,

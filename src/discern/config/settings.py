@@ -117,6 +117,9 @@ class DataSettings(Section):
     on_bad: Literal["error", "skip"] = Field(
         "error", description="error: stop if files cannot be used; skip: leave them out"
     )
+    missing_labels: Literal["refuse", "drop"] = Field(
+        "refuse", description="refuse: stop if pictures have no label; drop: leave them out"
+    )
     max_pixels: Count = Field(100_000_000, description="larger pictures are refused without being decoded")
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field("auto", description="loader processes")
     cache: Literal["auto", "memory", "disk", "off"] = Field(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from discern.data.missing_labels import is_missing
 from discern.data.reading.decode import supported_extensions
 from discern.data.sources.columns import ChosenColumns, ColumnSettings, choose_columns
 from discern.data.sources.split_column import (
@@ -108,6 +109,8 @@ def load_frame(
         cells["split"] = split.tolist()
     elif labelled and settings.split_column is None:
         warn_of_split_in_paths(cells["id"], source)
+    if columns.label is not None:
+        text[columns.label] = text[columns.label].where(~text[columns.label].map(is_missing))
     kinds = {"label": columns.label, "group": columns.group, "own_id": _choose_own_id(text, columns)}
     cells |= {kind: text[name].tolist() for kind, name in kinds.items() if name}
     suffix = settings.image_suffix or ""
