@@ -42,6 +42,7 @@ def evaluate(
     image_root: str | Path | None = None,
     image_suffix: str | None = None,
     on_bad: str = "error",
+    missing_labels: str = "refuse",
     device: str = "auto",
     network: Network | None = None,
     unfamiliar: Sequence[Input] | Input | None = None,
@@ -62,10 +63,11 @@ def evaluate(
             validation.
         image_column: CSV column with file names or ids; guessed by default, like the next two.
         label_column: CSV column with labels.
-        split_column: CSV column with train, validation or test.
+        split_column: CSV column with train, validation or test; `none` where no column says it.
         image_root: Folder that file names in a CSV are relative to; the folder of the CSV by default.
         image_suffix: Extension to add to ids in a CSV, such as `.jpg`.
         on_bad: What to do about files that cannot be used: "error" stops, "skip" leaves them out.
+        missing_labels: What to do about pictures without a label: "refuse" stops, "drop" leaves them out.
         device: Where to compute; see `discern.load`.
         network: Your own, if the run was trained with one.
         unfamiliar: Pictures of other things, to measure how well they are recognised as unfamiliar; writes
@@ -85,7 +87,7 @@ def evaluate(
         raise ConfigError(f"{folder} has the run's own evaluation; give another --out")
     columns = {"image_column": image_column, "label_column": label_column, "split_column": split_column}
     places = {"image_root": image_root, "image_suffix": image_suffix}
-    settings = check_settings({"data": {**columns, **places, "on_bad": on_bad}}).data
+    settings = check_settings({"data": {**columns, **places, "on_bad": on_bad, "missing_labels": missing_labels}}).data
     with reporting(verbose=verbose):
         bundle, processes = load_bundle(Path(run), network), join_processes()
         predictor = build_predictor(bundle, device=device, processes=processes)
