@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from discern.auditing.findings import Finding, Item, build_finding
-from discern.data.sources.folder import walk_pictures
 from discern.data.sources.load import Source
+from discern.data.sources.walk import walk_folder
 from discern.data.table import ImageTable
 
 
@@ -17,8 +17,7 @@ def find_unlisted_files(source: Source, table: ImageTable, image_root: Path | No
         return []
     root = image_root or Path(source).parent
     named = {str(Path(path).absolute()) for path in table.frame["path"]}
-    files, _ = walk_pictures(root)
-    unlisted = [name for name in files if str((root / name).absolute()) not in named]
+    unlisted = [name for name in walk_folder(root).pictures if str((root / name).absolute()) not in named]
     items = [Item((name,), (name,), (), (), f"in {root}, in no row") for name in unlisted]
     return build_finding(
         "unlisted_files", "note", "pictures that no row names", "They are not used. Add rows for them.", items

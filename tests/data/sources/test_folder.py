@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from data_pictures import MakeFolder, draw, write_run
-from discern.data.sources.folder import describe_unsupported
 from discern.data.sources.load import load_table
+from discern.data.sources.walk import explain_unsupported
 from discern.errors import DataError
 
 
@@ -62,9 +62,7 @@ def test_other_files_are_ignored_with_the_reason(make_folder: MakeFolder) -> Non
 
 
 def test_photos_of_phones_name_the_package_that_they_need() -> None:
-    assert (
-        describe_unsupported("IMG_1.HEIC") == "IMG_1.HEIC: .HEIC is no supported type of picture without discern[heif]"
-    )
+    assert explain_unsupported("IMG_1.HEIC") == ".HEIC is no supported type of picture without discern[heif]"
 
 
 def test_extensions_in_any_case(make_folder: MakeFolder) -> None:
@@ -72,20 +70,6 @@ def test_extensions_in_any_case(make_folder: MakeFolder) -> None:
     draw(0).save(root / "ants" / "BIG.JPEG")
     draw(0).save(root / "bees" / "x.WebP")
     assert len(load_table(root)) == 4
-
-
-def test_nested_class_folders_say_what_was_found(make_folder: MakeFolder) -> None:
-    root = make_folder({"ants/red": 1, "ants/black": 1, "bees": 1})
-    with pytest.raises(
-        DataError, match=r"hold folders of pictures:\n  ants: black, red\nExpected FOLDER/CLASS/picture"
-    ):
-        load_table(root)
-
-
-def test_wrapping_folder_is_named(make_folder: MakeFolder) -> None:
-    root = make_folder({"photos/ants": 1, "photos/bees": 1}, name="unzipped")
-    with pytest.raises(DataError, match=r"Perhaps .*unzipped.photos is the folder you mean"):
-        load_table(root)
 
 
 def test_flat_folder_has_no_classes(make_folder: MakeFolder) -> None:
@@ -157,7 +141,7 @@ def test_run_in_the_folder_of_classes_itself(make_folder: MakeFolder) -> None:
     write_run(root)
     table = load_table(root)
     assert table.class_names == ("ants", "bees")
-    assert "plots: belongs to a run of discern" in table.ignored
+    assert "bundle and 3 more: belongs to a run of discern" in table.ignored
 
 
 @pytest.mark.parametrize(

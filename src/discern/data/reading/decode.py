@@ -4,6 +4,8 @@ import functools
 import importlib.util
 import io
 import math
+import os
+import stat
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -50,6 +52,12 @@ _UPRIGHT_BY_ORIENTATION = {
     8: Image.Transpose.ROTATE_90,
 }
 _TURNED = (5, 6, 7, 8)  # width and height are exchanged
+_OTHER_THAN_FILES = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 _warnings_lock = threading.Lock()
 
 
@@ -134,7 +142,7 @@ def read_file(path: str) -> bytes:
         BadImageError: It is not there, or cannot be read.
     """
     with _refusing(path):
-        return Path(path).read_bytes()
+        return _read_bytes(path)
 
 
 def read_header(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> ImageHeader:
@@ -144,9 +152,12 @@ def read_header(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) 
         BadImageError: It is no picture of a supported type, or too large.
     """
     shown = _name_of(source)
-    with _refusing(shown), Image.open(source, formats=_formats()) as image:
-        _check_size(image, max_pixels, shown)
-        return ImageHeader(image.format or "", image.mode, image.width, image.height)
+    with _refusing(shown):
+        if isinstance(source, str | Path):
+            _check_file(source)
+        with Image.open(source, formats=_formats()) as image:
+            _check_size(image, max_pixels, shown)
+            return ImageHeader(image.format or "", image.mode, image.width, image.height)
 
 
 def is_decoded_reduced(source: str | Path | BinaryIO, covering: Covering, *, max_pixels: int = MAX_PIXELS) -> bool:
@@ -294,7 +305,18 @@ def _too_large(width: int, height: int, max_pixels: int) -> str:
 def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
     if isinstance(source, bytes):
         return source
-    return Path(source).read_bytes() if isinstance(source, str | Path) else source.read()
+    if isinstance(source, str | Path):
+        _check_file(source)
+        return Path(source).read_bytes()
+    return source.read()
+
+
+def _check_file(path: str | Path) -> None:
+    """Refuse pipes, sockets and devices before they are opened, since that may wait for ever."""
+    mode = os.stat(path).st_mode  # noqa: PTH116 - making a Path takes longer than asking
+    kind = next((name for is_kind, name in _OTHER_THAN_FILES if is_kind(mode)), None)
+    if kind is not None:
+        raise BadImageError(str(path), f"{kind}, not a file")
 
 
 def _name_of(source: ImageSource) -> str:

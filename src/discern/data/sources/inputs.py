@@ -18,8 +18,15 @@ from discern.data.reading.decode import decode_image
 from discern.data.sources.arrays import load_npz
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.csv_file import load_csv, load_frame
-from discern.data.sources.folder import describe_no_pictures, describe_unsupported, is_picture, walk_pictures
 from discern.data.sources.torch_dataset import load_dataset
+from discern.data.sources.walk import (
+    Unused,
+    describe_no_pictures,
+    explain_unsupported,
+    is_picture,
+    sum_up,
+    walk_folder,
+)
 from discern.data.table import ImageTable, build_table, natural_sort
 from discern.errors import DataError, list_some
 
@@ -71,6 +78,7 @@ class _Gathered:
         self.arrays: list[PictureArrays] = []
         self.num_arrays = 0
         self.ignored: list[str] = []
+        self.unused: list[Unused] = []
 
     def add(self, item: Input) -> None:
         if isinstance(item, str | Path):
@@ -83,14 +91,15 @@ class _Gathered:
             self._add_pixels(item)
 
     def to_table(self, source: str) -> ImageTable:
+        ignored = self.ignored + sum_up(self.unused)
         if not self.ids:
-            raise DataError(describe_no_pictures(source, self.ignored))
+            raise DataError(describe_no_pictures(source, ignored))
         return build_table(
             {"id": _make_unique(self.ids, self.whole_names), "path": self.paths, "label": self.labels},
             arrays=join_arrays(self.arrays),
             array_index=np.array(self.array_index, dtype=np.int64),
             source=source,
-            ignored=self.ignored,
+            ignored=ignored,
         )
 
     def _add_place(self, place: Path) -> None:
@@ -110,12 +119,12 @@ class _Gathered:
         if match.is_dir() or is_picture(match.name):
             self._add_place(match)
         else:
-            self.ignored.append(describe_unsupported(str(match)))
+            self.unused.append(Unused(str(match), explain_unsupported(match.name)))
 
     def _add_folder(self, folder: Path) -> None:
-        pictures, ignored = walk_pictures(folder)
-        self.ignored += ignored
-        for name in pictures:
+        found = walk_folder(folder)
+        self.unused += found.unused
+        for name in found.pictures:
             self._add_row(name, str(folder / name))
 
     def _add_table(self, table: ImageTable) -> None:

@@ -1,0 +1,184 @@
+"""Which class and which split the place of a picture means, in folders as people have them."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from discern.data.sources.walk import Unused
+from discern.data.table import natural_sort, parse_split
+from discern.errors import DataError, list_some, name_some
+
+EXPECTED = "Expected FOLDER/CLASS/picture.jpg, or FOLDER/train/CLASS/picture.jpg (and the same in val and test)."
+_NO_CLASSES = f"pictures, but no class folders. {EXPECTED} Where the labels are in a CSV, give the CSV."
+_OTHERWISE = "Move the folders to that shape, or give a CSV with a picture and a label in each row."
+
+_Parts = tuple[str, ...]
+
+
+class Placed(NamedTuple):
+    """A picture with what its place means; `depth` is the number of folders between its class folder and it."""
+
+    file: str
+    label: str
+    split: str | None
+    depth: int
+
+
+class Layout(NamedTuple):
+    """The pictures that have a class, those that have none, and lines that say how the folders were understood."""
+
+    placed: list[Placed]
+    unused: list[Unused]
+    remarks: list[str]
+
+
+def find_layout(root: str, pictures: Sequence[str]) -> Layout:
+    """Find classes and splits for the names of pictures below `root`.
+
+    Classes are the folders of pictures in the root, or in its folders for the splits. A single folder around them all
+    is passed through. Each class may have folders for the splits instead; all that lies deeper belongs to its class.
+
+    Raises:
+        DataError: There are no classes, splits have two names or no train, or folders can be read in two ways.
+    """
+    parts = [tuple(name.split("/")) for name in pictures]
+    start = _pass_wrappers(parts)
+    inner = [one for one in parts if len(one) > start]
+    unused = [Unused("/".join(one), "in no class folder") for one in parts if len(one) <= start]
+    splits = _find_split_folders(root, inner, start)
+    layout = _place_in_splits(root, inner, start, splits) if splits else _place_in_classes(root, inner, start)
+    remarks = [f"the folder {'/'.join(inner[0][:start])} holds all classes"] if start and layout.placed else []
+    return Layout(layout.placed, unused + layout.unused, remarks + layout.remarks)
+
+
+def _pass_wrappers(parts: Sequence[_Parts]) -> int:
+    """Return how many folders lie around all classes: each is the only one with pictures, and has only folders."""
+    start = 0
+    while True:
+        deeper = [one for one in parts if len(one) > start + 1]
+        tops = {one[start] for one in deeper}
+        is_wrapper = len(tops) == 1 and not any(map(parse_split, tops)) and all(len(one) > start + 2 for one in deeper)
+        if not is_wrapper:
+            return start
+        start += 1
+
+
+def _find_split_folders(root: str, parts: Sequence[_Parts], at: int) -> dict[str, str]:
+    """Return the split that each folder at this depth means; empty when these folders are classes.
+
+    Folders are splits when all of them have names of splits, or when one means `train` and has folders.
+    """
+    tops = natural_sort({one[at] for one in parts if len(one) > at + 1})
+    named = {name: split for name in tops if (split := parse_split(name)) is not None}
+    train_has_folders = any(named.get(one[at]) == "train" for one in parts if len(one) > at + 2)
+    if not named or (len(named) < len(tops) and not train_has_folders):
+        return {}
+    _check_splits(root, named)
+    return named
+
+
+def _check_splits(root: str, named: dict[str, str]) -> None:
+    names = ", ".join(named)
+    if len(set(named.values())) < len(named):
+        raise DataError(f"{root}: two of the folders {names} mean the same split. Keep one of them.")
+    if "train" not in named.values():
+        raise DataError(f"{root}: found {names}, but no folder train. {EXPECTED}")
+
+
+def _place_in_splits(root: str, parts: Sequence[_Parts], at: int, splits: dict[str, str]) -> Layout:
+    inside = [one for one in parts if len(one) > at + 1 and one[at] in splits]
+    unused = [Unused("/".join(one), "in no class folder") for one in parts if len(one) == at + 1]
+    beside = [one for one in parts if len(one) > at + 1 and one[at] not in splits]
+    unused += [Unused("/".join(one), "beside the folders of the splits") for one in beside]
+    _check_classes_in_splits(root, inside, at, splits)
+    place = at + 1 + _count_shared_wrappers(inside, at + 1)
+    for name in splits:
+        _check_one_reading(root, [one for one in inside if one[at] == name], place)
+    placed, loose = _place(inside, place, lambda one: splits[one[at]])
+    return Layout(placed, unused + loose, _describe_depth(placed))
+
+
+def _check_classes_in_splits(root: str, inside: Sequence[_Parts], at: int, splits: dict[str, str]) -> None:
+    with_classes = {one[at] for one in inside if len(one) > at + 2}
+    flat = [name for name in splits if name not in with_classes and splits[name] != "test"]
+    if flat:
+        places = ", ".join(f"{root}/{name}" for name in flat)
+        raise DataError(f"{places}: {_NO_CLASSES}")
+
+
+def _count_shared_wrappers(inside: Sequence[_Parts], at: int) -> int:
+    """Return 1 where every split has the same one folder around its classes, such as train/images/CLASS."""
+    deeper = [one for one in inside if len(one) > at + 1]
+    is_shared = len({one[at] for one in deeper}) == 1 and all(len(one) > at + 2 for one in deeper)
+    return int(is_shared and bool(deeper))
+
+
+def _place_in_classes(root: str, parts: Sequence[_Parts], at: int) -> Layout:
+    if parts and all(len(one) == at + 1 for one in parts):
+        raise DataError(f"{root}: {_NO_CLASSES}")
+    splits = _find_splits_in_classes(root, parts, at)
+    if not splits:
+        _check_one_reading(root, parts, at)
+        placed, unused = _place(parts, at, lambda _: None)
+        return Layout(placed, unused, _describe_depth(placed))
+    placed, unused = _place(parts, at, lambda one: splits[one[at + 1]])
+    placed = [one._replace(depth=one.depth - 1) for one in placed]
+    return Layout(placed, unused, ["each class has its own folders for the splits", *_describe_depth(placed)])
+
+
+def _find_splits_in_classes(root: str, parts: Sequence[_Parts], at: int) -> dict[str, str]:
+    """Return the split that each folder inside the classes means; empty where classes have no such folders."""
+    inside = [one for one in parts if len(one) > at + 1]
+    named = {one[at + 1]: split for one in inside if len(one) > at + 2 and (split := parse_split(one[at + 1]))}
+    others = [one for one in inside if len(one) == at + 2 or one[at + 1] not in named]
+    if named and others:
+        raise DataError(
+            f"{root}: some classes have folders called {name_some(list(named))}, but there are pictures beside them:\n"
+            f"{list_some(['/'.join(one) for one in others])}\nEither all pictures of all classes lie in such folders, "
+            f"which are then their splits, or none; rename or move the others. {EXPECTED}"
+        )
+    if named:
+        _check_splits(root, named)
+    return named
+
+
+def _check_one_reading(root: str, parts: Sequence[_Parts], at: int) -> None:
+    """Refuse folders that hold the same folders again and again, and no pictures: either could be the classes."""
+    inside = [one for one in parts if len(one) > at + 1]
+    if not inside or any(len(one) == at + 2 for one in inside):
+        return
+    outer_by_inner: dict[str, set[str]] = defaultdict(set)
+    for one in inside:
+        outer_by_inner[one[at + 1]].add(one[at])
+    repeated = natural_sort(name for name, outer in outer_by_inner.items() if len(outer) > 1)
+    if len(outer_by_inner) < 2 or 2 * len(repeated) <= len(outer_by_inner):
+        return
+    outer = natural_sort({one[at] for one in inside})
+    raise DataError(
+        f"{root}: the classes may be {name_some(outer)}, or the folders that repeat inside them, "
+        f"{name_some(repeated)}. {EXPECTED} {_OTHERWISE}"
+    )
+
+
+def _place(
+    parts: Iterable[_Parts], at: int, find_split: Callable[[_Parts], str | None]
+) -> tuple[list[Placed], list[Unused]]:
+    """Take the folder at this depth as the class of each picture, and list those that have none."""
+    placed: list[Placed] = []
+    unused: list[Unused] = []
+    for one in parts:
+        if len(one) > at + 1:
+            placed.append(Placed("/".join(one), one[at], find_split(one), len(one) - at - 2))
+        else:
+            unused.append(Unused("/".join(one), "in no class folder"))
+    return placed, unused
+
+
+def _describe_depth(placed: Iterable[Placed]) -> list[str]:
+    deep = [one for one in placed if one.depth > 0]
+    if not deep:
+        return []
+    return [
+        f"{len(deep)} pictures lie in folders below their class folder and are of that class, such as {deep[0].file}: "
+        f"{deep[0].label}"
+    ]
