@@ -62,7 +62,7 @@ def run_child(
     settings = [*overrides, *(_CHILD_SETTINGS if is_one_of_many else ())]
     command = [sys.executable, "-m", "discern", "train"]
     spent_seconds = 0.0
-    if folder.holds_run() and folder.config.is_file() and not folder.is_complete():
+    if folder.holds_run() and not folder.is_complete():
         command += ["--resume", "--out", str(folder.root)]
         if record.is_file():
             spent_seconds = json.loads(record.read_text(encoding="utf-8"))["seconds"]

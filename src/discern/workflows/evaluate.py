@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from discern.config.load import check_settings
@@ -21,6 +22,7 @@ from discern.evaluation.predictions import (
     load_predictions,
 )
 from discern.models.custom import Network
+from discern.ownership import owning
 from discern.predictor.bundle import load_bundle
 from discern.predictor.load import build_predictor
 from discern.processes import join_processes
@@ -80,6 +82,7 @@ def evaluate(
     Raises:
         DataError: There are no pictures to evaluate, pictures without a label, or classes unknown to the classifier.
         ConfigError: An option is not understood, or `out` is the evaluation that training wrote.
+        RunFolderError: Another process writes to `out`.
         BundleError: `unfamiliar` is given, and the bundle has no feature bank.
     """
     folder = Path(out)
@@ -88,8 +91,10 @@ def evaluate(
     columns = {"image_column": image_column, "label_column": label_column, "split_column": split_column}
     places = {"image_root": image_root, "image_suffix": image_suffix}
     settings = check_settings({"data": {**columns, **places, "on_bad": on_bad, "missing_labels": missing_labels}}).data
-    with reporting(verbose=verbose):
-        bundle, processes = load_bundle(Path(run), network), join_processes()
+    processes = join_processes()
+    owned = owning(folder, "discern evaluate") if processes.is_main else nullcontext()
+    with reporting(verbose=verbose), owned:
+        bundle = load_bundle(Path(run), network)
         predictor = build_predictor(bundle, device=device, processes=processes)
         with processes.main_first():
             pictures = load_labelled(source, settings, folder / "bad_files.csv" if processes.is_main else None).table
@@ -144,7 +149,7 @@ def evaluate_predictions(
     path, folder = Path(predictions), Path(out)
     if folder.resolve() == path.resolve().parent:
         raise ConfigError(f"{folder} has {path.name} itself and its evaluation; give another --out")
-    with reporting(verbose=verbose):
+    with reporting(verbose=verbose), owning(folder, "discern evaluate"):
         loaded = load_predictions(path)
         pictures = join_labels(build_picture_table(loaded), loaded.class_names)
         counts = ", ".join(f"{len(loaded.select(name))} {name}" for name in loaded.splits)
