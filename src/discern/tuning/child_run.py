@@ -71,7 +71,8 @@ def run_child(
     folder.root.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     with log.open("ab") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
+        utf8 = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=utf8)  # noqa: S603
         watched = _Watched(process, folder.history, stop_when)
         peak_bytes: int | None = None
         error: str | None = "interrupted"

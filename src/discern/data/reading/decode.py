@@ -6,6 +6,7 @@ import io
 import math
 import os
 import stat
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -329,6 +330,15 @@ def _name_of(source: ImageSource) -> str:
     return str(getattr(source, "name", "") or getattr(source, "filename", "") or type(source).__name__)
 
 
+def _explain_missing(shown: str) -> str:
+    if not holds_escape(shown):
+        return "no such file"
+    encoding = sys.getfilesystemencoding()
+    if encoding != "utf-8":
+        return f"this Python reads file names as {encoding}; start it with PYTHONUTF8=1"
+    return "the file name is not valid UTF-8; rename it"
+
+
 @contextmanager
 def _refusing(shown: str) -> Iterator[None]:
     """Turn whatever goes wrong while a file is read into a `BadImageError` with a reason to read."""
@@ -337,8 +347,7 @@ def _refusing(shown: str) -> Iterator[None]:
     except BadImageError:
         raise
     except FileNotFoundError as error:
-        reason = "the file name is not valid UTF-8; rename it" if holds_escape(shown) else "no such file"
-        raise BadImageError(shown, reason) from error
+        raise BadImageError(shown, _explain_missing(shown)) from error
     except IsADirectoryError as error:
         raise BadImageError(shown, "a folder, not a file") from error
     except PermissionError as error:
