@@ -103,7 +103,7 @@ def _load_parts(parts: Mapping[str, object]) -> ImageTable:
 
 def _to_array(part: object) -> npt.NDArray[np.generic]:
     """Return an array; a label that is masked is missing."""
-    if not np.ma.is_masked(part):
+    if not isinstance(part, np.ma.MaskedArray):
         return np.asarray(part)
     values = np.asarray(part, dtype=object)
     values[np.ma.getmaskarray(part)] = None
