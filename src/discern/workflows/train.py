@@ -55,6 +55,7 @@ from discern.training.batches import TrainingData, build_training_data
 from discern.training.bundling import build_bundle
 from discern.training.custom import Custom
 from discern.training.deadline import Deadline
+from discern.training.exact_validation import make_validation_exact
 from discern.training.fit import Fit, FitResult
 from discern.training.history import build_history
 from discern.training.listeners import HistoryFile, Listener, LogLines, OverfittingWatch, TensorBoard
@@ -174,7 +175,7 @@ def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, lis
         listeners=listeners if processes.is_main else (),
         deadline=_build_deadline(job),
     )
-    result = _fit(fit, state, job.folder)
+    result = make_validation_exact(_fit(fit, state, job.folder), classifier, data, job.runtime)
     bundle = build_bundle(classifier, plan, data, result, job.runtime)
     predictions, reported = _predict_splits(job, bundle, data, result)
     if processes.is_main:
