@@ -16,6 +16,7 @@ from discern.auditing.findings import (
     Finding,
     build_fixes,
     order_findings,
+    spare_most,
 )
 from discern.auditing.picture_findings import find_odd_pictures, find_unreadable
 from discern.data.duplicates.fingerprints import Fingerprints
@@ -62,7 +63,8 @@ def build_audit(
         *find_odd_pictures(table, fingerprints),
         *find_imbalance(count_classes(table)),
     ]
-    findings = order_findings(found)
+    labels = dict(zip(table.frame["id"], table.frame["label"].fillna(""), strict=True))
+    findings = spare_most(order_findings(found), labels)
     content = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,

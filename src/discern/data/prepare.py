@@ -12,6 +12,7 @@ from discern.config.settings import DataSettings
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.duplicates.fingerprints import Fingerprints, compute_fingerprints
 from discern.data.duplicates.matching import Duplicates, find_duplicates
+from discern.data.reading.depth import apply_depth_range
 from discern.data.reading.preflight import check_images, drop_images, save_bad_files
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.inputs import log_ignored
@@ -126,7 +127,8 @@ def load_fixed(source: Source, settings: DataSettings) -> FixedPictures:
     if files:
         counts = ", ".join(f"{count} {action}" for action, count in fixed.counts.items())
         logger.info("fixes from %s: %s", ", ".join(str(file.path) for file in files), counts)
-    return FixedPictures(fixed.table, fixed.dropped, files)
+    table = apply_depth_range(fixed.table, settings.depth_range, max_pixels=settings.max_pixels)
+    return FixedPictures(table, fixed.dropped, files)
 
 
 def load_labelled(source: Source, settings: DataSettings, bad_files: Path | None) -> CheckedPictures:

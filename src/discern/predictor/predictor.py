@@ -105,7 +105,7 @@ class Predictor:
         """
         form = AnswerForm(probabilities, top_k, max_error, set_coverage)
         policy = build_policy(form, self.bundle)
-        table = load_inputs(inputs)
+        table = load_inputs(inputs, depth_range=self.bundle.preprocess.depth_range)
         loader = self._build_loader(table, collect_problems=False)
         found, similarities = self._answer(loader, similarity=policy.needs_similarity)
         return build_answers(table, found, similarities, self.class_names, form, policy)
@@ -135,7 +135,7 @@ class Predictor:
         Raises:
             DataError: A picture cannot be decoded, or a path leads to none.
         """
-        return self.predict_features(load_inputs(inputs))[1]
+        return self.predict_features(load_inputs(inputs, depth_range=self.bundle.preprocess.depth_range))[1]
 
     def predict_inputs(self, inputs: Sequence[Input] | Input) -> npt.NDArray[np.float64]:
         """Return probabilities (N, K) for inputs as `predict` takes them.
@@ -143,7 +143,7 @@ class Predictor:
         Raises:
             DataError: A picture cannot be decoded, or a path leads to none.
         """
-        return self.predict_probabilities(load_inputs(inputs))
+        return self.predict_probabilities(load_inputs(inputs, depth_range=self.bundle.preprocess.depth_range))
 
     def predict_probabilities(self, table: ImageTable) -> npt.NDArray[np.float64]:
         """Return probabilities (N, K) for the rows of a table, in their order.

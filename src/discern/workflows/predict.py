@@ -77,7 +77,8 @@ def predict(
         bundle = load_bundle(Path(run), network)
         policy = build_policy(form, bundle)
         predictor = build_predictor(bundle, device=device, processes=processes)
-        table = load_inputs(inputs, ColumnSettings(image_column, None, image_root, image_suffix))
+        columns = ColumnSettings(image_column, None, image_root, image_suffix)
+        table = load_inputs(inputs, columns, depth_range=bundle.preprocess.depth_range)
         log_ignored(table)
         if out is not None:
             check_answers_file(out, [*_list_paths(inputs), *table.frame["path"], str(like or "")])

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from discern.data.cache.picture_cache import PictureCache
 from discern.data.picture_arrays import PictureArrays
-from discern.data.reading.decode import MAX_PIXELS, Covering, decode_image
+from discern.data.reading.decode import MAX_PIXELS, Covering, DepthRange, decode_image
 from discern.data.reading.decode_array import decode_array
 from discern.data.reading.preprocess import Preprocess
 from discern.data.table import ImageTable
@@ -112,7 +112,8 @@ class ImageDataset(Dataset[Sample]):
         start = int(self._path_ends[row - 1]) if row else 0
         path = os.fsdecode(self._paths[start : int(self._path_ends[row])].tobytes())
         covering = functools.partial(self.preprocess.needed_size, size=self.canvas_size)
-        return _decode_picture(path, int(self._array_index[row]), self._arrays, self.max_pixels, covering)
+        place, depth_range = int(self._array_index[row]), self.preprocess.depth_range
+        return _decode_picture(path, place, self._arrays, self.max_pixels, depth_range, covering)
 
 
 def decode_row(table: ImageTable, row: int, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -122,7 +123,7 @@ def decode_row(table: ImageTable, row: int, *, max_pixels: int = MAX_PIXELS) -> 
         BadImageError: It cannot be decoded.
     """
     path, place = table.frame["path"].iloc[row], table.frame["array_index"].iloc[row]
-    return _decode_picture(str(path), int(place), table.arrays, max_pixels)
+    return _decode_picture(str(path), int(place), table.arrays, max_pixels, table.depth_range)
 
 
 def _decode_picture(
@@ -130,11 +131,12 @@ def _decode_picture(
     place: int,
     arrays: PictureArrays | None,
     max_pixels: int,
+    depth_range: DepthRange | None,
     covering: Covering | None = None,
 ) -> Image.Image:
     if arrays is not None and place >= 0:
         return decode_array(arrays, place, max_pixels=max_pixels)
-    return decode_image(path, max_pixels=max_pixels, covering=covering)
+    return decode_image(path, max_pixels=max_pixels, covering=covering, depth_range=depth_range)
 
 
 @contextmanager

@@ -25,6 +25,9 @@ ImageSource = str | Path | bytes | BinaryIO | Image.Image | npt.NDArray[np.gener
 Covering = Callable[[int, int], tuple[int, int]]
 """Maps width and height of an upright picture to the width and height that are needed of it, in pixels."""
 
+DepthRange = tuple[float, float]
+"""The values of pictures of more than 8 bits that become 0 and 255; what lies beyond is black or white."""
+
 MAX_PIXELS = 100_000_000
 
 DECODE_RULES = {
@@ -41,6 +44,9 @@ DECODE_RULES = {
 """What `decode_image` does, as text for the bundle."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "HEIF")
+DEEP_MODES = ("I", "F")
+"""How the modes of Pillow begin whose pictures have more than 8 bits."""
+
 _WHITE = (255, 255, 255, 255)
 _UPRIGHT_BY_ORIENTATION = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -70,6 +76,14 @@ class ImageHeader(NamedTuple):
     height_pixels: int
 
 
+class DeepValues(NamedTuple):
+    """The values of a picture of more than 8 bits; `full` is what becomes white by the rules."""
+
+    pixels: npt.NDArray[np.float32]
+    full: float
+    is_colour: bool
+
+
 class Inspection(NamedTuple):
     """What reading a file once gives: the facts of its header, and its picture.
 
@@ -84,13 +98,19 @@ class Inspection(NamedTuple):
 
 
 def decode_image(
-    source: ImageSource, *, max_pixels: int = MAX_PIXELS, name: str | None = None, covering: Covering | None = None
+    source: ImageSource,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    name: str | None = None,
+    covering: Covering | None = None,
+    depth_range: DepthRange | None = None,
 ) -> Image.Image:
     """Decode a picture into upright 8-bit RGB by the rules of `DECODE_RULES`.
 
     Arrays are uint8 or uint16 of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), the last with alpha. Of a PIL picture
     the current frame is taken; it is not changed. More than `max_pixels`, or than twice `PIL.Image.MAX_IMAGE_PIXELS`
-    (Pillow's own limit), is refused before pixels are read. `name` stands for the source in errors.
+    (Pillow's own limit), is refused before pixels are read. `name` stands for the source in errors. With `depth_range`,
+    grey pictures of more than 8 bits are scaled from it, and not by `DECODE_RULES`.
 
     With `covering`, a JPEG is decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 of its size at which neither side is
     shorter than needed; a PIL picture and every other format stay as large as they are. Fitted to 224 pixels
@@ -104,7 +124,7 @@ def decode_image(
     _check_strict()
     shown = name or _name_of(source)
     if isinstance(source, np.ndarray):
-        return _to_rgb(_from_array(source, max_pixels, shown), shown)
+        return _to_rgb(_from_array(source, max_pixels, shown, depth_range), shown, depth_range)
     with _refusing(shown):
         image = source if isinstance(source, Image.Image) else _open_quietly(io.BytesIO(_read_bytes(source)))
         _check_size(image, max_pixels, shown)
@@ -112,10 +132,17 @@ def decode_image(
             image.load()
         else:
             image = _load_reduced(image, covering)
-        return _to_rgb(_upright(image), shown)
+        return _to_rgb(_upright(image), shown, depth_range)
 
 
-def inspect_image(content: bytes, *, name: str, covering: Covering, max_pixels: int = MAX_PIXELS) -> Inspection:
+def inspect_image(
+    content: bytes,
+    *,
+    name: str,
+    covering: Covering,
+    max_pixels: int = MAX_PIXELS,
+    depth_range: DepthRange | None = None,
+) -> Inspection:
     """Decode the bytes of a file as `decode_image` does, and return the facts of the file's header too.
 
     A JPEG is read to its end also where it is decoded at a fraction of its size, so that a truncated one is found.
@@ -132,7 +159,7 @@ def inspect_image(content: bytes, *, name: str, covering: Covering, max_pixels: 
         orientation = _orientation(image)
         is_animated = image.format != "MPO" and bool(getattr(image, "is_animated", False))
         upright = _upright(_load_reduced(image, covering))
-        return Inspection(header, orientation, is_animated, _to_rgb(upright, name))
+        return Inspection(header, orientation, is_animated, _to_rgb(upright, name, depth_range))
 
 
 def read_file(path: str) -> bytes:
@@ -158,6 +185,25 @@ def read_header(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) 
         with Image.open(source, formats=_formats()) as image:
             _check_size(image, max_pixels, shown)
             return ImageHeader(image.format or "", image.mode, image.width, image.height)
+
+
+def read_deep_values(path: str, *, max_pixels: int = MAX_PIXELS) -> DeepValues | None:
+    """Return the values of a picture of more than 8 bits, as they are stored; None for any other picture.
+
+    Raises:
+        BadImageError: It cannot be decoded.
+    """
+    with _refusing(path):
+        _check_file(path)
+        with Image.open(path, formats=_formats()) as image:
+            _check_size(image, max_pixels, path)
+            if not image.mode.startswith(DEEP_MODES):
+                is_colour = image.mode in ("RGB", "RGBA") and ";16" in repr(image.tile)
+                # Pillow gives the higher byte only.
+                return DeepValues(np.asarray(image, dtype=np.float32) * 257, 65535, is_colour) if is_colour else None
+            values = np.asarray(image, dtype=np.float32)
+            full = 65535 if image.mode != "F" else 1 if np.nanmax(values) <= 1 else 255
+            return DeepValues(values, full, False)
 
 
 @functools.cache
@@ -224,8 +270,10 @@ def _orientation(image: Image.Image) -> int:
     return orientation if isinstance(orientation, int) else 1
 
 
-def _to_rgb(image: Image.Image, shown: str) -> Image.Image:
-    if image.mode.startswith("I;16"):
+def _to_rgb(image: Image.Image, shown: str, depth_range: DepthRange | None) -> Image.Image:
+    if depth_range is not None and image.mode.startswith(DEEP_MODES):
+        image = Image.fromarray(_scale_range(np.asarray(image), depth_range))
+    elif image.mode.startswith("I;16"):
         image = _from_sixteen_bit(np.asarray(image))
     elif image.mode == "I":
         image = _from_integers(np.asarray(image), shown)
@@ -237,13 +285,17 @@ def _to_rgb(image: Image.Image, shown: str) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _from_array(array: npt.NDArray[np.generic], max_pixels: int, shown: str) -> Image.Image:
+def _from_array(
+    array: npt.NDArray[np.generic], max_pixels: int, shown: str, depth_range: DepthRange | None
+) -> Image.Image:
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.ndim not in (2, 3) or channels not in (1, 3, 4) or array.size == 0:
         raise BadImageError(shown, f"array of shape {array.shape}; expected (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)")
     if array.shape[0] * array.shape[1] > max_pixels:
         raise BadImageError(shown, _too_large(array.shape[1], array.shape[0], max_pixels))
-    if array.dtype == np.uint16:
+    if depth_range is not None and array.dtype != np.uint8 and array.dtype.kind in "iuf":
+        array = _scale_range(array, depth_range)
+    elif array.dtype == np.uint16:
         array = _scale_sixteen_bit(array)
     if array.dtype != np.uint8:
         raise BadImageError(shown, f"array of {array.dtype}; expected uint8 (0..255) or uint16 (0..65535)")
@@ -259,17 +311,29 @@ def _scale_sixteen_bit(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
+def _scale_range(values: npt.NDArray[np.generic], depth_range: DepthRange) -> npt.NDArray[np.uint8]:
+    low, high = depth_range
+    # What is no number (NaN) becomes black, as where a measurement is missing.
+    shares = np.nan_to_num((values.astype(np.float32) - low) / (high - low), nan=0.0)
+    return np.asarray(np.rint(shares.clip(0, 1) * 255).astype(np.uint8))
+
+
 def _from_integers(values: npt.NDArray[np.generic], shown: str) -> Image.Image:
     low, high = int(values.min()), int(values.max())
     if low < 0 or high > 65535:
-        raise BadImageError(shown, f"32-bit values from {low} to {high}; expected 0..65535")
+        raise BadImageError(
+            shown, f"32-bit values from {low} to {high}; expected 0..65535, or data.depth_range=[{low},{high}]"
+        )
     return _from_sixteen_bit(values)
 
 
 def _from_floats(values: npt.NDArray[np.generic], shown: str) -> Image.Image:
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high <= 255):  # written so that it refuses NaN, too
-        raise BadImageError(shown, f"32-bit float values from {low:g} to {high:g}; expected 0..1 or 0..255")
+        raise BadImageError(
+            shown,
+            f"32-bit float values from {low:g} to {high:g}; expected 0..1 or 0..255, or data.depth_range=[LOW,HIGH]",
+        )
     scale = 255 if high <= 1 else 1
     return Image.fromarray(np.rint(values.astype(np.float32) * scale).astype(np.uint8))
 

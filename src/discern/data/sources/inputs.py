@@ -4,6 +4,7 @@ import glob
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from discern.data.picture_arrays import PictureArrays, join_arrays, name_picture
-from discern.data.reading.decode import decode_image
+from discern.data.reading.decode import DepthRange, decode_image
 from discern.data.sources.arrays import load_npz
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.csv_file import load_csv, load_frame
@@ -37,14 +38,19 @@ Input = str | Path | pd.DataFrame | Image.Image | npt.NDArray[np.generic] | Data
 logger = logging.getLogger("discern")
 
 
-def load_inputs(inputs: Sequence[Input] | Input, columns: ColumnSettings | None = None) -> ImageTable:
+def load_inputs(
+    inputs: Sequence[Input] | Input,
+    columns: ColumnSettings | None = None,
+    *,
+    depth_range: DepthRange | None = None,
+) -> ImageTable:
     """Gather pictures from files, folders, globs, CSV or .npz files, DataFrames, arrays, PIL pictures and datasets.
 
     Inputs keep their order; inside a folder or glob it is natural. An id is a file's name, its path below the folder
     that was given, the name in the CSV, or the place among the pictures in memory. Ids that are equal become the whole
     path, and `#2`, `#3`... is added where one picture is given more than once. Labels are kept where a CSV, DataFrame,
     .npz or dataset has them. An array is (H, W, 3), (H, W), (N, H, W, 3) or (N, H, W); a folder is searched at any
-    depth; a dataset is as `load_dataset` takes it.
+    depth; a dataset is as `load_dataset` takes it. `depth_range` is that of the classifier's preprocessing.
 
     Raises:
         DataError: An input is missing or of a form that is not understood, or there are no pictures.
@@ -53,10 +59,11 @@ def load_inputs(inputs: Sequence[Input] | Input, columns: ColumnSettings | None 
     if not listed:
         raise DataError(f"no inputs were given; expected {_EXPECTED}.")
     _check_understood(listed)
-    gathered = _Gathered(columns or ColumnSettings())
+    gathered = _Gathered(columns or ColumnSettings(), depth_range)
     for item in listed:
         gathered.add(item)
-    return gathered.to_table(", ".join(_describe(item) for item in listed[:3]) + (", ..." if len(listed) > 3 else ""))
+    table = gathered.to_table(", ".join(_describe(item) for item in listed[:3]) + (", ..." if len(listed) > 3 else ""))
+    return replace(table, depth_range=depth_range)
 
 
 def log_ignored(table: ImageTable) -> None:
@@ -68,8 +75,9 @@ def log_ignored(table: ImageTable) -> None:
 class _Gathered:
     """Pictures so far, a row each."""
 
-    def __init__(self, columns: ColumnSettings) -> None:
+    def __init__(self, columns: ColumnSettings, depth_range: DepthRange | None) -> None:
         self.columns = columns
+        self.depth_range = depth_range
         self.ids: list[str] = []
         self.whole_names: list[str] = []
         self.paths: list[str] = []
@@ -141,7 +149,8 @@ class _Gathered:
         several = isinstance(item, np.ndarray) and (item.ndim == 4 or (item.ndim == 3 and item.shape[2] not in (3, 4)))
         for picture in item if isinstance(item, np.ndarray) and several else [item]:
             index = self.num_arrays
-            self._add_arrays((np.asarray(decode_image(picture, name=name_picture(index))),))
+            pixels = decode_image(picture, name=name_picture(index), depth_range=self.depth_range)
+            self._add_arrays((np.asarray(pixels),))
             self._add_row(str(index), "", array_index=index)
 
     def _add_arrays(self, arrays: PictureArrays) -> None:
