@@ -15,8 +15,9 @@ from PIL import Image
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.duplicates.fingerprint_store import FingerprintStore
 from discern.data.picture_arrays import PictureArrays
-from discern.data.reading.decode import MAX_PIXELS, DepthRange, Inspection, inspect_image, read_file
+from discern.data.reading.decode import MAX_PIXELS, Inspection, inspect_image, read_file
 from discern.data.reading.decode_array import decode_array
+from discern.data.reading.deep_pixels import DepthRange
 from discern.data.table import ImageTable
 from discern.errors import BadImageError, ImageProblem
 

@@ -4,8 +4,6 @@ import functools
 import importlib.util
 import io
 import math
-import os
-import stat
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,15 +16,23 @@ import numpy.typing as npt
 from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.ExifTags import Base
 
+from discern.data.reading.deep_pixels import (
+    DEEP_MODES,
+    DeepValues,
+    DepthRange,
+    scale_deep,
+    scale_range,
+    scale_sixteen_bit,
+)
+from discern.data.reading.file_content import check_file, read_head
+from discern.data.reading.file_types import HEAD_BYTES, describe_type
+from discern.data.reading.png_metadata import leave_out_metadata
 from discern.data.table import holds_escape, natural_sort
 from discern.errors import BadImageError, DataError
 
 ImageSource = str | Path | bytes | BinaryIO | Image.Image | npt.NDArray[np.generic]
 Covering = Callable[[int, int], tuple[int, int]]
 """Maps width and height of an upright picture to the width and height that are needed of it, in pixels."""
-
-DepthRange = tuple[float, float]
-"""The values of pictures of more than 8 bits that become 0 and 255; what lies beyond is black or white."""
 
 MAX_PIXELS = 100_000_000
 
@@ -44,9 +50,6 @@ DECODE_RULES = {
 """What `decode_image` does, as text for the bundle."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "HEIF")
-DEEP_MODES = ("I", "F")
-"""How the modes of Pillow begin whose pictures have more than 8 bits."""
-
 _WHITE = (255, 255, 255, 255)
 _UPRIGHT_BY_ORIENTATION = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -58,13 +61,7 @@ _UPRIGHT_BY_ORIENTATION = {
     8: Image.Transpose.ROTATE_90,
 }
 _TURNED = (5, 6, 7, 8)  # width and height are exchanged
-_OTHER_THAN_FILES = (
-    (stat.S_ISFIFO, "a named pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
-_warnings_lock = threading.Lock()
+_pillow_lock = threading.Lock()
 
 
 class ImageHeader(NamedTuple):
@@ -74,14 +71,6 @@ class ImageHeader(NamedTuple):
     mode: str
     width_pixels: int
     height_pixels: int
-
-
-class DeepValues(NamedTuple):
-    """The values of a picture of more than 8 bits; `full` is what becomes white by the rules."""
-
-    pixels: npt.NDArray[np.float32]
-    full: float
-    is_colour: bool
 
 
 class Inspection(NamedTuple):
@@ -108,9 +97,9 @@ def decode_image(
     """Decode a picture into upright 8-bit RGB by the rules of `DECODE_RULES`.
 
     Arrays are uint8 or uint16 of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), the last with alpha. Of a PIL picture
-    the current frame is taken; it is not changed. More than `max_pixels`, or than twice `PIL.Image.MAX_IMAGE_PIXELS`
-    (Pillow's own limit), is refused before pixels are read. `name` stands for the source in errors. With `depth_range`,
-    grey pictures of more than 8 bits are scaled from it, and not by `DECODE_RULES`.
+    the current frame is taken; it is not changed. More than `max_pixels` is refused before pixels are read, and no
+    limit of Pillow holds beside it. Texts and profiles in a file are skipped. `name` stands for the source in errors.
+    With `depth_range`, grey pictures of more than 8 bits are scaled from it, and not by `DECODE_RULES`.
 
     With `covering`, a JPEG is decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 of its size at which neither side is
     shorter than needed; a PIL picture and every other format stay as large as they are. Fitted to 224 pixels
@@ -125,8 +114,8 @@ def decode_image(
     shown = name or _name_of(source)
     if isinstance(source, np.ndarray):
         return _to_rgb(_from_array(source, max_pixels, shown, depth_range), shown, depth_range)
-    with _refusing(shown):
-        image = source if isinstance(source, Image.Image) else _open_quietly(io.BytesIO(_read_bytes(source)))
+    with _refusing(shown, source):
+        image = source if isinstance(source, Image.Image) else _open_quietly(_read_bytes(source))
         _check_size(image, max_pixels, shown)
         if covering is None or image is source:
             image.load()
@@ -152,8 +141,8 @@ def inspect_image(
         DataError: Pillow is set to accept truncated files.
     """
     _check_strict()
-    with _refusing(name):
-        image = _open_quietly(io.BytesIO(content))
+    with _refusing(name, content):
+        image = _open_quietly(content)
         _check_size(image, max_pixels, name)
         header = ImageHeader(image.format or "", image.mode, image.width, image.height)
         orientation = _orientation(image)
@@ -179,10 +168,10 @@ def read_header(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) 
         BadImageError: It is no picture of a supported type, or too large.
     """
     shown = _name_of(source)
-    with _refusing(shown):
+    with _refusing(shown, source):
         if isinstance(source, str | Path):
-            _check_file(source)
-        with Image.open(source, formats=_formats()) as image:
+            check_file(source)
+        with _open_header(source) as image:
             _check_size(image, max_pixels, shown)
             return ImageHeader(image.format or "", image.mode, image.width, image.height)
 
@@ -194,11 +183,11 @@ def read_deep_values(path: str, *, max_pixels: int = MAX_PIXELS) -> DeepValues |
         BadImageError: It cannot be decoded.
     """
     with _refusing(path):
-        _check_file(path)
-        with Image.open(path, formats=_formats()) as image:
+        check_file(path)
+        with _open_header(path) as image:
             _check_size(image, max_pixels, path)
             if not image.mode.startswith(DEEP_MODES):
-                is_colour = image.mode in ("RGB", "RGBA") and ";16" in repr(image.tile)
+                is_colour = image.mode in ("RGB", "RGBA") and ";16" in repr(getattr(image, "tile", ""))
                 # Pillow gives the higher byte only.
                 return DeepValues(np.asarray(image, dtype=np.float32) * 257, 65535, is_colour) if is_colour else None
             values = np.asarray(image, dtype=np.float32)
@@ -232,10 +221,20 @@ def _check_strict() -> None:
         )
 
 
-def _open_quietly(file: BinaryIO) -> Image.Image:
-    """Open a picture; what Pillow warns of (damaged EXIF, size) is decided by our own rules."""
-    with _without_warnings():
-        image = Image.open(file, formats=_formats())
+def _open_header(source: str | Path | BinaryIO) -> Image.Image:
+    """Open a file without reading all of it, unless Pillow refuses it for a limit that is not ours."""
+    try:
+        return Image.open(source, formats=_formats())
+    except (Image.DecompressionBombError, ValueError):
+        if not isinstance(source, str | Path):
+            source.seek(0)
+        return _open_quietly(_read_bytes(source))
+
+
+def _open_quietly(content: bytes) -> Image.Image:
+    """Open a picture; what Pillow warns of or refuses (damaged EXIF, size, texts) is decided by our own rules."""
+    with _by_our_rules():
+        image = Image.open(io.BytesIO(leave_out_metadata(content)), formats=_formats())
         _orientation(image)  # parsed here once, for its warnings, and kept by the picture
         return image
 
@@ -254,7 +253,10 @@ def _load_reduced(image: Image.Image, covering: Covering) -> Image.Image:
         return image
     _, (_, _, right, bottom) = reduced
     inside = (math.floor(right + 0.5), math.floor(bottom + 0.5))
-    return image if image.size == inside else image.crop((0, 0, *inside))
+    if image.size == inside:
+        return image
+    with _by_our_rules():
+        return image.crop((0, 0, *inside))
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -271,14 +273,8 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _to_rgb(image: Image.Image, shown: str, depth_range: DepthRange | None) -> Image.Image:
-    if depth_range is not None and image.mode.startswith(DEEP_MODES):
-        image = Image.fromarray(_scale_range(np.asarray(image), depth_range))
-    elif image.mode.startswith("I;16"):
-        image = _from_sixteen_bit(np.asarray(image))
-    elif image.mode == "I":
-        image = _from_integers(np.asarray(image), shown)
-    elif image.mode == "F":
-        image = _from_floats(np.asarray(image), shown)
+    if image.mode.startswith(DEEP_MODES):
+        image = Image.fromarray(scale_deep(np.asarray(image), image.mode, shown, depth_range))
     elif image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image)
@@ -294,48 +290,12 @@ def _from_array(
     if array.shape[0] * array.shape[1] > max_pixels:
         raise BadImageError(shown, _too_large(array.shape[1], array.shape[0], max_pixels))
     if depth_range is not None and array.dtype != np.uint8 and array.dtype.kind in "iuf":
-        array = _scale_range(array, depth_range)
+        array = scale_range(array, depth_range)
     elif array.dtype == np.uint16:
-        array = _scale_sixteen_bit(array)
+        array = scale_sixteen_bit(array)
     if array.dtype != np.uint8:
         raise BadImageError(shown, f"array of {array.dtype}; expected uint8 (0..255) or uint16 (0..65535)")
     return Image.fromarray(np.ascontiguousarray(array[:, :, 0] if array.ndim == 3 and channels == 1 else array))
-
-
-def _from_sixteen_bit(values: npt.NDArray[np.generic]) -> Image.Image:
-    return Image.fromarray(_scale_sixteen_bit(values))
-
-
-def _scale_sixteen_bit(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    """Divide by 257 to the nearest, which maps 0..65535 to 0..255."""
-    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
-def _scale_range(values: npt.NDArray[np.generic], depth_range: DepthRange) -> npt.NDArray[np.uint8]:
-    low, high = depth_range
-    # What is no number (NaN) becomes black, as where a measurement is missing.
-    shares = np.nan_to_num((values.astype(np.float32) - low) / (high - low), nan=0.0)
-    return np.asarray(np.rint(shares.clip(0, 1) * 255).astype(np.uint8))
-
-
-def _from_integers(values: npt.NDArray[np.generic], shown: str) -> Image.Image:
-    low, high = int(values.min()), int(values.max())
-    if low < 0 or high > 65535:
-        raise BadImageError(
-            shown, f"32-bit values from {low} to {high}; expected 0..65535, or data.depth_range=[{low},{high}]"
-        )
-    return _from_sixteen_bit(values)
-
-
-def _from_floats(values: npt.NDArray[np.generic], shown: str) -> Image.Image:
-    low, high = float(values.min()), float(values.max())
-    if not (low >= 0 and high <= 255):  # written so that it refuses NaN, too
-        raise BadImageError(
-            shown,
-            f"32-bit float values from {low:g} to {high:g}; expected 0..1 or 0..255, or data.depth_range=[LOW,HIGH]",
-        )
-    scale = 255 if high <= 1 else 1
-    return Image.fromarray(np.rint(values.astype(np.float32) * scale).astype(np.uint8))
 
 
 def _check_size(image: Image.Image, max_pixels: int, shown: str) -> None:
@@ -344,24 +304,16 @@ def _check_size(image: Image.Image, max_pixels: int, shown: str) -> None:
 
 
 def _too_large(width: int, height: int, max_pixels: int) -> str:
-    return f"{width} x {height} is more than the limit of {max_pixels:,} pixels"
+    return f"{width} x {height} is more than the limit of {max_pixels:,} pixels (data.max_pixels)"
 
 
 def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
     if isinstance(source, bytes):
         return source
     if isinstance(source, str | Path):
-        _check_file(source)
+        check_file(source)
         return Path(source).read_bytes()
     return source.read()
-
-
-def _check_file(path: str | Path) -> None:
-    """Refuse pipes, sockets and devices before they are opened, since that may wait for ever."""
-    mode = os.stat(path).st_mode  # noqa: PTH116 - making a Path takes longer than asking
-    kind = next((name for is_kind, name in _OTHER_THAN_FILES if is_kind(mode)), None)
-    if kind is not None:
-        raise BadImageError(str(path), f"{kind}, not a file")
 
 
 def _name_of(source: ImageSource) -> str:
@@ -374,8 +326,28 @@ def _name_of(source: ImageSource) -> str:
     return str(getattr(source, "name", "") or getattr(source, "filename", "") or type(source).__name__)
 
 
+def _explain_unknown(source: ImageSource, shown: str) -> str:
+    found = describe_type(_read_head(source), shown)
+    return f"not a picture of a supported type{f', but {found}' if found else f' ({_list_formats()})'}"
+
+
+def _list_formats() -> str:
+    return ", ".join(_formats())
+
+
+def _read_head(source: ImageSource) -> bytes:
+    if isinstance(source, bytes):
+        return source[:HEAD_BYTES]
+    if isinstance(source, str | Path):
+        return read_head(source)
+    if isinstance(source, np.ndarray | Image.Image):
+        return b""
+    source.seek(0)
+    return source.read(HEAD_BYTES)
+
+
 @contextmanager
-def _refusing(shown: str) -> Iterator[None]:
+def _refusing(shown: str, source: ImageSource = b"") -> Iterator[None]:
     """Turn whatever goes wrong while a file is read into a `BadImageError` with a reason to read."""
     try:
         yield
@@ -388,18 +360,22 @@ def _refusing(shown: str) -> Iterator[None]:
         raise BadImageError(shown, "a folder, not a file") from error
     except PermissionError as error:
         raise BadImageError(shown, "no permission to read it") from error
-    except Image.DecompressionBombError as error:
-        raise BadImageError(shown, "more pixels than Pillow accepts (twice PIL.Image.MAX_IMAGE_PIXELS)") from error
     except UnidentifiedImageError as error:
-        expected = ", ".join(_formats())
-        raise BadImageError(shown, f"not a picture of a supported type ({expected})") from error
+        raise BadImageError(shown, _explain_unknown(source, shown)) from error
     except Exception as error:
         raise BadImageError(shown, f"damaged: {error or type(error).__name__}") from error
 
 
 @contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Silence warnings; under a lock, because the filters belong to the whole process."""
-    with _warnings_lock, warnings.catch_warnings():
+def _by_our_rules() -> Iterator[None]:
+    """Silence Pillow's warnings and lift its limit of pixels, since ours holds.
+
+    Both belong to the whole process, so this is done under a lock, and for the time of opening a file only.
+    """
+    with _pillow_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit

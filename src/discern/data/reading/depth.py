@@ -8,7 +8,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from discern.data.reading.decode import MAX_PIXELS, DepthRange, read_deep_values
+from discern.data.reading.decode import MAX_PIXELS, read_deep_values
+from discern.data.reading.deep_pixels import DepthRange
 from discern.data.table import ImageTable
 from discern.errors import BadImageError, name_some
 

@@ -15,7 +15,8 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from discern.data.picture_arrays import PictureArrays, join_arrays, name_picture
-from discern.data.reading.decode import DepthRange, decode_image
+from discern.data.reading.decode import decode_image
+from discern.data.reading.deep_pixels import DepthRange
 from discern.data.sources.arrays import load_npz
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.csv_file import load_csv, load_frame
@@ -23,8 +24,7 @@ from discern.data.sources.torch_dataset import load_dataset
 from discern.data.sources.walk import (
     Unused,
     describe_no_pictures,
-    explain_unsupported,
-    is_picture,
+    find_obstacle,
     sum_up,
     walk_folder,
 )
@@ -124,10 +124,11 @@ class _Gathered:
             self._add_row(place.name, str(place))
 
     def _add_match(self, match: Path) -> None:
-        if match.is_dir() or is_picture(match.name):
+        obstacle = None if match.is_dir() else find_obstacle(match)
+        if obstacle is None:
             self._add_place(match)
         else:
-            self.unused.append(Unused(str(match), explain_unsupported(match.name)))
+            self.unused.append(Unused(str(match), obstacle))
 
     def _add_folder(self, folder: Path) -> None:
         found = walk_folder(folder)
