@@ -29,7 +29,7 @@ class MessageLog:
 
     def open_log(self, path: Path) -> None:
         """Append all messages, earlier and later ones, to a file, with the time."""
-        file_handler = logging.FileHandler(path, encoding="utf-8")
+        file_handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
         file_handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self._kept.setTarget(file_handler)
         self._kept.flush()
@@ -66,6 +66,11 @@ def build_console() -> Console:
     return Console(highlight=False, soft_wrap=True)
 
 
+def fit_encoding(text: str, encoding: str) -> str:
+    r"""Return the text with an escape, such as `\u72d7`, for each character that the encoding lacks."""
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
 class _ConsoleHandler(logging.Handler):
     """Prints through Rich, so that a line does not break a live progress bar."""
 
@@ -75,4 +80,6 @@ class _ConsoleHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         style = "yellow" if record.levelno >= logging.WARNING else None
-        self._console.print(self.format(record), style=style, markup=False)
+        # The stream may be of the program that calls discern, so that its error handler is not ours to change.
+        message = fit_encoding(self.format(record), self._console.encoding)
+        self._console.print(message, style=style, markup=False)

@@ -7,10 +7,12 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+_MOST_JSON_BYTES = 2**28
 
 
 def discern_home() -> Path:
@@ -45,6 +47,22 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 def write_json(path: Path, content: Mapping[str, object]) -> None:
     """Write `content` as indented JSON, atomically."""
     write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path, *, max_bytes: int = _MOST_JSON_BYTES) -> Any:
+    """Read JSON that may be damaged or made to do harm.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is no JSON, larger than `max_bytes`, or nested too deeply.
+    """
+    size = path.stat().st_size
+    if size > max_bytes:
+        raise ValueError(f"it has {size:,} bytes, and at most {max_bytes:,} are read")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def write_table(table: "DataFrame", path: str | Path) -> None:

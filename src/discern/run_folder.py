@@ -1,7 +1,11 @@
-"""The run folder, which all commands share: its paths, and the rules to start, resume and replace a run."""
+"""The run folder, which all commands share: its paths, and the rules to start, resume and replace a run.
+
+A run begins with environment.json, which says that the folder's files are ours, and exists from the moment that
+config.toml is written, the last file before training. It is complete when its state is gone.
+"""
 
 import hashlib
-import json
+import shlex
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +13,9 @@ from pathlib import Path
 
 from discern.environment import RUN_FORMAT
 from discern.errors import RunFolderError
-from discern.files import find_free_folder, write_atomically
+from discern.files import find_free_folder, read_json, write_atomically
+
+_DONE = ".state-of-a-complete-run"
 
 RUN_FILES = (
     "config.toml",
@@ -33,7 +39,7 @@ class RunFolder:
 
     @property
     def config(self) -> Path:
-        """The settings of the user; the last file to be written before training."""
+        """The settings of the user; a run exists from the moment that it is written, the last before training."""
         return self.root / "config.toml"
 
     @property
@@ -43,7 +49,7 @@ class RunFolder:
 
     @property
     def environment(self) -> Path:
-        """Machine, versions, data and weights; its `format` marks the folder as a run."""
+        """Machine, versions, data and weights; its `format` says that the folder's files are those of a run."""
         return self.root / "environment.json"
 
     @property
@@ -126,21 +132,33 @@ class RunFolder:
         name = hashlib.sha256(picture_id.encode()).hexdigest()[:20]
         return self.thumbnails / (f"{name}-{part}.jpg" if part else f"{name}.jpg")
 
-    def holds_run(self) -> bool:
-        """Return whether the folder has a run of discern, complete or not."""
+    def is_ours(self) -> bool:
+        """Return whether the folder's files are those of a run, one that exists or one that never began."""
         try:
-            content = json.loads(self.environment.read_text(encoding="utf-8"))
+            content = read_json(self.environment)
         except (OSError, ValueError):
             return False
         return isinstance(content, dict) and content.get("format") == RUN_FORMAT
+
+    def holds_run(self) -> bool:
+        """Return whether the folder has a run of discern, complete or not."""
+        return self.config.is_file() and self.is_ours()
 
     def is_complete(self) -> bool:
         """Return whether the run is complete: it has a bundle, and no state any more."""
         return (self.bundle / "bundle.json").is_file() and not any(self.state.glob("*.safetensors"))
 
+    def complete_run(self) -> None:
+        """Remove the state, all at once, after everything else is written."""
+        if self.state.exists():
+            done = self.root / _DONE
+            shutil.rmtree(done, ignore_errors=True)
+            self.state.rename(done)
+            shutil.rmtree(done, ignore_errors=True)
+
     def begin_run(self) -> None:
         """Create the folder and remove an earlier run in it, except the list of bad files, which is of the new run."""
-        if self.holds_run():
+        if self.is_ours():
             bad_files = self.bad_files.read_bytes() if self.bad_files.exists() else None
             self.clear()
             if bad_files is not None:
@@ -148,52 +166,55 @@ class RunFolder:
         self.root.mkdir(parents=True, exist_ok=True)
 
     def clear(self) -> None:
-        """Remove the files of a run and nothing else; the file that marks the folder as a run goes last."""
-        for name in RUN_FOLDERS:
-            if (self.root / name).exists():
-                shutil.rmtree(self.root / name)
+        """Remove the files of a run and nothing else; the file without which there is no run goes first.
+
+        The one that says that the others are ours goes last, so that a kill leaves a folder in which a run can begin.
+        """
         for name in RUN_FILES:
             (self.root / name).unlink(missing_ok=True)
+        for name in (*RUN_FOLDERS, _DONE):
+            if (self.root / name).exists():
+                shutil.rmtree(self.root / name)
+        for left in self.root.glob(".*.tmp"):  # by a process that was killed while it wrote
+            left.unlink(missing_ok=True)
         self.environment.unlink(missing_ok=True)
 
 
-def check_new_run(root: Path, *, overwrite: bool) -> RunFolder:
-    """Return the folder for a new run, without creating or changing it.
+def check_new_run(folder: RunFolder, *, overwrite: bool) -> None:
+    """Check that a new run may begin in a folder, which may hold what is left of a run that never began.
 
     Raises:
-        RunFolderError: The folder has a run and `overwrite` is false, it has other files with names that a run uses, or
-            it is a file.
+        RunFolderError: The folder has a run and `overwrite` is false, or other files with names that a run uses.
     """
-    folder = RunFolder(root)
-    if root.exists() and not root.is_dir():
-        raise RunFolderError(f"{root} is a file; --out needs a folder")
+    root = folder.root
     if folder.holds_run():
         if not overwrite:
-            raise RunFolderError(
-                f"{root} already holds a run; give another --out, --resume to continue it, or --overwrite to replace it"
-            )
-        return folder
-    strange = list(_find_run_names(folder))
+            state = "" if folder.is_complete() else "--resume to continue it, "
+            raise RunFolderError(f"{root} already holds a run; give another --out, {state}or --overwrite to replace it")
+        return
+    strange = [] if folder.is_ours() else list(_find_run_names(folder))
     if strange:
         raise RunFolderError(
             f"{root} holds no run of discern, but files that a run would replace: {', '.join(strange)}; "
             "give another --out"
         )
-    return folder
 
 
-def open_interrupted_run(root: Path) -> RunFolder:
-    """Return the folder of a run that was started and is not complete.
+def check_interrupted_run(folder: RunFolder) -> None:
+    """Check that a folder has a run that was started and is not complete.
 
     Raises:
         RunFolderError: There is no run, or it is complete.
     """
-    folder = RunFolder(root)
-    if not folder.holds_run() or not folder.config.is_file():
-        raise RunFolderError(f"{root} holds no run to resume; leave --resume out to start one")
+    if not folder.holds_run():
+        why = "only what is left of one that ended before it began" if folder.is_ours() else "no run to resume"
+        raise RunFolderError(f"{folder.root} holds {why}; leave --resume out to start one")
     if folder.is_complete():
-        raise RunFolderError(f"the run in {root} is complete; there is nothing to resume")
-    return folder
+        report = f"; discern report {shlex.quote(str(folder.root))} writes its report, which is missing"
+        raise RunFolderError(
+            f"the run in {folder.root} is complete; there is nothing to resume"
+            f"{'' if folder.report.is_file() else report}"
+        )
 
 
 def check_outside_data(folder: RunFolder, source: object) -> None:

@@ -77,7 +77,11 @@ def test_join_lists_every_unknown_class() -> None:
 
 @pytest.mark.parametrize(
     ("name", "split"),
-    [("train", "train"), ("Val", "validation"), (" valid ", "validation"), ("TEST", "test"), ("ants", None)],
+    [
+        *(("train", "train"), ("Val", "validation"), (" valid ", "validation"), ("TEST", "test"), ("ants", None)),
+        *(("Training set", "train"), ("test_images", "test"), ("hold-out", "test"), ("val2017", "validation")),
+        *(("PublicTest", "validation"), ("", None), ("set", None), ("contest", None), ("trains", None)),
+    ],
 )
 def test_split_names(name: str, split: str | None) -> None:
     assert parse_split(name) == split

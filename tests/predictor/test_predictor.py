@@ -1,13 +1,21 @@
 """The predictor: prepared once, and without a trace in the process that uses it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import discern
 from discern import allocation
+from discern.data.reading.decode import decode_image
 from discern.data.sources.inputs import load_inputs
+from discern.engine import second_look
 from discern.models import tracing
+from discern.predictor.calibration import Calibration, compute_probabilities
+from discern.predictor.predictor import Predictor
+from discern.runtime import choose_runtime
 
 
 @pytest.fixture
@@ -74,3 +82,63 @@ def test_loading_and_predicting_change_nothing_in_the_process(trained_run, photo
         torch.set_num_threads(threads)
     assert not torch.are_deterministic_algorithms_enabled()
     assert torch.backends.cudnn.benchmark
+
+
+@pytest.fixture
+def unsure(predictor):
+    """A predictor whose answers are not clear."""
+    bundle = replace(predictor.bundle, calibration=Calibration(temperature=8.0))
+    return Predictor(bundle, predictor.runtime)
+
+
+@pytest.fixture
+def large_photos(tmp_path):
+    """Noisy JPEGs that are decoded at a quarter of their size, and whose answers are not clear."""
+    rng = np.random.default_rng(0)
+    for number in range(8):
+        colour = rng.integers(0, 256, 3)
+        picture = np.clip(colour + rng.normal(0, 90, (160, 200, 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(picture).save(tmp_path / f"{number}.jpg", quality=60)
+    return tmp_path
+
+
+def compute_exactly(predictor, folder):
+    """Return the probabilities in fp32 of pictures that are decoded whole."""
+    exact = Predictor(predictor.bundle, choose_runtime(device="cpu", precision="fp32", acceleration="off"))
+    images = [predictor.bundle.preprocess.fit_image(decode_image(path)) for path in sorted(folder.iterdir())]
+    return compute_probabilities(exact.compute_outputs(torch.stack(images)).logits, predictor.bundle.calibration)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_answers_that_are_not_clear_are_those_of_whole_pictures_in_fp32(unsure, large_photos, monkeypatch, precision):
+    def build():
+        return Predictor(unsure.bundle, replace(unsure.runtime, precision=precision))
+
+    exact = compute_exactly(unsure, large_photos)
+    unclear = exact.max(axis=1) < 0.99
+    assert unclear.any()
+    found = build().predict_inputs(large_photos)
+    np.testing.assert_allclose(found[unclear], exact[unclear], atol=1e-5)
+    assert np.abs(found - exact).max() < 0.01
+    monkeypatch.setattr(second_look, "CLEAR_PROBABILITY", 0.0)
+    assert np.abs(build().predict_inputs(large_photos)[unclear] - exact[unclear]).max() > 1e-3
+
+
+def test_outputs_in_bf16_that_are_not_clear_are_computed_in_fp32(unsure):
+    images = torch.randint(256, (8, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    rough = Predictor(unsure.bundle, replace(unsure.runtime, precision="bf16"))
+    exact = Predictor(unsure.bundle, replace(unsure.runtime, precision="fp32"))
+    calibration = unsure.bundle.calibration
+    ours, theirs = (compute_probabilities(each.compute_outputs(images).logits, calibration) for each in (rough, exact))
+    unclear = theirs.max(axis=1) < 0.99
+    assert unclear.any()
+    np.testing.assert_allclose(ours[unclear], theirs[unclear], atol=1e-5)
+
+
+def test_few_pictures_are_looked_at_twice(predictor, photos):
+    table = load_inputs([photos / "red", np.zeros((400, 400, 3), np.uint8)])
+    dataset = predictor._build_dataset(table)
+    rows = np.arange(len(table))
+    assert len(second_look.find_inexact(rows, dataset, replace(predictor.runtime, precision="fp32"))) == 0
+    assert len(second_look.find_inexact(rows, dataset, replace(predictor.runtime, precision="bf16"))) == len(rows)
+    np.testing.assert_array_equal(second_look.find_unclear(np.array([[1.0, 0], [0.6, 0.4], [np.nan, np.nan]])), [1, 2])

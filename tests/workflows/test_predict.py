@@ -5,11 +5,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from discern.data.table import build_table
 from discern.errors import BadImagesError, BundleError, ConfigError, DataError
 from discern.evaluation.coverage import find_smallest_error
 from discern.predictor.bundle import load_bundle
-from discern.predictor.submission import fill_submission
 from discern.workflows.evaluate import evaluate
 from discern.workflows.predict import predict
 from discern.workflows.train import train
@@ -76,55 +74,29 @@ def test_a_sample_submission_is_followed_exactly(trained_run, flat_folder, tmp_p
     assert list(submission["breed"]) == [plain[f"{number}.png"] for number in order]
 
 
-PROBABILITIES = np.array([[0.1, 0.7, 0.2], [0.6, 0.3, 0.1]])
-TABLE = build_table({"id": ["x/a.jpg", "x/b.jpg"]}, source="test")
+def test_one_bad_picture_does_not_stop_a_submission_where_a_fallback_is_asked_for(trained_run, flat_folder, tmp_path):
+    (flat_folder / "2.png").write_bytes(b"")
+    (tmp_path / "sample.csv").write_text("id,label\n2,green\n1,red\n")
+    ask = {"like": tmp_path / "sample.csv", "out": tmp_path / "out.csv"}
+    with pytest.raises(BadImagesError, match=r"1 picture cannot be used:\n.*2.png.*\n.*--on-bad fallback or skip"):
+        predict(trained_run, flat_folder, **ask)
+    assert not ask["out"].exists()
+    answers = predict(trained_run, flat_folder, on_bad="fallback", **ask)
+    assert answers.frame["label"].tolist()[0] == "green"
+    assert len(answers.problems) == 1
+    assert predict(trained_run, flat_folder, on_bad="skip", **ask).frame["id"].tolist() == ["1"]
+    with pytest.raises(ConfigError, match="on_bad is 'ignore'; expected error, skip or fallback"):
+        predict(trained_run, flat_folder, on_bad="ignore")
+    with pytest.raises(ConfigError, match="fills rows of a sample submission"):
+        predict(trained_run, flat_folder, on_bad="fallback")
+    with pytest.raises(BadImagesError, match="--on-bad skip"):
+        predict(trained_run, flat_folder, on_bad="error")
 
 
-def fill(tmp_path, text, class_names=("cat", "dog", "owl")):
-    (tmp_path / "sample.csv").write_text(text)
-    return fill_submission(tmp_path / "sample.csv", TABLE, PROBABILITIES, class_names)
-
-
-def test_a_submission_with_a_column_a_class_gets_probabilities_by_name(tmp_path):
-    filled = fill(tmp_path, "id,owl,cat,dog\nb,0,0,0\na,0,0,0\n")
-    assert list(filled.columns) == ["id", "owl", "cat", "dog"]
-    assert filled.iloc[0].tolist() == ["b", 0.1, 0.6, 0.3]
-
-
-def test_a_submission_with_numbers_gets_numbers(tmp_path):
-    assert fill(tmp_path, "id,label\na,0\nb,0\n")["label"].tolist() == [1, 0]
-    # Class names that are numbers are meant as names: here the order of the classes is not their value.
-    assert fill(tmp_path, "id,label\na,0\nb,0\n", ("3", "5", "40"))["label"].tolist() == ["5", "3"]
-
-
-def test_ids_keep_their_leading_zeros(tmp_path):
-    table = build_table({"id": ["007.jpg", "7.jpg"]}, source="test")
-    (tmp_path / "sample.csv").write_text("id,label\n7,cat\n007,cat\n")
-    filled = fill_submission(tmp_path / "sample.csv", table, PROBABILITIES, ("cat", "dog", "owl"))
-    assert filled["id"].tolist() == ["7", "007"]
-    assert filled["label"].tolist() == ["cat", "dog"]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("id,label\na,x\nc,x\nd,x\n", r"asks for 2 pictures that are not among the inputs: c, d"),
-        ("id,label\na,x\na,x\n", r"repeated ids: a"),
-        ("id,label,other\na,x,y\n", r"expected an id and one label column, or an id and one column for each"),
-        ("id,label,label\na,x,y\n", r"columns of the same name: id, label, label"),
-        ("id\na\n", r"has 1 columns and 1 rows; expected ids and answers"),
-    ],
-)
-def test_a_submission_that_does_not_fit_is_refused(tmp_path, text, message):
-    with pytest.raises(DataError, match=message):
-        fill(tmp_path, text)
-
-
-def test_an_id_that_fits_two_pictures_is_refused(tmp_path):
-    table = build_table({"id": ["x/a.jpg", "y/a.jpg"]}, source="test")
-    (tmp_path / "sample.csv").write_text("id,label\na,x\n")
-    with pytest.raises(DataError, match="match several pictures: a; use longer ids"):
-        fill_submission(tmp_path / "sample.csv", table, PROBABILITIES, ("cat", "dog", "owl"))
+def test_what_a_sample_asks_for_is_said_before_any_picture_is_read(trained_run, tmp_path):
+    (tmp_path / "sample.csv").write_text("id,age\n1,37.5\n")
+    with pytest.raises(DataError, match="measured numbers"):
+        predict(trained_run, "nowhere.png", like=tmp_path / "sample.csv")
 
 
 def test_evaluate_joins_classes_by_name_where_one_is_missing(trained_run, tmp_path):
@@ -197,17 +169,6 @@ def test_answers_never_replace_what_they_are_made_from(trained_run, flat_folder,
     assert picture.read_bytes() == before
     predict(trained_run, [str(flat_folder)], out=tmp_path / "new" / "folder" / "answers.csv")
     assert (tmp_path / "new" / "folder" / "answers.csv").is_file()
-
-
-def test_one_column_named_as_a_class_gets_its_probability(tmp_path):
-    assert fill(tmp_path, "id,owl\nb,0.5\na,0.5\n")["owl"].tolist() == [0.1, 0.2]
-
-
-def test_a_whole_id_goes_before_another_pictures_file_name(tmp_path):
-    table = build_table({"id": ["a.jpg", "x/a.jpg"]}, source="test")
-    (tmp_path / "sample.csv").write_text("id,label\na.jpg,cat\n")
-    filled = fill_submission(tmp_path / "sample.csv", table, PROBABILITIES, ("cat", "dog", "owl"))
-    assert filled["label"].tolist() == ["dog"]
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from discern.cli.cache import cache_app
 from discern.cli.compare import compare
 from discern.cli.demo import demo
 from discern.cli.diff import diff
+from discern.cli.encoding import escape_unprintable, read_names_as_utf8
 from discern.cli.evaluate import evaluate
 from discern.cli.explain import explain
 from discern.cli.export import export
@@ -53,6 +54,8 @@ app.add_typer(weights_app, name="weights")
 
 def main() -> None:
     """Run the command line; an error that a user can correct is printed without a traceback and exits with 2."""
+    read_names_as_utf8()
+    escape_unprintable()
     keep_freed_memory()
     # Read when torch is loaded. Threads that wait in a busy loop are several times slower if other programs run, and
     # threads that sleep at once train 20 % slower on an idle machine; these wait for about 50 us before they sleep.

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix, LabelColumn
+from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix, LabelColumn, SplitColumn
 from discern.errors import ConfigError
 from discern.files import find_free_folder
 
@@ -28,6 +28,10 @@ def evaluate(
     on_bad: Annotated[
         str | None, typer.Option(help="error: stop at bad pictures; skip: leave them out. [default: error]")
     ] = None,
+    missing_labels: Annotated[
+        str | None,
+        typer.Option(help="refuse: stop at pictures without a label; drop: leave them out. [default: refuse]"),
+    ] = None,
     unfamiliar: Annotated[
         list[str] | None,
         typer.Option(help="Pictures of other things (files, folders, CSV): how well are they separated from DATA?"),
@@ -37,14 +41,17 @@ def evaluate(
     ] = False,
     image_column: ImageColumn = None,
     label_column: LabelColumn = None,
+    split_column: SplitColumn = None,
     image_root: ImageRoot = None,
     image_suffix: ImageSuffix = None,
     device: Device = "auto",
 ) -> None:
     """Evaluate a trained classifier on labelled pictures; classes are joined by name."""
     if predictions is not None:
-        others = (run, data, split, on_bad, unfamiliar or None, image_column, label_column, image_root, image_suffix)
-        has_more = any(other is not None for other in others)
+        columns = (image_column, label_column, split_column, image_root, image_suffix)
+        has_more = any(
+            other is not None for other in (run, data, split, on_bad, missing_labels, unfamiliar or None, *columns)
+        )
         if has_more or device != "auto":
             raise ConfigError("--predictions replaces RUN and DATA; only --out and --ranking can be given with it")
         _evaluate_predictions(predictions, out, ranking)
@@ -64,9 +71,11 @@ def evaluate(
         split=split,
         image_column=image_column,
         label_column=label_column,
+        split_column=split_column,
         image_root=image_root,
         image_suffix=image_suffix,
         on_bad=on_bad or "error",
+        missing_labels=missing_labels or "refuse",
         device=device,
         unfamiliar=unfamiliar or None,
         ranking=ranking,

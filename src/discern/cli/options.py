@@ -7,6 +7,10 @@ import typer
 
 ImageColumn = Annotated[str | None, typer.Option(help="CSV column with file names or ids; guessed by default.")]
 LabelColumn = Annotated[str | None, typer.Option(help="CSV column with labels; guessed by default.")]
+SplitColumn = Annotated[
+    str | None,
+    typer.Option(help="CSV column with train, validation and test; guessed by default; none: there is none."),
+]
 ImageRoot = Annotated[Path | None, typer.Option(help="Folder that file names in a CSV are relative to.")]
 ImageSuffix = Annotated[str | None, typer.Option(help="Extension to add to ids in a CSV, such as .jpg.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix
-from discern.errors import ConfigError
+from discern.errors import ConfigError, list_some
 
 SOME_PICTURES_UNREADABLE = 1
 
@@ -36,9 +36,16 @@ def predict(
     image_column: ImageColumn = None,
     image_root: ImageRoot = None,
     image_suffix: ImageSuffix = None,
+    on_bad: Annotated[
+        str | None,
+        typer.Option(
+            help="Pictures that cannot be read. error: stop; skip: leave them out; fallback, with --like: the sample's "
+            "own answer, or else the most frequent class. [default: error with --like, otherwise skip]"
+        ),
+    ] = None,
     device: Device = "auto",
 ) -> None:
-    """Classify pictures; exits with 1 if some could not be read, which are listed and left out."""
+    """Classify pictures; exits with 1 if some could not be read, which are listed."""
     if like is not None and (probabilities or top_k > 1 or max_error is not None or set_coverage is not None):
         raise ConfigError(
             "--like takes its columns from the sample submission; leave out --probabilities, --top-k, --max-error and "
@@ -59,9 +66,10 @@ def predict(
         image_column=image_column,
         image_root=image_root,
         image_suffix=image_suffix,
+        on_bad=on_bad,
         device=device,
     )
     if answers.problems and join_processes().is_main:
-        for problem in answers.problems:
-            typer.echo(f"discern: {problem.path}: {problem.reason}", err=True)
+        typer.echo("discern: pictures that could not be read:", err=True)
+        typer.echo(list_some([f"{problem.path}: {problem.reason}" for problem in answers.problems]), err=True)
         raise typer.Exit(SOME_PICTURES_UNREADABLE)

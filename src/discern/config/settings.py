@@ -85,7 +85,11 @@ class DataSettings(Section):
     label_column: str | None = Field(None, description="CSV column with the labels; guessed if not given")
     image_root: UserPath | None = Field(None, description="folder that file names in a CSV are relative to")
     image_suffix: str | None = Field(None, description="extension to add to ids, such as '.jpg'")
-    split_column: str | None = Field(None, description="CSV column with train, validation or test")
+    split_column: str | None = Field(
+        None,
+        description="CSV column with words for train, validation and test, or yes and no (is_test); found by what it "
+        "holds if not given; none: no column says it",
+    )
     group_column: str | None = Field(None, description="CSV column of groups; all rows of a group go to the same split")
     split: tuple[Fraction, Fraction, Fraction] = Field(
         (0.7, 0.15, 0.15), description="fractions for train, validation and test, used if the data are not split yet"
@@ -117,6 +121,9 @@ class DataSettings(Section):
         None,
         description="values that become black and white in pictures of more than 8 bits, such as [0, 4095]; measured: "
         "those that the pictures use; without it [0, 65535] for whole numbers",
+    )
+    missing_labels: Literal["refuse", "drop"] = Field(
+        "refuse", description="refuse: stop if pictures have no label; drop: leave them out"
     )
     max_pixels: Count = Field(100_000_000, description="larger pictures are refused without being decoded")
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field("auto", description="loader processes")

@@ -12,6 +12,7 @@ from discern.config.settings import DataSettings
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.duplicates.fingerprints import Fingerprints, compute_fingerprints
 from discern.data.duplicates.matching import Duplicates, find_duplicates
+from discern.data.missing_labels import settle_missing_labels
 from discern.data.reading.depth import apply_depth_range
 from discern.data.reading.preflight import check_images, drop_images, save_bad_files
 from discern.data.sources.columns import ColumnSettings
@@ -108,10 +109,10 @@ def prepare_shared_split(
 
 
 def load_fixed(source: Source, settings: DataSettings) -> FixedPictures:
-    """Load a labelled table and apply the fixes that the settings name.
+    """Load a labelled table, apply the fixes that the settings name, and settle what has no label then.
 
     Raises:
-        DataError: The source or a file of fixes is not understood, or they do not fit.
+        DataError: The source or a file of fixes is not understood, they do not fit, or labels are missing.
     """
     columns = ColumnSettings(
         image_column=settings.image_column,
@@ -127,8 +128,9 @@ def load_fixed(source: Source, settings: DataSettings) -> FixedPictures:
     if files:
         counts = ", ".join(f"{count} {action}" for action, count in fixed.counts.items())
         logger.info("fixes from %s: %s", ", ".join(str(file.path) for file in files), counts)
-    table = apply_depth_range(fixed.table, settings.depth_range, max_pixels=settings.max_pixels)
-    return FixedPictures(table, fixed.dropped, files)
+    labelled, unlabelled = settle_missing_labels(fixed.table, table, settings.missing_labels)
+    labelled = apply_depth_range(labelled, settings.depth_range, max_pixels=settings.max_pixels)
+    return FixedPictures(labelled, (*fixed.dropped, *unlabelled), files)
 
 
 def load_labelled(source: Source, settings: DataSettings, bad_files: Path | None) -> CheckedPictures:

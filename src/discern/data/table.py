@@ -19,18 +19,17 @@ from discern.data.picture_arrays import LazyPictures, PictureArrays, hash_pictur
 from discern.errors import BadImageError, DataError, list_some
 
 SPLITS = ("train", "validation", "test")
-TEXT_COLUMNS = ("id", "path", "label", "split", "group")
+TEXT_COLUMNS = ("id", "path", "label", "split", "group", "own_id")
 
-_SPLIT_BY_NAME = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
+_SPLIT_WORDS = {
+    "train": ("train", "training", "trn", "trainval"),
+    "validation": (
+        "val", "valid", "validation", "validate", "dev", "devel", "development", "eval", "evaluation", "publictest",
+    ),
+    "test": ("test", "testing", "tst", "holdout", "heldout", "privatetest"),
+}  # fmt: skip
+_SPLIT_BY_WORD = {word: split for split, words in _SPLIT_WORDS.items() for word in words}
+_AFTER_SPLIT = re.compile(r"(set|split|data|images?|pictures?|photos?|samples?|(19|20)[0-9]{2})$")
 
 _ESCAPE = re.compile(r"\\ud[89a-f][0-9a-f]{2}")
 
@@ -40,7 +39,8 @@ class ImageTable:
     r"""Pictures with what is known about each; a row is a picture.
 
     `frame` has a RangeIndex and the columns `id` (unique), `path` ("" for a picture in memory), `label`, `split` and
-    `group` (all three missing where unknown) and `array_index` (int64; -1 for a file), the place in `arrays`.
+    `group` (all three missing where unknown), `own_id` (what the user's table calls the picture beside its file name;
+    unique, or missing in all rows) and `array_index` (int64; -1 for a file), the place in `arrays`.
     `arrays` gives the pictures that are no files, RGB, and is shared by all tables taken from this one.
     `class_names` is in natural order (1, 2, 10), and empty when nothing is labelled.
     `source` and `ignored` (files that are not used, with the reason) are for messages.
@@ -140,8 +140,9 @@ def _to_text(cells: Iterable[str | None]) -> "pd.Series[str]":
 
 
 def parse_split(name: str) -> str | None:
-    """Return the split that a user's name for it means (`val`, `Training`...), or None."""
-    return _SPLIT_BY_NAME.get(name.strip().casefold())
+    """Return the split that a user's name for it means (`val`, `Training set`, `hold-out`, `val2017`...), or None."""
+    word = re.sub(r"[\W_]+", "", name).casefold()
+    return _SPLIT_BY_WORD.get(word) or _SPLIT_BY_WORD.get(_AFTER_SPLIT.sub("", word))
 
 
 def escape(text: str) -> str:

@@ -15,6 +15,8 @@ AGREEMENT = {"fp32": 1.0, "fp16": 0.99, "int8": 0.99}
 """Smallest share of pictures with the same label, by precision."""
 MAX_DIFFERENCE_FP32 = 1e-3
 """Largest difference of probabilities in fp32: far more than rounding, and less than what calibration changes."""
+MAX_DIFFERENCE_FROM_FILES = 0.01
+"""Largest difference of probabilities that decoding or computing `discern predict`'s answers otherwise may make."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,11 @@ def find_faults(certificate: Certificate, max_drop: float) -> list[str]:
         faults.append(
             f"only {100 * files.label_agreement:.1f} % of the labels agree with those of discern predict; it answers "
             f"differently on {name_some(files.differing)}"
+        )
+    if certificate.precision == "fp32" and not files.largest_probability_difference <= MAX_DIFFERENCE_FROM_FILES:
+        faults.append(
+            f"from files, probabilities differ from those of discern predict by up to "
+            f"{files.largest_probability_difference:.2g}, at most {MAX_DIFFERENCE_FROM_FILES:g} may come from decoding"
         )
     accuracy = certificate.accuracy
     if accuracy is not None and accuracy.drop > max_drop:

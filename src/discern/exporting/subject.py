@@ -45,11 +45,15 @@ class ExportSubject:
         pictures = load_pictures(run, data, self.bundle.class_names)
         self._table = replace(pictures, depth_range=self.bundle.preprocess.depth_range)
 
+    @property
+    def root(self) -> Path:
+        """The run folder, or the folder that the bundle lies in."""
+        return (self.run.parent if self.run.name == "bundle" else self.run).resolve()
+
     def default_path(self, chosen: ExportFormat, precision: Precision) -> Path:
         """Return a place in the run folder, or beside the bundle, with the precision in its name unless fp32."""
-        root = (self.run.parent if self.run.name == "bundle" else self.run).resolve()
         mark = "" if precision == "fp32" else f".{precision}"
-        return RunFolder(root).export / f"{root.name}{mark}{chosen.suffix}"
+        return RunFolder(self.root).export / f"{self.root.name}{mark}{chosen.suffix}"
 
     def build_order(self, precision: Precision) -> ExportOrder:
         """Return what a format needs to write the classifier."""

@@ -1,6 +1,7 @@
 """A trained classifier ready for use: pictures in, named answers out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ from discern.engine.forward import (
     prepare_images,
 )
 from discern.engine.loop import run_epoch
+from discern.engine.second_look import find_inexact, find_unclear
 from discern.errors import BundleError, ImageProblem
 from discern.evaluation.custom_metrics import MetricFunction
 from discern.evaluation.evaluated_pictures import choose_evaluated_split, join_labels
@@ -106,8 +108,7 @@ class Predictor:
         form = AnswerForm(probabilities, top_k, max_error, set_coverage)
         policy = build_policy(form, self.bundle)
         table = load_inputs(inputs, depth_range=self.bundle.preprocess.depth_range)
-        loader = self._build_loader(table, collect_problems=False)
-        found, similarities = self._answer(loader, similarity=policy.needs_similarity)
+        found, similarities = self._answer(table, similarity=policy.needs_similarity)
         return build_answers(table, found, similarities, self.class_names, form, policy)
 
     def evaluate(
@@ -151,7 +152,7 @@ class Predictor:
         Raises:
             BadImageError: A picture cannot be decoded.
         """
-        return self._answer(self._build_loader(table, collect_problems=False), similarity=False)[0]
+        return self._answer(table, similarity=False)[0]
 
     def predict_readable(self, table: ImageTable, *, similarity: bool = False) -> Readable:
         """Return the rows whose pictures can be decoded with their predictions, and the problems of the others.
@@ -160,10 +161,12 @@ class Predictor:
             BundleError: `similarity` is asked for, and the bundle has no feature bank.
         """
         loader = self._build_loader(table, collect_problems=True)
-        probabilities, similarities = self._answer(loader, similarity=similarity)
+        outputs = self._collect(loader, self._forward, only_logits=not similarity)
         problems = sorted(problem for part in self.runtime.processes.gather(loader.problems()) for problem in part)
-        readable = np.setdiff1d(np.arange(len(table)), [row for row, _ in problems])
-        return Readable(table.take(readable), probabilities, tuple(problem for _, problem in problems), similarities)
+        readable = table.take(np.setdiff1d(np.arange(len(table)), [row for row, _ in problems]))
+        outputs = self._look_again(readable, outputs, only_logits=not similarity)
+        probabilities, similarities = self._conclude(outputs, similarity=similarity)
+        return Readable(readable, probabilities, tuple(problem for _, problem in problems), similarities)
 
     def predict_features(self, table: ImageTable) -> tuple[Tensor, npt.NDArray[np.float32]]:
         """Return logits (N, K) and pooled features (N, F) for the rows of a table, in their order.
@@ -171,25 +174,47 @@ class Predictor:
         Raises:
             BadImageError: A picture cannot be decoded.
         """
-        features, logits = self._collect_all(self._build_loader(table, collect_problems=False))
+        features, logits = self._split(self._compute(table, only_logits=False))
         return logits, features.numpy()
 
     @torch.inference_mode()
     def compute_outputs(self, images: Tensor) -> Outputs:
         """Return features and logits of uint8 images (N, 3, S, S), as the bundle's preprocessing gives them."""
         with evaluating(self.bundle.classifier):
-            return self._split(self._forward(images).float().cpu())
+            outputs = self._forward(images).float().cpu()
+            unclear = find_unclear(self._conclude(outputs, similarity=False)[0])
+            if len(unclear) and self.runtime.precision != "fp32":
+                outputs[unclear] = self._exact_forward(images[unclear]).float().cpu()
+            return self._split(outputs)
 
     @cached_property
     def _forward(self) -> ForwardPass:
         """The prepared network, which gives features and logits side by side."""
-        prepare = prepare_images(self.bundle.preprocess, self.runtime)
-        with evaluating(self.bundle.classifier):
-            return ForwardPass(FeaturesAndLogits(self.bundle.classifier), prepare, self.runtime)
+        return self._prepare(self.runtime)
 
-    def _build_loader(self, table: ImageTable, *, collect_problems: bool) -> EvaluationLoader:
+    @cached_property
+    def _exact_forward(self) -> ForwardPass:
+        """The same in fp32."""
+        return (
+            self._forward
+            if self.runtime.precision == "fp32"
+            else self._prepare(replace(self.runtime, precision="fp32"))
+        )
+
+    def _prepare(self, runtime: Runtime) -> ForwardPass:
+        prepare = prepare_images(self.bundle.preprocess, runtime)
+        with evaluating(self.bundle.classifier):
+            return ForwardPass(FeaturesAndLogits(self.bundle.classifier), prepare, runtime)
+
+    def _build_dataset(self, table: ImageTable, *, decodes_whole: bool = False) -> ImageDataset:
+        preprocess, max_pixels = self.bundle.preprocess, self.bundle.max_pixels
+        return ImageDataset(table, preprocess, max_pixels=max_pixels, decodes_whole=decodes_whole)
+
+    def _build_loader(
+        self, table: ImageTable, *, collect_problems: bool = False, decodes_whole: bool = False
+    ) -> EvaluationLoader:
         check_same_rows(table, self.runtime.processes)
-        dataset = ImageDataset(table, self.bundle.preprocess, None, max_pixels=self.bundle.max_pixels)
+        dataset = self._build_dataset(table, decodes_whole=decodes_whole)
         processes, device = self.runtime.processes, self.runtime.device.type
         return build_evaluation_loader(
             dataset,
@@ -202,36 +227,53 @@ class Predictor:
         )
 
     def _answer(
-        self, loader: EvaluationLoader, *, similarity: bool
+        self, table: ImageTable, *, similarity: bool
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
+        return self._conclude(self._compute(table, only_logits=not similarity), similarity=similarity)
+
+    def _conclude(
+        self, outputs: Tensor, *, similarity: bool
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
+        """Return probabilities (N, K) and, if asked for, similarities (N,) to the training pictures."""
+        probabilities = compute_probabilities(
+            outputs[:, -len(self.class_names) :].contiguous(), self.bundle.calibration
+        )
         if not similarity:
-            logits = self._collect(self._compute_logits, loader, len(self.class_names))
-            return compute_probabilities(logits, self.bundle.calibration), None
+            return probabilities, None
         if self.bundle.feature_bank is None:
             raise BundleError(
                 "the bundle has no feature bank, so pictures unlike the training pictures cannot be recognised; train "
                 "again with training.feature_bank above 0"
             )
-        features, logits = self._collect_all(loader)
-        probabilities = compute_probabilities(logits, self.bundle.calibration)
-        return probabilities, self.bundle.feature_bank.measure_similarity(features.numpy())
+        return probabilities, self.bundle.feature_bank.measure_similarity(self._split(outputs).features.numpy())
 
-    def _collect_all(self, loader: EvaluationLoader) -> Outputs:
-        num_columns = self.bundle.classifier.backbone.num_features + len(self.class_names)
-        return self._split(self._collect(self._forward, loader, num_columns))
+    def _compute(self, table: ImageTable, *, only_logits: bool) -> Tensor:
+        outputs = self._collect(self._build_loader(table), self._forward, only_logits=only_logits)
+        return self._look_again(table, outputs, only_logits=only_logits)
 
     @torch.inference_mode()
-    def _collect(self, forward: Callable[[Tensor], Tensor], loader: EvaluationLoader, num_columns: int) -> Tensor:
-        """Return the outputs (N, C) for all pictures; their labels do not matter, and may be of unknown classes."""
+    def _look_again(self, table: ImageTable, outputs: Tensor, *, only_logits: bool) -> Tensor:
+        """Return outputs in which pictures whose answer is not clear are decoded whole and computed in fp32."""
+        unclear = find_unclear(self._conclude(outputs, similarity=False)[0])
+        rows = find_inexact(unclear, self._build_dataset(table), self.runtime)
+        if len(rows):
+            loader = self._build_loader(table.take(rows), decodes_whole=True)
+            outputs[rows] = self._collect(loader, self._exact_forward, only_logits=only_logits)
+        return outputs
+
+    @torch.inference_mode()
+    def _collect(self, loader: EvaluationLoader, forward: ForwardPass, *, only_logits: bool) -> Tensor:
+        """Return features and logits (N, F + K) of all pictures, whose labels do not matter.
+
+        The logits (N, K) alone take far less memory where there are many pictures.
+        """
+        num_features = self.bundle.classifier.backbone.num_features
+        first = num_features if only_logits else 0
         with evaluating(self.bundle.classifier):
-            step = CollectionStep(forward, self.runtime.processes)
+            step = CollectionStep(lambda images: forward(images)[:, first:].contiguous(), self.runtime.processes)
             run_epoch(loader.batches(), step, self.runtime.processes)
         outputs = step.collect()
-        return outputs if len(outputs) else outputs.new_empty(0, num_columns)
-
-    def _compute_logits(self, images: Tensor) -> Tensor:
-        """Return logits (N, K) alone; the features of many pictures would take far more memory."""
-        return self._forward(images)[:, self.bundle.classifier.backbone.num_features :].contiguous()
+        return outputs if len(outputs) else outputs.new_empty(0, num_features + len(self.class_names) - first)
 
     def _split(self, outputs: Tensor) -> Outputs:
         return Outputs(*outputs.tensor_split([self.bundle.classifier.backbone.num_features], dim=1))

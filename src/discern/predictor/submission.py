@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -11,82 +12,109 @@ import pandas as pd
 from discern.data.sources.csv_file import read_cells
 from discern.data.table import ImageTable
 from discern.errors import DataError, name_some
+from discern.predictor.class_spelling import ClassFinder
+from discern.predictor.submission_form import SubmissionForm
+from discern.predictor.submission_labels import find_label_form
+from discern.predictor.submission_numbers import find_number_form, match_columns
+from discern.predictor.submission_pictures import match_pictures
 
 logger = logging.getLogger("discern")
 
 
-def fill_submission(
-    sample: Path, table: ImageTable, probabilities: npt.NDArray[np.float64], class_names: Sequence[str]
-) -> pd.DataFrame:
-    """Return the table of a sample submission with its answers replaced by the classifier's.
+@dataclass(frozen=True)
+class Submission:
+    """A sample submission that is understood: its cells, as text, and what its answer columns ask for.
 
-    The first column holds ids: an id is matched with a picture's id, path, file name, or file name without extension.
-    Further columns that are named as classes get the probabilities. One further column of another name gets the class:
-    its name, or its number in the order of the classes where the sample has whole numbers and the class names are no
-    numbers.
+    The first column holds the ids.
+    """
+
+    source: str
+    cells: pd.DataFrame
+    form: SubmissionForm
+
+    def choose_pictures(self, table: ImageTable) -> ImageTable:
+        """Return the pictures that the sample asks for, in its order.
+
+        Raises:
+            DataError: An id matches no picture, or several.
+        """
+        rows = match_pictures(self.cells.iloc[:, 0], table, self.source)
+        if len(rows) < len(table):
+            logger.info("the sample asks for %d of the %d pictures; the others are not answered", len(rows), len(table))
+        return table.take(rows)
+
+    def fill(
+        self, probabilities: npt.NDArray[np.float64], readable: npt.NDArray[np.bool_] | None = None
+    ) -> pd.DataFrame:
+        """Return the table of the sample with the answers for the probabilities (M, K) of its `readable` rows (N,).
+
+        Of the other rows, where there are some, the sample's own answer is kept if it is one; the others get the class
+        that is answered most often, or the mean of the probabilities.
+        """
+        is_answered = np.ones(len(self.cells), dtype=np.bool_) if readable is None else readable
+        whole = np.empty((len(self.cells), probabilities.shape[1]))
+        whole[is_answered] = probabilities
+        whole[~is_answered] = self._choose_usual(probabilities)
+        answers = pd.DataFrame(self.form.write(whole), index=self.cells.index)
+        own = self.cells[answers.columns]
+        is_own_answer = [self.form.is_answer(row) for row in own.itertuples(index=False, name=None)]
+        is_kept = ~is_answered & np.array(is_own_answer)
+        filled = self.cells.copy()
+        for name in answers.columns:
+            filled[name] = answers[name].where(~is_kept, own[name]) if is_kept.any() else answers[name]
+        return filled
+
+    def _choose_usual(self, probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        if self.form.gives_probabilities:
+            return np.asarray(probabilities.mean(axis=0))
+        counts = np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1])
+        return np.asarray(counts == counts.max(), dtype=np.float64)
+
+
+def read_submission(sample: Path, class_names: Sequence[str]) -> Submission:
+    """Read a sample submission, and say what it asks for.
+
+    Columns named as classes get probabilities; one column of another name gets the class, as the sample spells it: by
+    its name, or by its place among the classes where the sample has numbers and no class is one.
 
     Raises:
-        DataError: The file cannot be read, its ids are repeated or match no picture or several, or its columns are
-            neither one label nor the classes.
+        DataError: The file cannot be read, its ids are repeated, or it asks for what a classifier cannot answer.
     """
-    form = _read_sample(sample)
-    rows = _match_rows(form.iloc[:, 0], table, sample)
-    filled = form.copy()
-    answer_columns = list(form.columns[1:])
-    if set(answer_columns) <= set(class_names):
-        for name in answer_columns:
-            filled[name] = probabilities[rows, list(class_names).index(name)]
-    elif len(answer_columns) == 1:
-        predictions = probabilities[rows].argmax(axis=1)
-        filled[answer_columns[0]] = _name_answers(form[answer_columns[0]], predictions, class_names)
-    else:
-        raise DataError(
-            f"{sample} has the columns {', '.join(form.columns)}; expected an id and one label column, or an id and "
-            f"one column for each of the classes {', '.join(class_names)}"
-        )
-    return filled
+    cells = _read_sample(sample)
+    form = _find_form(cells.iloc[:, 1:], class_names, str(sample))
+    level = logging.WARNING if form.is_loud else logging.INFO
+    logger.log(level, "the sample submission asks for %s", form.note)
+    return Submission(str(sample), cells, form)
 
 
 def _read_sample(sample: Path) -> pd.DataFrame:
-    form = read_cells(sample)
-    if len(form.columns) < 2 or form.empty:
-        raise DataError(f"{sample} has {len(form.columns)} columns and {len(form)} rows; expected ids and answers")
-    if len(set(form.columns)) < len(form.columns):
-        raise DataError(f"{sample} has columns of the same name: {', '.join(form.columns)}")
-    ids = form.iloc[:, 0]
+    cells = read_cells(sample)
+    if len(cells.columns) < 2 or cells.empty:
+        raise DataError(f"{sample} has {len(cells.columns)} columns and {len(cells)} rows; expected ids and answers")
+    if len(set(cells.columns)) < len(cells.columns):
+        raise DataError(f"{sample} has columns of the same name: {name_some(list(cells.columns))}")
+    ids = cells.iloc[:, 0]
     repeated = list(ids[ids.duplicated()].unique())
     if repeated:
         raise DataError(f"{sample} has repeated ids: {name_some(repeated)}")
-    return form
+    return cells
 
 
-def _match_rows(ids: pd.Series, table: ImageTable, sample: Path) -> npt.NDArray[np.int64]:
-    """Return for each id the row of its picture."""
-    rows_by_name: dict[str, set[int]] = {}
-    for row, (picture, path) in enumerate(zip(table.frame["id"], table.frame["path"], strict=True)):
-        file = PurePosixPath(str(picture).replace("\\", "/"))
-        for name in {str(path), file.name, file.stem}:
-            rows_by_name.setdefault(name, set()).add(row)
-    # The whole id goes first: it is unique, also where another picture's file name reads the same.
-    rows_by_name |= {str(picture): {row} for row, picture in enumerate(table.frame["id"])}
-    missing = [name for name in ids if name not in rows_by_name]
-    if missing:
-        raise DataError(
-            f"{sample} asks for {len(missing)} pictures that are not among the inputs: " + name_some(missing)
-        )
-    unclear = [name for name in ids if len(rows_by_name[name]) > 1]
-    if unclear:
-        raise DataError(f"{sample} has ids that match several pictures: {name_some(unclear)}; use longer ids")
-    return np.array([next(iter(rows_by_name[name])) for name in ids], dtype=np.int64)
+def _find_form(answers: pd.DataFrame, class_names: Sequence[str], source: str) -> SubmissionForm:
+    """Return what the answer columns of a sample submission ask for: all its columns but that of the ids, as text.
 
-
-def _name_answers(
-    examples: pd.Series, predictions: npt.NDArray[np.int64], class_names: Sequence[str]
-) -> list[str] | npt.NDArray[np.int64]:
-    wants_numbers = all(text.strip().isdecimal() for text in examples)
-    has_numbers = all(name.isdecimal() for name in class_names)
-    if wants_numbers and not has_numbers:
-        numbering = ", ".join(f"{index} = {name}" for index, name in enumerate(class_names))
-        logger.warning("the sample submission has numbers, so classes are written as numbers: %s", numbering)
-        return predictions
-    return [class_names[index] for index in predictions]
+    Raises:
+        DataError: They ask for something else than a class, or numbers by class; it is named.
+    """
+    columns = match_columns(list(answers.columns), class_names)
+    if columns is not None:
+        return find_number_form(answers, columns, class_names, source)
+    if len(answers.columns) == 1:
+        return find_label_form(answers.iloc[:, 0], class_names, source)
+    finder = ClassFinder(class_names)
+    strange = [repr(name) for name in answers.columns if finder.find(name) is None]
+    raise DataError(
+        f"{source} has {len(answers.columns)} columns of answers, and {name_some(strange)} "
+        f"{'is no class' if len(strange) == 1 else 'are no classes'}; expected one column of labels, or one column for "
+        f"each of the classes {name_some(class_names)}. Remove the other columns from a copy of the sample"
+    )

@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 from discern.data.reading.decode import MAX_PIXELS
@@ -24,6 +25,7 @@ def write_report(
     predictor: Predictor | None = None,
     *,
     max_pixels: int = MAX_PIXELS,
+    trained: bool = False,
 ) -> Path:
     """Write report.html of a run, complete or not, and keep small copies of its pictures.
 
@@ -32,8 +34,11 @@ def write_report(
         table: The pictures of the reported split, where they are in memory; those of predictions.csv by default.
         predictor: The trained classifier; loaded from the run by default, if it is needed.
         max_pixels: A picture with more is not shown.
+        trained: Whether the training is over, and only the report is missing for the run to be complete.
     """
     facts = load_run_facts(folder)
+    if trained:
+        facts = replace(facts, is_complete=True)
     shown = choose_pictures(facts)
     images: Images = {}
     if facts.answers is not None:
@@ -45,9 +50,9 @@ def write_report(
 
 
 def try_write_report(folder: RunFolder, table: ImageTable, predictor: Predictor) -> None:
-    """Write the report of a run that is complete without it: a failure is logged, with the command that tries again."""
+    """Write the report of a run that is complete but for it: a failure is logged, with the command that tries again."""
     try:
-        write_report(folder, table, predictor, max_pixels=predictor.bundle.max_pixels)
+        write_report(folder, table, predictor, max_pixels=predictor.bundle.max_pixels, trained=True)
     except Exception as error:  # noqa: BLE001 - whatever it is, a trained run is worth more than its page
         logger.warning(
             "%s could not be written (%s: %s); discern report %s tries again",

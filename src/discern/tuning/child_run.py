@@ -62,7 +62,7 @@ def run_child(
     settings = [*overrides, *(_CHILD_SETTINGS if is_one_of_many else ())]
     command = [sys.executable, "-m", "discern", "train"]
     spent_seconds = 0.0
-    if folder.holds_run() and folder.config.is_file() and not folder.is_complete():
+    if folder.holds_run() and not folder.is_complete():
         command += ["--resume", "--out", str(folder.root)]
         if record.is_file():
             spent_seconds = json.loads(record.read_text(encoding="utf-8"))["seconds"]
@@ -71,7 +71,8 @@ def run_child(
     folder.root.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     with log.open("ab") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
+        utf8 = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=utf8)  # noqa: S603
         watched = _Watched(process, folder.history, stop_when)
         peak_bytes: int | None = None
         error: str | None = "interrupted"

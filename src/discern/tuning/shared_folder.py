@@ -28,7 +28,7 @@ def open_shared_folder(out: Path, definition: Mapping[str, Any], *, kind: str, o
         if json.loads(path.read_text(encoding="utf-8")) != definition:
             raise RunFolderError(f"{out} holds {other}; give another --out")
         return
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and (not out.is_dir() or any(not path.name.startswith(".") for path in out.iterdir())):
         raise RunFolderError(f"{out} is not empty and holds no {kind}; give another --out")
     out.mkdir(parents=True, exist_ok=True)
     write_json(path, definition)

@@ -11,6 +11,7 @@ from discern.console import reporting
 from discern.errors import ConfigError
 from discern.evaluation.variant_outcomes import log_outcomes, tabulate_outcomes
 from discern.files import write_table
+from discern.ownership import owning
 from discern.plots.ladder import plot_ladder
 from discern.plots.saving import save_figure
 from discern.reports.comparison_page import write_comparison_page
@@ -50,12 +51,12 @@ def compare(
     Raises:
         ConfigError: A recipe or setting is not understood, or there is nothing to compare.
         DataError: The pictures cannot be used, or no run completed.
-        RunFolderError: `out` has another comparison, or other files.
+        RunFolderError: `out` has another comparison, or other files, or another process writes to it.
     """
     if seeds < 1:
         raise ConfigError(f"{seeds} seeds; expected at least 1")
     folder = Path(out)
-    with reporting(verbose=verbose):
+    with reporting(verbose=verbose), owning(folder, "discern compare"):
         variants = build_variants([str(recipe) for recipe in recipes], varied, list_overrides(overrides))
         open_comparison(folder, source, variants)
         split = split_for_all(source, variants[0], folder)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from discern.config.load import check_settings
@@ -21,6 +22,7 @@ from discern.evaluation.predictions import (
     load_predictions,
 )
 from discern.models.custom import Network
+from discern.ownership import owning
 from discern.predictor.bundle import load_bundle
 from discern.predictor.load import build_predictor
 from discern.processes import join_processes
@@ -42,6 +44,7 @@ def evaluate(
     image_root: str | Path | None = None,
     image_suffix: str | None = None,
     on_bad: str = "error",
+    missing_labels: str = "refuse",
     device: str = "auto",
     network: Network | None = None,
     unfamiliar: Sequence[Input] | Input | None = None,
@@ -62,10 +65,11 @@ def evaluate(
             validation.
         image_column: CSV column with file names or ids; guessed by default, like the next two.
         label_column: CSV column with labels.
-        split_column: CSV column with train, validation or test.
+        split_column: CSV column with train, validation or test; `none` where no column says it.
         image_root: Folder that file names in a CSV are relative to; the folder of the CSV by default.
         image_suffix: Extension to add to ids in a CSV, such as `.jpg`.
         on_bad: What to do about files that cannot be used: "error" stops, "skip" leaves them out.
+        missing_labels: What to do about pictures without a label: "refuse" stops, "drop" leaves them out.
         device: Where to compute; see `discern.load`.
         network: Your own, if the run was trained with one.
         unfamiliar: Pictures of other things, to measure how well they are recognised as unfamiliar; writes
@@ -78,6 +82,7 @@ def evaluate(
     Raises:
         DataError: There are no pictures to evaluate, pictures without a label, or classes unknown to the classifier.
         ConfigError: An option is not understood, or `out` is the evaluation that training wrote.
+        RunFolderError: Another process writes to `out`.
         BundleError: `unfamiliar` is given, and the bundle has no feature bank.
     """
     folder = Path(out)
@@ -85,9 +90,11 @@ def evaluate(
         raise ConfigError(f"{folder} has the run's own evaluation; give another --out")
     columns = {"image_column": image_column, "label_column": label_column, "split_column": split_column}
     places = {"image_root": image_root, "image_suffix": image_suffix}
-    settings = check_settings({"data": {**columns, **places, "on_bad": on_bad}}).data
-    with reporting(verbose=verbose):
-        bundle, processes = load_bundle(Path(run), network), join_processes()
+    settings = check_settings({"data": {**columns, **places, "on_bad": on_bad, "missing_labels": missing_labels}}).data
+    processes = join_processes()
+    owned = owning(folder, "discern evaluate") if processes.is_main else nullcontext()
+    with reporting(verbose=verbose), owned:
+        bundle = load_bundle(Path(run), network)
         predictor = build_predictor(bundle, device=device, processes=processes)
         settings = settings.model_copy(update={"depth_range": bundle.preprocess.depth_range})
         with processes.main_first():
@@ -143,7 +150,7 @@ def evaluate_predictions(
     path, folder = Path(predictions), Path(out)
     if folder.resolve() == path.resolve().parent:
         raise ConfigError(f"{folder} has {path.name} itself and its evaluation; give another --out")
-    with reporting(verbose=verbose):
+    with reporting(verbose=verbose), owning(folder, "discern evaluate"):
         loaded = load_predictions(path)
         pictures = join_labels(build_picture_table(loaded), loaded.class_names)
         counts = ", ".join(f"{len(loaded.select(name))} {name}" for name in loaded.splits)

@@ -20,6 +20,7 @@ from discern.explanation.methods import EXPLANATIONS
 from discern.explanation.neighbours import NearPicture, find_neighbours, name_neighbours, show_neighbour
 from discern.files import write_table
 from discern.models.custom import Network
+from discern.ownership import owning
 from discern.plots.saving import save_figure
 from discern.predictor.answers_file import write_problems
 from discern.predictor.load import load
@@ -99,7 +100,7 @@ def explain(
             table = load_inputs(inputs, columns, depth_range=depth_range)
         log_ignored(table)
         place = folder.explanations if out is None else Path(out)
-        with predictor.runtime.applied():
+        with predictor.runtime.applied(), owning(folder.root if out is None else place, "discern explain"):
             readable, probabilities, problems, _ = predictor.predict_readable(drop_labels(table))
             if problems and not len(readable):
                 raise BadImagesError(problems, next_step="Repair or remove them; nothing was explained.")

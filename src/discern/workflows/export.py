@@ -1,5 +1,6 @@
 """Exports a trained classifier as one file for other runtimes, after a check that both give the same answers."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from discern.console import reporting
@@ -11,6 +12,7 @@ from discern.exporting.formats import check_precision, find_format, find_format_
 from discern.exporting.staging import staging
 from discern.exporting.subject import ExportSubject
 from discern.models.custom import Network
+from discern.ownership import owning
 
 MAX_DROP = 0.01
 
@@ -50,12 +52,13 @@ def export(
     with reporting(verbose=verbose):
         subject = ExportSubject(Path(run), data, network)
         file = subject.default_path(chosen, checked) if out is None else Path(out)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with staging(file) as staged:
-            chosen.write(subject.build_order(checked), staged)
-            certificate = subject.certify(staged, chosen)
-            check_certificate(certificate, max_drop, f"{file} was not written")
-        save_certificate(certificate, file)
+        with owning(subject.root, "discern export") if out is None else nullcontext():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with staging(file) as staged:
+                chosen.write(subject.build_order(checked), staged)
+                certificate = subject.certify(staged, chosen)
+                check_certificate(certificate, max_drop, f"{file} was not written")
+            save_certificate(certificate, file)
         return file
 
 

@@ -10,14 +10,15 @@ import pandas as pd
 from discern.console import reporting
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.inputs import Input, load_inputs, log_ignored
-from discern.errors import BadImagesError, ImageProblem
+from discern.data.table import ImageTable
+from discern.errors import BadImagesError, ConfigError, ImageProblem, name_some
 from discern.models.custom import Network
-from discern.predictor.answers import AnswerForm, AnswerPolicy, build_answers, build_policy
+from discern.predictor.answers import AnswerForm, build_answers, build_policy
 from discern.predictor.answers_file import check_answers_file, log_unknown, write_answers
 from discern.predictor.bundle import load_bundle
 from discern.predictor.load import build_predictor
-from discern.predictor.predictor import Predictor, Readable
-from discern.predictor.submission import fill_submission
+from discern.predictor.predictor import Readable
+from discern.predictor.submission import Submission, read_submission
 from discern.processes import join_processes
 
 logger = logging.getLogger("discern")
@@ -44,6 +45,7 @@ def predict(
     image_column: str | None = None,
     image_root: str | Path | None = None,
     image_suffix: str | None = None,
+    on_bad: str | None = None,
     device: str = "auto",
     network: Network | None = None,
     verbose: bool = True,
@@ -62,29 +64,41 @@ def predict(
         image_column: CSV column with file names or ids; guessed by default.
         image_root: Folder that file names in a CSV are relative to; the folder of the CSV by default.
         image_suffix: Extension to add to ids in a CSV, such as `.jpg`.
+        on_bad: What to do about pictures that cannot be read: "error" stops, "skip" leaves them out, "fallback" keeps
+            the sample's own answer, or else gives the most frequent class. By default "error" with `like`, else "skip".
         device: Where to compute; see `discern.load`.
         network: Your own, if the run was trained with one.
         verbose: Show progress on standard output.
 
     Raises:
         DiscernError: The run, an input or the sample submission cannot be used.
-        BadImagesError: None of the pictures can be read, or `like` is given and some cannot.
+        BadImagesError: None of the pictures can be read, or some cannot and `on_bad` is "error".
     """
     out, like = (None if path is None else Path(path) for path in (out, like))
     form = AnswerForm(probabilities, top_k, max_error, set_coverage)
+    on_bad = _choose_on_bad(on_bad, like)
     with reporting(verbose=verbose):
         processes = join_processes()
         bundle = load_bundle(Path(run), network)
         policy = build_policy(form, bundle)
+        submission = None if like is None else read_submission(like, bundle.class_names)
         predictor = build_predictor(bundle, device=device, processes=processes)
         columns = ColumnSettings(image_column, None, image_root, image_suffix)
         table = load_inputs(inputs, columns, depth_range=bundle.preprocess.depth_range)
         log_ignored(table)
         if out is not None:
             check_answers_file(out, [*_list_paths(inputs), *table.frame["path"], str(like or "")])
+        if submission is not None:
+            table = submission.choose_pictures(table)
         with predictor.runtime.applied():
             found = predictor.predict_readable(table, similarity=policy.needs_similarity)
-        frame = _build_frame(found, predictor, like, form, policy)
+        if found.problems and (on_bad == "error" or not len(found.table)):
+            raise BadImagesError(found.problems, next_step=_describe_way_on(on_bad, submission))
+        if submission is None:
+            names = predictor.class_names
+            frame = build_answers(found.table, found.probabilities, found.similarities, names, form, policy)
+        else:
+            frame = _fill_submission(submission, table, found, on_bad)
         if out is not None and processes.is_main:
             write_answers(frame, found.problems, out)
             log_unknown(frame, policy)
@@ -98,13 +112,32 @@ def _list_paths(inputs: Sequence[Input] | Input) -> list[str]:
     return [str(item) for item in given if isinstance(item, str | Path)]
 
 
-def _build_frame(
-    found: Readable, predictor: Predictor, like: Path | None, form: AnswerForm, policy: AnswerPolicy
-) -> pd.DataFrame:
-    """Return the answers in the requested form, or in that of the sample submission `like`."""
-    if found.problems and (like is not None or not len(found.table)):
-        raise BadImagesError(found.problems, next_step="Repair or remove them; no answers were written.")
-    names = predictor.class_names
-    if like is not None:
-        return fill_submission(like, found.table, found.probabilities, names)
-    return build_answers(found.table, found.probabilities, found.similarities, names, form, policy)
+def _choose_on_bad(on_bad: str | None, like: Path | None) -> str:
+    if on_bad not in (None, "error", "skip", "fallback"):
+        raise ConfigError(f"on_bad is {on_bad!r}; expected error, skip or fallback")
+    if on_bad == "fallback" and like is None:
+        raise ConfigError("on_bad=fallback fills rows of a sample submission; without one, use skip or error")
+    return on_bad or ("skip" if like is None else "error")
+
+
+def _describe_way_on(on_bad: str, submission: Submission | None) -> str:
+    if on_bad != "error":
+        return "Repair or remove them; no answers were written."
+    others = "--on-bad skip" if submission is None else "--on-bad fallback or skip"
+    return f"Repair or remove them, or go on without them by {others}; no answers were written."
+
+
+def _fill_submission(submission: Submission, table: ImageTable, found: Readable, on_bad: str) -> pd.DataFrame:
+    readable = table.frame["id"].isin(found.table.frame["id"]).to_numpy()
+    frame = submission.fill(found.probabilities, readable)
+    if not found.problems:
+        return frame
+    rows = name_some(frame.iloc[~readable, 0].tolist())
+    if on_bad == "skip":
+        logger.warning("left out of the submission, since their pictures cannot be read: %s", rows)
+        return frame[readable]
+    logger.warning(
+        "not answered from their pictures, which cannot be read, but by the sample's own value or the most frequent "
+        "class: %s", rows,
+    )  # fmt: skip
+    return frame

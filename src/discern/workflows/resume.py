@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ from discern.engine.train_step import Loss
 from discern.environment import describe_machine, load_environment, save_environment
 from discern.evaluation.custom_metrics import MetricFunction
 from discern.models.custom import Network
+from discern.ownership import owning
 from discern.planning.adapt import adapt_plan, check_same_settings, choose_resumed_runtime
 from discern.planning.plan import load_plan
 from discern.processes import join_processes
 from discern.reports.run import Run
-from discern.run_folder import open_interrupted_run
+from discern.run_folder import RunFolder, check_interrupted_run
 from discern.runtime import seed_everything
 from discern.training.custom import Custom
 from discern.training.listeners import Listener
@@ -69,13 +71,16 @@ def resume(
         **settings: As for `train`.
 
     Raises:
-        RunFolderError: There is nothing to resume, or settings, data or your own objects are not those of the run.
+        RunFolderError: There is nothing to resume, the run belongs to another process, which may still train it, or
+            settings, data or your own objects are not those of the run.
     """
     started = time.monotonic()
     custom = Custom(network, loss, metrics or {}, augment)
     processes = join_processes()
-    with reporting(verbose=verbose) as messages:
-        folder = open_interrupted_run(Path(out))
+    folder = RunFolder(Path(out))
+    owned = owning(folder.root, "discern train --resume") if processes.is_main else nullcontext()
+    with reporting(verbose=verbose) as messages, owned:
+        check_interrupted_run(folder)
         original = read_settings(folder.config)
         wanted = load_settings(folder.config if recipe is None else recipe, list_overrides(overrides, settings))
         check_same_settings(wanted, original, folder.root)

@@ -2,9 +2,9 @@
 
 import logging
 import shlex
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from discern.evaluation.predictions import Predictions, build_table_predictions,
 from discern.files import write_atomically, write_json
 from discern.models.classifier import Classifier
 from discern.models.custom import Network
+from discern.ownership import owning
 from discern.planning.plan import Plan, save_plan
 from discern.planning.planner import plan_training
 from discern.predictor.bundle import Bundle, save_bundle
@@ -83,7 +84,7 @@ def train(
 ) -> Run:
     """Train a classifier, evaluate it and write a run folder.
 
-    Nothing is written, and no earlier run is removed, before data, settings and weights have been checked.
+    Nothing but a lock is written, and no earlier run is removed, before data, settings and weights have been checked.
 
     Args:
         source: A folder of class folders, a folder with train, validation and test, a CSV, an .npz file, a DataFrame,
@@ -104,6 +105,7 @@ def train(
         **settings: Settings that override the recipe, such as `epochs=5`, `batch_size=16` or `report=False`.
 
     Raises:
+        RunFolderError: `out` holds a run, or belongs to another process.
         DiscernError: Any subclass; the message says what was given, what was expected and what to do next.
     """
     started = time.monotonic() if started is None else started
@@ -114,12 +116,13 @@ def train(
     with reporting(verbose=verbose) as messages:
         asked = load_settings(recipe, list_overrides(overrides, settings))
         runtime = _choose_runtime(asked, processes)
-        with runtime.applied():
+        folder = RunFolder(processes.gather(name_new_run(source) if out is None else Path(out))[0])
+        check_outside_data(folder, source)
+        owned = owning(folder.root, "discern train") if processes.is_main else nullcontext()
+        with runtime.applied(), owned:
             with processes.main_first():
-                # The other processes continue when the first one has created the folder.
-                root = name_new_run(source) if out is None else Path(out)
-                folder = check_new_run(root, overwrite=overwrite) if processes.is_main else RunFolder(root)
-                check_outside_data(folder, source)
+                if processes.is_main:
+                    check_new_run(folder, overwrite=overwrite)
                 cache = build_cache(asked.cache.folder, asked.cache.limit_gigabytes)
                 bad_files = folder.bad_files if processes.is_main else None
                 pictures = prepare_pictures(source, asked.data, seed=asked.run.seed, cache=cache, bad_files=bad_files)
@@ -304,7 +307,7 @@ def _write_results(
     predictions: Predictions,
     reported: ImageTable,
 ) -> None:
-    """Write evaluation, bundle, plots and report, and remove the state."""
+    """Write evaluation, bundle, plots and report, and remove the state last: a run killed before can be resumed."""
     folder, plan = job.folder, job.plan
     logger.info("best epoch: %d of %d", result.best.epoch, len(result.rows))
     outcome = describe_outcome(result, data.validation.targets(), plan.training.monitor)
@@ -339,7 +342,7 @@ def _write_results(
             best_epoch=result.best.epoch if result.best.has_validation else None,
             steps_per_epoch=-(-len(data.train) // data.batch_size),
         )
-    shutil.rmtree(folder.state, ignore_errors=True)
     if plan.writes_report:
         try_write_report(folder, reported, Predictor(bundle, job.runtime))
+    folder.complete_run()
     logger.info("the run is complete: %s", folder.root)

@@ -100,11 +100,9 @@ def swapped(**parts: object) -> dict[str, Array]:
         (swapped(class_names=["b", "a", "b"]), r"class_names holds 'b' more than once; expected a different name"),
         (swapped(class_names=["b", " "]), r"class_names holds an empty name"),
         (swapped(class_names=[b"\xff", b"a"]), r"class_names holds bytes that are no UTF-8.*Save it as text"),
-        (swapped(labels=[0.5, 1.0], class_names=["a", "b"]), r"labels holds \['0.5', '1.0'\]; expected one of"),
-        (swapped(labels=[0.0, np.nan], class_names=["a", "b"]), r"labels holds .*; expected one of class_names"),
+        (swapped(labels=[0.5, 1.0], class_names=["a", "b"]), r"labels holds 0.5, 1.0; expected one of"),
         (swapped(labels=[0.0, 2.0], class_names=["a", "b"]), r"labels goes from 0 to 2; class_names has 2 names"),
-        (swapped(labels=["a", "c"], class_names=["a", "b"]), r"labels holds \['c'\]; expected one of class_names"),
-        (swapped(labels=np.array(["a", None])), r"labels holds missing values"),
+        (swapped(labels=["a", "c"], class_names=["a", "b"]), r"labels holds c; expected one of class_names"),
         (
             {"train_images": pixels(1), "train_labels": np.array([0]), "test_images": np.zeros((1, 9, 9, 3), np.uint8)},
             r"pictures of several sizes: \(1, 4, 5, 3\), \(1, 9, 9, 3\)",

@@ -129,29 +129,19 @@ def test_path_goes_before_id_and_a_lone_column_is_the_label(photos: Path) -> Non
     assert table.class_names == ("a", "b")
 
 
-def test_split_column_is_found_by_name(photos: Path) -> None:
-    table = load_table(write(photos, "image,label,split\n1.png,a,train\n2.png,b,dev\n3.png,b,Test\n"))
-    assert table.frame["split"].tolist() == ["train", "validation", "test"]
+def test_ids_of_the_table_itself_are_kept_as_they_are_written(photos: Path) -> None:
+    table = load_table(write(photos, "id,file_name,label\n268243,1.png,a\n007,2.png,b\n"))
+    assert table.frame["id"].tolist() == ["1.png", "2.png"]
+    assert table.frame["own_id"].tolist() == ["268243", "007"]
+    frame = pd.DataFrame({"image_id": [268243, 7], "path": ["1.png", "2.png"], "label": ["a", "b"]})
+    assert load_table(frame, ColumnSettings(image_root=photos)).frame["own_id"].tolist() == ["268243", "7"]
 
 
-def test_cells_of_a_split_column_that_are_no_split_are_listed(photos: Path) -> None:
-    path = write(photos, "image,label,split\n1.png,a,train\n2.png,b,\n3.png,b,holdout\n4.png,a,test\n")
-    message = (
-        r"column 'split' holds something else than train, validation or test for\n  2.png: ''\n  3.png: 'holdout'\n"
-        r"Correct these cells; .*rename it, or set data.split_column"
-    )
-    for settings in (ColumnSettings(), ColumnSettings(split_column="split")):
-        with pytest.raises(DataError, match=message):
-            load_table(path, settings)
-
-
-def test_column_that_is_merely_called_split_is_left_alone_and_said_so(photos: Path) -> None:
-    path = write(photos, "image,label,split\n1.png,a,left\n2.png,b,right\n")
-    table = load_table(path)
-    assert table.frame["split"].isna().all()
-    assert "column 'split' holds 'left', 'right', so it was not taken" in table.ignored[0]
-    with pytest.raises(DataError, match=r"something else than train, .* for\n  1.png: 'left'\n  2.png: 'right'\n"):
-        load_table(path, ColumnSettings(split_column="split"))
+@pytest.mark.parametrize("ids", ["1,1", "1,"])
+def test_a_column_that_does_not_tell_pictures_apart_is_no_id(photos: Path, ids: str) -> None:
+    first, second = ids.split(",")
+    table = load_table(write(photos, f"id,image,label\n{first},1.png,a\n{second},2.png,b\n"))
+    assert table.frame["own_id"].isna().all()
 
 
 @pytest.mark.parametrize(

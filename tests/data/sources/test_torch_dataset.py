@@ -173,7 +173,6 @@ class _Endless(Dataset[Any]):
         (Items(make_pair, 0), r"Items is empty"),
         (Items(lambda index: {"image": draw(index)}), r"item 0 of the dataset Items: it is a dict; expected \(image,"),
         (Items(lambda index: (draw(index), 0, "x")), r"item 0 .*it is a tuple of Image, int, str; expected \(image,"),
-        (Items(draw), r"item 0 of the dataset Items has no label; expected text or a whole number"),
         (
             Items(lambda index: (draw(index), 0 if index < 3 else 0.5)),
             r"item 3 of the dataset Items has the label 0.5 of type float; expected text or a whole number",

@@ -1,6 +1,5 @@
 """Pictures of a table, decoded, fitted and augmented one by one, for loader processes."""
 
-import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from torch.utils.data import Dataset
 
 from discern.data.cache.picture_cache import PictureCache
 from discern.data.picture_arrays import PictureArrays
-from discern.data.reading.decode import MAX_PIXELS, Covering, decode_image
+from discern.data.reading.decode import MAX_PIXELS, Covering, decode_image, is_decoded_reduced
 from discern.data.reading.decode_array import decode_array
 from discern.data.reading.deep_pixels import DepthRange
 from discern.data.reading.preprocess import Preprocess
@@ -44,8 +43,9 @@ class ImageDataset(Dataset[Sample]):
 
     It holds no Python object per picture: counting references to those would copy the memory of a forked loader
     process page by page. Without `augment` the images have the preprocessing's own size. JPEG files are decoded
-    at the size they are needed in. Pictures that are not in memory are put into `cache`, which is made for this table
-    and `canvas_size`, and taken from it the next time; images are the same with and without.
+    at the size they are needed in, unless it `decodes_whole`. Pictures that are not in memory are put into `cache`,
+    which is made for this table and `canvas_size`, and taken from it the next time; images are the same with and
+    without.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class ImageDataset(Dataset[Sample]):
         seed: int = 0,
         max_pixels: int = MAX_PIXELS,
         cache: PictureCache | None = None,
+        decodes_whole: bool = False,
     ) -> None:
         encoded = [os.fsencode(path) for path in table.frame["path"]]
         self._paths = np.frombuffer(b"".join(encoded), dtype=np.uint8)
@@ -70,6 +71,7 @@ class ImageDataset(Dataset[Sample]):
         self.seed = seed
         self.max_pixels = max_pixels
         self.cache = cache
+        self.decodes_whole = decodes_whole
 
     @property
     def canvas_size(self) -> int:
@@ -109,12 +111,26 @@ class ImageDataset(Dataset[Sample]):
             cache.put(row, canvas)
         return canvas
 
+    def is_reduced(self, row: int) -> bool:
+        """Return whether a picture is a file that is decoded at a fraction of its size.
+
+        Raises:
+            BadImageError: Its header cannot be read.
+        """
+        in_memory = self._is_in_memory and self._array_index[row] >= 0
+        return not in_memory and is_decoded_reduced(self._path(row), self._covering, max_pixels=self.max_pixels)
+
     def _decode(self, row: int) -> Image.Image:
-        start = int(self._path_ends[row - 1]) if row else 0
-        path = os.fsdecode(self._paths[start : int(self._path_ends[row])].tobytes())
-        covering = functools.partial(self.preprocess.needed_size, size=self.canvas_size)
+        covering = None if self.decodes_whole else self._covering
         place, depth_range = int(self._array_index[row]), self.preprocess.depth_range
-        return _decode_picture(path, place, self._arrays, self.max_pixels, depth_range, covering)
+        return _decode_picture(self._path(row), place, self._arrays, self.max_pixels, depth_range, covering)
+
+    def _path(self, row: int) -> str:
+        start = int(self._path_ends[row - 1]) if row else 0
+        return os.fsdecode(self._paths[start : int(self._path_ends[row])].tobytes())
+
+    def _covering(self, width: int, height: int) -> tuple[int, int]:
+        return self.preprocess.needed_size(width, height, size=self.canvas_size)
 
 
 def decode_row(table: ImageTable, row: int, *, max_pixels: int = MAX_PIXELS) -> Image.Image:

@@ -4,6 +4,7 @@ import functools
 import importlib.util
 import io
 import math
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,8 +25,8 @@ from discern.data.reading.deep_pixels import (
     scale_range,
     scale_sixteen_bit,
 )
-from discern.data.reading.file_content import check_file, read_head
-from discern.data.reading.file_types import HEAD_BYTES, describe_type
+from discern.data.reading.file_content import check_file, read_bytes, read_head
+from discern.data.reading.file_types import describe_type
 from discern.data.reading.png_metadata import leave_out_metadata
 from discern.data.table import holds_escape, natural_sort
 from discern.errors import BadImageError, DataError
@@ -115,7 +116,7 @@ def decode_image(
     if isinstance(source, np.ndarray):
         return _to_rgb(_from_array(source, max_pixels, shown, depth_range), shown, depth_range)
     with _refusing(shown, source):
-        image = source if isinstance(source, Image.Image) else _open_quietly(_read_bytes(source))
+        image = source if isinstance(source, Image.Image) else _open_quietly(read_bytes(source))
         _check_size(image, max_pixels, shown)
         if covering is None or image is source:
             image.load()
@@ -158,7 +159,7 @@ def read_file(path: str) -> bytes:
         BadImageError: It is not there, or cannot be read.
     """
     with _refusing(path):
-        return _read_bytes(path)
+        return read_bytes(path)
 
 
 def read_header(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> ImageHeader:
@@ -168,12 +169,9 @@ def read_header(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) 
         BadImageError: It is no picture of a supported type, or too large.
     """
     shown = _name_of(source)
-    with _refusing(shown, source):
-        if isinstance(source, str | Path):
-            check_file(source)
-        with _open_header(source) as image:
-            _check_size(image, max_pixels, shown)
-            return ImageHeader(image.format or "", image.mode, image.width, image.height)
+    with _refusing(shown, source), _open_header(source) as image:
+        _check_size(image, max_pixels, shown)
+        return ImageHeader(image.format or "", image.mode, image.width, image.height)
 
 
 def read_deep_values(path: str, *, max_pixels: int = MAX_PIXELS) -> DeepValues | None:
@@ -182,17 +180,29 @@ def read_deep_values(path: str, *, max_pixels: int = MAX_PIXELS) -> DeepValues |
     Raises:
         BadImageError: It cannot be decoded.
     """
-    with _refusing(path):
-        check_file(path)
-        with _open_header(path) as image:
-            _check_size(image, max_pixels, path)
-            if not image.mode.startswith(DEEP_MODES):
-                is_colour = image.mode in ("RGB", "RGBA") and ";16" in repr(getattr(image, "tile", ""))
-                # Pillow gives the higher byte only.
-                return DeepValues(np.asarray(image, dtype=np.float32) * 257, 65535, is_colour) if is_colour else None
-            values = np.asarray(image, dtype=np.float32)
-            full = 65535 if image.mode != "F" else 1 if np.nanmax(values) <= 1 else 255
-            return DeepValues(values, full, False)
+    with _refusing(path, path), _open_header(path) as image:
+        _check_size(image, max_pixels, path)
+        if not image.mode.startswith(DEEP_MODES):
+            is_colour = image.mode in ("RGB", "RGBA") and ";16" in repr(getattr(image, "tile", ""))
+            # Pillow gives the higher byte only.
+            return DeepValues(np.asarray(image, dtype=np.float32) * 257, 65535, is_colour) if is_colour else None
+        values = np.asarray(image, dtype=np.float32)
+        full = 65535 if image.mode != "F" else 1 if np.nanmax(values) <= 1 else 255
+        return DeepValues(values, full, False)
+
+
+def is_decoded_reduced(source: str | Path | BinaryIO, covering: Covering, *, max_pixels: int = MAX_PIXELS) -> bool:
+    """Return whether `decode_image` reads a file at a fraction of its size; only the header is read.
+
+    Raises:
+        BadImageError: It is no picture of a supported type, or too large.
+    """
+    shown = _name_of(source)
+    with _refusing(shown, source), _open_header(source) as image:
+        _check_size(image, max_pixels, shown)
+        stored = image.size
+        image.draft(None, _needed_as_stored(image, covering))
+        return image.size != stored
 
 
 @functools.cache
@@ -223,12 +233,14 @@ def _check_strict() -> None:
 
 def _open_header(source: str | Path | BinaryIO) -> Image.Image:
     """Open a file without reading all of it, unless Pillow refuses it for a limit that is not ours."""
+    if isinstance(source, str | Path):
+        check_file(source)
     try:
         return Image.open(source, formats=_formats())
     except (Image.DecompressionBombError, ValueError):
         if not isinstance(source, str | Path):
             source.seek(0)
-        return _open_quietly(_read_bytes(source))
+        return _open_quietly(read_bytes(source))
 
 
 def _open_quietly(content: bytes) -> Image.Image:
@@ -245,9 +257,7 @@ def _load_reduced(image: Image.Image, covering: Covering) -> Image.Image:
     A side that is no multiple of the fraction ends in a pixel that lies partly beyond the picture; it stays when at
     least half of it is inside, so that the picture is shifted by half a pixel at most.
     """
-    turned = _orientation(image) in _TURNED
-    width, height = covering(*(image.size[::-1] if turned else image.size))
-    reduced = image.draft(None, (height, width) if turned else (width, height))
+    reduced = image.draft(None, _needed_as_stored(image, covering))
     image.load()
     if reduced is None:
         return image
@@ -257,6 +267,13 @@ def _load_reduced(image: Image.Image, covering: Covering) -> Image.Image:
         return image
     with _by_our_rules():
         return image.crop((0, 0, *inside))
+
+
+def _needed_as_stored(image: Image.Image, covering: Covering) -> tuple[int, int]:
+    """Return the width and height that are needed of a picture, in the orientation in which it is stored."""
+    turned = _orientation(image) in _TURNED
+    width, height = covering(*(image.size[::-1] if turned else image.size))
+    return (height, width) if turned else (width, height)
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -307,15 +324,6 @@ def _too_large(width: int, height: int, max_pixels: int) -> str:
     return f"{width} x {height} is more than the limit of {max_pixels:,} pixels (data.max_pixels)"
 
 
-def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
-    if isinstance(source, bytes):
-        return source
-    if isinstance(source, str | Path):
-        check_file(source)
-        return Path(source).read_bytes()
-    return source.read()
-
-
 def _name_of(source: ImageSource) -> str:
     if isinstance(source, str | Path):
         return str(source)
@@ -327,7 +335,8 @@ def _name_of(source: ImageSource) -> str:
 
 
 def _explain_unknown(source: ImageSource, shown: str) -> str:
-    found = describe_type(_read_head(source), shown)
+    head = b"" if isinstance(source, np.ndarray | Image.Image) else read_head(source)
+    found = describe_type(head, shown)
     return f"not a picture of a supported type{f', but {found}' if found else f' ({_list_formats()})'}"
 
 
@@ -335,15 +344,13 @@ def _list_formats() -> str:
     return ", ".join(_formats())
 
 
-def _read_head(source: ImageSource) -> bytes:
-    if isinstance(source, bytes):
-        return source[:HEAD_BYTES]
-    if isinstance(source, str | Path):
-        return read_head(source)
-    if isinstance(source, np.ndarray | Image.Image):
-        return b""
-    source.seek(0)
-    return source.read(HEAD_BYTES)
+def _explain_missing(shown: str) -> str:
+    if not holds_escape(shown):
+        return "no such file"
+    encoding = sys.getfilesystemencoding()
+    if encoding != "utf-8":
+        return f"this Python reads file names as {encoding}; start it with PYTHONUTF8=1"
+    return "the file name is not valid UTF-8; rename it"
 
 
 @contextmanager
@@ -354,8 +361,7 @@ def _refusing(shown: str, source: ImageSource = b"") -> Iterator[None]:
     except BadImageError:
         raise
     except FileNotFoundError as error:
-        reason = "the file name is not valid UTF-8; rename it" if holds_escape(shown) else "no such file"
-        raise BadImageError(shown, reason) from error
+        raise BadImageError(shown, _explain_missing(shown)) from error
     except IsADirectoryError as error:
         raise BadImageError(shown, "a folder, not a file") from error
     except PermissionError as error:

@@ -3,6 +3,7 @@
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from discern.data.reading.file_types import HEAD_BYTES
 from discern.errors import BadImageError
@@ -23,11 +24,26 @@ def check_file(path: str | Path) -> None:
         raise BadImageError(str(path), f"{kind}, not a file")
 
 
-def read_head(path: str | Path) -> bytes:
-    """Return the first bytes of a file, by which its type is known; nothing for what is no file or cannot be read."""
+def read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
+    """Return all bytes of a file or a stream, or bytes as they are."""
+    if isinstance(source, bytes):
+        return source
+    if isinstance(source, str | Path):
+        check_file(source)
+        return Path(source).read_bytes()
+    return source.read()
+
+
+def read_head(source: str | Path | bytes | BinaryIO) -> bytes:
+    """Return the first bytes, by which a type is known; nothing for what is no file or cannot be read."""
+    if isinstance(source, bytes):
+        return source[:HEAD_BYTES]
     try:
-        check_file(path)
-        with open(path, "rb") as file:  # noqa: PTH123 - making a Path takes longer than opening
+        if not isinstance(source, str | Path):
+            source.seek(0)
+            return source.read(HEAD_BYTES)
+        check_file(source)
+        with open(source, "rb") as file:  # noqa: PTH123 - making a Path takes longer than opening
             return file.read(HEAD_BYTES)
     except (OSError, ValueError, BadImageError):
         return b""

@@ -4,15 +4,17 @@ import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from discern.data.missing_labels import is_missing
 from discern.data.picture_arrays import Pixels
 from discern.data.sources.csv_file import as_text
 from discern.data.table import ImageTable, build_table, natural_sort, parse_split
-from discern.errors import DataError
+from discern.errors import DataError, name_some
 
 Array = npt.NDArray[np.generic]
 
@@ -122,13 +124,26 @@ def _read_labels(
     flat = labels.reshape(-1) if labels.shape == (count, 1) else labels
     if flat.shape != (count,):
         raise DataError(f"{shown} has shape {labels.shape}; expected ({count},), one label per picture.")
-    if class_names is not None and _holds_whole_numbers(flat):
-        return _name_labels(flat.astype(np.int64), class_names, shown)
-    text = as_text(pd.Series(_decode_text(flat, shown)))
-    unknown = sorted(set(text.dropna()) - set(class_names)) if class_names is not None else []
-    if unknown or text.isna().any():
-        raise DataError(f"{shown} holds {unknown or 'missing values'}; expected one of class_names for each picture.")
-    return [str(label) for label in text]
+    given = pd.Series(_decode_text(flat, shown), dtype=None if flat.dtype.kind != "O" else "object")
+    is_known = ~given.map(is_missing).to_numpy(dtype=bool)
+    names: list[str | None] = [None] * count
+    for place, name in zip(
+        is_known.nonzero()[0].tolist(), _name_known(given[is_known], class_names, shown), strict=True
+    ):
+        names[place] = name
+    return names
+
+
+def _name_known(labels: "pd.Series[Any]", class_names: Sequence[str] | None, shown: str) -> Sequence[str]:
+    """Return the class of labels none of which is missing."""
+    values = labels.to_numpy()
+    if class_names is not None and len(values) and _holds_whole_numbers(values):
+        return _name_labels(values.astype(np.int64), class_names, shown)
+    text = [str(label).strip() for label in as_text(labels.infer_objects())]
+    unknown = natural_sort(set(text) - set(class_names)) if class_names is not None else ()
+    if unknown:
+        raise DataError(f"{shown} holds {name_some(unknown)}; expected one of class_names for each picture.")
+    return text
 
 
 def _holds_whole_numbers(labels: Array) -> bool:
@@ -137,7 +152,7 @@ def _holds_whole_numbers(labels: Array) -> bool:
     )
 
 
-def _name_labels(labels: npt.NDArray[np.int64], class_names: Sequence[str], shown: str) -> list[str | None]:
+def _name_labels(labels: npt.NDArray[np.int64], class_names: Sequence[str], shown: str) -> list[str]:
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= len(class_names):
         raise DataError(

@@ -4,17 +4,22 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from discern.errors import DataError
+from discern.data.sources.split_column import NO_SPLIT
+from discern.errors import DataError, name_some
 
 _PATH_NAMES = (
     "image", "images", "path", "file", "filename", "filepath", "img", "photo", "picture", "imagepath", "imagefile",
-    "imagename", "imgpath", "imgname",
+    "imagename", "imgpath", "imgname", "paths", "files", "filenames", "filepaths", "imgs", "photos", "pictures",
+    "imagepaths", "imagefiles", "imagenames", "imagefilename", "imagefilepath", "imgfile", "imgfilename", "fname",
+    "photopath", "photoname", "picturepath", "picturename", "relativepath", "relpath", "fullpath",
 )  # fmt: skip
 _ID_NAMES = ("id", "imageid", "imgid", "name")
+_OWN_ID_NAMES = (
+    *_ID_NAMES, "pictureid", "photoid", "fileid", "sampleid", "testid", "rowid", "uid", "uuid", "key", "index", "idx",
+)  # fmt: skip
 _LABEL_NAMES = (
     "label", "labels", "class", "classname", "category", "target", "species", "breed", "variety", "y",
 )  # fmt: skip
-_SPLIT_NAME = "split"
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class ColumnSettings:
     """How to read a CSV or DataFrame; None means found by name, or absent.
 
     `image_root` is the folder that picture names start from (None: the folder of the CSV, or the working folder for a
-    DataFrame), `image_suffix` what they lack at the end, such as `.jpg` or `jpg`.
+    DataFrame), `image_suffix` what they lack at the end, such as `.jpg` or `jpg`. `split_column` may be `none`.
     """
 
     image_column: str | None = None
@@ -35,33 +40,40 @@ class ColumnSettings:
 
 @dataclass(frozen=True)
 class ChosenColumns:
-    """The columns in use; `split_is_guessed` when the split column was found by its name."""
+    """The columns in use.
+
+    `own_ids` are columns beside the picture's that are named like an id, the likeliest first.
+    """
 
     image: str
     label: str | None
-    split: str | None
     group: str | None
-    split_is_guessed: bool
+    own_ids: tuple[str, ...]
 
 
-def choose_columns(names: Sequence[str], settings: ColumnSettings, *, labelled: bool, source: str) -> ChosenColumns:
+def choose_columns(
+    names: Sequence[str], settings: ColumnSettings, *, labelled: bool, source: str, split_columns: Collection[str] = ()
+) -> ChosenColumns:
     """Choose the columns that the settings name, or whose names say what they are.
 
     A column named like a path or file is preferred to one named like an id. With `labelled`, a single column
-    that is left over is the label, and a column called `split` is the split.
+    that is left over is the label. One of `split_columns`, which hold words for train, validation and test, is the
+    label only where no other column can be.
 
     Raises:
         DataError: A column is not there, none fits or several do.
     """
-    for setting in ("image_column", "label_column", "split_column", "group_column"):
+    for setting in ("image_column", "label_column", "group_column"):
         _check_present(getattr(settings, setting), f"data.{setting}", names, source)
+    if settings.split_column != NO_SPLIT:
+        _check_present(settings.split_column, "data.split_column", names, source)
     taken = {settings.label_column, settings.split_column, settings.group_column}
     image = settings.image_column or _guess_image(names, taken, source)
-    split_guesses = [name for name in names if labelled and name.casefold() == _SPLIT_NAME]
-    split = settings.split_column or next(iter(split_guesses), None)
-    taken |= {image, split}
-    label = settings.label_column or _guess_label(names, taken, labelled=labelled, source=source)
-    return ChosenColumns(image, label, split, settings.group_column, split_is_guessed=settings.split_column is None)
+    taken |= {image}
+    label = settings.label_column or _guess_label(names, taken, split_columns, labelled=labelled, source=source)
+    own_ids = _matching(names, _OWN_ID_NAMES, taken | {label})
+    own_ids.sort(key=lambda name: _OWN_ID_NAMES.index(_plain(name)))
+    return ChosenColumns(image, label, settings.group_column, tuple(own_ids))
 
 
 def _guess_image(names: Sequence[str], taken: Collection[str | None], source: str) -> str:
@@ -70,18 +82,30 @@ def _guess_image(names: Sequence[str], taken: Collection[str | None], source: st
         if found:
             return _only(found, "picture", "data.image_column", names, source)
     raise DataError(
-        f"{source}: no column looks like the file name of a picture. Its columns are {', '.join(names)}. "
+        f"{source}: no column looks like the file name of a picture. Its columns are {name_some(names)}. "
         "Set data.image_column to one of them."
     )
 
 
-def _guess_label(names: Sequence[str], taken: Collection[str | None], *, labelled: bool, source: str) -> str | None:
+def _guess_label(
+    names: Sequence[str],
+    taken: Collection[str | None],
+    split_columns: Collection[str],
+    *,
+    labelled: bool,
+    source: str,
+) -> str | None:
     found = _matching(names, _LABEL_NAMES, taken)
+    if len(found) > 1:
+        found = [name for name in found if name not in split_columns] or found
     if not found and labelled:
-        found = [name for name in names if name not in taken and _plain(name) not in _PATH_NAMES + _ID_NAMES]
+        known = (*_PATH_NAMES, *_OWN_ID_NAMES)
+        found = [
+            name for name in names if name not in taken and name not in split_columns and _plain(name) not in known
+        ]
         if len(found) != 1:
             raise DataError(
-                f"{source}: no column looks like the label. Its columns are {', '.join(names)}. "
+                f"{source}: no column looks like the label. Its columns are {name_some(names)}. "
                 "Set data.label_column to one of them."
             )
     return _only(found, "label", "data.label_column", names, source) if found else None
@@ -99,11 +123,11 @@ def _only(found: Sequence[str], meaning: str, setting: str, names: Sequence[str]
     if len(found) > 1:
         raise DataError(
             f"{source}: {' and '.join(map(repr, found))} could each be the column of the {meaning}. "
-            f"Its columns are {', '.join(names)}. Set {setting} to one of them."
+            f"Its columns are {name_some(names)}. Set {setting} to one of them."
         )
     return found[0]
 
 
 def _check_present(name: str | None, setting: str, names: Sequence[str], source: str) -> None:
     if name is not None and name not in names:
-        raise DataError(f"{source}: there is no column {name!r} ({setting}). Its columns are {', '.join(names)}.")
+        raise DataError(f"{source}: there is no column {name!r} ({setting}). Its columns are {name_some(names)}.")

@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from itertools import compress
 from pathlib import Path
@@ -10,9 +10,19 @@ from typing import Any
 
 import pandas as pd
 
+from discern.data.missing_labels import is_missing
 from discern.data.reading.decode import supported_extensions
 from discern.data.sources.columns import ChosenColumns, ColumnSettings, choose_columns
-from discern.data.table import ImageTable, build_table, check_unique, escape, join_all, parse_split
+from discern.data.sources.split_column import (
+    NO_SPLIT,
+    SplitColumn,
+    find_split_columns,
+    has_few_values,
+    join_split_columns,
+    read_named_column,
+    warn_of_split_in_paths,
+)
+from discern.data.table import ImageTable, build_table, check_unique, escape, join_all
 from discern.errors import DataError, list_some
 
 _MAX_SHARED_CELLS = 10_000
@@ -76,29 +86,39 @@ def load_frame(
 ) -> ImageTable:
     """Load the table that a DataFrame lists; `folder` is where picture names start when no `image_root` is set.
 
-    A picture's id is its name as the user wrote it. A name without extension is looked up in its folder. A file that
-    is missing keeps its row, to be found by the check of the pictures. Blanks around a cell do not count.
+    A picture's id is its name as the user wrote it; a column of ids beside it is kept as `own_id`. A name without
+    extension is looked up in its folder. A file that is missing keeps its row, to be found by the check of the
+    pictures. Blanks around a cell do not count.
 
     Raises:
         DataError: Columns or rows cannot be used, or not one of the pictures exists.
     """
     names = [str(name) for name in frame.columns]
     _check_different(names, source)
-    columns = choose_columns(names, settings, labelled=labelled, source=source)
-    used = {columns.image, columns.label, columns.split, columns.group}
-    listing = zip(names, frame.reset_index(drop=True).items(), strict=True)
-    text = pd.DataFrame({name: _strip(as_text(cells)) for name, (_, cells) in listing if name in used})
+    raw = {name: cells for name, (_, cells) in zip(names, frame.reset_index(drop=True).items(), strict=True)}
+    found = _find_split(raw, settings) if labelled else []
+    splits = [column.name for column in found if column.doubt is None]
+    columns = choose_columns(names, settings, labelled=labelled, source=source, split_columns=splits)
+    used = dict.fromkeys((columns.image, columns.label, columns.group, *columns.own_ids))
+    text = pd.DataFrame({name: _strip(as_text(raw[name])) for name in used if name is not None})
     ids = text[columns.image]
     _check_filled(ids, columns.image, source)
-    splits, ignored = _read_splits(text, columns, source)
-    cells = {"id": ids.tolist(), "split": splits.tolist()}
-    cells |= {kind: text[name].tolist() for kind, name in (("label", columns.label), ("group", columns.group)) if name}
+    cells = {"id": ids.tolist()}
+    split = join_split_columns([column for column in found if column.name not in used], ids, source)
+    if split is not None:
+        cells["split"] = split.tolist()
+    elif labelled and settings.split_column is None:
+        warn_of_split_in_paths(cells["id"], source)
+    if columns.label is not None:
+        text[columns.label] = text[columns.label].where(~text[columns.label].map(is_missing))
+    kinds = {"label": columns.label, "group": columns.group, "own_id": _choose_own_id(text, columns)}
+    cells |= {kind: text[name].tolist() for kind, name in kinds.items() if name}
     suffix = settings.image_suffix or ""
     suffix = f".{suffix}" if suffix.isalnum() else suffix
     paths = _find_files(cells["id"], Path(settings.image_root or folder), suffix, source)
     plain = pd.Series([os.path.normpath(path) if ".." in path else path for path in paths], dtype="object")
     check_unique(plain, f"{source}: the same file")
-    return build_table({**cells, "path": paths}, source=source, ignored=ignored)
+    return build_table({**cells, "path": paths}, source=source)
 
 
 def as_text(cells: "pd.Series[Any]") -> "pd.Series[str]":
@@ -132,25 +152,20 @@ def _check_filled(cells: "pd.Series[str]", column: str, source: str) -> None:
         )
 
 
-def _read_splits(text: pd.DataFrame, columns: ChosenColumns, source: str) -> tuple["pd.Series[str]", tuple[str, ...]]:
-    """Return the splits, and why a column that is merely called `split` was not used."""
-    none = pd.Series([None] * len(text), dtype="str")
-    if columns.split is None:
-        return none, ()
-    cells = text[columns.split].fillna("")
-    splits = cells.map({cell: parse_split(cell) for cell in cells.unique()})
-    is_unknown = splits.isna()
-    if not is_unknown.any():
-        return splits, ()
-    if columns.split_is_guessed and is_unknown.all():
-        found = ", ".join(map(repr, sorted(cells.unique())[:5]))
-        return none, (f"{source}: column {columns.split!r} holds {found}, so it was not taken for the split",)
-    unknown = zip(text[columns.image][is_unknown], cells[is_unknown], strict=True)
-    raise DataError(
-        f"{source}: column {columns.split!r} holds something else than train, validation or test for\n"
-        f"{list_some([f'{name}: {cell!r}' for name, cell in unknown])}\n"
-        "Correct these cells; if the column is no split, rename it, or set data.split_column to the one that is."
-    )
+def _choose_own_id(text: pd.DataFrame, columns: ChosenColumns) -> str | None:
+    """Return the first column named like an id that has another one for each picture."""
+    return next((name for name in columns.own_ids if text[name].notna().all() and text[name].is_unique), None)
+
+
+def _find_split(raw: Mapping[str, "pd.Series[Any]"], settings: ColumnSettings) -> list[SplitColumn]:
+    """Return the columns that may say the split; none where the user says that none does."""
+    if settings.split_column is not None and settings.split_column in raw:
+        return [read_named_column(settings.split_column, _strip(as_text(raw[settings.split_column])))]
+    if settings.split_column == NO_SPLIT:
+        return []
+    taken = {settings.image_column, settings.label_column, settings.group_column}
+    few = {name: cells for name, cells in raw.items() if name not in taken and has_few_values(cells)}
+    return find_split_columns({name: _strip(as_text(cells)) for name, cells in few.items()})
 
 
 def _find_files(names: Sequence[str], root: Path, suffix: str, source: str) -> list[str]:

@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import ConcatDataset, Dataset, Subset
 
+from discern.data.missing_labels import is_missing
 from discern.errors import DataError
 
 
@@ -44,14 +45,18 @@ def find_labels(dataset: Dataset[Any]) -> Sequence[object] | None:
     return targets if is_whole else None
 
 
-def name_label(label: object, class_names: Sequence[str] | None, shown: str) -> str:
+def name_label(label: object, class_names: Sequence[str] | None, shown: str) -> str | None:
     """Return the class of a label: text as it is, a whole number by its place in `class_names` or else as text.
+
+    A label that is missing has none.
 
     Raises:
         DataError: It is neither, or none of `class_names`; `shown` names its item.
     """
     if isinstance(label, Tensor | np.ndarray | np.generic) and np.asarray(label).size == 1:
         label = label.item()
+    if is_missing(label):
+        return None
     if isinstance(label, str) and label.strip() and (class_names is None or label.strip() in class_names):
         return label.strip()
     if isinstance(label, int) and class_names is None:
@@ -62,5 +67,4 @@ def name_label(label: object, class_names: Sequence[str] | None, shown: str) -> 
     if class_names is not None:
         expected = f"one of the dataset's classes ({', '.join(class_names[:10])}{', ...' * (len(class_names) > 10)})"
         expected += f" or a number from 0 to {len(class_names) - 1}"
-    given = "no label" if label is None else f"the label {label!r} of type {type(label).__name__}"
-    raise DataError(f"{shown} has {given}; expected {expected}.")
+    raise DataError(f"{shown} has the label {label!r} of type {type(label).__name__}; expected {expected}.")

@@ -93,12 +93,21 @@ def _load_parts(parts: Mapping[str, object]) -> ImageTable:
     arrays = {}
     for name, part in parts.items():
         try:
-            arrays[name] = np.asarray(part)
+            arrays[name] = _to_array(part)
         except ValueError as error:
             raise DataError(
                 f"the arrays: {name} is no array of one shape: {error}. Give pictures of several sizes as files."
             ) from error
     return load_arrays(arrays, source="the arrays", labelled=True)
+
+
+def _to_array(part: object) -> npt.NDArray[np.generic]:
+    """Return an array; a label that is masked is missing."""
+    if not isinstance(part, np.ma.MaskedArray):
+        return np.asarray(part)
+    values = np.asarray(part, dtype=object)
+    values[np.ma.getmaskarray(part)] = None
+    return values
 
 
 def _load_place(place: Path, settings: ColumnSettings) -> ImageTable:

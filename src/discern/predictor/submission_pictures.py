@@ -1,0 +1,86 @@
+"""Which picture each id of a sample submission means."""
+
+import unicodedata
+from pathlib import PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from discern.data.table import ImageTable
+from discern.errors import DataError, name_some
+
+
+def match_pictures(ids: "pd.Series[str]", table: ImageTable, source: str) -> npt.NDArray[np.int64]:
+    """Return for each id the row of its picture.
+
+    An id is a picture's id, the id that its own table gives it, the end of its path, or its file name, these two with
+    or without extension. What comes first goes first, so that a whole id is never taken for another picture's file
+    name. Names are compared as `name_key` writes them.
+
+    Raises:
+        DataError: An id matches no picture, or several; or two ids match one.
+    """
+    finder = _PictureFinder(table)
+    found = [finder.find(name_key(name.strip())) for name in ids]
+    missing = [name for name, rows in zip(ids, found, strict=True) if not rows]
+    if missing:
+        raise DataError(
+            f"{source} asks for {len(missing)} of {len(ids)} pictures that are not among the {len(table)} inputs: "
+            f"{name_some(missing)}. The inputs are called {finder.describe_first()}"
+        )
+    paths = table.frame["path"]
+    # A picture that is given twice is one picture.
+    unclear = [name for name, rows in zip(ids, found, strict=True) if len({paths[row] or row for row in rows}) > 1]
+    if unclear:
+        raise DataError(f"{source} has ids that match several pictures: {name_some(unclear)}; use longer ids")
+    chosen = np.array([rows[0] for rows in found], dtype=np.int64)
+    twice = ids[pd.Index(chosen).duplicated(keep=False)].tolist()
+    if twice:
+        raise DataError(f"{source} has several ids for one picture: {name_some(twice)}")
+    return chosen
+
+
+class _PictureFinder:
+    """The rows of pictures by all that they may be called."""
+
+    def __init__(self, table: ImageTable) -> None:
+        frame = table.frame
+        self._frame = frame
+        own = frame["own_id"].dropna() if "own_id" in frame else pd.Series(dtype="str")
+        self._whole = [
+            {name_key(name): [int(row)] for row, name in zip(names.index, names, strict=True)}
+            for names in (frame["id"], own)
+        ]
+        self._paths = [name_key(path or name) for path, name in zip(frame["path"], frame["id"], strict=True)]
+        self._by_file: dict[str, list[int]] = {}
+        for row, path in enumerate(self._paths):
+            file = PurePosixPath(path)
+            for name in {file.name, file.stem}:
+                self._by_file.setdefault(name, []).append(row)
+
+    def find(self, name: str) -> list[int]:
+        """Return the rows that a name may mean."""
+        for known in self._whole:
+            if name in known:
+                return known[name]
+        rows = self._by_file.get(name.rpartition("/")[2], [])
+        if "/" not in name:
+            return rows
+        # The folders may be called otherwise where the sample was written; then the file name decides.
+        return [row for row in rows if self._ends_with(row, f"/{name}")] or rows
+
+    def _ends_with(self, row: int, end: str) -> bool:
+        path = "/" + self._paths[row]
+        return path.endswith(end) or path.removesuffix(PurePosixPath(path).suffix).endswith(end)
+
+    def describe_first(self) -> str:
+        """Return what the first picture is called, for people."""
+        first = self._frame.iloc[0]
+        own = first.get("own_id")
+        return f"{first['id']!r} and so on" + (f" (in their own table {own!r})" if isinstance(own, str) else "")
+
+
+def name_key(name: str) -> str:
+    """Return the form under which names are compared."""
+    return unicodedata.normalize("NFC", name.replace("\\", "/"))

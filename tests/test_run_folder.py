@@ -1,0 +1,106 @@
+"""A run folder at every moment at which its process may be killed."""
+
+import shutil
+
+import pytest
+from safetensors.torch import load_file
+
+from discern.errors import RunFolderError
+from discern.ownership import owning
+from discern.run_folder import RUN_FILES, RunFolder, check_interrupted_run, check_new_run
+from discern.workflows.resume import resume
+from discern.workflows.train import train
+from pictures import QUICK
+from saved_runs import make_run
+
+WRITTEN_BEFORE_TRAINING = ("environment.json", "split.csv", "audit.json", "leaks.csv", "plan.json", "config.toml")
+
+
+class Killed(BaseException):
+    """Ends a command where a kill would."""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder(make_run(tmp_path / "run", ["cat", "dog"]))
+
+
+@pytest.mark.parametrize("count", range(len(WRITTEN_BEFORE_TRAINING)))
+def test_a_run_that_was_killed_before_it_existed_is_begun_anew_and_not_resumed(tmp_path, folder, count):
+    begun = RunFolder(tmp_path / "begun")
+    begun.root.mkdir()
+    for name in WRITTEN_BEFORE_TRAINING[:count]:
+        source = folder.root / name
+        (begun.root / name).write_bytes(source.read_bytes() if source.exists() else b"x")
+    (begun.root / ".plan.json.123.tmp").touch()
+    with pytest.raises(RunFolderError, match=r"holds (no run to resume|only what is left .*); leave --resume out"):
+        check_interrupted_run(begun)
+    check_new_run(begun, overwrite=False)
+    begun.begin_run()
+    assert not list(begun.root.iterdir()) or not count
+
+
+def test_a_run_exists_from_the_moment_that_its_settings_are_written(folder):
+    with pytest.raises(RunFolderError, match="already holds a run; give another --out, or --overwrite"):
+        check_new_run(folder, overwrite=False)
+    (folder.bundle / "bundle.json").unlink()
+    with pytest.raises(RunFolderError, match="already holds a run; give another --out, --resume to continue it, or"):
+        check_new_run(folder, overwrite=False)
+
+
+@pytest.mark.parametrize("removed", [1, 4, len(RUN_FILES)])
+def test_each_moment_of_a_removal_leaves_what_a_run_may_replace(folder, removed):
+    for name in RUN_FILES[:removed]:
+        (folder.root / name).unlink(missing_ok=True)
+    assert not folder.holds_run()
+    check_new_run(folder, overwrite=False)
+
+
+def test_the_report_comes_before_the_state_is_removed_so_that_resuming_writes_it(photos, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+
+    def die(*arguments, **options):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("discern.workflows.train.try_write_report", die)
+        with pytest.raises(Killed):
+            train(photos, out=out, recipe="table", overrides=[*QUICK, "run.plots=false", "run.determinism=true"])
+    folder = RunFolder(out)
+    assert not folder.is_complete()
+    assert not folder.report.exists()
+    before = load_file(folder.bundle / "model.safetensors")
+    resume(out)
+    assert folder.is_complete()
+    assert folder.report.exists()
+    assert "This run is not complete" not in folder.report.read_text(encoding="utf-8")
+    after = load_file(folder.bundle / "model.safetensors")
+    assert all(after[name].equal(before[name]) for name in before)
+    assert sorted(path.name for path in out.iterdir() if path.name.startswith(".")) == []
+
+
+def test_a_complete_run_without_a_report_says_what_writes_it(folder):
+    with pytest.raises(RunFolderError, match=r"there is nothing to resume; discern report .*run writes its report"):
+        check_interrupted_run(folder)
+
+
+def test_the_state_goes_at_once(folder):
+    folder.state.mkdir()
+    (folder.state / "state.safetensors").touch()
+    (folder.state / "frozen-0.safetensors").touch()
+    assert not folder.is_complete()
+    folder.complete_run()
+    assert folder.is_complete()
+    assert not folder.state.exists()
+    shutil.copytree(folder.bundle, folder.root / ".state-of-a-complete-run")  # killed within
+    folder.begin_run()
+    assert [path.name for path in folder.root.iterdir()] == ["photos"]
+
+
+def test_a_run_that_is_being_written_is_neither_resumed_nor_replaced(photos, folder):
+    with owning(folder.root, "discern train"):
+        with pytest.raises(RunFolderError, match="is in use by discern train, process"):
+            resume(folder.root)
+        with pytest.raises(RunFolderError, match="is in use by discern train, process"):
+            train(photos, out=folder.root, overwrite=True)
+    assert folder.holds_run()
