@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from discern.auditing.balance import compute_balance, count_classes, count_splits, find_imbalance
+from discern.auditing.class_findings import find_similar_spellings
 from discern.auditing.duplicate_findings import find_duplicate_findings
 from discern.auditing.findings import (
     FORMAT,
@@ -16,6 +17,7 @@ from discern.auditing.findings import (
     Finding,
     build_fixes,
     order_findings,
+    spare_most,
 )
 from discern.auditing.picture_findings import find_odd_pictures, find_unreadable
 from discern.data.duplicates.fingerprints import Fingerprints
@@ -59,10 +61,12 @@ def build_audit(
         *find_unreadable(table, fingerprints.problems),
         *find_duplicate_findings(table, duplicates),
         *more,
+        *find_similar_spellings(table),
         *find_odd_pictures(table, fingerprints),
         *find_imbalance(count_classes(table)),
     ]
-    findings = order_findings(found)
+    labels = dict(zip(table.frame["id"], table.frame["label"].fillna(""), strict=True))
+    findings = spare_most(order_findings(found), labels)
     content = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,

@@ -1,7 +1,8 @@
 """The findings of an audit, in the form of audit.json and of fixes.csv."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, NamedTuple, TypedDict
 
 import numpy as np
@@ -10,12 +11,15 @@ import pandas as pd
 
 from discern.data.splitting.fixes import FIX_COLUMNS
 from discern.data.table import ImageTable
+from discern.errors import name_some
 
 FORMAT = "discern-audit"
 FORMAT_VERSION = 1
 
 Severity = Literal["error", "warning", "note"]
 Action = Literal["drop", "relabel", "group", "none"]
+_FEW = 3
+
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
@@ -102,6 +106,38 @@ def build_finding(kind: str, severity: Severity, title: str, explanation: str, i
 def order_findings(findings: Iterable[Finding]) -> list[Finding]:
     """Return findings with errors first; among equals their order stays."""
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def spare_most(findings: Iterable[Finding], labels: Mapping[str, str]) -> list[Finding]:
+    """Return findings that together propose to drop no more than half of all pictures, or of a class.
+
+    What most pictures have is a property of the set. A finding that would go beyond keeps its items, and proposes
+    nothing. Half of a class may be copies or unreadable. `labels` are by id.
+
+    Where it is about a few pictures in all, they can be looked at one by one.
+    """
+    sizes = Counter(labels.values())
+    dropped: set[str] = set()
+    kept = []
+    for finding in findings:
+        more = {name for item in finding.items if item.action == "drop" for name in item.action_ids}
+        together = dropped | more
+        by_class = Counter(labels.get(name, "") for name in together)
+        full = [name for name, count in by_class.items() if count > _FEW and 2 * count > sizes[name] and name]
+        of_all = len(together) > _FEW and 2 * len(together) > len(labels)
+        is_quality = finding.severity != "error" and finding.kind != "exact_duplicates"
+        if more and (of_all or (is_quality and full)):
+            kept.append(_propose_nothing(finding, "of all pictures" if of_all else f"of {name_some(full, shown=3)}"))
+        else:
+            kept.append(finding)
+            dropped = together
+    return kept
+
+
+def _propose_nothing(finding: Finding, whole: str) -> Finding:
+    note = f"More than half {whole} would be left out, so nothing is proposed: it may be how these pictures are."
+    items = tuple(replace(item, action="none", action_ids=()) for item in finding.items)
+    return replace(finding, items=items, explanation=f"{note} {finding.explanation}")
 
 
 class _Row(NamedTuple):

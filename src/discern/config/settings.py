@@ -117,6 +117,11 @@ class DataSettings(Section):
     on_bad: Literal["error", "skip"] = Field(
         "error", description="error: stop if files cannot be used; skip: leave them out"
     )
+    depth_range: tuple[float, float] | Literal["measured"] | None = Field(
+        None,
+        description="values that become black and white in pictures of more than 8 bits, such as [0, 4095]; measured: "
+        "those that the pictures use; without it [0, 65535] for whole numbers",
+    )
     missing_labels: Literal["refuse", "drop"] = Field(
         "refuse", description="refuse: stop if pictures have no label; drop: leave them out"
     )
@@ -128,6 +133,8 @@ class DataSettings(Section):
 
     @model_validator(mode="after")
     def _check_fractions(self) -> Self:
+        if isinstance(self.depth_range, tuple) and not self.depth_range[0] < self.depth_range[1]:
+            raise ValueError("depth_range must be two numbers, the lower one first")
         if abs(sum(self.split) - 1) > 1e-6 or self.split[0] == 0:
             raise ValueError("the fractions for train, validation and test must add up to 1, with train above 0")
         return self

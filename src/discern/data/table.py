@@ -44,6 +44,7 @@ class ImageTable:
     `arrays` gives the pictures that are no files, RGB, and is shared by all tables taken from this one.
     `class_names` is in natural order (1, 2, 10), and empty when nothing is labelled.
     `source` and `ignored` (files that are not used, with the reason) are for messages.
+    `depth_range` are the values that become black and white in pictures of more than 8 bits; None for the usual rule.
     All text is valid: what is not UTF-8 in a file name is escaped, as in `caf\udce9.jpg`.
     """
 
@@ -52,6 +53,7 @@ class ImageTable:
     arrays: PictureArrays | None
     source: str
     ignored: tuple[str, ...] = ()
+    depth_range: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         return len(self.frame)

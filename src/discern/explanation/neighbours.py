@@ -2,7 +2,7 @@
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -42,9 +42,10 @@ def find_neighbours(predictor: Predictor, table: ImageTable, count: int) -> list
     return neighbours
 
 
-def show_neighbour(picture: NearPicture, max_pixels: int) -> Neighbour:
+def show_neighbour(picture: NearPicture, max_pixels: int, depth_range: tuple[float, float] | None = None) -> Neighbour:
     """Return the picture with its pixels, or without them if its file can no longer be read."""
     table = build_table({"id": [picture.id], "path": [picture.path]}, source="neighbours")
+    table = replace(table, depth_range=depth_range)
     try:
         image = load_thumbnail(table, 0, max_pixels=max_pixels) if picture.path else None
     except BadImageError:

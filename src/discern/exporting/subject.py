@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,8 @@ class ExportSubject:
         self.bundle = load_bundle(run, network)
         folder = run / "bundle" if (run / "bundle").is_dir() else run
         self.weights_sha256 = compute_sha256(folder / WEIGHTS_FILE)
-        self._table = load_pictures(run, data, self.bundle.class_names)
+        pictures = load_pictures(run, data, self.bundle.class_names)
+        self._table = replace(pictures, depth_range=self.bundle.preprocess.depth_range)
 
     @property
     def root(self) -> Path:

@@ -91,7 +91,7 @@ def plan_training(
         seed=settings.run.seed,
         architecture=architecture,
         weights=start.weights,
-        preprocess=Preprocess(size, start.fit, classifier.backbone.mean, classifier.backbone.std),
+        preprocess=Preprocess(size, start.fit, classifier.backbone.mean, classifier.backbone.std, table.depth_range),
         training=TrainingPlan(
             batch_size=batch_size,
             **{name: getattr(settings.training, name) for name in TrainingBase.model_fields},

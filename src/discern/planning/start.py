@@ -156,7 +156,7 @@ def compute_start_features(
     return compute_frozen_features(
         backbone,
         table,
-        Preprocess(size, start.fit, backbone.mean, backbone.std),
+        Preprocess(size, start.fit, backbone.mean, backbone.std, table.depth_range),
         runtime,
         cache,
         max_pixels=settings.data.max_pixels,

@@ -121,7 +121,7 @@ class Predictor:
         """
         form = AnswerForm(probabilities, top_k, max_error, set_coverage)
         policy = build_policy(form, self.bundle)
-        table = load_inputs(inputs)
+        table = load_inputs(inputs, depth_range=self.bundle.preprocess.depth_range)
         found, similarities = self._answer(table, similarity=policy.knows_familiarity)
         return build_answers(table, found, similarities, self.class_names, form, policy)
 
@@ -150,7 +150,7 @@ class Predictor:
         Raises:
             DataError: A picture cannot be decoded, or a path leads to none.
         """
-        return self.predict_features(load_inputs(inputs))[1]
+        return self.predict_features(load_inputs(inputs, depth_range=self.bundle.preprocess.depth_range))[1]
 
     def predict_inputs(self, inputs: Sequence[Input] | Input) -> npt.NDArray[np.float64]:
         """Return probabilities (N, K) for inputs as `predict` takes them.
@@ -158,7 +158,7 @@ class Predictor:
         Raises:
             DataError: A picture cannot be decoded, or a path leads to none.
         """
-        return self.predict_probabilities(load_inputs(inputs))
+        return self.predict_probabilities(load_inputs(inputs, depth_range=self.bundle.preprocess.depth_range))
 
     def predict_probabilities(self, table: ImageTable) -> npt.NDArray[np.float64]:
         """Return probabilities (N, K) for the rows of a table, in their order.

@@ -38,7 +38,9 @@ def compare_familiarity(
         )
     bank, reference = predictor.bundle.feature_bank, evidence.similarities
     of_usual = bank.measure_similarity(predictor.predict_features(usual)[1])
-    found = predictor.predict_readable(load_inputs(unfamiliar), similarity=True)
+    found = predictor.predict_readable(
+        load_inputs(unfamiliar, depth_range=predictor.bundle.preprocess.depth_range), similarity=True
+    )
     of_other = found.similarities
     if of_other is None or len(of_other) == 0:
         raise DataError(f"{found.table.source}: no picture can be read")

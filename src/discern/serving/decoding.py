@@ -47,7 +47,7 @@ def _decode(upload: Upload, bundle: Bundle, limits: Limits, covering: Covering) 
         raise Refusal(
             TOO_LARGE, f"{len(upload.content):,} bytes are more than the limit of {limits.max_picture_bytes:,}"
         )
-    max_pixels = min(bundle.max_pixels, limits.max_pixels)
+    max_pixels, depth_range = min(bundle.max_pixels, limits.max_pixels), bundle.preprocess.depth_range
     with _refusing():
         header = read_header(io.BytesIO(upload.content), max_pixels=bundle.max_pixels)
         pixels = header.width_pixels * header.height_pixels
@@ -55,9 +55,9 @@ def _decode(upload: Upload, bundle: Bundle, limits: Limits, covering: Covering) 
             size = f"{header.width_pixels} x {header.height_pixels}"
             raise Refusal(TOO_LARGE, f"{size} is more than the limit of {max_pixels:,} pixels")
         if pixels <= _LARGE_PIXELS:
-            return decode_image(upload.content, max_pixels=max_pixels, covering=covering)
+            return decode_image(upload.content, max_pixels=max_pixels, covering=covering, depth_range=depth_range)
         with _one_large_picture:
-            return decode_image(upload.content, max_pixels=max_pixels, covering=covering)
+            return decode_image(upload.content, max_pixels=max_pixels, covering=covering, depth_range=depth_range)
 
 
 @contextmanager

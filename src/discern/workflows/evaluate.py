@@ -96,6 +96,7 @@ def evaluate(
     with reporting(verbose=verbose), owned:
         bundle = load_bundle(Path(run), network)
         predictor = build_predictor(bundle, device=device, processes=processes)
+        settings = settings.model_copy(update={"depth_range": bundle.preprocess.depth_range})
         with processes.main_first():
             pictures = load_labelled(source, settings, folder / "bad_files.csv" if processes.is_main else None).table
         name, pictures = choose_evaluated_split(pictures, split)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -101,7 +101,11 @@ def explain(
         # The explanations of a bundle are beside it, not in it.
         folder = RunFolder(Path(run).parent if Path(run).name == "bundle" else Path(run))
         columns = ColumnSettings(image_column, label_column, image_root, image_suffix)
-        table = load_mistakes(folder) if inputs is None else load_inputs(inputs, columns)
+        depth_range = predictor.bundle.preprocess.depth_range
+        if inputs is None:
+            table = replace(load_mistakes(folder), depth_range=depth_range)
+        else:
+            table = load_inputs(inputs, columns, depth_range=depth_range)
         log_ignored(table)
         place = folder.explanations if out is None else Path(out)
         check_folder(place)
@@ -142,7 +146,7 @@ def _write(
     figures = name_figures([picture.id for picture in pictures])
     claim_folder(folder, figures, table.frame["path"])
     for picture, near, name in zip(pictures, neighbours, figures, strict=True):
-        shown = [show_neighbour(found, predictor.bundle.max_pixels) for found in near]
+        shown = [show_neighbour(found, predictor.bundle.max_pixels, table.depth_range) for found in near]
         save_figure(draw_explanation(predictor, table, picture, shown, method), folder / name)
         logger.info("%s: %s", name, picture.describe())
     frame = pd.concat([build_explanations(pictures, figures, method), name_neighbours(neighbours)], axis=1)

@@ -84,7 +84,8 @@ def predict(
         policy = build_policy(form, bundle)
         submission = None if like is None else read_submission(like, bundle.class_names)
         predictor = build_predictor(bundle, device=device, processes=processes)
-        table = load_inputs(inputs, ColumnSettings(image_column, None, image_root, image_suffix))
+        columns = ColumnSettings(image_column, None, image_root, image_suffix)
+        table = load_inputs(inputs, columns, depth_range=bundle.preprocess.depth_range)
         log_ignored(table)
         if out is not None:
             check_answers_file(out, [*_list_paths(inputs), *table.frame["path"], str(like or "")])

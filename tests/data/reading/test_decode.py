@@ -221,7 +221,7 @@ def test_arrays_that_are_no_picture(array: npt.NDArray[np.generic], message: str
 def test_bomb_is_refused_by_its_header() -> None:
     content = encode(Image.new("1", (20_000, 20_000)), "PNG")
     assert len(content) < 100_000
-    with pytest.raises(BadImageError, match="more pixels than Pillow accepts"):
+    with pytest.raises(BadImageError, match="20000 x 20000 is more than the limit of 100,000,000 pixels"):
         decode_image(content)
     with pytest.raises(BadImageError, match="20 x 30 is more than the limit of 599 pixels"):
         decode_image(Image.new("RGB", (20, 30)), max_pixels=599)

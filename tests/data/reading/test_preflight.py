@@ -65,7 +65,9 @@ def test_file_name_that_is_not_utf8(make_folder: MakeFolder, tmp_path: Path, ver
 def test_too_large_by_the_limit(make_folder: MakeFolder) -> None:
     table = load_table(make_folder({"ants": 1, "bees": 1}))
     problems = check_images(table, max_pixels=100)
-    assert [problem.reason for problem in problems] == ["24 x 20 is more than the limit of 100 pixels"] * 2
+    assert [problem.reason for problem in problems] == [
+        "24 x 20 is more than the limit of 100 pixels (data.max_pixels)"
+    ] * 2
     assert check_images(table) == []
 
 

@@ -125,7 +125,10 @@ def test_json_round_trip(fit: Fit) -> None:
     ("change", "message"),
     [
         ({"fit": "stretch"}, "fits pictures by 'stretch'; known are crop, pad, squash"),
-        ({"colour": "bgr"}, r"has the settings \['colour', 'fit', .*understands \['fit', 'image_size'"),
+        (
+            {"colour": "bgr"},
+            r"has the settings \['colour', 'depth_range', 'fit', .*understands \['depth_range', 'fit', 'image_size'",
+        ),
         ({"interpolation": "nearest"}, "resizes by 'nearest'; only 'bilinear'"),
         ({"image_size": "224"}, "image_size '224'; expected a number of pixels"),
         ({"image_size": 0}, "image_size 0; expected a number of pixels"),

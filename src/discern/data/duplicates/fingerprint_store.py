@@ -27,13 +27,13 @@ class FingerprintStore:
     """
 
     def __init__(
-        self, cache: ArrayCache | None, paths: Sequence[str], record: npt.DTypeLike, *, max_pixels: int
+        self, cache: ArrayCache | None, paths: Sequence[str], record: npt.DTypeLike, *, reading: tuple[object, ...]
     ) -> None:
         self._cache = cache
         self._marks = np.array([_mark_file(path) for path in paths], dtype=np.uint64)
         self._row = np.dtype([("mark", np.uint64), ("record", record)])
         self._kept = np.zeros(0, self._row)
-        self._key = _compute_key([path for path in paths if path], self._row, max_pixels)
+        self._key = _compute_key([path for path in paths if path], self._row, reading)
 
     def load(self) -> tuple[npt.NDArray[np.void], npt.NDArray[np.int64]]:
         """Return the records that are known, and their rows."""
@@ -75,9 +75,9 @@ def _mark_file(path: str) -> np.uint64:
     return np.uint64(int.from_bytes(hashlib.blake2b(facts.encode(), digest_size=8).digest(), "little"))
 
 
-def _compute_key(paths: Sequence[str], row: np.dtype[np.void], max_pixels: int) -> str:
+def _compute_key(paths: Sequence[str], row: np.dtype[np.void], reading: tuple[object, ...]) -> str:
     """Return the key of the folder that all paths lie in, and of all that records depend on but the files."""
     folders = {str(Path(path).absolute().parent) for path in paths}
     common = os.path.commonpath(folders) if folders else ""
-    facts = (_VERSION, common, row.descr, max_pixels, DECODE_RULES, PIL.__version__)
+    facts = (_VERSION, common, row.descr, reading, DECODE_RULES, PIL.__version__)
     return hashlib.sha256(repr(facts).encode()).hexdigest()

@@ -17,6 +17,7 @@ from discern.data.duplicates.fingerprint_store import FingerprintStore
 from discern.data.picture_arrays import PictureArrays
 from discern.data.reading.decode import MAX_PIXELS, Inspection, inspect_image, read_file
 from discern.data.reading.decode_array import decode_array
+from discern.data.reading.deep_pixels import DepthRange
 from discern.data.table import ImageTable
 from discern.errors import BadImageError, ImageProblem
 
@@ -90,7 +91,7 @@ def compute_fingerprints(
     """
     records = np.zeros(len(table), RECORD)
     paths = table.frame["path"].tolist()
-    store = FingerprintStore(cache, paths, RECORD, max_pixels=max_pixels)
+    store = FingerprintStore(cache, paths, RECORD, reading=(max_pixels, table.depth_range))
     found, rows = store.load()
     records[rows] = found
     missing = np.setdiff1d(np.arange(len(table)), rows)
@@ -117,7 +118,7 @@ def _compute_part(table: ImageTable, rows: npt.NDArray[np.int64], max_pixels: in
             if table.arrays is not None and index >= 0:
                 _describe_array(records[place], table.arrays, index, max_pixels)
             else:
-                _describe_file(records[place], path, max_pixels)
+                _describe_file(records[place], path, max_pixels, table.depth_range)
         except BadImageError as error:
             records[place] = np.zeros((), RECORD)
             records[place]["size_bytes"] = -1
@@ -130,9 +131,9 @@ def _list_places(table: ImageTable, rows: npt.NDArray[np.int64]) -> Iterator[tup
     return zip(frame["path"].tolist(), frame["array_index"].tolist(), strict=True)
 
 
-def _describe_file(record: np.void, path: str, max_pixels: int) -> None:
+def _describe_file(record: np.void, path: str, max_pixels: int, depth_range: DepthRange | None) -> None:
     content = read_file(path)
-    seen = inspect_image(content, name=path, covering=_needed_size, max_pixels=max_pixels)
+    seen = inspect_image(content, name=path, covering=_needed_size, max_pixels=max_pixels, depth_range=depth_range)
     record["content"], record["size_bytes"] = _hash(content), len(content)
     _describe_header(record, seen)
     _describe_pixels(record, seen.image)

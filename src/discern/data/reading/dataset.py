@@ -15,6 +15,7 @@ from discern.data.cache.picture_cache import PictureCache
 from discern.data.picture_arrays import PictureArrays
 from discern.data.reading.decode import MAX_PIXELS, Covering, decode_image, is_decoded_reduced
 from discern.data.reading.decode_array import decode_array
+from discern.data.reading.deep_pixels import DepthRange
 from discern.data.reading.preprocess import Preprocess
 from discern.data.table import ImageTable
 
@@ -121,7 +122,8 @@ class ImageDataset(Dataset[Sample]):
 
     def _decode(self, row: int) -> Image.Image:
         covering = None if self.decodes_whole else self._covering
-        return _decode_picture(self._path(row), int(self._array_index[row]), self._arrays, self.max_pixels, covering)
+        place, depth_range = int(self._array_index[row]), self.preprocess.depth_range
+        return _decode_picture(self._path(row), place, self._arrays, self.max_pixels, depth_range, covering)
 
     def _path(self, row: int) -> str:
         start = int(self._path_ends[row - 1]) if row else 0
@@ -138,7 +140,7 @@ def decode_row(table: ImageTable, row: int, *, max_pixels: int = MAX_PIXELS) -> 
         BadImageError: It cannot be decoded.
     """
     path, place = table.frame["path"].iloc[row], table.frame["array_index"].iloc[row]
-    return _decode_picture(str(path), int(place), table.arrays, max_pixels)
+    return _decode_picture(str(path), int(place), table.arrays, max_pixels, table.depth_range)
 
 
 def _decode_picture(
@@ -146,11 +148,12 @@ def _decode_picture(
     place: int,
     arrays: PictureArrays | None,
     max_pixels: int,
+    depth_range: DepthRange | None,
     covering: Covering | None = None,
 ) -> Image.Image:
     if arrays is not None and place >= 0:
         return decode_array(arrays, place, max_pixels=max_pixels)
-    return decode_image(path, max_pixels=max_pixels, covering=covering)
+    return decode_image(path, max_pixels=max_pixels, covering=covering, depth_range=depth_range)
 
 
 @contextmanager

@@ -4,8 +4,6 @@ import functools
 import importlib.util
 import io
 import math
-import os
-import stat
 import sys
 import threading
 import warnings
@@ -19,6 +17,17 @@ import numpy.typing as npt
 from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.ExifTags import Base
 
+from discern.data.reading.deep_pixels import (
+    DEEP_MODES,
+    DeepValues,
+    DepthRange,
+    scale_deep,
+    scale_range,
+    scale_sixteen_bit,
+)
+from discern.data.reading.file_content import check_file, read_bytes, read_head
+from discern.data.reading.file_types import describe_type
+from discern.data.reading.png_metadata import leave_out_metadata
 from discern.data.table import holds_escape, natural_sort
 from discern.errors import BadImageError, DataError
 
@@ -53,13 +62,7 @@ _UPRIGHT_BY_ORIENTATION = {
     8: Image.Transpose.ROTATE_90,
 }
 _TURNED = (5, 6, 7, 8)  # width and height are exchanged
-_OTHER_THAN_FILES = (
-    (stat.S_ISFIFO, "a named pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
-_warnings_lock = threading.Lock()
+_pillow_lock = threading.Lock()
 
 
 class ImageHeader(NamedTuple):
@@ -85,13 +88,19 @@ class Inspection(NamedTuple):
 
 
 def decode_image(
-    source: ImageSource, *, max_pixels: int = MAX_PIXELS, name: str | None = None, covering: Covering | None = None
+    source: ImageSource,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    name: str | None = None,
+    covering: Covering | None = None,
+    depth_range: DepthRange | None = None,
 ) -> Image.Image:
     """Decode a picture into upright 8-bit RGB by the rules of `DECODE_RULES`.
 
     Arrays are uint8 or uint16 of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), the last with alpha. Of a PIL picture
-    the current frame is taken; it is not changed. More than `max_pixels`, or than twice `PIL.Image.MAX_IMAGE_PIXELS`
-    (Pillow's own limit), is refused before pixels are read. `name` stands for the source in errors.
+    the current frame is taken; it is not changed. More than `max_pixels` is refused before pixels are read, and no
+    limit of Pillow holds beside it. Texts and profiles in a file are skipped. `name` stands for the source in errors.
+    With `depth_range`, grey pictures of more than 8 bits are scaled from it, and not by `DECODE_RULES`.
 
     With `covering`, a JPEG is decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 of its size at which neither side is
     shorter than needed; a PIL picture and every other format stay as large as they are. Fitted to 224 pixels
@@ -105,18 +114,25 @@ def decode_image(
     _check_strict()
     shown = name or _name_of(source)
     if isinstance(source, np.ndarray):
-        return _to_rgb(_from_array(source, max_pixels, shown), shown)
-    with _refusing(shown):
-        image = source if isinstance(source, Image.Image) else _open_quietly(io.BytesIO(_read_bytes(source)))
+        return _to_rgb(_from_array(source, max_pixels, shown, depth_range), shown, depth_range)
+    with _refusing(shown, source):
+        image = source if isinstance(source, Image.Image) else _open_quietly(read_bytes(source))
         _check_size(image, max_pixels, shown)
         if covering is None or image is source:
             image.load()
         else:
             image = _load_reduced(image, covering)
-        return _to_rgb(_upright(image), shown)
+        return _to_rgb(_upright(image), shown, depth_range)
 
 
-def inspect_image(content: bytes, *, name: str, covering: Covering, max_pixels: int = MAX_PIXELS) -> Inspection:
+def inspect_image(
+    content: bytes,
+    *,
+    name: str,
+    covering: Covering,
+    max_pixels: int = MAX_PIXELS,
+    depth_range: DepthRange | None = None,
+) -> Inspection:
     """Decode the bytes of a file as `decode_image` does, and return the facts of the file's header too.
 
     A JPEG is read to its end also where it is decoded at a fraction of its size, so that a truncated one is found.
@@ -126,14 +142,14 @@ def inspect_image(content: bytes, *, name: str, covering: Covering, max_pixels: 
         DataError: Pillow is set to accept truncated files.
     """
     _check_strict()
-    with _refusing(name):
-        image = _open_quietly(io.BytesIO(content))
+    with _refusing(name, content):
+        image = _open_quietly(content)
         _check_size(image, max_pixels, name)
         header = ImageHeader(image.format or "", image.mode, image.width, image.height)
         orientation = _orientation(image)
         is_animated = image.format != "MPO" and bool(getattr(image, "is_animated", False))
         upright = _upright(_load_reduced(image, covering))
-        return Inspection(header, orientation, is_animated, _to_rgb(upright, name))
+        return Inspection(header, orientation, is_animated, _to_rgb(upright, name, depth_range))
 
 
 def read_file(path: str) -> bytes:
@@ -143,7 +159,7 @@ def read_file(path: str) -> bytes:
         BadImageError: It is not there, or cannot be read.
     """
     with _refusing(path):
-        return _read_bytes(path)
+        return read_bytes(path)
 
 
 def read_header(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> ImageHeader:
@@ -153,12 +169,26 @@ def read_header(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) 
         BadImageError: It is no picture of a supported type, or too large.
     """
     shown = _name_of(source)
-    with _refusing(shown):
-        if isinstance(source, str | Path):
-            _check_file(source)
-        with Image.open(source, formats=_formats()) as image:
-            _check_size(image, max_pixels, shown)
-            return ImageHeader(image.format or "", image.mode, image.width, image.height)
+    with _refusing(shown, source), _open_header(source) as image:
+        _check_size(image, max_pixels, shown)
+        return ImageHeader(image.format or "", image.mode, image.width, image.height)
+
+
+def read_deep_values(path: str, *, max_pixels: int = MAX_PIXELS) -> DeepValues | None:
+    """Return the values of a picture of more than 8 bits, as they are stored; None for any other picture.
+
+    Raises:
+        BadImageError: It cannot be decoded.
+    """
+    with _refusing(path, path), _open_header(path) as image:
+        _check_size(image, max_pixels, path)
+        if not image.mode.startswith(DEEP_MODES):
+            is_colour = image.mode in ("RGB", "RGBA") and ";16" in repr(getattr(image, "tile", ""))
+            # Pillow gives the higher byte only.
+            return DeepValues(np.asarray(image, dtype=np.float32) * 257, 65535, is_colour) if is_colour else None
+        values = np.asarray(image, dtype=np.float32)
+        full = 65535 if image.mode != "F" else 1 if np.nanmax(values) <= 1 else 255
+        return DeepValues(values, full, False)
 
 
 def is_decoded_reduced(source: str | Path | BinaryIO, covering: Covering, *, max_pixels: int = MAX_PIXELS) -> bool:
@@ -168,7 +198,7 @@ def is_decoded_reduced(source: str | Path | BinaryIO, covering: Covering, *, max
         BadImageError: It is no picture of a supported type, or too large.
     """
     shown = _name_of(source)
-    with _refusing(shown), Image.open(source, formats=_formats()) as image:
+    with _refusing(shown, source), _open_header(source) as image:
         _check_size(image, max_pixels, shown)
         stored = image.size
         image.draft(None, _needed_as_stored(image, covering))
@@ -201,10 +231,22 @@ def _check_strict() -> None:
         )
 
 
-def _open_quietly(file: BinaryIO) -> Image.Image:
-    """Open a picture; what Pillow warns of (damaged EXIF, size) is decided by our own rules."""
-    with _without_warnings():
-        image = Image.open(file, formats=_formats())
+def _open_header(source: str | Path | BinaryIO) -> Image.Image:
+    """Open a file without reading all of it, unless Pillow refuses it for a limit that is not ours."""
+    if isinstance(source, str | Path):
+        check_file(source)
+    try:
+        return Image.open(source, formats=_formats())
+    except (Image.DecompressionBombError, ValueError):
+        if not isinstance(source, str | Path):
+            source.seek(0)
+        return _open_quietly(read_bytes(source))
+
+
+def _open_quietly(content: bytes) -> Image.Image:
+    """Open a picture; what Pillow warns of or refuses (damaged EXIF, size, texts) is decided by our own rules."""
+    with _by_our_rules():
+        image = Image.open(io.BytesIO(leave_out_metadata(content)), formats=_formats())
         _orientation(image)  # parsed here once, for its warnings, and kept by the picture
         return image
 
@@ -221,7 +263,10 @@ def _load_reduced(image: Image.Image, covering: Covering) -> Image.Image:
         return image
     _, (_, _, right, bottom) = reduced
     inside = (math.floor(right + 0.5), math.floor(bottom + 0.5))
-    return image if image.size == inside else image.crop((0, 0, *inside))
+    if image.size == inside:
+        return image
+    with _by_our_rules():
+        return image.crop((0, 0, *inside))
 
 
 def _needed_as_stored(image: Image.Image, covering: Covering) -> tuple[int, int]:
@@ -244,54 +289,30 @@ def _orientation(image: Image.Image) -> int:
     return orientation if isinstance(orientation, int) else 1
 
 
-def _to_rgb(image: Image.Image, shown: str) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        image = _from_sixteen_bit(np.asarray(image))
-    elif image.mode == "I":
-        image = _from_integers(np.asarray(image), shown)
-    elif image.mode == "F":
-        image = _from_floats(np.asarray(image), shown)
+def _to_rgb(image: Image.Image, shown: str, depth_range: DepthRange | None) -> Image.Image:
+    if image.mode.startswith(DEEP_MODES):
+        image = Image.fromarray(scale_deep(np.asarray(image), image.mode, shown, depth_range))
     elif image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image)
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _from_array(array: npt.NDArray[np.generic], max_pixels: int, shown: str) -> Image.Image:
+def _from_array(
+    array: npt.NDArray[np.generic], max_pixels: int, shown: str, depth_range: DepthRange | None
+) -> Image.Image:
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.ndim not in (2, 3) or channels not in (1, 3, 4) or array.size == 0:
         raise BadImageError(shown, f"array of shape {array.shape}; expected (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)")
     if array.shape[0] * array.shape[1] > max_pixels:
         raise BadImageError(shown, _too_large(array.shape[1], array.shape[0], max_pixels))
-    if array.dtype == np.uint16:
-        array = _scale_sixteen_bit(array)
+    if depth_range is not None and array.dtype != np.uint8 and array.dtype.kind in "iuf":
+        array = scale_range(array, depth_range)
+    elif array.dtype == np.uint16:
+        array = scale_sixteen_bit(array)
     if array.dtype != np.uint8:
         raise BadImageError(shown, f"array of {array.dtype}; expected uint8 (0..255) or uint16 (0..65535)")
     return Image.fromarray(np.ascontiguousarray(array[:, :, 0] if array.ndim == 3 and channels == 1 else array))
-
-
-def _from_sixteen_bit(values: npt.NDArray[np.generic]) -> Image.Image:
-    return Image.fromarray(_scale_sixteen_bit(values))
-
-
-def _scale_sixteen_bit(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    """Divide by 257 to the nearest, which maps 0..65535 to 0..255."""
-    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
-def _from_integers(values: npt.NDArray[np.generic], shown: str) -> Image.Image:
-    low, high = int(values.min()), int(values.max())
-    if low < 0 or high > 65535:
-        raise BadImageError(shown, f"32-bit values from {low} to {high}; expected 0..65535")
-    return _from_sixteen_bit(values)
-
-
-def _from_floats(values: npt.NDArray[np.generic], shown: str) -> Image.Image:
-    low, high = float(values.min()), float(values.max())
-    if not (low >= 0 and high <= 255):  # written so that it refuses NaN, too
-        raise BadImageError(shown, f"32-bit float values from {low:g} to {high:g}; expected 0..1 or 0..255")
-    scale = 255 if high <= 1 else 1
-    return Image.fromarray(np.rint(values.astype(np.float32) * scale).astype(np.uint8))
 
 
 def _check_size(image: Image.Image, max_pixels: int, shown: str) -> None:
@@ -300,24 +321,7 @@ def _check_size(image: Image.Image, max_pixels: int, shown: str) -> None:
 
 
 def _too_large(width: int, height: int, max_pixels: int) -> str:
-    return f"{width} x {height} is more than the limit of {max_pixels:,} pixels"
-
-
-def _read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
-    if isinstance(source, bytes):
-        return source
-    if isinstance(source, str | Path):
-        _check_file(source)
-        return Path(source).read_bytes()
-    return source.read()
-
-
-def _check_file(path: str | Path) -> None:
-    """Refuse pipes, sockets and devices before they are opened, since that may wait for ever."""
-    mode = os.stat(path).st_mode  # noqa: PTH116 - making a Path takes longer than asking
-    kind = next((name for is_kind, name in _OTHER_THAN_FILES if is_kind(mode)), None)
-    if kind is not None:
-        raise BadImageError(str(path), f"{kind}, not a file")
+    return f"{width} x {height} is more than the limit of {max_pixels:,} pixels (data.max_pixels)"
 
 
 def _name_of(source: ImageSource) -> str:
@@ -330,6 +334,16 @@ def _name_of(source: ImageSource) -> str:
     return str(getattr(source, "name", "") or getattr(source, "filename", "") or type(source).__name__)
 
 
+def _explain_unknown(source: ImageSource, shown: str) -> str:
+    head = b"" if isinstance(source, np.ndarray | Image.Image) else read_head(source)
+    found = describe_type(head, shown)
+    return f"not a picture of a supported type{f', but {found}' if found else f' ({_list_formats()})'}"
+
+
+def _list_formats() -> str:
+    return ", ".join(_formats())
+
+
 def _explain_missing(shown: str) -> str:
     if not holds_escape(shown):
         return "no such file"
@@ -340,7 +354,7 @@ def _explain_missing(shown: str) -> str:
 
 
 @contextmanager
-def _refusing(shown: str) -> Iterator[None]:
+def _refusing(shown: str, source: ImageSource = b"") -> Iterator[None]:
     """Turn whatever goes wrong while a file is read into a `BadImageError` with a reason to read."""
     try:
         yield
@@ -352,18 +366,22 @@ def _refusing(shown: str) -> Iterator[None]:
         raise BadImageError(shown, "a folder, not a file") from error
     except PermissionError as error:
         raise BadImageError(shown, "no permission to read it") from error
-    except Image.DecompressionBombError as error:
-        raise BadImageError(shown, "more pixels than Pillow accepts (twice PIL.Image.MAX_IMAGE_PIXELS)") from error
     except UnidentifiedImageError as error:
-        expected = ", ".join(_formats())
-        raise BadImageError(shown, f"not a picture of a supported type ({expected})") from error
+        raise BadImageError(shown, _explain_unknown(source, shown)) from error
     except Exception as error:
         raise BadImageError(shown, f"damaged: {error or type(error).__name__}") from error
 
 
 @contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Silence warnings; under a lock, because the filters belong to the whole process."""
-    with _warnings_lock, warnings.catch_warnings():
+def _by_our_rules() -> Iterator[None]:
+    """Silence Pillow's warnings and lift its limit of pixels, since ours holds.
+
+    Both belong to the whole process, so this is done under a lock, and for the time of opening a file only.
+    """
+    with _pillow_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit

@@ -38,7 +38,7 @@ def check_images(
             if table.arrays is not None and index >= 0:
                 decode_array(table.arrays, index, max_pixels=max_pixels)
             elif verify == "full":
-                decode_image(path, max_pixels=max_pixels)
+                decode_image(path, max_pixels=max_pixels, depth_range=table.depth_range)
             else:
                 read_header(path, max_pixels=max_pixels)
         except BadImageError as error:

@@ -1,5 +1,6 @@
 """What every picture goes through before the network, in training and in use; saved in the bundle."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Literal, NamedTuple, Self, get_args
@@ -29,13 +30,15 @@ class Preprocess:
     """A picture fitted to a square of `image_size` pixels, then normalised with `mean` and `std` (of values 0..1).
 
     `crop` cuts the central square, `pad` keeps all and fills the rest with the mean colour (0 after normalising),
-    `squash` keeps all and changes the proportions. Resizing is bilinear and antialiased.
+    `squash` keeps all and changes the proportions. Resizing is bilinear and antialiased. `depth_range` are the values
+    that become black and white in pictures of more than 8 bits when they are decoded; None for the rules of decoding.
     """
 
     image_size: int
     fit: Fit
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    depth_range: tuple[float, float] | None = None
 
     def fit_image(self, image: Image.Image, *, size: int | None = None) -> Tensor:
         """Fit an RGB picture to a square uint8 tensor (3, S, S); S is `size`, or `image_size`."""
@@ -73,7 +76,9 @@ class Preprocess:
 
     def to_dict(self) -> dict[str, object]:
         """Return what `from_dict` needs, for JSON."""
-        return {**asdict(self), "mean": list(self.mean), "std": list(self.std), "interpolation": INTERPOLATION}
+        depth_range = None if self.depth_range is None else list(self.depth_range)
+        changed = {"mean": list(self.mean), "std": list(self.std), "depth_range": depth_range}
+        return {**asdict(self), **changed, "interpolation": INTERPOLATION}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, object]) -> Self:
@@ -83,7 +88,7 @@ class Preprocess:
             BundleError: A key is missing or unknown, or a value is not understood.
         """
         known = {field.name for field in fields(cls)} | {"interpolation"}
-        if set(content) != known:
+        if set(content) | {"depth_range"} != known:
             raise BundleError(
                 f"The preprocessing has the settings {sorted(content)}; this version understands {sorted(known)}. "
                 "Use the version of discern that wrote the bundle."
@@ -97,7 +102,7 @@ class Preprocess:
             raise BundleError(f"The preprocessing has image_size {size!r}; expected a number of pixels.")
         for name in get_args(Fit):
             if fit == name:
-                return cls(size, name, _three(content, "mean"), _three(content, "std"))
+                return cls(size, name, _three(content, "mean"), _three(content, "std"), _read_range(content))
         raise BundleError(f"The preprocessing fits pictures by {fit!r}; known are {', '.join(get_args(Fit))}.")
 
 
@@ -111,6 +116,16 @@ def _inside(width: int, height: int, side: int) -> tuple[int, int]:
     """Return the largest size of these proportions within a square."""
     scale = side / max(width, height)
     return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _read_range(content: Mapping[str, object]) -> tuple[float, float] | None:
+    found = content.get("depth_range")
+    match found:
+        case None:
+            return None
+        case [int() | float() as low, int() | float() as high] if -math.inf < low < high < math.inf:
+            return float(low), float(high)
+    raise BundleError(f"The preprocessing has depth_range {found!r}; expected two numbers, the lower one first.")
 
 
 def _three(content: Mapping[str, object], name: str) -> tuple[float, float, float]:

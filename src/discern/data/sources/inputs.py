@@ -4,6 +4,7 @@ import glob
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch.utils.data import Dataset
 
 from discern.data.picture_arrays import PictureArrays, join_arrays, name_picture
 from discern.data.reading.decode import decode_image
+from discern.data.reading.deep_pixels import DepthRange
 from discern.data.sources.arrays import load_npz
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.csv_file import load_csv, load_frame
@@ -24,8 +26,7 @@ from discern.data.sources.torch_dataset import load_dataset
 from discern.data.sources.walk import (
     Unused,
     describe_no_pictures,
-    explain_unsupported,
-    is_picture,
+    find_obstacle,
     sum_up,
     walk_folder,
 )
@@ -39,14 +40,20 @@ Input = str | Path | pd.DataFrame | Image.Image | npt.NDArray[np.generic] | Data
 logger = logging.getLogger("discern")
 
 
-def load_inputs(inputs: Sequence[Input] | Input, columns: ColumnSettings | None = None) -> ImageTable:
+def load_inputs(
+    inputs: Sequence[Input] | Input,
+    columns: ColumnSettings | None = None,
+    *,
+    depth_range: DepthRange | None = None,
+) -> ImageTable:
     """Gather pictures from files, folders, globs, CSV or .npz files, DataFrames, arrays, PIL pictures and datasets.
 
     Inputs keep their order; inside a folder or glob it is natural. An id is a file's name, its path below the folder
     that was given, the name in the CSV, or the place among the pictures in memory. Ids that are equal become the whole
     path, and `#2`, `#3`... is added where one picture is given more than once. Labels are kept where a CSV, DataFrame,
     .npz or dataset has them. An array is one picture or many, as `split_array` takes it; an array in a list is one
-    picture. A folder is searched at any depth; a dataset is as `load_dataset` takes it.
+    picture. A folder is searched at any depth; a dataset is as `load_dataset` takes it. `depth_range` is
+    that of the classifier's preprocessing.
 
     Raises:
         DataError: An input is missing or of a form that is not understood, or there are no pictures.
@@ -55,10 +62,11 @@ def load_inputs(inputs: Sequence[Input] | Input, columns: ColumnSettings | None 
     if not listed:
         raise DataError(f"no inputs were given; expected {_EXPECTED}.")
     _check_understood(listed)
-    gathered = _Gathered(columns or ColumnSettings())
+    gathered = _Gathered(columns or ColumnSettings(), depth_range)
     for item in listed:
         gathered.add(item)
-    return gathered.to_table(", ".join(_describe(item) for item in listed[:3]) + (", ..." if len(listed) > 3 else ""))
+    table = gathered.to_table(", ".join(_describe(item) for item in listed[:3]) + (", ..." if len(listed) > 3 else ""))
+    return replace(table, depth_range=depth_range)
 
 
 def list_inputs(inputs: object) -> list[Any]:
@@ -86,8 +94,9 @@ def log_ignored(table: ImageTable) -> None:
 class _Gathered:
     """Pictures so far, a row each."""
 
-    def __init__(self, columns: ColumnSettings) -> None:
+    def __init__(self, columns: ColumnSettings, depth_range: DepthRange | None) -> None:
         self.columns = columns
+        self.depth_range = depth_range
         self.ids: list[str] = []
         self.own_ids: list[str | None] = []
         self.whole_names: list[str] = []
@@ -147,10 +156,11 @@ class _Gathered:
             self._add_row(place.name, str(place))
 
     def _add_match(self, match: Path) -> None:
-        if match.is_dir() or is_picture(match.name):
+        obstacle = None if match.is_dir() else find_obstacle(match)
+        if obstacle is None:
             self._add_place(match)
         else:
-            self.unused.append(Unused(str(match), explain_unsupported(match.name)))
+            self.unused.append(Unused(str(match), obstacle))
 
     def _add_folder(self, folder: Path) -> None:
         found = walk_folder(folder)
@@ -171,7 +181,8 @@ class _Gathered:
 
     def _add_picture(self, picture: Image.Image | npt.NDArray[np.generic]) -> None:
         index = self.num_arrays
-        self._add_arrays((np.asarray(decode_image(picture, name=name_picture(index))),))
+        pixels = decode_image(picture, name=name_picture(index), depth_range=self.depth_range)
+        self._add_arrays((np.asarray(pixels),))
         self._add_row(str(index), "", array_index=index)
 
     def _add_arrays(self, arrays: PictureArrays) -> None:

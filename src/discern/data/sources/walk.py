@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from discern.data.reading.decode import supported_extensions
+from discern.data.reading.file_content import read_head
+from discern.data.reading.file_types import find_file_type
 from discern.data.table import natural_key
 from discern.errors import list_some
 from discern.run_folder import RUN_FOLDERS, RunFolder
@@ -56,9 +58,23 @@ def is_picture(name: str) -> bool:
     return name.lower().endswith(supported_extensions())
 
 
-def explain_unsupported(name: str) -> str:
-    """Return why a file is not used, by its name."""
-    suffix = Path(name).suffix
+def find_obstacle(path: str | Path) -> str | None:
+    """Return why a file is not used; None for one with the name of a picture, or without extension and with a picture.
+
+    What has another extension is not used, since copies that editors and downloads leave have one too, but is named.
+    """
+    if is_picture(str(path)):
+        return None
+    suffix, found = Path(path).suffix, find_file_type(read_head(path))
+    if found is None or not found.is_picture:
+        return explain_unsupported(suffix)
+    if found.advice:
+        return f"{found.name}{f' under {suffix}' if suffix else ''}: {found.advice}"
+    return f"{found.name} under {suffix}: give it an extension of pictures to use it" if suffix else None
+
+
+def explain_unsupported(suffix: str) -> str:
+    """Return why a file is not used, by its extension."""
     reason = f"{suffix or 'no extension'} is no supported type of picture"
     return f"{reason} without discern[heif]" if suffix.lower() in _HEIF else reason
 
@@ -134,10 +150,10 @@ class _Walk:
         if entry.name.startswith("."):
             # Only what somebody could miss: .DS_Store and its like are nobody's pictures.
             self.unused += [Unused(place, "hidden")] if is_picture(entry.name) else []
-        elif is_picture(entry.name):
+        elif (obstacle := find_obstacle(entry.path)) is None:
             self.pictures.append(place)
         else:
-            self.unused.append(Unused(place, explain_unsupported(entry.name)))
+            self.unused.append(Unused(place, obstacle))
 
 
 def find_runs(folder: Path, subfolders: Iterable[str]) -> set[str]:

@@ -1,0 +1,49 @@
+"""Opens files that the names of pictures lead to, and nothing that is no file."""
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from discern.data.reading.file_types import HEAD_BYTES
+from discern.errors import BadImageError
+
+_OTHER_THAN_FILES = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def check_file(path: str | Path) -> None:
+    """Refuse pipes, sockets and devices before they are opened, since that may wait for ever."""
+    mode = os.stat(path).st_mode  # noqa: PTH116 - making a Path takes longer than asking
+    kind = next((name for is_kind, name in _OTHER_THAN_FILES if is_kind(mode)), None)
+    if kind is not None:
+        raise BadImageError(str(path), f"{kind}, not a file")
+
+
+def read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
+    """Return all bytes of a file or a stream, or bytes as they are."""
+    if isinstance(source, bytes):
+        return source
+    if isinstance(source, str | Path):
+        check_file(source)
+        return Path(source).read_bytes()
+    return source.read()
+
+
+def read_head(source: str | Path | bytes | BinaryIO) -> bytes:
+    """Return the first bytes, by which a type is known; nothing for what is no file or cannot be read."""
+    if isinstance(source, bytes):
+        return source[:HEAD_BYTES]
+    try:
+        if not isinstance(source, str | Path):
+            source.seek(0)
+            return source.read(HEAD_BYTES)
+        check_file(source)
+        with open(source, "rb") as file:  # noqa: PTH123 - making a Path takes longer than opening
+            return file.read(HEAD_BYTES)
+    except (OSError, ValueError, BadImageError):
+        return b""
