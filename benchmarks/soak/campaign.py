@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.soak.sound import Sound
+from benchmarks.soak.sound import Sound, UndisturbedError
 
 
 @dataclass
@@ -63,5 +63,7 @@ def _run_round(name: str, part: Part, sound: Sound, seed: int) -> Round:
     print(f"  {name}, seed {seed}", file=sys.stderr, flush=True)
     try:
         return part(sound, random.Random(f"{name} {seed}"), work)  # noqa: S311 - not for security
+    except UndisturbedError as error:
+        return Round(failures=[str(error)])
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -29,7 +29,7 @@ def write_in_bad_place(sound: Sound, rng: random.Random, work: Path) -> Round:
     round_.counts[place] += 1
     round_.failures += [f"{place}: {fault}" for fault in _PLACES[place](sound, rng, work, verb)]
     if not sound.answers.is_file() or not (sound.run / "report.html").is_file():
-        raise SystemExit("the sound run is damaged: the campaign cannot go on")
+        raise SystemExit(f"{place} with discern {verb} damaged the sound run: the campaign cannot go on")
     return round_
 
 

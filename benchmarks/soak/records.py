@@ -159,9 +159,7 @@ def _interrupt_run(sound: Sound) -> Path:
 def _fill_caches(sound: Sound) -> tuple[Path, dict[str, str]]:
     """Return a folder of caches that a training has filled, and what that training gave, once a campaign."""
     folder = Path(tempfile.mkdtemp(prefix="caches-", dir=sound.folder))
-    done = sound.call("train", sound.photos, "--out", folder / "run", *_CACHED, home=folder / "home")
-    if done.code:
-        raise SystemExit(f"discern {' '.join(done.words)} ended with {done.code}:\n{done.out}{done.err}")
+    sound.call_undisturbed("train", sound.photos, "--out", folder / "run", *_CACHED, home=folder / "home")
     return folder / "home", read_run(folder / "run")
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from benchmarks.serving import build_form, is_ready, post
 from benchmarks.soak.campaign import Round
 from benchmarks.soak.commands import KILLED, Command
-from benchmarks.soak.sound import Sound
+from benchmarks.soak.sound import Sound, UndisturbedError
 
 TOLERANCE = 0.02
 """Largest difference between confidences in bf16 that were computed in different batches."""
@@ -37,8 +37,7 @@ def start_server(sound: Sound, port: int) -> Command:
     while not is_ready(port):
         if not command.is_running() or time.monotonic() > deadline:
             command.kill()
-            done = command.wait()
-            raise SystemExit(f"discern {' '.join(done.words)} ended with {done.code}:\n{done.out}{done.err}")
+            raise UndisturbedError(command.wait())
         time.sleep(0.05)
     return command
 

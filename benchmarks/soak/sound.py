@@ -29,6 +29,13 @@ _PER_CLASS = 16
 ASKED_PER_CLASS = 3
 
 
+class UndisturbedError(Exception):
+    """A command failed that nothing had disturbed: there is nothing to compare with."""
+
+    def __init__(self, done: Done) -> None:
+        super().__init__(f"discern {' '.join(done.words)} ended with {done.code}, undisturbed:\n{done.out}{done.err}")
+
+
 @dataclass(frozen=True)
 class Sound:
     """A folder with labelled pictures, pictures to ask about, a run, and a folder of caches.
@@ -72,6 +79,16 @@ class Sound:
         """Run a command to its end."""
         return self.start(*words, home=home, limit=limit).wait()
 
+    def call_undisturbed(self, *words: object, home: Path | None = None) -> None:
+        """Run a command that must succeed, since nothing disturbs it.
+
+        Raises:
+            UndisturbedError: It failed.
+        """
+        done = self.call(*words, home=home)
+        if done.code:
+            raise UndisturbedError(done)
+
     def start(self, *words: object, home: Path | None = None, limit: Limit | None = None) -> Command:
         """Start a command; its output goes to files in `folder`."""
         return Command([str(word) for word in words], self.folder, home or self.home, limit)
@@ -105,13 +122,8 @@ def prepare_sound(folder: Path, scale: float = 1.0) -> Sound:
     sound.asked.mkdir()
     for path in sorted(drawn.rglob("*.png")):
         shutil.move(path, sound.asked / f"{path.parent.name}-{path.name}")
-    for words in (
-        ["train", sound.photos, "--out", sound.run, "--recipe", "table", *SETTINGS, *EPOCHS],
-        ["predict", sound.run, sound.asked, "--out", sound.answers],
-    ):
-        done = sound.call(*words)
-        if done.code:
-            raise SystemExit(f"discern {' '.join(done.words)} ended with {done.code}:\n{done.out}{done.err}")
+    sound.call_undisturbed("train", sound.photos, "--out", sound.run, "--recipe", "table", *SETTINGS, *EPOCHS)
+    sound.call_undisturbed("predict", sound.run, sound.asked, "--out", sound.answers)
     return sound
 
 
