@@ -20,6 +20,9 @@ KILLED = -signal.SIGKILL
 _STRANGER = 65534
 """The id of the user `nobody`."""
 _PATIENCE_SECONDS = 600
+_MAX_LINES, _MAX_MESSAGE = 15, 2_000
+"""Of an error: a line that says what to do, and up to ten examples."""
+_LIBRARY_WORDS = ("errors.pydantic.dev", "[type=", "Error(")
 _SLOW_IMPORTS = ("discern.cli.app", "matplotlib.pyplot", "sklearn.metrics", "timm", "torchvision.transforms.v2")
 _VERBS = ("compare", "evaluate", "export", "predict", "report", "resume", "serve", "train", "tune")
 
@@ -37,14 +40,14 @@ class Done(NamedTuple):
     err: str
 
     def find_faults(self, allowed: Sequence[int] = (0, 1, 2)) -> list[str]:
-        """Return what no command may do: a traceback, or an exit code that is not documented."""
+        """Return what no command may do: a traceback, an exit code that is not documented, poor words for an error."""
         faults = []
         if "Traceback (most recent call last)" in self.out + self.err:
             faults.append("traceback: " + " | ".join(self.err.strip().splitlines()[-4:])[-500:])
         if self.code not in allowed:
             faults.append(f"exit code {self.code}: {self.err.strip()[-300:]}")
-        if self.code == 2 and not self.err.strip():
-            faults.append("exit code 2 without a word on stderr")
+        if self.code == 2:
+            faults += _find_poor_words(self.err.strip())
         return [f"discern {' '.join(self.words)}: {fault}" for fault in faults]
 
 
@@ -130,6 +133,14 @@ def give_to_stranger(folder: Path) -> None:
     """Give a folder and all in it to that user."""
     for path in (folder, *folder.rglob("*")):
         os.chown(path, _STRANGER, _STRANGER)
+
+
+def _find_poor_words(message: str) -> list[str]:
+    if not message:
+        return ["exit code 2 without a word on stderr"]
+    if len(message) > _MAX_MESSAGE or len(message.splitlines()) > _MAX_LINES:
+        return [f"an error of {len(message.splitlines())} lines: {message[:300]}"]
+    return [f"an error in words of a library: {message[:300]}" for word in _LIBRARY_WORDS if word in message]
 
 
 def _become_command(words: Sequence[str], files: Sequence[Path], home: Path, limit: Limit | None, job: Job) -> None:

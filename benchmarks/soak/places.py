@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.soak.campaign import Round
-from benchmarks.soak.commands import Done, become_stranger, give_to_stranger, limit_files
+from benchmarks.soak.commands import become_stranger, give_to_stranger, limit_files
 from benchmarks.soak.kills import read_run
 from benchmarks.soak.sound import EPOCHS, SETTINGS, Sound
 
@@ -18,7 +18,6 @@ _MEGABYTE = 2**20
 _FULL_MEGABYTES = (0.3, 24)
 """Sizes of the full disk: nothing fits on the smallest, nearly everything on the largest."""
 _TRAINING = ("--recipe", "table", *SETTINGS, *EPOCHS)
-_MAX_LINES = 3
 
 
 def write_in_bad_place(sound: Sound, rng: random.Random, work: Path) -> Round:
@@ -38,9 +37,9 @@ def _fill_disk(sound: Sound, rng: random.Random, work: Path, verb: str) -> list[
     with _mounted(work / "disk", f"size={size_bytes}") as disk:
         words, faults = _build_words(sound, disk or work, verb), []
         if disk is None:
-            return _find_faults(sound.call(*words, limit=limit_files(size_bytes)))
+            return sound.call(*words, limit=limit_files(size_bytes)).find_faults()
         done = sound.call(*words)
-        faults += _find_faults(done)
+        faults += done.find_faults()
         if verb == "train" and done.code:
             _run("mount", "-o", f"remount,size={2**30}", str(disk))
             faults += _train_on(sound, disk, words)
@@ -64,7 +63,7 @@ def _make_read_only(sound: Sound, _: random.Random, work: Path, verb: str) -> li
             return []
         words = _build_words(sound, disk, verb)
         _run("mount", "-o", "remount,ro", str(disk))
-        return _find_faults(sound.call(*words), allowed=(0, 2) if verb in ("report", "explain") else (2,))
+        return sound.call(*words).find_faults((2,))
 
 
 def _be_another_user(sound: Sound, rng: random.Random, work: Path, verb: str) -> list[str]:
@@ -82,7 +81,7 @@ def _be_another_user(sound: Sound, rng: random.Random, work: Path, verb: str) ->
         give_to_stranger(given)
     # The output is written by the new user.
     done = sound.call(*words, home=home, limit=become_stranger)
-    return _find_faults(done, allowed=(0,) if is_own else (0, 2) if verb in ("report", "explain") else (2,))
+    return done.find_faults((0,) if is_own else (2,))
 
 
 def _delete_folder(sound: Sound, rng: random.Random, work: Path, verb: str) -> list[str]:
@@ -97,7 +96,7 @@ def _delete_folder(sound: Sound, rng: random.Random, work: Path, verb: str) -> l
     while time.monotonic() < deadline and command.is_running():
         time.sleep(0.01)
     shutil.rmtree(rng.choice((out, photos, home)), ignore_errors=True)
-    return _find_faults(command.wait())
+    return command.wait().find_faults()
 
 
 _PLACES: dict[str, Callable[[Sound, random.Random, Path, str], list[str]]] = {
@@ -127,17 +126,11 @@ def _build_words(sound: Sound, folder: Path, verb: str) -> list[object]:
         shutil.copytree(sound.run, run)
     except (shutil.Error, OSError):
         return ["predict", sound.run, sound.asked, "--out", folder / "answers.csv"]
-    more: list[object] = [sound.photos, "--out", folder / "evaluated"] if verb == "evaluate" else []
-    return [verb, run, *more]
-
-
-def _find_faults(done: Done, allowed: Sequence[int] = (0, 1, 2)) -> list[str]:
-    """Return what is wrong with how a command ended; what it says of a place must be short."""
-    faults = done.find_faults(allowed)
-    lines = done.err.strip().splitlines()
-    if done.code == 2 and len(lines) > _MAX_LINES:
-        faults.append(f"discern {' '.join(done.words)}: {len(lines)} lines on stderr: {done.err[-300:]}")
-    return faults
+    more: dict[str, list[object]] = {
+        "evaluate": [sound.photos, "--out", folder / "evaluated"],
+        "explain": [sound.list_asked()[0]],
+    }
+    return [verb, run, *more.get(verb, [])]
 
 
 @contextmanager

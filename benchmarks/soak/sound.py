@@ -23,7 +23,7 @@ SETTINGS = (
     "run.determinism=true",
 )
 """A small network on small pictures: what is tried here is not how well it learns."""
-EPOCHS = ("training.phases.*.epochs=5",)
+EPOCHS = ("training.phases.*.epochs=4",)
 _COLOURS = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
 _PER_CLASS = 16
 ASKED_PER_CLASS = 3
