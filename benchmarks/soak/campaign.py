@@ -5,6 +5,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -65,5 +66,7 @@ def _run_round(name: str, part: Part, sound: Sound, seed: int) -> Round:
         return part(sound, random.Random(f"{name} {seed}"), work)  # noqa: S311 - not for security
     except UndisturbedError as error:
         return Round(failures=[str(error)])
+    except Exception:  # noqa: BLE001 - the campaign goes on, and shows its own faults like others
+        return Round(failures=[f"the campaign itself failed:\n{traceback.format_exc()}"])
     finally:
         shutil.rmtree(work, ignore_errors=True)

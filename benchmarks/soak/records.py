@@ -95,13 +95,14 @@ def _damage_cache(sound: Sound, rng: random.Random, folder: Path, counts: Counte
 
 def _damage_run(sound: Sound, rng: random.Random, folder: Path, counts: Counter[str]) -> list[str]:
     """Read a run of which any file was damaged with a command that reads it."""
-    run = folder / "run"
-    shutil.copytree(sound.run, run)
+    run, other = folder / "run", folder / "other"
+    for copy in (run, other):
+        shutil.copytree(sound.run, copy)
     what = _damage_file(rng.choice([path for path in _list_files(run) if path.suffix != ".png"]), rng)
     words = rng.choice(
         (
             ["report", run],
-            ["diff", run, sound.run],
+            ["diff", run, other],
             ["evaluate", run, sound.photos, "--out", folder / "evaluated"],
             ["explain", run, sound.list_asked()[0], "--out", folder / "explained"],
             ["train", "--resume", "--out", run],

@@ -154,6 +154,7 @@ def checksum_files(folder: Path, patterns: Iterable[str]) -> dict[str, str]:
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for pattern in patterns
         for path in sorted(folder.glob(pattern))
+        if path.is_file()
     }
 
 
