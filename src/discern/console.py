@@ -16,14 +16,14 @@ _KEPT_LINES = 10_000
 
 
 class MessageLog:
-    """The messages of a workflow, shown on `console` if there is one and kept for the log file."""
+    """The messages of a workflow, from `level` on shown on `console` if there is one, and kept for the log file."""
 
-    def __init__(self, console: Console | None) -> None:
+    def __init__(self, console: Console | None, level: int = logging.INFO) -> None:
         self.console = console
         self._kept = MemoryHandler(_KEPT_LINES, flushLevel=logging.CRITICAL + 1)
         self._handlers: list[logging.Handler] = [self._kept]
         if console is not None:
-            self._handlers.append(_ConsoleHandler(console))
+            self._handlers.append(_ConsoleHandler(console, level))
         for handler in self._handlers:
             logger.addHandler(handler)
 
@@ -49,11 +49,13 @@ class MessageLog:
 def reporting(*, verbose: bool) -> Iterator[MessageLog]:
     """Collect the messages of the program; show them on standard output if `verbose`.
 
-    Of several processes, only the first one shows them.
+    Details, which are of level DEBUG, are shown only if the logger is at that level already; the log file has them in
+    any case. Of several processes, only the first one shows messages.
     """
-    messages = MessageLog(build_console() if verbose and join_processes().is_main else None)
     level = logger.level
-    logger.setLevel(logging.INFO)
+    shown = logging.DEBUG if level == logging.DEBUG else logging.INFO
+    messages = MessageLog(build_console() if verbose and join_processes().is_main else None, shown)
+    logger.setLevel(logging.DEBUG)
     try:
         yield messages
     finally:
@@ -64,6 +66,12 @@ def reporting(*, verbose: bool) -> Iterator[MessageLog]:
 def build_console() -> Console:
     """Return a console on standard output that does not colour numbers or break lines."""
     return Console(highlight=False, soft_wrap=True)
+
+
+def show_details(asked: bool) -> None:
+    """Let workflows show what only the log file has otherwise, if a user asks for it."""
+    if asked:
+        logger.setLevel(logging.DEBUG)
 
 
 def fit_encoding(text: str, encoding: str) -> str:
@@ -91,8 +99,8 @@ class _LogFile(logging.FileHandler):
 class _ConsoleHandler(logging.Handler):
     """Prints through Rich, so that a line does not break a live progress bar."""
 
-    def __init__(self, console: Console) -> None:
-        super().__init__()
+    def __init__(self, console: Console, level: int) -> None:
+        super().__init__(level)
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:

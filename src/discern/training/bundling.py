@@ -92,7 +92,7 @@ def _keep_features(
     else:
         train_features = _compute_features(classifier, kept, data, runtime)
         validation_features = _compute_features(classifier, data.validation, data, runtime)
-    logger.info("the bundle keeps the features of %d of %d training pictures", len(kept), len(data.train))
+    logger.debug("the bundle keeps the features of %d of %d training pictures", len(kept), len(data.train))
     return build_feature_bank(train_features, kept.frame), validation_features
 
 

@@ -198,7 +198,7 @@ def choose_listeners(job: Job, console: Console | None) -> list[Listener]:
     listeners: list[Listener] = [
         OwnerWatch(folder.root),
         HistoryFile(folder.history),
-        LogLines(),
+        LogLines(job.plan.phases),
         OverfittingWatch(),
     ]
     if job.plan.training.tensorboard:
@@ -209,7 +209,7 @@ def choose_listeners(job: Job, console: Console | None) -> list[Listener]:
 
 
 def _choose_runtime(asked: Settings, processes: Processes) -> Runtime:
-    runtime = choose_runtime(
+    return choose_runtime(
         device=asked.run.device,
         precision=asked.run.precision,
         threads=asked.run.threads,
@@ -217,13 +217,12 @@ def _choose_runtime(asked: Settings, processes: Processes) -> Runtime:
         acceleration=asked.run.acceleration,
         processes=processes,
     )
-    logger.info("%s, seed %d", runtime.describe(), asked.run.seed)
-    return runtime
 
 
 def _plan(
     asked: Settings, table: ImageTable, runtime: Runtime, cache: ArrayCache, custom: Custom, started: float
 ) -> Plan:
+    logger.info("%s, seed %d", runtime.describe(), asked.run.seed)
     logger.info("recipe %s: %s", asked.recipe.name, asked.recipe.purpose)
     return plan_training(
         asked,
@@ -332,10 +331,8 @@ def _write_results(
 ) -> None:
     """Write evaluation, bundle, plots and report, and remove the state last: a run killed before can be resumed."""
     folder, plan = job.folder, job.plan
-    logger.info("best epoch: %d of %d", result.best.epoch, len(result.rows))
     outcome = describe_outcome(result, data.validation.targets(), plan.training.monitor)
-    if outcome is not None:
-        logger.info("kept: %s", outcome)
+    logger.info("kept: %s", outcome or f"epoch {result.best.epoch} of {len(result.rows)}")
     metrics = write_evaluation(
         predictions,
         reported,
@@ -368,4 +365,4 @@ def _write_results(
     if plan.writes_report:
         try_write_report(folder, reported, Predictor(bundle, job.runtime))
     folder.complete_run()
-    logger.info("the run is complete: %s", folder.root)
+    logger.info("the run is complete: %s", folder.report if folder.report.is_file() else folder.root)
