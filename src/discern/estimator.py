@@ -13,9 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from discern.config.load import load_settings
 from discern.config.overrides import Overrides, list_overrides
 from discern.data.picture_arrays import Pixels
 from discern.data.reading.dataset import decode_row
+from discern.data.reading.deep_pixels import DepthRange
 from discern.data.sources.inputs import load_inputs
 from discern.data.sources.load import LabelledArrays
 from discern.data.sources.samples import check_labels, list_samples, name_labels
@@ -96,7 +98,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         if self.out is None:
             # Nobody would see them.
             own |= {"plots": False, "report": False}
-        source = _build_source(samples, [names[index] for index in indices])
+        asked = load_settings(self.recipe, list_overrides(own, self.overrides)).data.depth_range
+        depth_range = asked if isinstance(asked, tuple) else None
+        source = _build_source(samples, [names[index] for index in indices], depth_range)
         with tempfile.TemporaryDirectory() as temporary:
             run = train(
                 source,
@@ -124,7 +128,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "predictor_")
         samples = list_samples(X)
-        table = load_inputs(samples)
+        table = load_inputs(samples, depth_range=self.predictor_.bundle.preprocess.depth_range)
         if len(table) != len(samples):
             raise DataError(f"X has {len(samples)} elements for {len(table)} pictures; expected one picture for each")
         return self.predictor_.predict_probabilities(table)[:, self._columns]
@@ -142,10 +146,12 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         return hasattr(self, "predictor_")
 
 
-def _build_source(samples: list[Any], labels: list[str]) -> pd.DataFrame | LabelledArrays | Dataset[Any]:
+def _build_source(
+    samples: list[Any], labels: list[str], depth_range: DepthRange | None
+) -> pd.DataFrame | LabelledArrays | Dataset[Any]:
     if all(isinstance(sample, str | Path) for sample in samples):
         return pd.DataFrame({"path": [str(path) for path in samples], "label": labels})
-    table = load_inputs(samples)
+    table = load_inputs(samples, depth_range=depth_range)
     pictures = [np.asarray(decode_row(table, row)) for row in range(len(table))]
     if len({picture.shape for picture in pictures}) == 1:
         return np.stack(pictures), labels
