@@ -102,7 +102,7 @@ def test_deep_pixels_are_scaled_alike_in_fit_and_predict(monkeypatch):
     """A range that is set holds for arrays and files, in both."""
     seen = []
     monkeypatch.setattr("discern.estimator.load_inputs", lambda samples, depth_range: seen.append(depth_range) or 1 / 0)
-    X = np.zeros((4, 8, 8), np.uint16)
+    images = np.zeros((6, 8, 8), np.uint16)
     with pytest.raises(ZeroDivisionError):
-        ImageClassifier(overrides={"data.depth_range": [0, 500]}).fit(X, ["a", "b", "a", "b"])
+        ImageClassifier(overrides={"data.depth_range": [0, 500]}).fit(images, ["a", "b"] * 3)
     assert seen == [(0, 500)]
