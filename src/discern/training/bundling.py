@@ -8,10 +8,7 @@ from torch import Tensor
 
 from discern.data.table import ImageTable
 from discern.engine.forward import collect_features, prepare_images
-from discern.evaluation.calibration import compute_ece, compute_gaps
 from discern.evaluation.coverage import REPORTED_ERRORS, choose_operating_point
-from discern.evaluation.temperature import fit_temperature
-from discern.evaluation.vector_scaling import choose_vector_scaling
 from discern.models.classifier import Classifier
 from discern.planning.plan import Plan
 from discern.predictor.bundle import Bundle
@@ -20,6 +17,7 @@ from discern.predictor.evidence import Evidence, gather_evidence
 from discern.predictor.feature_bank import FeatureBank, build_feature_bank
 from discern.runtime import Runtime
 from discern.training.batches import TrainingData
+from discern.training.calibrating import calibrate
 from discern.training.fit import FitResult
 
 logger = logging.getLogger("discern")
@@ -53,31 +51,6 @@ def build_bundle(classifier: Classifier, plan: Plan, data: TrainingData, result:
         evidence=evidence,
         feature_bank=bank,
     )
-
-
-def calibrate(logits: Tensor, targets: npt.NDArray[np.int64], method: str) -> Calibration:
-    """Fit the calibration to logits (V, K) of validation pictures; `method` is as in `TrainingBase.calibration`."""
-    if method == "none":
-        return Calibration()
-    temperature = fit_temperature(logits.numpy(), targets)
-    fitted = Calibration(temperature=temperature)
-    scaling = (
-        choose_vector_scaling(fitted.apply(logits.double()).numpy(), targets) if method == "cross-validated" else None
-    )
-    if scaling is not None:
-        fitted = Calibration(temperature=temperature, scales=tuple(scaling.scales), biases=tuple(scaling.biases))
-    before, after = (
-        float(compute_ece(compute_gaps(targets, compute_probabilities(logits, calibration)).mean(axis=0)))
-        for calibration in (Calibration(), fitted)
-    )
-    logger.info(
-        "confidences are calibrated with temperature %.2f%s: calibration error on validation %.1f%%, before %.1f%%",
-        temperature,
-        "" if scaling is None else ", and a scale and a bias per class",
-        100 * after,
-        100 * before,
-    )
-    return fitted.model_copy(update={"count": len(targets), "ece_before": before, "ece_after": after})
 
 
 def _keep_features(
