@@ -8,6 +8,7 @@ from torch import Tensor
 
 from discern.data.table import ImageTable
 from discern.engine.forward import collect_features, prepare_images
+from discern.engine.head_solver import STRENGTHS
 from discern.evaluation.coverage import REPORTED_ERRORS, choose_operating_point
 from discern.models.classifier import Classifier
 from discern.planning.plan import Plan
@@ -39,7 +40,7 @@ def build_bundle(classifier: Classifier, plan: Plan, data: TrainingData, result:
         similarities = None
         if bank is not None and validation_features is not None:
             similarities = bank.measure_similarity(validation_features)
-        evidence = gather_evidence(probabilities, targets, similarities)
+        evidence = gather_evidence(probabilities, targets, similarities, _count_choices(plan, result))
         _log_coverage(evidence)
     return Bundle(
         classifier=classifier,
@@ -51,6 +52,12 @@ def build_bundle(classifier: Classifier, plan: Plan, data: TrainingData, result:
         evidence=evidence,
         feature_bank=bank,
     )
+
+
+def _count_choices(plan: Plan, result: FitResult) -> int:
+    """Return among how many classifiers the validation pictures chose: epochs, and strengths where a head is solved."""
+    solved = {phase.name for phase in plan.phases if phase.head_solver == "lbfgs"}
+    return sum(len(STRENGTHS) if row.phase in solved else 1 for row in result.rows)
 
 
 def _keep_features(
@@ -80,10 +87,11 @@ def _compute_features(
 def _log_coverage(evidence: Evidence) -> None:
     """Log what share of pictures would be answered at usual error rates."""
     points = {
-        error: choose_operating_point(evidence.confidences, evidence.is_right, error) for error in REPORTED_ERRORS
+        error: choose_operating_point(evidence.confidences, evidence.is_right, error, choices=evidence.num_choices)
+        for error in REPORTED_ERRORS
     }
-    shares = [f"{error:.0%} wrong: {point.coverage:.0%} answered" for error, point in points.items() if point]
+    shares = [f"at most {error:.0%} wrong: {point.coverage:.0%} answered" for error, point in points.items() if point]
     if shares:
         logger.info(
-            "with --max-error, predict answers unknown where it is unsure; on validation, %s", "; ".join(shares)
+            "with --max-error, predict answers unknown where it is unsure; with 95 %% confidence, %s", "; ".join(shares)
         )
