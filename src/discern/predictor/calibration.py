@@ -15,8 +15,9 @@ class Calibration(BaseModel):
     """How logits become calibrated probabilities, and the pictures that it was fitted on.
 
     Logits are divided by `temperature`; where that does not suffice, each is then multiplied with its class's number of
-    `scales` (K) and its number of `biases` (K) is added. The expected calibration errors, in 0..1, are those of the
-    `count` validation pictures that it was fitted on.
+    `scales` (K) and its number of `biases` (K) is added. The expected calibration errors, in 0..1, are of the `count`
+    validation pictures that it was fitted on: `ece_after` by cross-validation, each picture's by a calibration that was
+    fitted without it.
     """
 
     temperature: Annotated[float, Field(gt=0)] = 1.0
@@ -25,6 +26,27 @@ class Calibration(BaseModel):
     count: int = 0
     ece_before: float | None = None
     ece_after: float | None = None
+
+    @property
+    def is_neutral(self) -> bool:
+        """Whether it leaves the logits as they are."""
+        return self.temperature == 1 and self.scales is None
+
+    def describe(self) -> str:
+        """Return what was done, on how many pictures and with which calibration error, as text."""
+        if self.ece_before is None or self.ece_after is None:
+            return "confidences are not calibrated"
+        if self.is_neutral:
+            return (
+                f"confidences stay as the network gives them: {self.count} validation pictures do not show that "
+                f"calibration helps; their calibration error is {self.ece_before:.1%}"
+            )
+        more = "" if self.scales is None else ", and a scale and a bias per class"
+        return (
+            f"confidences are calibrated with temperature {self.temperature:.2f}{more}: calibration error "
+            f"{self.ece_after:.1%} in cross-validation on {self.count} validation pictures, {self.ece_before:.1%} "
+            "without it"
+        )
 
     def apply(self, logits: Tensor) -> Tensor:
         """Return calibrated logits (N, K), whose softmax are the probabilities, in the type and place of `logits`."""
