@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 _SHOWN = 10
 """How many examples a message names; the rest is a number, so that no message grows with the data."""
+_MAX_CHARACTERS = 300
+"""Of one example, which may itself be a value that grows with the data."""
 
 
 class DiscernError(Exception):
@@ -93,10 +95,16 @@ class ExportError(DiscernError):
 
 def list_some(items: Sequence[str], *, shown: int = _SHOWN) -> str:
     """Return the items one per line, indented; beyond `shown` only their number."""
-    lines = [f"  {item}" for item in items[:shown]]
+    lines = [f"  {cut(item)}" for item in items[:shown]]
     return "\n".join(lines + ([f"  ... and {len(items) - shown} more"] if len(items) > shown else []))
 
 
 def name_some(items: Sequence[str], *, shown: int = _SHOWN) -> str:
     """Return the items in one line, with commas; beyond `shown` only their number."""
-    return ", ".join(items[:shown]) + (f" and {len(items) - shown} more" if len(items) > shown else "")
+    return ", ".join(map(cut, items[:shown])) + (f" and {len(items) - shown} more" if len(items) > shown else "")
+
+
+def cut(text: str, characters: int = _MAX_CHARACTERS) -> str:
+    """Return a text that is not longer than so many characters: of a longer one the beginning and the end."""
+    half = (characters - 5) // 2
+    return text if len(text) <= characters else f"{text[:half]} ... {text[-half:]}"

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from data_pictures import MakeFolder, draw, write_run
-from discern.data.sources.load import ColumnSettings, load_inputs
+from discern.data.sources.load import ColumnSettings, load_inputs, load_table
 from discern.errors import DataError
 
 
@@ -183,6 +183,14 @@ def test_all_missing_inputs_are_listed(make_folder: MakeFolder) -> None:
 def test_inputs_that_are_not_understood() -> None:
     with pytest.raises(DataError, match="Inputs of type dict, int are not understood; expected paths"):
         load_inputs([3, {}])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "x/" * 900])
+def test_a_text_that_is_no_path_is_refused_in_short(name: str) -> None:
+    for load in (load_inputs, load_table):
+        with pytest.raises(DataError, match=r"no (such )?file or folder") as caught:
+            load(name)
+        assert len(str(caught.value)) < 600
 
 
 def test_no_pictures(tmp_path: Path) -> None:

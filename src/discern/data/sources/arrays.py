@@ -58,7 +58,7 @@ def load_arrays(parts: Mapping[str, Array], *, source: str, labelled: bool) -> I
     names = None if named is None else _read_class_names(parts[named], f"{source}: {named}")
     images = [_check_images(parts[part.images], f"{source}: {part.images}") for part in found]
     if len({array.shape[1:] for array in images}) > 1:
-        raise DataError(f"{source}: pictures of several sizes: {', '.join(str(array.shape) for array in images)}.")
+        raise DataError(f"{source}: pictures of several sizes: {name_some([str(array.shape) for array in images])}.")
     ids: list[str] = []
     labels: list[str | None] = []
     splits: list[str | None] = []
@@ -83,7 +83,7 @@ def _read_class_names(array: Array, shown: str) -> list[str]:
     names = [str(name).strip() for name in _decode_text(array, shown)]
     repeated = natural_sort(name for name, count in Counter(names).items() if count > 1)
     if repeated or "" in names:
-        wrong = f"{', '.join(map(repr, repeated))} more than once" if repeated else "an empty name"
+        wrong = f"{name_some(list(map(repr, repeated)))} more than once" if repeated else "an empty name"
         raise DataError(f"{shown} holds {wrong}; expected a different name for each class.")
     return names
 

@@ -22,7 +22,7 @@ from discern.data.sources.split_column import (
     warn_of_split_in_paths,
 )
 from discern.data.table import ImageTable, build_table, check_unique, escape
-from discern.errors import DataError, list_some
+from discern.errors import DataError, list_some, name_some
 
 _MAX_SHARED_CELLS = 10_000
 
@@ -73,7 +73,7 @@ def read_cells(path: Path, *, only: Collection[str] | None = None) -> pd.DataFra
         raise DataError(f"{path}: empty; expected a line of column names and one row per picture.")
     if long:
         raise DataError(
-            f"{path}: rows with more cells than the {len(names)} columns {', '.join(names)}:\n{list_some(long)}\n"
+            f"{path}: rows with more cells than the {len(names)} columns {name_some(names)}:\n{list_some(long)}\n"
             f"Remove the extra cells, or put a cell that holds {separator!r} in double quotes."
         )
     return pd.DataFrame(dict(enumerate(columns)), dtype="object").set_axis(list(compress(names, kept)), axis="columns")
@@ -135,8 +135,8 @@ def _check_different(names: Sequence[str], source: str) -> None:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise DataError(
-            f"{source}: several columns are called {', '.join(map(repr, repeated))}. "
-            f"Its columns are {', '.join(names)}. Rename or remove all but one."
+            f"{source}: several columns are called {name_some(list(map(repr, repeated)))}. "
+            f"Its columns are {name_some(names)}. Rename or remove all but one."
         )
 
 

@@ -78,7 +78,7 @@ def _find_split_folders(root: str, parts: Sequence[_Parts], at: int) -> dict[str
 
 
 def _check_splits(root: str, named: dict[str, str]) -> None:
-    names = ", ".join(named)
+    names = name_some(list(named))
     if len(set(named.values())) < len(named):
         raise DataError(f"{root}: two of the folders {names} mean the same split. Keep one of them.")
     if "train" not in named.values():
@@ -102,7 +102,7 @@ def _check_classes_in_splits(root: str, inside: Sequence[_Parts], at: int, split
     with_classes = {one[at] for one in inside if len(one) > at + 2}
     flat = [name for name in splits if name not in with_classes and splits[name] != "test"]
     if flat:
-        places = ", ".join(f"{root}/{name}" for name in flat)
+        places = name_some([f"{root}/{name}" for name in flat])
         raise DataError(f"{places}: {_NO_CLASSES}")
 
 

@@ -2,6 +2,7 @@
 
 import glob
 import logging
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -31,7 +32,7 @@ from discern.data.sources.walk import (
     walk_folder,
 )
 from discern.data.table import ImageTable, build_table, natural_sort
-from discern.errors import DataError, list_some
+from discern.errors import DataError, list_some, name_some
 
 _EXPECTED = "paths, DataFrames, NumPy arrays, PIL pictures or torch datasets"
 _INPUT_TYPES = (str, Path, pd.DataFrame, Image.Image, np.ndarray, Dataset)
@@ -215,13 +216,13 @@ def _check_understood(inputs: Sequence[object]) -> None:
     missing = [
         str(item)
         for item in inputs
-        if isinstance(item, str | Path) and not Path(item).exists() and not glob.glob(str(item), recursive=True)  # noqa: PTH207
+        if isinstance(item, str | Path) and not os.path.exists(item) and not glob.glob(str(item), recursive=True)  # noqa: PTH110, PTH207 - a name that is too long is no error
     ]
     if missing:
         raise DataError(f"There is no file or folder, and no match, for\n{list_some(missing)}\nCheck the spelling.")
     odd = sorted({type(item).__name__ for item in inputs if not isinstance(item, _INPUT_TYPES)})
     if odd:
-        raise DataError(f"Inputs of type {', '.join(odd)} are not understood; expected {_EXPECTED}.")
+        raise DataError(f"Inputs of type {name_some(odd)} are not understood; expected {_EXPECTED}.")
 
 
 def _describe(item: object) -> str:

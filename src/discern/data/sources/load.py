@@ -1,5 +1,6 @@
 """From what the user gives to the one table of pictures."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from discern.data.sources.folder import load_folder
 from discern.data.sources.inputs import load_inputs
 from discern.data.sources.torch_dataset import load_dataset, load_dataset_splits
 from discern.data.table import SPLITS, ImageTable, natural_sort
-from discern.errors import DataError, list_some, name_some
+from discern.errors import DataError, cut, list_some, name_some
 
 __all__ = ["ColumnSettings", "Source", "join_classes", "load_inputs", "load_table"]
 
@@ -119,10 +120,10 @@ def _to_array(part: object) -> npt.NDArray[np.generic]:
 
 
 def _load_place(place: Path, settings: ColumnSettings) -> ImageTable:
-    if place.is_dir():
+    if os.path.isdir(place):  # noqa: PTH112 - a name that is too long is no error
         return load_folder(place)
-    if not place.exists():
-        raise DataError(f"{place}: no such file or folder (seen from {Path.cwd()}).")
+    if not os.path.exists(place):  # noqa: PTH110
+        raise DataError(f"{cut(str(place))}: no such file or folder (seen from {Path.cwd()}).")
     match place.suffix.lower():
         case ".csv" | ".tsv":
             return load_csv(place, settings, labelled=True)

@@ -92,8 +92,8 @@ def load_fixes(path: Path) -> FixFile:
     value_column = next((name for name in ("value", "new") if name in cells), None)
     if "path" not in cells or "action" not in cells or value_column is None:
         raise DataError(
-            f"{path}: its columns are {', '.join(map(str, cells.columns))}; expected path, action and value (or new), "
-            "as `discern audit` writes them."
+            f"{path}: its columns are {name_some(list(map(str, cells.columns)))}; expected path, action and value (or "
+            "new), as `discern audit` writes them."
         )
     rows = zip(cells["path"], cells["action"], cells[value_column], strict=True)
     fixes = [Fix(*row, place=f"row {number}") for number, row in enumerate(rows, start=1)]
@@ -172,7 +172,7 @@ def _carry_out(table: ImageTable, decisions: _Decisions) -> FixedTable:
     relabelled = {row: label for row, label in relabelled.items() if labels[row] != label}
     new_classes = natural_sort(set(relabelled.values()) - set(table.class_names))
     if new_classes:
-        logger.warning("labels that no picture had before the fixes: %s", ", ".join(new_classes))
+        logger.warning("labels that no picture had before the fixes: %s", name_some(new_classes))
     for row, label in relabelled.items():
         labels[row] = label
     frame = frame.assign(label=pd.Series(labels, dtype="str"))

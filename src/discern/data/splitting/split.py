@@ -16,7 +16,7 @@ from discern.data.names import match_names, name_key
 from discern.data.sources.csv_file import read_cells
 from discern.data.splitting.grouped_split import assign_groups, check_groups
 from discern.data.table import SPLITS, ImageTable, natural_sort, parse_split
-from discern.errors import ConfigError, DataError, list_some
+from discern.errors import ConfigError, DataError, list_some, name_some
 from discern.files import replacing
 
 Fractions = tuple[float, float, float]
@@ -207,7 +207,7 @@ def _check_split_by_user(table: ImageTable) -> None:
             f"{list_some(partly)}\nGive all of them a split, or none."
         )
     if not (splits == "train").any():
-        raise DataError(f"{table.source}: no picture is in train; found {', '.join(sorted(splits.unique()))}.")
+        raise DataError(f"{table.source}: no picture is in train; found {name_some(sorted(splits.unique()))}.")
     check_groups(table.frame, table.source)
 
 
