@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from logging.handlers import MemoryHandler
 from pathlib import Path
 
@@ -29,7 +29,7 @@ class MessageLog:
 
     def open_log(self, path: Path) -> None:
         """Append all messages, earlier and later ones, to a file, with the time."""
-        file_handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+        file_handler = _LogFile(path, encoding="utf-8", errors="backslashreplace")
         file_handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self._kept.setTarget(file_handler)
         self._kept.flush()
@@ -69,6 +69,23 @@ def build_console() -> Console:
 def fit_encoding(text: str, encoding: str) -> str:
     r"""Return the text with an escape, such as `\u72d7`, for each character that the encoding lacks."""
     return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+class _LogFile(logging.FileHandler):
+    """A log file without which the work goes on, for instance when the disk is full."""
+
+    _failed = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging names it
+        """Say once that lines are missing."""
+        if not self._failed:
+            self._failed = True
+            logger.warning("%s cannot be written any more, for instance since the disk is full", self.baseFilename)
+
+    def close(self) -> None:
+        """Close the file, whether or not its last lines can be written."""
+        with suppress(OSError):
+            super().close()
 
 
 class _ConsoleHandler(logging.Handler):

@@ -69,6 +69,20 @@ class RunFolderError(DiscernError):
     """A run folder already has a run, has none, or belongs to other settings."""
 
 
+class WriteError(DiscernError, OSError):
+    """A file cannot be written: the disk is full or read-only, its folder is gone, or belongs to another user."""
+
+    def __init__(
+        self, path: str | Path, reason: str, remedy: str, next_step: str = "run the same command again"
+    ) -> None:
+        super().__init__(f"{path} cannot be written: {reason}. {remedy}, then {next_step}")
+        self.path, self.reason, self.remedy = Path(path), reason, remedy
+
+    def followed_by(self, next_step: str) -> "WriteError":
+        """Return the same error with another last step."""
+        return WriteError(self.path, self.reason, self.remedy, next_step)
+
+
 class TrainingError(DiscernError):
     """Training cannot continue, for instance because the loss is not finite."""
 

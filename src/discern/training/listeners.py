@@ -7,6 +7,7 @@ from pathlib import Path
 from discern.data.reading.loaders import Batch
 from discern.engine.loop import Step, StepResult
 from discern.errors import ConfigError
+from discern.ownership import check_owned
 from discern.planning.plan import PhasePlan
 from discern.training.history import EpochRow, save_history
 
@@ -55,6 +56,17 @@ class ListenedStep:
     def finish(self) -> None:
         """Finish the step."""
         self.step.finish()
+
+
+class OwnerWatch(Listener):
+    """Ends a training whose run folder was removed, before it writes to another that may be in its place."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_epoch_end(self, rows: Sequence[EpochRow], *, is_best: bool) -> None:  # noqa: ARG002
+        """Raise if the folder is no longer the one that this process owns."""
+        check_owned(self.folder)
 
 
 class HistoryFile(Listener):

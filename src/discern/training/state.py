@@ -16,7 +16,7 @@ from torch import Tensor
 
 from discern.engine.schedules import Plateau
 from discern.errors import RunFolderError
-from discern.files import replacing
+from discern.files import make_folder, replacing
 from discern.processes import ALONE, Processes
 from discern.training.history import EpochRow
 from discern.training.stopping import EarlyStopping
@@ -168,17 +168,25 @@ class TrainingState:
             )
 
     def save(self, folder: Path) -> None:
-        """Write the state to `folder`, which is created if needed."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write the state to `folder`, which is created if needed, in the run folder, which must still be there.
+
+        Raises:
+            WriteError: It cannot be written, for instance because the disk is full.
+        """
+        make_folder(folder)
         self.progress.frozen = None if self.frozen is None else self.frozen.name
         if self.frozen is not None and not (folder / self.frozen.name).exists():
-            with replacing(folder / self.frozen.name) as temporary:
+            with replacing(folder / self.frozen.name, size_bytes=_count_bytes(self.frozen.tensors)) as temporary:
                 save_file(self.frozen.tensors, temporary)
-        with replacing(folder / STATE_FILE) as temporary:
+        with replacing(folder / STATE_FILE, size_bytes=_count_bytes(self.tensors)) as temporary:
             save_file(self.tensors, temporary, metadata={"progress": json.dumps(self.progress.model_dump())})
         for path in folder.glob("frozen-*.safetensors"):
             if path.name != self.progress.frozen:
                 path.unlink()
+
+
+def _count_bytes(tensors: Mapping[str, Tensor]) -> int:
+    return sum(tensor.nbytes for tensor in tensors.values())
 
 
 def read_generators(processes: Processes) -> list[Generators]:

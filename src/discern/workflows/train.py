@@ -29,14 +29,14 @@ from discern.data.table import SPLITS, ImageTable
 from discern.engine.forward import check_same_rows
 from discern.engine.train_step import Loss
 from discern.environment import Environment, describe_machine, save_environment
-from discern.errors import BadImageError, DataError
+from discern.errors import BadImageError, DataError, WriteError
 from discern.evaluation.abstention import measure_abstention
 from discern.evaluation.custom_metrics import MetricFunction
 from discern.evaluation.predictions import Predictions, build_table_predictions, join_predictions
 from discern.files import write_atomically, write_json
 from discern.models.classifier import Classifier
 from discern.models.custom import Network
-from discern.ownership import owning
+from discern.ownership import check_owned, owning
 from discern.planning.plan import Plan, save_plan
 from discern.planning.planner import plan_training
 from discern.predictor.bundle import Bundle, save_bundle
@@ -57,7 +57,7 @@ from discern.training.custom import Custom
 from discern.training.deadline import Deadline
 from discern.training.fit import Fit, FitResult
 from discern.training.history import build_history
-from discern.training.listeners import HistoryFile, Listener, LogLines, OverfittingWatch, TensorBoard
+from discern.training.listeners import HistoryFile, Listener, LogLines, OverfittingWatch, OwnerWatch, TensorBoard
 from discern.training.outcome import describe_outcome
 from discern.training.progress import ProgressBar
 from discern.training.start import build_planned, load_start
@@ -174,11 +174,17 @@ def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, lis
         listeners=listeners if processes.is_main else (),
         deadline=_build_deadline(job),
     )
-    result = _fit(fit, state, job.folder)
-    bundle = build_bundle(classifier, plan, data, result, job.runtime)
-    predictions, reported = _predict_splits(job, bundle, data, result)
-    if processes.is_main:
-        _write_results(job, bundle, data, result, predictions, reported)
+    try:
+        result = _fit(fit, state, job.folder)
+        bundle = build_bundle(classifier, plan, data, result, job.runtime)
+        predictions, reported = _predict_splits(job, bundle, data, result)
+        if processes.is_main:
+            check_owned(job.folder.root)
+            _write_results(job, bundle, data, result, predictions, reported)
+    except WriteError as error:
+        if not job.folder.holds_run():
+            raise
+        raise error.followed_by(f"go on with: {_name_resuming(job.folder)}") from error
     # No process ends before the files are written.
     processes.gather(None)
     return Run(job.folder.root)
@@ -186,9 +192,15 @@ def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, lis
 
 def choose_listeners(job: Job, console: Console | None) -> list[Listener]:
     """Return the listeners that write the history, the log and the progress bar."""
-    listeners: list[Listener] = [HistoryFile(job.folder.history), LogLines(), OverfittingWatch()]
+    folder = job.folder
+    listeners: list[Listener] = [
+        OwnerWatch(folder.root),
+        HistoryFile(folder.history),
+        LogLines(),
+        OverfittingWatch(),
+    ]
     if job.plan.training.tensorboard:
-        listeners.append(TensorBoard(job.folder.tensorboard))
+        listeners.append(TensorBoard(folder.tensorboard))
     if console is not None and console.is_terminal and not console.is_jupyter:
         listeners.append(ProgressBar(console, job.plan.phases))
     return listeners
@@ -263,7 +275,7 @@ def _fit(fit: Fit, state: TrainingState | None, folder: RunFolder) -> FitResult:
     try:
         return fit.run(state)
     except KeyboardInterrupt:
-        command = f"discern train --resume --out {shlex.quote(str(folder.root))}"
+        command = _name_resuming(folder)
         logger.warning("stopped; %d epochs are complete and saved. Resume with: %s", fit.saved_epochs, command)
         raise
     except BadImageError as error:
@@ -271,6 +283,10 @@ def _fit(fit: Fit, state: TrainingState | None, folder: RunFolder) -> FitResult:
             f"{error}. It was found during training; data.verify=full finds all such files before training, and "
             "data.on_bad=skip leaves them out"
         ) from None
+
+
+def _name_resuming(folder: RunFolder) -> str:
+    return f"discern train --resume --out {shlex.quote(str(folder.root))}"
 
 
 def _predict_splits(job: Job, bundle: Bundle, data: TrainingData, result: FitResult) -> tuple[Predictions, ImageTable]:
