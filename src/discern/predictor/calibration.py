@@ -4,8 +4,11 @@ from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from pydantic import BaseModel, Field
 from torch import Tensor
+
+from discern.errors import BundleError
 
 
 class Calibration(BaseModel):
@@ -32,5 +35,16 @@ class Calibration(BaseModel):
 
 
 def compute_probabilities(logits: Tensor, calibration: Calibration) -> npt.NDArray[np.float64]:
-    """Return the softmax (N, K) of calibrated logits (N, K), in double precision so that rows add up to 1."""
-    return calibration.apply(logits.double()).softmax(dim=1).numpy()
+    """Return the softmax (N, K) of calibrated logits (N, K), in double precision so that rows add up to 1.
+
+    Raises:
+        BundleError: Some are not finite, so that there are no answers.
+    """
+    probabilities = calibration.apply(logits.double()).softmax(dim=1)
+    wrong = int((~torch.isfinite(probabilities)).any(dim=1).sum())
+    if wrong:
+        raise BundleError(
+            f"the classifier gives no finite numbers for {wrong} of {len(logits)} pictures: its weights or its "
+            "calibration are damaged, or too large for its precision. Take the bundle from a copy, or train again"
+        )
+    return probabilities.numpy()

@@ -21,7 +21,7 @@ from discern.evaluation.comparison import select_split
 from discern.evaluation.metrics import Metrics, load_metrics
 from discern.evaluation.predictions import Predictions, load_predictions
 from discern.planning.plan import Plan
-from discern.predictor.bundle import BundleDescription
+from discern.predictor.description import BundleDescription
 from discern.predictor.record import TrainingRecord
 from discern.run_folder import RunFolder
 
