@@ -1,5 +1,6 @@
 """Trains, evaluates and saves a classifier from labelled pictures."""
 
+import hashlib
 import logging
 import shlex
 import time
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from discern.auditing.before_training import audit_before_training
 from discern.auditing.build import Audit
-from discern.config.load import load_settings, save_settings
+from discern.config.load import load_settings, write_settings
 from discern.config.overrides import Overrides, list_overrides
 from discern.config.settings import Settings
 from discern.console import reporting
@@ -33,7 +34,7 @@ from discern.errors import BadImageError, DataError, WriteError
 from discern.evaluation.abstention import measure_abstention
 from discern.evaluation.custom_metrics import MetricFunction
 from discern.evaluation.predictions import Predictions, build_table_predictions, join_predictions
-from discern.files import write_atomically, write_json
+from discern.files import compute_sha256, write_atomically, write_json
 from discern.models.classifier import Classifier
 from discern.models.custom import Network
 from discern.ownership import check_owned, owning
@@ -262,8 +263,13 @@ def _begin_run(job: Job, asked: Settings, pictures: PreparedPictures, audit: Aud
         write_json(folder.audit, audit.content)
     if pictures.leaks is not None:
         write_atomically(folder.leaks, pictures.leaks.to_csv(index=False))
-    save_plan(job.plan, folder.plan)
-    save_settings(asked, folder.config)
+    settings = write_settings(asked).encode()
+    sealed = {
+        folder.split.name: compute_sha256(folder.split),
+        folder.config.name: hashlib.sha256(settings).hexdigest(),
+    }
+    save_plan(job.plan, folder.plan, sealed=sealed)
+    write_atomically(folder.config, settings)
 
 
 def _build_deadline(job: Job) -> Deadline | None:
