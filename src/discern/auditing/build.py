@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from discern.auditing.balance import compute_balance, count_classes, count_splits, find_imbalance
+from discern.auditing.class_findings import find_similar_spellings
 from discern.auditing.duplicate_findings import find_duplicate_findings
 from discern.auditing.findings import (
     FORMAT,
@@ -60,6 +61,7 @@ def build_audit(
         *find_unreadable(table, fingerprints.problems),
         *find_duplicate_findings(table, duplicates),
         *more,
+        *find_similar_spellings(table),
         *find_odd_pictures(table, fingerprints),
         *find_imbalance(count_classes(table)),
     ]

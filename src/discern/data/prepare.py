@@ -15,6 +15,7 @@ from discern.data.duplicates.matching import Duplicates, find_duplicates
 from discern.data.missing_labels import settle_missing_labels
 from discern.data.reading.depth import apply_depth_range
 from discern.data.reading.preflight import check_images, drop_images, save_bad_files
+from discern.data.similar_classes import warn_of_similar_classes
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.inputs import log_ignored
 from discern.data.sources.load import Source, load_table
@@ -130,6 +131,7 @@ def load_fixed(source: Source, settings: DataSettings) -> FixedPictures:
         logger.info("fixes from %s: %s", ", ".join(str(file.path) for file in files), counts)
     labelled, unlabelled = settle_missing_labels(fixed.table, table, settings.missing_labels)
     labelled = apply_depth_range(labelled, settings.depth_range, max_pixels=settings.max_pixels)
+    warn_of_similar_classes(labelled)
     return FixedPictures(labelled, (*fixed.dropped, *unlabelled), files)
 
 
