@@ -26,9 +26,8 @@ def find_similar_classes(table: ImageTable) -> list[dict[str, int]]:
 
 def warn_of_similar_classes(table: ImageTable) -> None:
     """Warn of classes that may be one; they are never merged unasked."""
-    groups = [
-        name_some([f"{name!r} ({count})" for name, count in group.items()]) for group in find_similar_classes(table)
-    ]
+    found = find_similar_classes(table)
+    groups = [name_some([f"{name!r} ({count})" for name, count in group.items()]) for group in found]
     if groups:
         logger.warning(
             "classes that differ in case, blanks or Unicode only, with their pictures: %s. Each counts as a class of "

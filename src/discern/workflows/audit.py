@@ -16,6 +16,7 @@ from discern.data.duplicates.fingerprints import compute_fingerprints
 from discern.data.duplicates.matching import find_duplicates
 from discern.data.duplicates.perceptual_hash import WIDE_VIEWS
 from discern.data.prepare import load_fixed
+from discern.data.sources.inputs import log_ignored
 from discern.data.sources.load import Source
 from discern.data.table import ImageTable
 from discern.errors import RunFolderError
@@ -55,6 +56,7 @@ def audit(
     with reporting(verbose=verbose):
         settings = load_settings("auto", list_overrides(overrides))
         table = load_fixed(source, settings.data).table
+        log_ignored(table)
         folder = _make_folder(source, out)
         cache = build_cache(settings.cache.folder, settings.cache.limit_gigabytes)
         fingerprints = compute_fingerprints(table, cache, max_pixels=settings.data.max_pixels)
