@@ -68,18 +68,20 @@ def name_labels(part: Part) -> str:
     return part.labels or ("labels" if part.split is None else f"{part.split}_labels")
 
 
-def advise_images(images: Array) -> str:
-    """Return the line of NumPy that mends images of another form, where one does."""
+def advise_images(images: Array, shown: str) -> str:
+    """Return the line of NumPy that mends images of another form, where one does; `shown` ends with their name."""
     shaped, converted = _shape(images.shape), _convert(images)
     if shaped is None or converted is None:
         return ""
-    return f" Mend it with: images = {converted.format('images' + shaped)}"
+    name = shown.rpartition(" ")[2]
+    return f" Mend it with: {name} = {converted.format(name + shaped)}"
 
 
-def advise_labels(labels: Array, count: int) -> str:
-    """Return how to mend labels of another form."""
+def advise_labels(labels: Array, count: int, shown: str) -> str:
+    """Return how to mend labels of another form; `shown` ends with their name."""
     if labels.ndim == 2 and len(labels) == count and labels.dtype.kind in "biuf" and (labels.sum(axis=1) == 1).all():
-        return " Mend it with: labels = labels.argmax(axis=1)"
+        name = shown.rpartition(" ")[2]
+        return f" Mend it with: {name} = {name}.argmax(axis=1)"
     return ""
 
 

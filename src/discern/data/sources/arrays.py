@@ -102,7 +102,7 @@ def _check_images(given: Array, shown: str) -> Pixels:
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or images.size == 0:
         raise DataError(
             f"{shown} is {given.dtype} of shape {given.shape}; "
-            f"expected uint8 (0..255) of shape (N, H, W, 3) or (N, H, W).{advise_images(given)}"
+            f"expected uint8 (0..255) of shape (N, H, W, 3) or (N, H, W).{advise_images(given, shown)}"
         )
     return np.broadcast_to(images.astype(np.uint8, copy=False), (*images.shape[:3], 3))
 
@@ -116,7 +116,7 @@ def _read_labels(
         return [None] * count
     flat = labels.reshape(-1) if labels.shape == (count, 1) else labels
     if flat.shape != (count,):
-        advice = advise_labels(labels, count)
+        advice = advise_labels(labels, count, shown)
         raise DataError(f"{shown} has shape {labels.shape}; expected ({count},), one label per picture.{advice}")
     given = pd.Series(_decode_text(flat, shown), dtype=None if flat.dtype.kind != "O" else "object")
     is_known = ~given.map(is_missing).to_numpy(dtype=bool)

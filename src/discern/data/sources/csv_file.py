@@ -11,6 +11,7 @@ import pandas as pd
 
 from discern.data.missing_labels import is_missing
 from discern.data.sources.columns import ChosenColumns, ColumnSettings, choose_columns
+from discern.data.sources.header import check_header
 from discern.data.sources.picture_files import find_files
 from discern.data.sources.split_column import (
     NO_SPLIT,
@@ -92,6 +93,8 @@ def load_frame(
         DataError: Columns or rows cannot be used, or not one of the pictures exists.
     """
     names = [str(name) for name in frame.columns]
+    root = Path(settings.image_root or folder)
+    check_header(names, root, source)
     _check_different(names, source)
     raw = {name: cells for name, (_, cells) in zip(names, frame.reset_index(drop=True).items(), strict=True)}
     found = _find_split(raw, settings) if labelled else []
@@ -113,7 +116,7 @@ def load_frame(
     cells |= {kind: text[name].tolist() for kind, name in kinds.items() if name}
     suffix = settings.image_suffix or ""
     suffix = f".{suffix}" if suffix.isalnum() else suffix
-    paths = find_files(cells["id"], Path(settings.image_root or folder), suffix, source)
+    paths = find_files(cells["id"], root, suffix, source)
     plain = pd.Series([os.path.normpath(path) if ".." in path else path for path in paths], dtype="object")
     check_unique(plain, f"{source}: the same file")
     return build_table({**cells, "path": paths}, source=source)

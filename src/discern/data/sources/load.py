@@ -16,6 +16,7 @@ from discern.data.sources.arrays import load_arrays, load_npz
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.csv_file import load_csv, load_frame
 from discern.data.sources.folder import load_folder
+from discern.data.sources.header import show_list
 from discern.data.sources.inputs import load_inputs
 from discern.data.sources.torch_dataset import load_dataset, load_dataset_splits
 from discern.data.table import SPLITS, ImageTable, natural_sort
@@ -131,4 +132,5 @@ def _load_place(place: Path, settings: ColumnSettings) -> ImageTable:
             return load_npz(place, labelled=True)
     raise DataError(
         f"{place}: labelled pictures come as a folder of class folders, a .csv or .tsv file, or an .npz file."
+        f"{show_list(place)}"
     )

@@ -207,7 +207,10 @@ def _check_split_by_user(table: ImageTable) -> None:
             f"{list_some(partly)}\nGive all of them a split, or none."
         )
     if not (splits == "train").any():
-        raise DataError(f"{table.source}: no picture is in train; found {name_some(sorted(splits.unique()))}.")
+        found = name_some(sorted(splits.unique()))
+        raise DataError(
+            f"{table.source}: no picture is in train; found {found}. Training needs pictures of that split."
+        )
     check_groups(table.frame, table.source)
 
 
