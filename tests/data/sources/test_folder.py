@@ -92,7 +92,7 @@ def test_splits_without_train_are_read_for_an_evaluation_and_not_trained_on(make
     table = load_table(make_folder({"val/ants": 1, "test/ants": 1}))
     assert table.frame["split"].tolist() == ["test", "validation"]
     assert choose_evaluated_split(table, None)[0] == "test"
-    with pytest.raises(DataError, match="no picture is in train; found test, validation. Training needs pictures"):
+    with pytest.raises(DataError, match=r"no picture is in train; found test, validation\. Training needs pictures"):
         split_table(table, fractions=(0.7, 0.15, 0.15), seed=0)
     only = load_table(make_folder({"validation/ants": 2}, name="only"))
     assert choose_evaluated_split(only, None)[0] == "validation"
