@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from browser import open_browser
-from pictures import QUICK, draw_photos
+from pictures import QUICK, WITH_PAGE, draw_photos
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -31,7 +31,12 @@ def trained_run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from discern.workflows.train import train
 
     out = tmp_path_factory.mktemp("runs") / "trained"
-    train(photos, out=out, recipe="table", overrides=[*QUICK, "training.phases.*.epochs=8", "learning_rate=2e-3"])
+    train(
+        photos,
+        out=out,
+        recipe="table",
+        overrides=[*QUICK, *WITH_PAGE, "training.phases.*.epochs=8", "learning_rate=2e-3"],
+    )
     return out
 
 

@@ -12,8 +12,13 @@ QUICK = (
     "training.batch_size=8",
     "training.phases.*.epochs=1",
     "run.threads=1",
+    "run.report=false",
+    "run.plots=false",
 )
-"""Overrides under which any recipe takes a second."""
+"""Overrides under which any recipe takes a second; drawing the plots and the page would take three more."""
+
+WITH_PAGE = ("run.report=true", "run.plots=true")
+"""To be added where the plots or the page are looked at."""
 
 COLOURS = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
 

@@ -65,7 +65,7 @@ def test_the_report_comes_before_the_state_is_removed_so_that_resuming_writes_it
     with monkeypatch.context() as patch:
         patch.setattr("discern.workflows.train.try_write_report", die)
         with pytest.raises(Killed):
-            train(photos, out=out, recipe="table", overrides=[*QUICK, "run.plots=false", "run.determinism=true"])
+            train(photos, out=out, recipe="table", overrides=[*QUICK, "run.report=true", "run.determinism=true"])
     folder = RunFolder(out)
     assert not folder.is_complete()
     assert not folder.report.exists()

@@ -8,7 +8,7 @@ import pytest
 
 import discern
 from discern.recipes import list_recipe_names
-from pictures import QUICK, draw_photos
+from pictures import QUICK, WITH_PAGE, draw_photos
 
 HEAVY = ("torch", "torchvision", "timm", "pandas", "sklearn", "matplotlib", "scipy", "numpy")
 
@@ -83,7 +83,7 @@ def test_weights_are_listed(run_cli, tmp_path, monkeypatch):
 
 def test_the_whole_line_from_pictures_to_answers(run_cli, photos, tmp_path):
     out = tmp_path / "run"
-    code, text, _ = run_cli("train", photos, "--recipe", "table", "--out", out, *QUICK)
+    code, text, _ = run_cli("train", photos, "--recipe", "table", "--out", out, *QUICK, *WITH_PAGE)
     assert code == 0
     assert "36 pictures of 3 classes: 24 train, 6 validation, 6 test" in text
     assert "classes: 0 = blue, 1 = green, 2 = red" in text

@@ -1,7 +1,7 @@
 import shutil
 
 from discern.workflows.train import train
-from pictures import QUICK
+from pictures import QUICK, WITH_PAGE
 
 
 def test_the_page_of_a_run_is_made_again(run_cli, trained_run, tmp_path):
@@ -26,7 +26,7 @@ def test_a_page_that_fails_costs_no_run(photos, tmp_path, monkeypatch, caplog):
         raise KeyError("a mistake in the page")
 
     monkeypatch.setattr("discern.reports.run_report.build_run_page", fail)
-    run = train(photos, out=tmp_path / "run", recipe="table", overrides=QUICK)
+    run = train(photos, out=tmp_path / "run", recipe="table", overrides=[*QUICK, *WITH_PAGE])
     assert run.folder.is_complete()
     assert not run.folder.report.exists()
     assert (

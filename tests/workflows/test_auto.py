@@ -12,8 +12,9 @@ from discern.predictor.bundle import load_bundle
 from discern.run_folder import RunFolder
 from discern.workflows.resume import resume
 from discern.workflows.train import train
+from pictures import QUICK, WITH_PAGE
 
-SMALL = ["model.backbone=resnet18-half", "data.image_size=32", "batch_size=8", "run.threads=1"]
+SMALL = [text for text in QUICK if not text.startswith(("model.weights", "training.phases"))]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def weights(tmp_path_factory):
 
 
 def test_the_better_of_probe_and_fine_tuning_ships_with_the_difference(photos, weights, tmp_path):
-    run = train(photos, out=tmp_path / "run", overrides=[*SMALL, f"model.weights={weights}", "epochs=2"])
+    run = train(photos, out=tmp_path / "run", overrides=[*SMALL, *WITH_PAGE, f"model.weights={weights}", "epochs=2"])
     history = run.history
     assert list(history["phase"]) == ["probe", "fine-tune", "fine-tune"]
     assert run.metrics["validation"].accuracy.value == pytest.approx(history["validation_accuracy"].max(), abs=1e-5)

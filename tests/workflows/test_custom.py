@@ -11,7 +11,7 @@ from torch.nn import functional
 
 import discern
 from discern.errors import BundleError, ConfigError, RunFolderError, TrainingError
-from pictures import QUICK
+from pictures import QUICK, WITH_PAGE
 
 OWN = {"model.weights": "none", "image_size": 32, "batch_size": 8, "threads": 1, "epochs": 2}
 
@@ -117,7 +117,7 @@ def test_own_loss_and_metric_and_augmentation_are_used_and_the_metric_is_recorde
         photos,
         out=tmp_path / "run",
         recipe="table",
-        overrides=[*QUICK, "data.workers=0"],
+        overrides=[*QUICK, *WITH_PAGE, "data.workers=0"],
         loss=record_calls("loss", calls),
         metrics={"own_score": record_calls("metric", calls)},
         augment=record_calls("augment", calls),
