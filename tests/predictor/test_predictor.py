@@ -93,7 +93,7 @@ def unsure(predictor):
 
 @pytest.fixture
 def large_photos(tmp_path):
-    """Noisy JPEGs that are decoded at a quarter of their size, and whose answers are not clear."""
+    """Noisy JPEGs that are decoded at half their size, and whose answers are not clear."""
     rng = np.random.default_rng(0)
     for number in range(8):
         colour = rng.integers(0, 256, 3)

@@ -8,7 +8,7 @@ from pictures import QUICK
 
 
 def test_recorded_validation_predictions_are_those_of_the_predictor(tmp_path):
-    """JPEGs four times as large as needed, which training decodes at a quarter of their size."""
+    """JPEGs four times as large as needed, which training decodes at half their size."""
     rng = np.random.default_rng(0)
     for label, colour in (("dark", 90), ("light", 150)):
         (tmp_path / "photos" / label).mkdir(parents=True)

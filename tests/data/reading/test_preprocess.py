@@ -91,12 +91,12 @@ def test_other_size_on_demand() -> None:
 
 
 @pytest.mark.parametrize("size", [(61, 40), (40, 61), (500, 3), (9, 7), (16, 16)])
-def test_needed_size_is_what_fitting_shows(size: tuple[int, int]) -> None:
-    assert build("crop").needed_size(*size) == build("squash").needed_size(*size) == (16, 16)
-    assert build("crop").needed_size(*size, size=20) == (20, 20)
+def test_needed_size_is_twice_what_fitting_shows(size: tuple[int, int]) -> None:
+    assert build("crop").needed_size(*size) == build("squash").needed_size(*size) == (32, 32)
+    assert build("crop").needed_size(*size, size=20) == (40, 40)
     white = Image.new("RGB", size, (255, 255, 255))
     shown = (build("pad").fit_image(white, size=20)[0] == 255).numpy()
-    assert build("pad").needed_size(*size, size=20) == (shown.any(axis=0).sum(), shown.any(axis=1).sum())
+    assert build("pad").needed_size(*size, size=20) == (2 * shown.any(axis=0).sum(), 2 * shown.any(axis=1).sum())
 
 
 def test_normalize_agrees_with_torchvision() -> None:

@@ -15,6 +15,9 @@ from discern.errors import BundleError
 Fit = Literal["crop", "pad", "squash"]
 INTERPOLATION = "bilinear"
 
+_DETAIL = 2
+"""How much larger than in the square a picture is decoded, at least, so that its own resizing decides how it looks."""
+
 _SIZE_STEP, _SMALL_SIZE_STEP = 32, 4
 
 
@@ -64,9 +67,9 @@ class Preprocess:
         return Placement((0, 0, width, height), (left, top, left + target_width, top + target_height))
 
     def needed_size(self, width: int, height: int, *, size: int | None = None) -> tuple[int, int]:
-        """Return width and height below which `fit_image` would enlarge an upright picture of this size."""
+        """Return width and height from which on an upright picture of this size has enough detail for `fit_image`."""
         left, top, right, bottom = self.place(width, height, size=size).target
-        return right - left, bottom - top
+        return _DETAIL * (right - left), _DETAIL * (bottom - top)
 
     def normalize(self, images: Tensor) -> Tensor:
         """Turn uint8 images (N, 3, H, W) into float32, (value / 255 - mean) / std, on the device they are on."""
