@@ -10,6 +10,8 @@ import pytest
 
 from discern.errors import RunFolderError
 from discern.reports import wording
+from discern.reports.mistakes import choose_pictures
+from discern.reports.run_facts import load_run_facts
 from discern.run_folder import RunFolder
 from discern.workflows.report import report
 from html_checks import Page, check_page
@@ -51,8 +53,9 @@ def test_training_leaves_the_page_of_its_run(trained_run):
     assert percent_range(accuracy["low"], accuracy["high"]) in page.text
     assert "trained" in page.text
     assert "blue, green, red" in page.text
-    assert page.find("img")
-    assert list((trained_run / "thumbnails").glob("*.jpg"))
+    shown = choose_pictures(load_run_facts(RunFolder(trained_run))).list_all()
+    assert bool(page.find("img")) == bool(shown)
+    assert len(list((trained_run / "thumbnails").glob("*.jpg"))) == len(shown)
 
 
 @pytest.mark.parametrize("num_classes", [2, 3, 100])
@@ -76,6 +79,38 @@ def test_a_hundred_classes_show_the_confused_part_of_the_matrix(tmp_path):
     page = read_page(make_run(tmp_path / "run", [f"class {number}" for number in range(100)], per_class=3))
     assert "of 100 classes that are confused most often" in page.text
     assert len(page.find("td")) < 3000
+
+
+def test_cells_of_the_matrix_have_percentages_and_counts_with_the_pictures_of_each_class(small_run):
+    page = read_page(small_run)
+    confusion = pd.read_csv(small_run / "evaluation" / "confusion.csv", index_col=0)
+    name = str(confusion.index[0])
+    total, right = int(confusion.iloc[0].sum()), int(confusion.iloc[0, 0])
+    assert f"{name} {total} {100 * right / total:.0f} {right}" in " ".join(page.text.split())
+
+
+def test_what_surprises_nobody_is_no_surprise(small_run):
+    answers = pd.read_csv(small_run / "evaluation" / "predictions.csv").query("split == 'test'")
+    shown = choose_pictures(load_run_facts(RunFolder(small_run))).losses
+    assert shown
+    assert {one.id for one in shown} <= set(answers[answers["true"] != answers["predicted"]]["id"])
+    assert all(one.true_probability < 0.5 for one in shown)
+
+
+def test_wanted_shares_with_the_same_threshold_are_one_row(run):
+    path = run / "bundle" / "bundle.json"
+    content = json.loads(path.read_text())
+    content["record"]["abstention"]["0.05"] = content["record"]["abstention"]["0.1"]
+    path.write_text(json.dumps(content))
+    text = " ".join(read_page(run).text.split())
+    assert f"{percent(0.1, 0)} or {percent(0.05, 0)} {percent(0.8125)}" in text
+    assert "Shares that lead to the same threshold are in one row" in text
+
+
+def test_losses_say_whether_they_are_calibrated(small_run):
+    text = " ".join(read_page(small_run).text.split())
+    assert "before calibration" in text
+    assert "negative log-likelihood of the true class after calibration" in text
 
 
 def test_names_of_classes_stay_text(tmp_path):

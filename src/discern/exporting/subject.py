@@ -54,7 +54,8 @@ class ExportSubject:
     def default_path(self, chosen: ExportFormat, precision: Precision) -> Path:
         """Return a place in the run folder, or beside the bundle, with the precision in its name unless fp32."""
         mark = "" if precision == "fp32" else f".{precision}"
-        return RunFolder(self.root).export / f"{self.root.name}{mark}{chosen.suffix}"
+        folder = self.run.parent if self.run.name == "bundle" else self.run
+        return RunFolder(folder).export / f"{self.root.name}{mark}{chosen.suffix}"
 
     def build_order(self, precision: Precision) -> ExportOrder:
         """Return what a format needs to write the classifier."""

@@ -1,5 +1,6 @@
 """Square cells of a figure: a picture above the lines of its caption."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +41,11 @@ def draw_image(axes: Axes, image: NDArray[np.uint8]) -> None:
     half_width = width / longest / 2
     axes.imshow(image, extent=(0.5 - half_width, 0.5 + half_width, 0, height / longest))
     axes.set(xlim=(0, 1), ylim=(0, 1))
+
+
+def find_tallest(images: Iterable[NDArray[np.uint8] | None]) -> float:
+    """Return the share of a cell's height that the tallest of the pictures needs; None needs all of it."""
+    return max(1.0 if image is None else min(1.0, image.shape[0] / image.shape[1]) for image in images)
 
 
 def write_line(axes: Axes, place: int, line: CaptionLine) -> None:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from discern.plots.cells import GAP_INCHES, LINE_POINTS, CaptionLine, add_cell, draw_image, write_line
+from discern.plots.cells import GAP_INCHES, LINE_POINTS, CaptionLine, add_cell, draw_image, find_tallest, write_line
 from discern.plots.style import MISTAKE_COLOR, MUTED_COLOR, build_figure
 
 _PANEL_INCHES = 3.0
@@ -57,9 +57,10 @@ def plot_explanation(
     """
     panels, rows = 1 + len(evidence), len(neighbours) > 0
     # A wide picture leaves the top of its cell free; the figure is lower by that much.
-    panel_inches = _PANEL_INCHES * min(1, picture.shape[0] / picture.shape[1])
+    panel_inches = _PANEL_INCHES * find_tallest([picture])
     panel_row_inches = panel_inches + _CAPTION_LINES * LINE_POINTS / 72 + GAP_INCHES
-    neighbour_row_inches = _HEADING_INCHES + _NEIGHBOUR_INCHES + _CAPTION_LINES * LINE_POINTS / 72 + GAP_INCHES
+    neighbour_inches = _NEIGHBOUR_INCHES * find_tallest(one.image for one in neighbours) if neighbours else 0.0
+    neighbour_row_inches = _HEADING_INCHES + neighbour_inches + _CAPTION_LINES * LINE_POINTS / 72 + GAP_INCHES
     width = GAP_INCHES + max(panels * (_PANEL_INCHES + GAP_INCHES), len(neighbours) * (_NEIGHBOUR_INCHES + GAP_INCHES))
     height = _TITLE_INCHES + panel_row_inches + _LEGEND_INCHES + rows * neighbour_row_inches
     figure = build_figure(width, height)
@@ -69,7 +70,8 @@ def plot_explanation(
     _draw_panels(figure, panels_top_inches, picture, file_name, true_name, evidence)
     _draw_legend(figure, _TITLE_INCHES + panel_row_inches, legend)
     if neighbours:
-        _draw_neighbours(figure, _TITLE_INCHES + panel_row_inches + _LEGEND_INCHES, neighbours, true_name)
+        top_inches = _TITLE_INCHES + panel_row_inches + _LEGEND_INCHES
+        _draw_neighbours(figure, top_inches, neighbour_inches - _NEIGHBOUR_INCHES, neighbours, true_name)
     return figure
 
 
@@ -109,11 +111,13 @@ def _draw_legend(figure: Figure, top_inches: float, legend: NDArray[np.uint8]) -
         figure.text(place / width, center, text, ha=side, va="center", fontsize=8, color=MUTED_COLOR)
 
 
-def _draw_neighbours(figure: Figure, top_inches: float, neighbours: Sequence[Neighbour], true_name: str | None) -> None:
+def _draw_neighbours(
+    figure: Figure, top_inches: float, shift_inches: float, neighbours: Sequence[Neighbour], true_name: str | None
+) -> None:
     _write(figure, top_inches + 0.1, "Most similar training pictures, by their features", size=10)
     for place, neighbour in enumerate(neighbours):
         left = GAP_INCHES + place * (_NEIGHBOUR_INCHES + GAP_INCHES)
-        axes = add_cell(figure, left, top_inches + _HEADING_INCHES, _NEIGHBOUR_INCHES)
+        axes = add_cell(figure, left, top_inches + _HEADING_INCHES + shift_inches, _NEIGHBOUR_INCHES)
         if neighbour.image is None:
             _write_missing(axes)
         else:

@@ -1,7 +1,6 @@
 """The misclassified pictures of a classifier, and those on which two classifiers disagree."""
 
 from collections.abc import Sequence
-from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from discern.plots.cells import GAP_INCHES, LINE_POINTS, CaptionLine, add_cell, draw_image, write_line
+from discern.plots.cells import GAP_INCHES, LINE_POINTS, CaptionLine, add_cell, draw_image, find_tallest, write_line
 from discern.plots.style import MISTAKE_COLOR, MUTED_COLOR, build_figure
 
 GALLERY_SIZE = 25
@@ -91,7 +90,11 @@ def _draw_gallery(
     images: Sequence[NDArray[np.uint8]], captions: Sequence[Sequence[CaptionLine]], title: str, total: int
 ) -> Figure:
     cells = list(zip(images, captions, strict=True))[:GALLERY_SIZE]
-    figure, grid = _build_grid(len(cells), caption_lines=len(captions[0]))
+    heights = [
+        _IMAGE_INCHES * find_tallest(image for image, _ in cells[start : start + _COLUMNS])
+        for start in range(0, len(cells), _COLUMNS)
+    ]
+    figure, grid = _build_grid(len(cells), heights, caption_lines=len(captions[0]))
     for axes, (image, lines) in zip(grid, cells, strict=True):
         draw_image(axes, image)
         for place, line in enumerate(lines):
@@ -101,19 +104,23 @@ def _draw_gallery(
     return figure
 
 
-def _build_grid(count: int, *, caption_lines: int) -> tuple[Figure, list[Axes]]:
-    """Place square cells row by row, with captions of known height between them."""
-    columns, rows = min(_COLUMNS, count), ceil(count / _COLUMNS)
+def _build_grid(count: int, heights: Sequence[float], *, caption_lines: int) -> tuple[Figure, list[Axes]]:
+    """Place square cells row by row, with captions of known height between them.
+
+    `heights` are those of the rows in inches: where all pictures are wide, the top of their cells is free.
+    """
+    columns = min(_COLUMNS, count)
     caption_inches = GAP_INCHES + caption_lines * LINE_POINTS / 72
-    pitch_x, pitch_y = _IMAGE_INCHES + GAP_INCHES, _IMAGE_INCHES + caption_inches
-    width, height = max(columns, 2) * pitch_x + GAP_INCHES, rows * pitch_y + _TITLE_INCHES
+    pitch_x = _IMAGE_INCHES + GAP_INCHES
+    ends = _TITLE_INCHES + np.cumsum([height + caption_inches for height in heights])
+    width, height = max(columns, 2) * pitch_x + GAP_INCHES, float(ends[-1])
     figure = build_figure(width, height)
     figure.set_layout_engine("none")
     left = (width - columns * pitch_x + GAP_INCHES) / 2
     cells = []
     for index in range(count):
         row, column = divmod(index, columns)
-        top = _TITLE_INCHES + row * pitch_y
+        top = float(ends[row]) - caption_inches - _IMAGE_INCHES
         cells.append(add_cell(figure, left + column * pitch_x, top, _IMAGE_INCHES))
     return figure, cells
 

@@ -1,7 +1,11 @@
 """Fractions as percent on axes and in the texts of figures."""
 
+import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
+
+_ROUNDING = 1e-9
 
 
 def show_percent(axis: Axis, *, whole: bool = False) -> None:
@@ -14,5 +18,6 @@ def show_percent(axis: Axis, *, whole: bool = False) -> None:
 
 
 class _FractionLocator(MaxNLocator):
-    def tick_values(self, vmin: float, vmax: float) -> list[float]:
-        return [float(tick) for tick in super().tick_values(vmin, vmax) if -1e-9 <= tick <= 1 + 1e-9]
+    def tick_values(self, vmin: float, vmax: float) -> NDArray[np.float64]:  # type: ignore[override]
+        ticks = np.asarray(super().tick_values(vmin, vmax), dtype=np.float64)
+        return ticks[(ticks > -_ROUNDING) & (ticks < 1 + _ROUNDING)]

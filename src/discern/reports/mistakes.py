@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import log
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ MAX_EXPLAINED = 12
 """Number of mistakes that are shown with maps of the evidence, which take time to compute."""
 MAX_LOSSES = 12
 MAX_PAIRS = 10
+_SURPRISE = log(2)
+"""The loss of a picture whose true class has half of the probability; one with less loss surprises nobody."""
 
 
 class PictureImages(NamedTuple):
@@ -82,6 +85,7 @@ def choose_pictures(facts: RunFacts) -> ShownPictures:
     losses[known] = compute_losses(targets[known], answers.probabilities[known])
     by_confidence = answers.find_mistakes()
     by_loss = known[np.argsort(-losses[known], kind="stable")]
+    by_loss = by_loss[losses[by_loss] > _SURPRISE]
     build = _Builder(answers, targets, losses)
     pairs = facts.reported.confused_pairs if facts.reported is not None else ()
     return ShownPictures(

@@ -1,7 +1,10 @@
 """The page of a run: its results, its mistakes, and how it was made."""
 
+from itertools import groupby
+
 from markupsafe import Markup
 
+from discern.evaluation.abstention import Abstention, AbstentionThreshold
 from discern.reports.coverage import choose_coverages, compute_coverages
 from discern.reports.mistakes import Images, ShownPictures
 from discern.reports.model_card import build_card
@@ -18,7 +21,7 @@ _SCORES = (
     ("balanced_accuracy", "Balanced accuracy", True, "mean recall of all classes, so that each class counts the same"),
     ("macro_f1", "Macro F1", False, "mean F1 of all classes, from 0 to 1"),
     ("roc_auc", "ROC AUC", False, "how well the second class is ranked above the first; 0.5 for random answers"),
-    ("loss", "Loss", False, "negative log-likelihood of the true class, in nats; lower is better"),
+    ("loss", "Loss", False, "negative log-likelihood of the true class after calibration, in nats; lower is better"),
     ("brier", "Brier score", False, "squared distance between probabilities and truth, from 0 to 2; lower is better"),
     ("ece", "Calibration error", True, "mean difference between confidence and accuracy; lower is better"),
 )
@@ -54,6 +57,7 @@ def build_run_page(facts: RunFacts, shown: ShownPictures, images: Images) -> str
             "reliability": _draw_reliability(facts),
             "coverage": None if curve is None else draw_coverage(curve),
             "coverages": [] if curve is None else choose_coverages(curve),
+            "thresholds": _join_equal(facts.thresholds),
             "settings": build_settings(facts),
             "decisions": list_decisions(facts),
             "environment": list_environment(facts),
@@ -62,6 +66,14 @@ def build_run_page(facts: RunFacts, shown: ShownPictures, images: Images) -> str
             "card": build_card(facts),
         },
     )
+
+
+def _join_equal(thresholds: Abstention) -> list[tuple[tuple[float, ...], AbstentionThreshold | None]]:
+    """Return the accepted shares of wrong answers that have the same threshold together, each group with it."""
+    return [
+        (tuple(wanted for wanted, _ in group), point)
+        for point, group in groupby(thresholds.items(), key=lambda item: item[1])
+    ]
 
 
 def _draw_reliability(facts: RunFacts) -> Markup | None:

@@ -32,9 +32,10 @@ class ClassRow(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """One cell of the confusion matrix: its text, its meaning in words, and how dark it is (0..8)."""
+    """One cell of the confusion matrix: its percentage, its count, its meaning in words, and how dark it is (0..8)."""
 
     text: str
+    pictures: int
     meaning: str
     shade: int
     is_right: bool
@@ -45,6 +46,7 @@ class ConfusionView:
     """A square part of the confusion matrix as shares of the true classes; `num_classes` is the size of the whole."""
 
     names: tuple[str, ...]
+    pictures: tuple[int, ...]
     rows: tuple[tuple[Cell, ...], ...]
     num_classes: int
 
@@ -77,7 +79,8 @@ def build_confusion(facts: RunFacts) -> ConfusionView | None:
         )
         for true in chosen
     )
-    return ConfusionView(tuple(map(str, names[chosen])), rows, len(names))
+    pictures = tuple(int(totals[true]) for true in chosen)
+    return ConfusionView(tuple(map(str, names[chosen])), pictures, rows, len(names))
 
 
 def _build_row(scores: ClassScores, trained: dict[str, int], mistaken_for: dict[str, str]) -> ClassRow:
@@ -125,6 +128,7 @@ def _build_cell(count: int, total: int, true: str, answer: str) -> Cell:
     meaning = f"{grouped(count)} of {grouped(total)} {true} {verb} predicted as {answer} ({percent(share)})"
     return Cell(
         text=_share_text(count, share),
+        pictures=count,
         meaning=meaning,
         shade=0 if count == 0 else max(1, round(_SHADES * share)),
         is_right=true == answer,

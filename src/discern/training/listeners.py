@@ -14,7 +14,7 @@ from discern.training.history import EpochRow, save_history
 
 logger = logging.getLogger("discern")
 
-_SHOWN_EPOCHS = 6
+_SHOWN_EPOCHS = 5
 """About how many epochs of a run are logged, besides the first and the last of each phase."""
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from discern.config.load import load_settings, save_settings
 from discern.errors import DataError
+from discern.evaluation.intervals import wilson_interval
 from discern.evaluation.metrics import load_metrics
 from discern.files import read_json, write_json, write_table
 from discern.plots.saving import save_figure
@@ -35,11 +37,28 @@ def write_trials(study: "Study", search: Search) -> pd.DataFrame:
     if table["value"].notna().sum() == 0:
         errors = "; ".join(dict.fromkeys(filter(None, table["error"])))
         raise DataError(f"none of {len(table)} trials completed: {errors or 'all ended early'}")
-    save_figure(plot_trials(table, value_name=search.monitor.replace("_", " ")), search.out / "history.png")
+    save_figure(_plot_history(table, search), search.out / "history.png")
     importance = measure_importance(study)
     if importance:
         save_figure(plot_importance(importance), search.out / "importance.png")
     return table
+
+
+def _plot_history(table: pd.DataFrame, search: Search) -> Figure:
+    """Draw the trials as losses, or as accuracies with their intervals."""
+    shown = table[["number", "value"]].copy()
+    is_loss = search.monitor == "validation_loss"
+    if is_loss:
+        # A search has the negative loss, since more is better in it.
+        shown["value"] = -shown["value"]
+    else:
+        pictures = int((pd.read_csv(search.split, dtype="str")["split"] == "validation").sum())
+        ends = [
+            (None, None) if pd.isna(value) else wilson_interval(round(value * pictures), pictures)[1:]
+            for value in shown["value"]
+        ]
+        shown[["low", "high"]] = pd.DataFrame(ends, index=shown.index, dtype="float64")
+    return plot_trials(shown, value_name=search.monitor.replace("_", " "), is_loss=is_loss)
 
 
 def save_best_recipe(study: "Study", search: Search) -> None:
