@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test check bench bench-accuracy lock clean
+.PHONY: demo test check bench bench-accuracy bench-scale soak lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/discern demo --overwrite
@@ -26,6 +26,16 @@ bench: $(INSTALLED)
 bench-accuracy: $(INSTALLED)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock "fastai>=2.8"
 	$(BIN)/python -m benchmarks.accuracy $(BENCH)
+
+# BENCH may hold --sizes 1000 10000 --kinds different --repeats 3 --folder FOLDER.
+bench-scale: $(INSTALLED)
+	$(BIN)/python -m benchmarks.scale $(BENCH)
+
+# Kills, full disks, damaged files and hostile clients; docs/trust.md says what is counted. PART may name one part.
+MINUTES ?= 60
+SEED ?= 0
+soak: $(INSTALLED)
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) --seed $(SEED) $(PART)
 
 # Rewrites requirements.lock; versions already pinned there stay unless UPGRADE="--upgrade" is given.
 lock:

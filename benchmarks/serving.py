@@ -54,7 +54,7 @@ def serving(command: Sequence[str]) -> Iterator[tuple[int, int]]:
     )
     try:
         for _ in range(600):
-            if _is_ready(port) or process.poll() is not None:
+            if is_ready(port) or process.poll() is not None:
                 break
             time.sleep(0.1)
         if process.poll() is not None:
@@ -104,7 +104,8 @@ def build_form(content: bytes) -> bytes:
     return head.encode() + content + f"\r\n--{_BOUNDARY}--\r\n".encode()
 
 
-def _is_ready(port: int) -> bool:
+def is_ready(port: int) -> bool:
+    """Return whether a server on this machine answers that it is ready."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/ready")

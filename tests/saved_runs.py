@@ -14,7 +14,7 @@ from discern.evaluation.metrics import compute_metrics, save_metrics
 from discern.evaluation.predictions import build_predictions, tabulate_predictions
 from discern.evaluation.tables import compute_confusion, compute_per_class
 from discern.models.architecture import Architecture
-from discern.planning.plan import MachinePlan, PhasePlan, Plan, ReadingPlan, TrainingPlan
+from discern.planning.plan import MachinePlan, PhasePlan, Plan, ReadingPlan, TrainingPlan, save_plan
 from discern.predictor.record import TrainingRecord
 from discern.run_folder import RunFolder
 from pictures import draw_photo
@@ -104,7 +104,7 @@ def _write_rest(folder: RunFolder, class_names: Sequence[str], per_class: int) -
         "data": {"source": "/data/photos", "fingerprint": "abc123"},
     }
     _write_json(folder.environment, environment)
-    folder.plan.write_text(build_plan().model_dump_json(), encoding="utf-8")
+    save_plan(build_plan(), folder.plan)
     record = TrainingRecord(
         plan=build_plan(),
         environment=Environment.model_validate(environment),

@@ -27,10 +27,10 @@ def open_client(run: Path, **options) -> Iterator[TestClient]:
 
 
 @contextmanager
-def serving(app) -> Iterator[str]:
+def serving(app, **settings) -> Iterator[str]:
     """Serve an application on a free port of this machine, and yield its address."""
     with open_listener("127.0.0.1", 0) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, **describe_uvicorn()))
+        server = uvicorn.Server(uvicorn.Config(app, **(describe_uvicorn() | settings)))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         while thread.is_alive() and not server.started:

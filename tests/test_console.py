@@ -5,7 +5,7 @@ import logging
 
 from rich.console import Console
 
-from discern.console import MessageLog, fit_encoding
+from discern.console import MessageLog, fit_encoding, reporting, show_details
 
 logger = logging.getLogger("discern")
 
@@ -28,3 +28,18 @@ def test_a_log_is_escaped_on_the_stream_and_whole_in_the_file(tmp_path):
     stream.flush()
     assert stream.buffer.getvalue() == b"classes: \\u72d7, Caf\xe9, caf\\udce9\n"
     assert "classes: 狗, Café, caf\\udce9" in (tmp_path / "log.txt").read_text(encoding="utf-8")
+
+
+def test_details_are_for_the_file_unless_they_are_asked_for(tmp_path, capsys):
+    level = logger.level
+    try:
+        for asked in (False, True):
+            show_details(asked)
+            with reporting(verbose=True) as messages:
+                messages.open_log(tmp_path / f"{asked}.txt")
+                logger.info("a result")
+                logger.debug("a detail")
+            assert capsys.readouterr().out.splitlines() == ["a result", "a detail"][: 1 + asked]
+            assert "DEBUG a detail" in (tmp_path / f"{asked}.txt").read_text(encoding="utf-8")
+    finally:
+        logger.setLevel(level)

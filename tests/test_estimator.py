@@ -1,11 +1,19 @@
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import cross_val_score
 
 from discern import ImageClassifier
+from discern.data.reading.dataset import decode_row
+from discern.data.sources.load import load_table
+from discern.data.sources.samples import list_samples
 from discern.errors import DataError
+from discern.estimator import _build_source
 from pictures import COLOURS, QUICK, draw_photo
 
 SETTINGS = (*QUICK, "training.phases.*.epochs=6", "learning_rate=2e-3")
@@ -20,7 +28,7 @@ def arrays():
 
 def test_it_fits_predicts_and_scores_with_labels_of_their_own_kind(arrays):
     images, labels = arrays
-    classifier = ImageClassifier(recipe="table", overrides=SETTINGS).fit(images, labels)
+    classifier = ImageClassifier(recipe="table", overrides=SETTINGS).fit(images, labels[:, None])
     assert classifier.classes_.tolist() == [1, 2, 10]
     probabilities = classifier.predict_proba(images)
     assert probabilities.shape == (36, 3)
@@ -29,6 +37,8 @@ def test_it_fits_predicts_and_scores_with_labels_of_their_own_kind(arrays):
     assert predictions.dtype == labels.dtype
     assert (classifier.classes_[probabilities.argmax(axis=1)] == predictions).all()
     assert classifier.score(images, labels) == accuracy_score(labels, predictions) > 0.6
+    assert (classifier.predict(list(images)) == predictions).all()
+    assert (classifier.predict([Image.fromarray(image) for image in images]) == predictions).all()
 
 
 def test_columns_follow_the_sorted_labels_also_where_natural_order_differs(arrays):
@@ -57,7 +67,42 @@ def test_it_takes_paths(photos, tmp_path):
     assert (tmp_path / "kept" / "bundle" / "bundle.json").is_file()
 
 
-def test_lengths_must_agree(arrays):
+@pytest.mark.parametrize("form", ["sizes", "equal", "pil", "paths", "mixed"])
+def test_pictures_in_any_form_become_one_table(form, photos):
+    drawn = [draw_photo((200, 50, 40), seed, size=size) for seed, size in enumerate((40, 40, 32))]
+    path = next((photos / "red").iterdir())
+    X = {  # noqa: N806
+        "sizes": [np.asarray(picture) for picture in drawn],
+        "equal": [np.asarray(picture) for picture in drawn[:2]],
+        "pil": drawn,
+        "paths": pd.DataFrame({"path": [path, photos / "blue" / "0.png"]}),
+        "mixed": [path, drawn[2], np.asarray(drawn[0])],
+    }[form]
+    samples = list_samples(X)
+    labels = ["a", "b", "a"][: len(samples)]
+    table = load_table(_build_source(samples, labels))
+    assert table.frame["label"].tolist() == labels
+    found = [np.asarray(decode_row(table, row)) for row in range(len(table))]
+    wanted = [np.asarray(Image.open(item) if isinstance(item, Path) else item) for item in samples]
+    assert all(np.array_equal(*pair) for pair in zip(found, wanted, strict=True))
+
+
+def test_shapes_are_settled_before_any_work(arrays, monkeypatch):
     images, labels = arrays
+    monkeypatch.setattr("discern.estimator.train", lambda *arguments, **options: pytest.fail("worked in vain"))
     with pytest.raises(DataError, match="X has 36 pictures and y has 35 labels"):
         ImageClassifier().fit(images, labels[:35])
+    with pytest.raises(DataError, match="One-hot labels become classes"):
+        ImageClassifier().fit(images, np.eye(36))
+    with pytest.raises(DataError, match="X is one picture"):
+        ImageClassifier().fit(images[0], labels[:40])
+
+
+def test_deep_pixels_are_scaled_alike_in_fit_and_predict(monkeypatch):
+    """A range that is set holds for arrays and files, in both."""
+    seen = []
+    monkeypatch.setattr("discern.estimator.load_inputs", lambda samples, depth_range: seen.append(depth_range) or 1 / 0)
+    images = np.zeros((6, 8, 8), np.uint16)
+    with pytest.raises(ZeroDivisionError):
+        ImageClassifier(overrides={"data.depth_range": [0, 500]}).fit(images, ["a", "b"] * 3)
+    assert seen == [(0, 500)]

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from logging.handlers import MemoryHandler
 from pathlib import Path
 
@@ -16,20 +16,20 @@ _KEPT_LINES = 10_000
 
 
 class MessageLog:
-    """The messages of a workflow, shown on `console` if there is one and kept for the log file."""
+    """The messages of a workflow, from `level` on shown on `console` if there is one, and kept for the log file."""
 
-    def __init__(self, console: Console | None) -> None:
+    def __init__(self, console: Console | None, level: int = logging.INFO) -> None:
         self.console = console
         self._kept = MemoryHandler(_KEPT_LINES, flushLevel=logging.CRITICAL + 1)
         self._handlers: list[logging.Handler] = [self._kept]
         if console is not None:
-            self._handlers.append(_ConsoleHandler(console))
+            self._handlers.append(_ConsoleHandler(console, level))
         for handler in self._handlers:
             logger.addHandler(handler)
 
     def open_log(self, path: Path) -> None:
         """Append all messages, earlier and later ones, to a file, with the time."""
-        file_handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+        file_handler = _LogFile(path, encoding="utf-8", errors="backslashreplace")
         file_handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self._kept.setTarget(file_handler)
         self._kept.flush()
@@ -49,11 +49,13 @@ class MessageLog:
 def reporting(*, verbose: bool) -> Iterator[MessageLog]:
     """Collect the messages of the program; show them on standard output if `verbose`.
 
-    Of several processes, only the first one shows them.
+    Details, which are of level DEBUG, are shown only if the logger is at that level already; the log file has them in
+    any case. Of several processes, only the first one shows messages.
     """
-    messages = MessageLog(build_console() if verbose and join_processes().is_main else None)
     level = logger.level
-    logger.setLevel(logging.INFO)
+    shown = logging.DEBUG if level == logging.DEBUG else logging.INFO
+    messages = MessageLog(build_console() if verbose and join_processes().is_main else None, shown)
+    logger.setLevel(logging.DEBUG)
     try:
         yield messages
     finally:
@@ -66,16 +68,39 @@ def build_console() -> Console:
     return Console(highlight=False, soft_wrap=True)
 
 
+def show_details(asked: bool) -> None:
+    """Let workflows show what only the log file has otherwise, if a user asks for it."""
+    if asked:
+        logger.setLevel(logging.DEBUG)
+
+
 def fit_encoding(text: str, encoding: str) -> str:
     r"""Return the text with an escape, such as `\u72d7`, for each character that the encoding lacks."""
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
+class _LogFile(logging.FileHandler):
+    """A log file without which the work goes on, for instance when the disk is full."""
+
+    _failed = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging names it
+        """Say once that lines are missing."""
+        if not self._failed:
+            self._failed = True
+            logger.warning("%s cannot be written any more, for instance since the disk is full", self.baseFilename)
+
+    def close(self) -> None:
+        """Close the file, whether or not its last lines can be written."""
+        with suppress(OSError):
+            super().close()
+
+
 class _ConsoleHandler(logging.Handler):
     """Prints through Rich, so that a line does not break a live progress bar."""
 
-    def __init__(self, console: Console) -> None:
-        super().__init__()
+    def __init__(self, console: Console, level: int) -> None:
+        super().__init__(level)
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:

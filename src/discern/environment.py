@@ -4,11 +4,12 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from textwrap import shorten
 
 from pydantic import BaseModel, ConfigDict
 
 from discern.errors import RunFolderError
-from discern.files import write_json
+from discern.files import read_json, write_json
 from discern.runtime import Runtime
 
 RUN_FORMAT = "discern-run"
@@ -88,9 +89,10 @@ def load_environment(path: Path) -> Environment:
         RunFolderError: It is missing or damaged.
     """
     try:
-        return Environment.model_validate_json(path.read_text(encoding="utf-8"))
+        return Environment.model_validate(read_json(path))
     except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path} is damaged ({error}); start again with --overwrite") from None
+        reason = shorten(str(error), 300, placeholder=" ...")
+        raise RunFolderError(f"{path} is damaged ({reason}); start again with --overwrite") from None
 
 
 def describe_machine(runtime: Runtime) -> MachineRecord:

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 _SHOWN = 10
 """How many examples a message names; the rest is a number, so that no message grows with the data."""
+_MAX_CHARACTERS = 300
+"""Of one example, which may itself be a value that grows with the data."""
 
 
 class DiscernError(Exception):
@@ -69,6 +71,20 @@ class RunFolderError(DiscernError):
     """A run folder already has a run, has none, or belongs to other settings."""
 
 
+class WriteError(DiscernError, OSError):
+    """A file cannot be written: the disk is full or read-only, its folder is gone, or belongs to another user."""
+
+    def __init__(
+        self, path: str | Path, reason: str, remedy: str, next_step: str = "run the same command again"
+    ) -> None:
+        super().__init__(f"{path} cannot be written: {reason}. {remedy}, then {next_step}")
+        self.path, self.reason, self.remedy = Path(path), reason, remedy
+
+    def followed_by(self, next_step: str) -> "WriteError":
+        """Return the same error with another last step."""
+        return WriteError(self.path, self.reason, self.remedy, next_step)
+
+
 class TrainingError(DiscernError):
     """Training cannot continue, for instance because the loss is not finite."""
 
@@ -79,10 +95,16 @@ class ExportError(DiscernError):
 
 def list_some(items: Sequence[str], *, shown: int = _SHOWN) -> str:
     """Return the items one per line, indented; beyond `shown` only their number."""
-    lines = [f"  {item}" for item in items[:shown]]
+    lines = [f"  {cut(item)}" for item in items[:shown]]
     return "\n".join(lines + ([f"  ... and {len(items) - shown} more"] if len(items) > shown else []))
 
 
 def name_some(items: Sequence[str], *, shown: int = _SHOWN) -> str:
     """Return the items in one line, with commas; beyond `shown` only their number."""
-    return ", ".join(items[:shown]) + (f" and {len(items) - shown} more" if len(items) > shown else "")
+    return ", ".join(map(cut, items[:shown])) + (f" and {len(items) - shown} more" if len(items) > shown else "")
+
+
+def cut(text: str, characters: int = _MAX_CHARACTERS) -> str:
+    """Return a text that is not longer than so many characters: of a longer one the beginning and the end."""
+    half = (characters - 5) // 2
+    return text if len(text) <= characters else f"{text[:half]} ... {text[-half:]}"

@@ -1,7 +1,7 @@
 """A scikit-learn estimator over picture files or arrays."""
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,8 +11,16 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
+from torch.utils.data import Dataset
 
+from discern.config.load import load_settings
 from discern.config.overrides import Overrides, list_overrides
+from discern.data.picture_arrays import Pixels
+from discern.data.reading.dataset import decode_row
+from discern.data.reading.deep_pixels import DepthRange
+from discern.data.sources.inputs import load_inputs
+from discern.data.sources.load import LabelledArrays
+from discern.data.sources.samples import check_labels, list_samples, name_labels
 from discern.engine.train_step import Loss
 from discern.errors import DataError
 from discern.evaluation.custom_metrics import MetricFunction
@@ -20,13 +28,15 @@ from discern.models.custom import Network
 from discern.training.listeners import Listener
 from discern.workflows.train import train
 
-Images = npt.NDArray[np.generic] | Sequence[str | Path]
+Images = Iterable[Any]
+"""Pictures one by one, in any container; an array, a Series and a table are containers, too."""
 
 
 class ImageClassifier(ClassifierMixin, BaseEstimator):
     """An image classifier that is trained by a recipe, for use wherever scikit-learn takes a classifier.
 
-    `X` is a sequence of paths, or an array uint8 (N, H, W, 3) or (N, H, W); `y` (N,) are labels of any kind.
+    `X` are pictures one by one: paths, arrays or PIL pictures in a list, a Series or a table of one column, or an array
+    uint8 (N, H, W, 3) or (N, H, W). `y` (N,) are labels: texts, whole numbers or booleans.
 
     Args:
         recipe: Name of a recipe, or path of a TOML file.
@@ -74,23 +84,23 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         self.listeners = listeners
 
     def fit(self, X: Images, y: npt.ArrayLike) -> Self:  # noqa: N803 - scikit-learn's name
-        """Train on pictures `X` (N) with labels `y` (N,).
+        """Train on pictures `X` (N) with labels `y` (N,), or (N, 1).
 
         Raises:
-            DataError: The lengths differ, two different labels have the same text, or pictures cannot be used.
+            DataError: X or y is of another kind or shape, labels are missing or no classes, or pictures cannot be used;
+                shapes and labels are checked before any work.
         """
-        labels = np.asarray(y)
-        if len(labels) != len(X):
-            raise DataError(f"X has {len(X)} pictures and y has {len(labels)} labels; expected one label per picture")
-        self.classes_ = np.unique(labels)
-        names = [str(label) for label in self.classes_]
-        if len(set(names)) < len(names):
-            raise DataError(f"different labels have the same text: {', '.join(sorted(names))}")
+        samples = list_samples(X)
+        labels = check_labels(y, len(samples))
+        self.classes_, indices = np.unique(labels, return_inverse=True)
+        names = name_labels(self.classes_)
         own = {"data.split": [1 - self.validation_fraction, self.validation_fraction, 0.0], "seed": self.random_state}
         if self.out is None:
             # Nobody would see them.
             own |= {"plots": False, "report": False}
-        source = _build_source(X, [str(label) for label in labels])
+        asked = load_settings(self.recipe, list_overrides(own, self.overrides)).data.depth_range
+        depth_range = asked if isinstance(asked, tuple) else None
+        source = _build_source(samples, [names[index] for index in indices], depth_range)
         with tempfile.TemporaryDirectory() as temporary:
             run = train(
                 source,
@@ -117,12 +127,11 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
             DataError: A picture cannot be decoded.
         """
         check_is_fitted(self, "predictor_")
-        if isinstance(X, np.ndarray) and X.ndim > 1:
-            return self.predictor_.predict_inputs(X)[:, self._columns]
-        folders = [str(path) for path in X if Path(path).is_dir()]
-        if folders:
-            raise DataError(f"X has folders, {', '.join(folders[:5])}; expected one picture file for each row")
-        return self.predictor_.predict_inputs([Path(path) for path in X])[:, self._columns]
+        samples = list_samples(X)
+        table = load_inputs(samples, depth_range=self.predictor_.bundle.preprocess.depth_range)
+        if len(table) != len(samples):
+            raise DataError(f"X has {len(samples)} elements for {len(table)} pictures; expected one picture for each")
+        return self.predictor_.predict_probabilities(table)[:, self._columns]
 
     def predict(self, X: Images) -> npt.NDArray[Any]:  # noqa: N803
         """Return labels (N,).
@@ -137,7 +146,27 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         return hasattr(self, "predictor_")
 
 
-def _build_source(images: Images, labels: list[str]) -> pd.DataFrame | tuple[npt.NDArray[np.generic], list[str]]:
-    if isinstance(images, np.ndarray) and images.ndim > 1:
-        return images, labels
-    return pd.DataFrame({"path": [str(path) for path in images], "label": labels})
+def _build_source(
+    samples: list[Any], labels: list[str], depth_range: DepthRange | None
+) -> pd.DataFrame | LabelledArrays | Dataset[Any]:
+    if all(isinstance(sample, str | Path) for sample in samples):
+        return pd.DataFrame({"path": [str(path) for path in samples], "label": labels})
+    table = load_inputs(samples, depth_range=depth_range)
+    pictures = [np.asarray(decode_row(table, row)) for row in range(len(table))]
+    if len({picture.shape for picture in pictures}) == 1:
+        return np.stack(pictures), labels
+    return _Pictures(pictures, labels)
+
+
+class _Pictures(Dataset[Any]):
+    """Pictures of several sizes with their labels, as a dataset."""
+
+    def __init__(self, pictures: Sequence[Pixels], labels: Sequence[str]) -> None:
+        self.pictures = pictures
+        self.targets = labels
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, index: int) -> tuple[Pixels, str]:
+        return self.pictures[index], self.targets[index]

@@ -4,10 +4,16 @@ import errno
 import hashlib
 import json
 import os
+import re
+import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError
+
+from discern.errors import WriteError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -21,27 +27,91 @@ def discern_home() -> Path:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, size_bytes: int = 0) -> Iterator[Path]:
     """Yield a temporary path in the same folder; on success it is flushed to disk and renamed to `path`.
 
-    On an error the temporary file is removed and `path` is unchanged.
+    On an error the temporary file is removed and `path` is unchanged. `size_bytes` is what the file needs, if known.
+
+    Raises:
+        WriteError: It cannot be written, for instance because the disk is full.
     """
-    if path.is_dir() or not path.parent.is_dir():
-        raise OSError(errno.ENOENT, "is a folder" if path.is_dir() else "its folder does not exist", str(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        if path.is_dir():
+            raise OSError(errno.EISDIR, "it is a folder")
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+    except WriteError:
+        raise
+    except (OSError, SafetensorError) as error:
+        raise explain_write_error(error, path, size_bytes=size_bytes) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder in one that exists, unless it is there.
+
+    Raises:
+        WriteError: It cannot be made.
+    """
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise explain_write_error(error, folder) from error
+
+
+def explain_write_error(error: OSError | SafetensorError, path: Path, *, size_bytes: int = 0) -> WriteError:
+    """Return what to tell a user whose file cannot be written; `size_bytes` is what it needs, if known."""
+    number = _find_number(error)
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return WriteError(path, _describe_room(number, path, size_bytes), "Make room there")
+    if number in (errno.EACCES, errno.EPERM):
+        return WriteError(path, "you have no right to write there", "Get it, or give another place")
+    if number == errno.EROFS:
+        return WriteError(path, "the disk is read-only", "Give another place")
+    if number == errno.EFBIG:
+        needed = f" of {describe_bytes(size_bytes)}" if size_bytes else ""
+        return WriteError(path, f"the system allows no file{needed} (ulimit -f)", "Raise this limit")
+    if number == errno.ENOENT and not path.parent.is_dir():
+        return WriteError(path, f"its folder {path.parent} does not exist, or was removed meanwhile", "Make it")
+    return WriteError(path, reason[0].lower() + reason[1:], "Mend this")
+
+
+def describe_bytes(size_bytes: int) -> str:
+    """Return a size as text: in GiB, MiB, or below that in KiB."""
+    for power, unit in ((30, "GiB"), (20, "MiB")):
+        if size_bytes >= 2**power:
+            return f"{size_bytes / 2**power:.1f} {unit}"
+    return f"{size_bytes / 2**10:.1f} KiB"
+
+
+def _find_number(error: OSError | SafetensorError) -> int | None:
+    """Return the number of an error of the system, which safetensors has in its text alone."""
+    if isinstance(error, OSError):
+        return error.errno
+    found = re.search(r"os error ([0-9]+)", str(error))
+    return None if found is None else int(found[1])
+
+
+def _describe_room(number: int, path: Path, size_bytes: int) -> str:
+    what = "the disk is full" if number == errno.ENOSPC else "your share of the disk is used up"
+    with suppress(OSError):
+        free = describe_bytes(shutil.disk_usage(path.parent).free)
+        needed = f"; it needs {describe_bytes(size_bytes)}, and" if size_bytes else ";"
+        return f"{what}{needed} {free} are free"
+    return what
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write text (as UTF-8) or bytes so that `path` holds either its old content or all of the new."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+    encoded = content.encode() if isinstance(content, str) else content
+    with replacing(path, size_bytes=len(encoded)) as temporary:
+        temporary.write_bytes(encoded)
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:

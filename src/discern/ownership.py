@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from discern.errors import RunFolderError
+from discern.files import explain_write_error
 
 if sys.platform != "win32":
     import fcntl
@@ -19,7 +20,7 @@ LOCK_FILE = ".lock"
 
 _MOST_BYTES = 10_000
 
-_open_locks: set[int] = set()
+_open_locks: dict[int, Path] = {}
 
 
 class Owner(BaseModel):
@@ -57,20 +58,38 @@ def owning(folder: Path, task: str) -> Iterator[None]:
 
     Raises:
         RunFolderError: Another process owns it, or may do so; or `folder` is a file.
+        WriteError: Nothing can be written there.
     """
-    made = _make_folder(folder)
-    handle = _claim(folder / LOCK_FILE, task)
+    try:
+        made = _make_folder(folder)
+        handle = _claim(folder / LOCK_FILE, task)
+    except OSError as error:
+        raise explain_write_error(error, folder) from error
     try:
         yield
     finally:
         # Before the lock is given up, so that no one can take a file that is about to go.
         with suppress(OSError):
             (folder / LOCK_FILE).unlink()
-        _open_locks.discard(handle)
+        _open_locks.pop(handle, None)
         os.close(handle)
         for place in made:
             with suppress(OSError):  # it is in use
                 place.rmdir()
+
+
+def check_owned(folder: Path) -> None:
+    """Check that a folder that this process owns was not removed meanwhile, perhaps to make another in its place.
+
+    Raises:
+        RunFolderError: It was.
+    """
+    path = folder / LOCK_FILE
+    if any(place == path and not _is_same_file(handle, path) for handle, place in _open_locks.items()):
+        raise RunFolderError(
+            f"{folder} was removed, or the file {LOCK_FILE} in it, while this process wrote to it; nothing more is "
+            "written. Run the same command again"
+        )
 
 
 def _make_folder(folder: Path) -> list[Path]:
@@ -100,7 +119,7 @@ def _claim(path: Path, task: str) -> int:
             with suppress(OSError):
                 os.close(handle)
             raise
-        _open_locks.add(handle)
+        _open_locks[handle] = path
         return handle
 
 

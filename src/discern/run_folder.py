@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from discern.environment import RUN_FORMAT
-from discern.errors import RunFolderError
+from discern.errors import RunFolderError, name_some
 from discern.files import find_free_folder, read_json, write_atomically
 
 _DONE = ".state-of-a-complete-run"
@@ -195,7 +195,7 @@ def check_new_run(folder: RunFolder, *, overwrite: bool) -> None:
     strange = [] if folder.is_ours() else list(_find_run_names(folder))
     if strange:
         raise RunFolderError(
-            f"{root} holds no run of discern, but files that a run would replace: {', '.join(strange)}; "
+            f"{root} holds no run of discern, but files that a run would replace: {name_some(strange)}; "
             "give another --out"
         )
 

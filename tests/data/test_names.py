@@ -23,3 +23,10 @@ def test_two_known_names_of_one_key_match_only_as_they_are_written() -> None:
 def test_nothing_wanted_and_nothing_known() -> None:
     assert match_names([], ["a"]).tolist() == []
     assert match_names(["a"], []).tolist() == [-1]
+
+
+def test_ends_of_names() -> None:
+    wanted = ["/old/red/1.png", "C:\\old\\red\\1.png", "/old/1.png", "/old/reds/1.png", f"/old/{COMPOSED}"]
+    assert match_names(wanted, ["red/1.png", "1.png", DECOMPOSED], ends=True).tolist() == [0, 0, -1, -1, 2]
+    assert match_names(["/old/1.png"], ["1.png", "2.png"], ends=True).tolist() == [0]
+    assert match_names(["/old/1.png"], ["1.png"]).tolist() == [-1]

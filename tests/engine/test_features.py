@@ -77,7 +77,7 @@ def test_features_are_kept_for_the_next_run_and_a_changed_file_is_computed_anew(
     def train():
         caplog.clear()
         table = split_table(load_table(photos), fractions=(0.5, 0.5, 0.0), seed=0)[0]
-        with caplog.at_level(logging.INFO, "discern"):
+        with caplog.at_level(logging.DEBUG, "discern"):
             result = build_fit(table, "transfer", PLAIN, cache=cache).run()
         return result, caplog.text.count("are in the cache"), caplog.text.count("computed in")
 

@@ -42,7 +42,7 @@ def count_features(text, count):
 
 
 def test_the_features_of_the_starting_point_are_computed_once_a_way_of_fitting(wide, weights, tmp_path, caplog):
-    with caplog.at_level("INFO", logger="discern"):
+    with caplog.at_level("DEBUG", logger="discern"):
         train(wide, out=tmp_path / "run", overrides=[*SMALL, f"model.weights={weights}"])
     assert "starting point: resnet18-half weights.safetensors" in caplog.text
     # Squashed and cropped for the comparison; the first phase finds those of the better one.
@@ -52,6 +52,6 @@ def test_the_features_of_the_starting_point_are_computed_once_a_way_of_fitting(w
 
 def test_an_audit_computes_features_under_the_same_key(wide, weights, tmp_path, caplog):
     overrides = [*SMALL, f"model.weights={weights}", "data.fit=squash", "data.audit=full"]
-    with caplog.at_level("INFO", logger="discern"):
+    with caplog.at_level("DEBUG", logger="discern"):
         train(wide / "train", out=tmp_path / "run", overrides=[*overrides, "data.split=[1.0, 0.0, 0.0]"])
     assert count_features(caplog.text, 18) == (1, 1)

@@ -54,7 +54,7 @@ def test_regularisation_is_chosen_by_validation(caplog):
             solve_head(head, train, validation, balanced=False)
         logits = head(validation[0][0])
         losses[strength] = torch.nn.functional.cross_entropy(logits, torch.from_numpy(validation[1])).item()
-    with caplog.at_level(logging.INFO, "discern"):
+    with caplog.at_level(logging.DEBUG, "discern"):
         chosen = solve_head(LinearHead(12, 3), train, validation, balanced=False)
     assert losses[chosen] == pytest.approx(min(losses.values()), rel=1e-3)
     assert "on held-out pictures" in caplog.text
@@ -71,7 +71,7 @@ def test_without_enough_validation_regularisation_is_cross_validated(caplog, val
         scoring="neg_log_loss",
         cv=StratifiedKFold(3, shuffle=True, random_state=0),
     ).fit(scaled.numpy(), targets)
-    with caplog.at_level(logging.INFO, "discern"):
+    with caplog.at_level(logging.DEBUG, "discern"):
         chosen = solve_head(LinearHead(12, 3), (features, targets), validation, balanced=False)
     assert chosen == grid.best_params_["C"]
     assert "on held-out pictures" in caplog.text
@@ -80,11 +80,11 @@ def test_without_enough_validation_regularisation_is_cross_validated(caplog, val
 def test_a_class_of_one_picture_cannot_be_cross_validated(caplog):
     features, targets = draw_features(3, seed=1, count=7)
     targets[-1] = 3
-    with caplog.at_level(logging.INFO, "discern"):
+    with caplog.at_level(logging.DEBUG, "discern"):
         strength = solve_head(LinearHead(12, 4), (features, targets), None, balanced=False)
     assert strength == 1e-2
     assert "held-out" not in caplog.text
-    with caplog.at_level(logging.INFO, "discern"):
+    with caplog.at_level(logging.DEBUG, "discern"):
         solve_head(LinearHead(12, 4), (features, targets), draw_features(3, seed=2), balanced=False)
     assert "on held-out pictures" in caplog.text
 
@@ -102,7 +102,8 @@ def test_an_average_of_weights_does_not_hide_the_solution(photos, caplog):
     table = split_table(load_table(photos), fractions=(0.6, 0.4, 0.0), seed=0)[0]
     plain = build_fit(table, "transfer", [*SMALL, "head_solver=lbfgs"]).run()
     overrides = [*SMALL, "head_solver=lbfgs", "training.ema_decay=0.99", "training.label_smoothing=0.1"]
-    averaged = build_fit(table, "transfer", overrides).run()
+    with caplog.at_level(logging.DEBUG, "discern"):
+        averaged = build_fit(table, "transfer", overrides).run()
     assert averaged.rows[0].validation_loss == pytest.approx(plain.rows[0].validation_loss)
     assert "head_solver=lbfgs ignores label_smoothing" in caplog.text
 

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from discern.evaluation.abstention import AbstentionThreshold, measure_abstention, save_abstention
 from discern.evaluation.coverage import choose_operating_point
-from discern.evaluation.intervals import wilson_interval
+from discern.evaluation.intervals import exact_interval
 from discern.evaluation.predictions import build_predictions, join_predictions
 
 
 class Evidence(NamedTuple):
     confidences: NDArray[np.float64]
     is_right: NDArray[np.bool_]
+    num_choices: int = 1
 
 
 def make_evidence(count: int) -> Evidence:
@@ -44,7 +45,7 @@ def test_a_threshold_is_measured_on_every_split() -> None:
     assert 0.55 < threshold.threshold < 0.9
     assert list(threshold.outcomes) == ["validation", "test"]
     outcome = threshold.outcomes["test"]
-    assert (outcome.count, outcome.coverage, outcome.error) == (3, 0.75, wilson_interval(1, 3))
+    assert (outcome.count, outcome.coverage, outcome.error) == (3, 0.75, exact_interval(1, 3))
 
 
 def test_what_the_evidence_cannot_support_is_none_and_the_file_says_so(tmp_path: Path) -> None:

@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.metrics import f1_score
 
 from discern.evaluation.bootstrap import count_classes, draw_weights, resample_counts, resample_means
-from discern.evaluation.intervals import bootstrap_interval
 from discern.evaluation.metrics import count_confusion
 
 CONFUSION = np.array([[30, 5, 0, 0], [4, 10, 6, 0], [0, 0, 1, 0], [0, 0, 0, 0]])
@@ -89,35 +87,6 @@ def test_a_seed_repeats_the_draws_and_another_changes_them() -> None:
     ):
         assert np.array_equal(draw(3), draw(3))
         assert not np.array_equal(draw(3), draw(4))
-
-
-def test_intervals_of_a_mean_cover_the_truth_as_often_as_promised() -> None:
-    rng = np.random.default_rng(0)
-    targets = np.repeat([0, 1, 2], [60, 40, 20])
-    truth = (60 * 1 + 40 * 2 + 20 * 3) / 120
-    covered = 0
-    for seed in range(300):
-        values = rng.exponential(1.0 + targets)
-        interval = bootstrap_interval(values.mean(), resample_means(values, targets, resamples=300, seed=seed))
-        covered += interval.low <= truth <= interval.high
-    assert 0.90 <= covered / 300 <= 0.98
-
-
-def test_intervals_of_macro_f1_cover_the_truth_as_often_as_promised() -> None:
-    rng = np.random.default_rng(0)
-    rows = np.array([[0.8, 0.15, 0.05], [0.1, 0.7, 0.2], [0.05, 0.05, 0.9]])
-    sizes = (80, 40, 40)
-    expected = np.array(sizes)[:, None] * rows
-    truth = np.mean(2 * expected.diagonal() / (expected.sum(axis=0) + expected.sum(axis=1)))
-    covered = 0
-    for seed in range(300):
-        confusion = np.stack([rng.multinomial(size, row) for size, row in zip(sizes, rows, strict=True)])
-        value = f1_score(*_pictures_of(confusion), average="macro")
-        counts = resample_counts(confusion, resamples=300, seed=seed)
-        f1 = (2 * counts.hits / (counts.true + counts.predicted)).mean(axis=1)
-        interval = bootstrap_interval(value, f1)
-        covered += interval.low <= truth <= interval.high
-    assert 0.90 <= covered / 300 <= 0.98
 
 
 def _pictures_of(confusion: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

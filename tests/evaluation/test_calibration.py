@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from discern.evaluation.bootstrap import resample_means
-from discern.evaluation.calibration import bound_ece, compute_brier, compute_ece, compute_gaps, compute_reliability
-from discern.evaluation.intervals import wilson_interval
+from discern.evaluation.calibration import compute_brier, compute_ece, compute_gaps, compute_reliability
+from discern.evaluation.calibration import measure_ece as measure_error
+from discern.evaluation.intervals import exact_interval
 
 
 def make_answers(count: int, seed: int = 0, *, boast: float = 0.0) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -65,8 +65,7 @@ def test_intervals_cover_the_calibration_error_as_often_as_promised(count: int, 
     covered = 0
     for seed in range(200):
         targets, probabilities = make_answers(count, seed, boast=boast)
-        gaps = compute_gaps(targets, probabilities)
-        interval = bound_ece(gaps.mean(axis=0), resample_means(gaps, targets, resamples=300, seed=seed))
+        interval = measure_error(targets, probabilities, resamples=300, seed=seed)
         assert 0 <= interval.low <= interval.value <= interval.high <= 1
         covered += interval.low <= boast <= interval.high
     assert 0.91 <= covered / 200 <= 0.995
@@ -75,8 +74,7 @@ def test_intervals_cover_the_calibration_error_as_often_as_promised(count: int, 
 def test_an_error_that_chance_does_not_explain_has_an_interval_above_zero() -> None:
     for boast, is_above in ((0.0, False), (0.2, True)):
         targets, probabilities = make_answers(1000, boast=boast)
-        gaps = compute_gaps(targets, probabilities)
-        assert (bound_ece(gaps.mean(axis=0), resample_means(gaps, targets)).low > 0) == is_above
+        assert (measure_error(targets, probabilities).low > 0) == is_above
 
 
 def test_the_brier_score_by_hand() -> None:
@@ -101,8 +99,8 @@ def test_the_bins_account_for_every_picture_and_for_the_error() -> None:
     assert bins[bins["count"] == 0].drop(columns=["low", "high", "count"]).isna().all(axis=None)
 
 
-def test_the_accuracy_of_a_bin_carries_its_wilson_interval() -> None:
+def test_the_accuracy_of_a_bin_carries_its_exact_interval() -> None:
     probabilities = np.tile([0.95, 0.05], (8, 1))
     last = compute_reliability(np.array([0, 0, 0, 0, 0, 0, 1, 1]), probabilities).iloc[-1]
-    assert (last["accuracy"], last["accuracy_low"], last["accuracy_high"]) == wilson_interval(6, 8)
+    assert (last["accuracy"], last["accuracy_low"], last["accuracy_high"]) == exact_interval(6, 8)
     assert last["confidence"] == pytest.approx(0.95)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from discern.evaluation.intervals import Interval, wilson_interval
+from discern.evaluation.intervals import Interval, exact_interval
 from discern.evaluation.seed_comparison import describe_difference, estimate_accuracy, estimate_mean
 
 
@@ -18,25 +18,30 @@ def test_the_interval_holds_the_truth_as_often_as_it_says(seeds, pictures, seed_
     rng = np.random.default_rng(0)
     found = [estimate_mean(draw(rng, seeds, pictures, seed_deviation=seed_deviation)) for _ in range(400)]
     hits = np.mean([one.low <= 0.7 <= one.high for one in found])
-    assert 0.93 <= hits <= 0.998
+    assert hits >= 0.93
 
 
-def test_one_seed_is_a_paired_t_interval():
+def test_one_seed_is_nearly_a_paired_t_interval():
     from scipy.stats import ttest_1samp
 
     differences = np.random.default_rng(1).choice([-1.0, 0.0, 1.0], p=[0.1, 0.7, 0.2], size=(1, 250))
     expected = ttest_1samp(differences[0], 0).confidence_interval()
     found = estimate_mean(differences)
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.002)
 
 
-def test_equal_answers_differ_by_nothing():
-    assert estimate_mean(np.zeros((3, 50))) == Interval(0, 0, 0)
+def test_equal_answers_may_still_differ_on_other_pictures():
+    for pictures, half in ((10, 0.25), (50, 0.06), (1000, 0.003)):
+        value, low, high = estimate_mean(np.zeros((3, pictures)))
+        assert value == 0
+        assert low == -high
+        assert high == pytest.approx(half, rel=0.15)
 
 
 def test_too_little_is_refused():
-    with pytest.raises(ValueError, match="two pictures or more, got 3 and 1"):
-        estimate_mean(np.zeros((3, 1)))
+    for estimate in (estimate_mean, estimate_accuracy):
+        with pytest.raises(ValueError, match="one picture or more, got 3 and 0"):
+            estimate(np.zeros((3, 0)))
 
 
 def test_the_verdict_is_in_words():
@@ -49,9 +54,14 @@ def test_the_verdict_is_in_words():
 
 def test_an_accuracy_lies_within_0_and_1_and_is_never_certain():
     most = np.ones((1, 20))
-    assert estimate_accuracy(most) == wilson_interval(20, 20)
-    assert estimate_accuracy(np.zeros((3, 20))) == wilson_interval(0, 20)
+    assert estimate_accuracy(most) == pytest.approx(exact_interval(20, 20))
+    assert estimate_accuracy(np.zeros((3, 20))) == pytest.approx(exact_interval(0, 20))
     most[0, 0] = 0
-    value, low, high = estimate_accuracy(most)
-    assert (value, high) == (0.95, 1.0)
-    assert low == estimate_mean(most).low
+    assert estimate_accuracy(most) == pytest.approx(exact_interval(19, 20))
+
+
+@pytest.mark.parametrize(("seeds", "pictures", "seed_deviation"), [(3, 20, 0.02), (3, 200, 0.03), (2, 60, 0.01)])
+def test_an_accuracy_is_contained_as_often_as_it_says(seeds, pictures, seed_deviation):
+    rng = np.random.default_rng(0)
+    found = [estimate_accuracy(draw(rng, seeds, pictures, seed_deviation=seed_deviation)) for _ in range(300)]
+    assert np.mean([one.low <= 0.7 <= one.high for one in found]) >= 0.93

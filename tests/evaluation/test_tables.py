@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics as oracle
 
-from discern.evaluation.intervals import wilson_interval
+from discern.evaluation.intervals import exact_interval
 from discern.evaluation.tables import compute_confusion, compute_per_class
 
 NAMES = ["cat", "dog", "owl", "yak"]
@@ -30,9 +30,9 @@ def test_per_class_scores_agree_with_scikit_learn() -> None:
         assert table[name].tolist()[:3] == pytest.approx(list(expected))
 
 
-def test_recall_of_a_class_carries_its_wilson_interval() -> None:
+def test_recall_of_a_class_carries_its_exact_interval() -> None:
     row = compute_per_class(TARGETS, PROBABILITIES, NAMES).iloc[0]
-    assert (row["recall"], row["recall_low"], row["recall_high"]) == wilson_interval(2, 3)
+    assert (row["recall"], row["recall_low"], row["recall_high"]) == exact_interval(2, 3)
 
 
 def test_f1_of_a_class_carries_an_interval_that_holds_it_and_narrows_with_the_count() -> None:
@@ -45,18 +45,18 @@ def test_f1_of_a_class_carries_an_interval_that_holds_it_and_narrows_with_the_co
     assert (many["f1_high"] - many["f1_low"] < few["f1_high"] - few["f1_low"]).all()
 
 
-def test_the_interval_of_a_classs_f1_is_as_wide_as_drawing_pictures_one_by_one_makes_it() -> None:
+def test_the_interval_of_a_classs_f1_contains_what_drawing_pictures_one_by_one_makes_of_it() -> None:
     rng = np.random.default_rng(1)
     targets = np.repeat([0, 1, 2], [40, 60, 80])
     predictions = np.where(rng.random(180) < 0.75, targets, rng.integers(3, size=180))
     f1s = []
-    for _ in range(1000):
-        drawn = np.concatenate([rng.choice(np.flatnonzero(targets == c), (targets == c).sum()) for c in range(3)])
+    for _ in range(300):
+        drawn = rng.integers(180, size=180)
         f1s.append(oracle.f1_score(targets[drawn], predictions[drawn], average=None))
     low, high = np.quantile(f1s, [0.025, 0.975], axis=0)
     table = compute_per_class(targets, np.eye(3)[predictions], NAMES[:3])
-    assert table["f1_low"].to_numpy() == pytest.approx(low, abs=0.03)
-    assert table["f1_high"].to_numpy() == pytest.approx(high, abs=0.03)
+    assert table["f1_low"].to_numpy() == pytest.approx(low, abs=0.05)
+    assert table["f1_high"].to_numpy() == pytest.approx(high, abs=0.05)
 
 
 def test_a_class_without_pictures_has_no_scores() -> None:
@@ -66,7 +66,8 @@ def test_a_class_without_pictures_has_no_scores() -> None:
 
 def test_a_class_predicted_but_never_true_scores_zero_f1() -> None:
     row = compute_per_class(np.array([0, 1]), np.eye(3)[[0, 2]], ["a", "b", "c"]).iloc[2]
-    assert (row["precision"], row["f1"], row["f1_low"], row["f1_high"]) == (0, 0, 0, 0)
+    assert (row["precision"], row["f1"], row["f1_low"]) == (0, 0, 0)
+    assert row["f1_high"] > 0.9  # one picture says little
     assert np.isnan(row["recall"])
 
 

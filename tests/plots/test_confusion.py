@@ -1,6 +1,7 @@
 """The confusion matrix from one class to hundreds."""
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -19,8 +20,9 @@ def make_matrix(num_classes: int) -> NDArray[np.int64]:
 
 
 def names_on(axes: Axes) -> list[str]:
-    assert [text.get_text() for text in axes.get_xticklabels()] == [text.get_text() for text in axes.get_yticklabels()]
-    return [text.get_text() for text in axes.get_yticklabels()]
+    rows = [re.sub(r" \(\d+\)$", "", text.get_text()) for text in axes.get_yticklabels()]
+    assert [text.get_text() for text in axes.get_xticklabels()] == rows
+    return rows
 
 
 def render(figure: Figure) -> Image.Image:
@@ -37,7 +39,8 @@ def test_every_class_is_named_and_the_figure_has_content(num_classes: int, *, no
     figure = plot_confusion(make_matrix(num_classes), names, normalized=normalized)
     axes = figure.axes[0]
     assert names_on(axes) == names
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
+    assert axes.get_xlabel() == "predicted"
+    assert axes.get_ylabel() == ("true (pictures)" if normalized else "true")
     assert np.asarray(render(figure)).std() > 5
 
 
@@ -76,10 +79,25 @@ def test_normalized_rows_are_percent_and_an_absent_class_is_grey() -> None:
     figure = plot_confusion(np.array([[8, 2, 0], [0, 3, 0], [0, 0, 0]]), ["a", "b", "c"], normalized=True)
     axes = figure.axes[0]
     assert sorted(text.get_text() for text in axes.texts) == ["100", "20", "80"]
-    shown = axes.collections[0].get_array()
-    assert np.ma.getmaskarray(shown).reshape(3, 3)[2].all()
-    assert np.ma.getmaskarray(shown).sum() == 3
+    right, wrong = (~np.ma.getmaskarray(mesh.get_array()).reshape(3, 3) for mesh in axes.collections)
+    assert not (right | wrong)[2].any()
+    assert (right | wrong).sum() == 6
     assert "percent" in figure.get_suptitle()
+
+
+def test_wrong_answers_have_another_colour_than_right_ones() -> None:
+    axes = plot_confusion(np.array([[8, 8], [0, 3]]), ["a", "b"], normalized=False).axes[0]
+    right, wrong = axes.collections
+    assert not np.ma.getmaskarray(right.get_array()).reshape(2, 2).diagonal().any()
+    assert np.ma.getmaskarray(wrong.get_array()).reshape(2, 2).diagonal().all()
+    colors = [mesh.get_cmap()(1.0) for mesh in (right, wrong)]
+    assert colors[0][2] > colors[0][0]
+    assert colors[1][0] > colors[1][2]
+
+
+def test_percentages_come_with_the_number_of_pictures() -> None:
+    axes = plot_confusion(np.array([[2, 4], [0, 3]]), ["ant", "bee"], normalized=True).axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["ant (6)", "bee (3)"]
 
 
 def test_numbers_and_names_are_left_out_only_where_they_do_not_fit() -> None:

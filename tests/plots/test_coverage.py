@@ -18,7 +18,7 @@ def test_the_curve_ends_where_all_pictures_are_answered() -> None:
     assert curve.get_xdata()[-1] == 1
     assert curve.get_ydata()[-1] == pytest.approx(0.2)
     assert set(whole.get_ydata()) == {0.2}
-    assert [text.get_text() for text in figure.legends[0].get_texts()][-1] == "all answered: 20.0% wrong"
+    assert [text.get_text() for text in figure.legends[0].get_texts()][-1] == "all answered: 20.0 % wrong"
 
 
 def test_a_long_curve_is_thinned_and_keeps_both_ends() -> None:

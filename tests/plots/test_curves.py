@@ -66,6 +66,19 @@ def test_no_accuracy_over_100_percent_is_on_the_axis() -> None:
     assert len(ticks) > 3
 
 
+def test_a_first_epoch_far_below_the_others_does_not_flatten_them() -> None:
+    history = make_history(["head"] * 12).assign(train_accuracy=0.9, validation_accuracy=0.85)
+    history.loc[0, ["train_accuracy", "validation_accuracy"]] = 0.05
+    bottom, top = plot_curves(history, best_epoch=5).axes[1].get_ylim()
+    assert 0.6 < bottom < 0.85
+    assert top > 0.9
+
+
+def test_the_name_of_a_phase_of_one_epoch_is_whole() -> None:
+    texts = plot_curves(make_history(["probe"] + ["fine-tune"] * 12), best_epoch=None).axes[0].texts
+    assert [(text.get_text(), text.get_rotation()) for text in texts] == [("probe", 90), ("fine-tune", 0)]
+
+
 def test_a_single_epoch_is_a_visible_mark() -> None:
     lines = plot_curves(make_history(["head"]), best_epoch=None).axes[0].lines
     assert all(line.get_marker() == "o" for line in lines)
@@ -96,7 +109,7 @@ def test_the_name_of_a_narrow_band_stands_upright_and_long_ones_are_shortened() 
 def test_the_best_epoch_is_named_with_its_validation_value() -> None:
     loss, accuracy = plot_curves(make_history(["head"] * 8), best_epoch=4).axes
     assert legend_of(loss) == ["train", "validation", "best: epoch 4\n0.600"]
-    assert legend_of(accuracy) == ["train", "validation", "best: epoch 4\n85.0%"]
+    assert legend_of(accuracy) == ["train", "validation", "best: epoch 4\n85.0 %"]
 
 
 @pytest.mark.parametrize("columns", ["nan", "absent"])

@@ -18,7 +18,7 @@ def draw(*, true_name: str | None = "ant", neighbours: int = 0, shape: tuple[int
     picture = np.full((*shape, 3), 90, dtype=np.uint8)
     evidence = [Evidence(picture, "predicted", "bee", 0.934), Evidence(picture, "true", "ant", 0.066)]
     known = [Neighbour(picture if place else None, f"{place}.jpg", "bee", 0.5) for place in range(neighbours)]
-    return plot_explanation(picture, "x.jpg", true_name, evidence, known, method="grad-cam", legend=LEGEND)
+    return plot_explanation(picture, "x.jpg", true_name, evidence, known, title="Evidence by grad-cam", legend=LEGEND)
 
 
 def captions(figure: Figure) -> list[list[str]]:

@@ -39,7 +39,7 @@ def test_bins_with_pictures_are_points_with_their_intervals() -> None:
     ends = np.array([bar[:, 1] for bar in bars.get_segments()])
     assert ends == pytest.approx(np.array([[0.15, 0.85], [0.31, 0.83], [0.48, 0.85]]))
     assert (upper.get_ylabel(), lower.get_xlabel(), lower.get_ylabel()) == ("accuracy", "confidence", "pictures")
-    assert figure.get_suptitle() == "Reliability: expected calibration error 12.3%"
+    assert figure.get_suptitle() == "Reliability: expected calibration error 12.3 %"
     assert np.asarray(render(figure)).std() > 5
 
 

@@ -1,9 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.neighbors import NearestNeighbors
 
-from discern.predictor.feature_bank import build_feature_bank, choose_bank_rows
+from discern.predictor.feature_bank import build_feature_bank, choose_bank_rows, measure_similarity
 
 
 def build(features):
@@ -50,3 +51,13 @@ def test_its_pictures_are_even_over_classes_seeded_and_in_order():
     assert (rows != choose_bank_rows(targets, 90, seed=1)).any()
     assert list(choose_bank_rows(targets[:5], 90, seed=0)) == [0, 1, 2, 3, 4]
     assert len(choose_bank_rows(targets, 0, seed=0)) == 0
+
+
+def test_batch_by_batch_the_similarity_is_the_same():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(20, 8)).astype(np.float32)
+    for count in (2, 30):
+        bank = build(rng.normal(size=(count, 8)).astype(np.float32))
+        known = torch.from_numpy(bank.features).float()
+        found = measure_similarity(torch.from_numpy(features), known)
+        np.testing.assert_allclose(found, bank.measure_similarity(features), atol=1e-6)

@@ -248,7 +248,7 @@ def test_it_says_how_it_was_made(run):
 
 def test_calibration_and_thresholds_are_shown(run):
     page = read_page(run)
-    assert "with temperature 1.50: the calibration error on these pictures fell from 12.3" in page.text
+    assert "with temperature 1.50: the calibration error is 4.5" in page.text
     assert re.search(r"10\s% 81\.2\s% \u2013 \u2013 62\.5\s% 5\.0\s% 1\.0\s% to 20\.0\s%", page.text)
     assert "not possible: too few validation pictures, or too many confident mistakes among them" in page.text
 

@@ -4,7 +4,9 @@ import re
 
 import pytest
 
+from discern.errors import ConfigError
 from discern.serving.guard import Access, build_access
+from discern.serving.origins import read_origins
 from discern.serving.pages import load_pages
 from hostile_files import PNG
 from served import open_client
@@ -73,12 +75,72 @@ def test_where_anybody_may_come_any_name_will_do():
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
         {"Origin": "http://localhost:1234"},
+        {"Origin": "http://[x"},
+        {"Origin": "http://photos.example"},
     ],
 )
 def test_other_sites_cannot_make_a_browser_ask(client, headers):
     for path in ("/predict", "/reload"):
         answer = client.post(path, content=PNG, headers=headers)
         assert (answer.status_code, answer.json()["error"]["status"]) == (403, 403)
+
+
+@pytest.fixture(scope="module")
+def opened(run):
+    """A server for which a page of another origin is allowed, and which wants the token all the same."""
+    access = build_access("127.0.0.1", [], TOKEN, read_origins(["http://photos.example:3000/"]))
+    with open_client(run, access=access) as opened:
+        yield opened
+
+
+PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+
+
+def test_an_allowed_page_can_ask_with_the_token(opened):
+    page = {"Origin": "http://photos.example:3000", "Sec-Fetch-Site": "cross-site"}
+    asked = opened.options("/predict", headers={**page, **PREFLIGHT})
+    assert (asked.status_code, asked.content) == (204, b"")
+    assert asked.headers["access-control-allow-origin"] == page["Origin"]
+    assert asked.headers["access-control-allow-headers"] == "Authorization, Content-Type"
+    assert "access-control-allow-credentials" not in asked.headers
+    for token, status in ((TOKEN, 200), ("wrong", 401)):
+        answer = opened.post("/predict", content=PNG, headers={**page, "Authorization": f"Bearer {token}"})
+        assert answer.status_code == status
+        assert answer.headers["access-control-allow-origin"] == page["Origin"]
+        assert "Origin" in answer.headers["vary"]
+
+
+@pytest.mark.parametrize("origin", ["http://photos.example", "https://photos.example:3000", "http://[x", "null"])
+def test_other_pages_are_told_how_they_could_be_allowed(opened, origin):
+    token = {"Authorization": f"Bearer {TOKEN}"}
+    for answer in (
+        opened.options("/predict", headers={"Origin": origin, **PREFLIGHT}),
+        opened.post("/predict", content=PNG, headers={"Origin": origin, **token}),
+    ):
+        assert answer.status_code == 403
+        assert "if the page is yours, start the server with --allow-origin ORIGIN" in answer.json()["error"]["reason"]
+        assert "access-control-allow-origin" not in answer.headers
+
+
+def test_a_preflight_from_another_name_of_the_server_is_refused(opened):
+    headers = {"Host": "evil.example", "Origin": "http://photos.example:3000", **PREFLIGHT}
+    assert opened.options("/predict", headers=headers).status_code == 421
+
+
+def test_origins_are_read_as_browsers_write_them():
+    texts = ["HTTP://Localhost:80/", "https://a.example:443", "http://[::1]:3000", " https://b.example:8443 "]
+    assert read_origins(texts) == {
+        "http://localhost",
+        "https://a.example",
+        "http://[::1]:3000",
+        "https://b.example:8443",
+    }
+
+
+@pytest.mark.parametrize("text", ["*", "null", "localhost:3000", "http://a/page", "http://*.a", "ftp://a", "http://[x"])
+def test_what_is_no_origin_is_refused(text):
+    with pytest.raises(ConfigError, match="is no origin of a page; expected SCHEME://NAME"):
+        read_origins([text])
 
 
 def test_the_own_page_can(client):

@@ -1,8 +1,13 @@
 """Whatever is sent, the server says what is wrong with it, and nobody else notices."""
 
-import pytest
+import asyncio
 
+import pytest
+from starlette.requests import ClientDisconnect
+
+from discern.serving.guard import Access, Guard
 from discern.serving.limits import Limits
+from discern.serving.metrics import Metrics
 from hostile_files import HOSTILE, PNG
 from served import open_client
 from serving_files import draw, encode
@@ -115,6 +120,63 @@ def test_a_body_that_is_not_understood_is_refused(client, headers, content, stat
     answer = client.post("/predict", content=content, headers=headers)
     assert answer.status_code == status
     assert reason in answer.json()["error"]["reason"]
+
+
+def build_part(name, content=PNG):
+    return b'--b\r\nContent-Disposition: form-data; name="files"; filename="%s"\r\n\r\n%s\r\n' % (name, content)
+
+
+@pytest.mark.parametrize("rest", [build_part(b"b.png")[:200], build_part(b"b.png")[:20], b"", b"--b"])
+def test_a_form_that_was_cut_off_is_not_answered_in_part(client, rest):
+    form = {"Content-Type": "multipart/form-data; boundary=b"}
+    answer = client.post("/predict", content=build_part(b"a.png") + rest, headers=form)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["reason"] == "the form cannot be read: it was cut off, its last boundary is missing"
+
+
+def test_pictures_of_equal_names_are_answered_in_their_order(client):
+    colours = ("blue", "red", "blue")
+    files = [("files", ("a.png", encode(draw(colour)))) for colour in colours]
+    pictures = client.post("/predict", files=files).json()["pictures"]
+    assert [(picture["name"], picture["label"]) for picture in pictures] == [("a.png", one) for one in colours]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("multipart/form-data; boundary=", 400),
+        ("multipart/form-data; boundary=" + "b" * 5000, 400),
+        ("multipart/form-data; boundary=other", 400),
+        ("multipart/form-data; boundary=b; charset=hex", 200),
+        ('MULTIPART/form-data;boundary="b"', 200),
+        ("/", 415),
+    ],
+)
+def test_types_of_a_form_that_make_no_sense_are_refused(client, content_type, status):
+    content = build_part(b"a.png") + b"--b--\r\n"
+    assert client.post("/predict", content=content, headers={"Content-Type": content_type}).status_code == status
+
+
+@pytest.mark.parametrize(
+    "query", ["top_k=abc", "top_k=0", "top_k=1e3", "max_error=nan", "max_error=inf", "nearest=-1", "explain=%00"]
+)
+def test_values_that_make_no_sense_are_named(client, query):
+    answer = client.post(f"/predict?{query}", content=PNG)
+    assert answer.status_code == 422
+    assert query.partition("=")[0].replace("explain", "explanation") in answer.json()["error"]["reason"]
+
+
+def test_a_client_that_leaves_in_the_middle_is_one_line_of_the_log(caplog):
+    async def leave(*_):
+        raise ClientDisconnect
+
+    sent = []
+    guard = Guard(leave, access=Access(), limits=Limits(), metrics=Metrics(), routes=())
+    with caplog.at_level("INFO", "discern"):
+        asyncio.run(guard({"type": "http", "method": "POST", "path": "/predict", "headers": []}, None, sent.append))
+    (line,) = caplog.records
+    assert (line.message, line.exc_info) == ("POST /predict: the client left before it had sent all", None)
+    assert sent == []
 
 
 def test_limits_are_kept(run):

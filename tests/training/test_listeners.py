@@ -1,11 +1,15 @@
+import io
 import logging
+from dataclasses import replace
 
 import pandas as pd
+from rich.console import Console
 
 from discern.config.settings import PhaseSettings
 from discern.planning.phases import TYPICAL_FACTS, plan_phases
 from discern.training.history import EpochRow, build_history
 from discern.training.listeners import HistoryFile, LogLines, OverfittingWatch, TensorBoard
+from discern.training.progress import ProgressBar
 from discern.training.stopping import EarlyStopping
 
 HISTORY_COLUMNS = (
@@ -61,17 +65,67 @@ def test_no_patience_and_no_validation_never_stop():
     assert not any(stopping.observe(row) for row in rows)
 
 
+HEAD, ALL = (
+    plan_phases([PhaseSettings(name=name, train=train, epochs=epochs, patience=patience)], TYPICAL_FACTS)[0][0]
+    for name, train, epochs, patience in (("head", ("head",), 5, 0), ("all", "all", 20, 3))
+)
+
+
+def log_phases(lines, trained):
+    """Log phases of which each is trained for so many epochs."""
+    rows = []
+    for phase, epochs in trained:
+        lines.on_phase_start(phase, 0)
+        for epoch in range(1, epochs + 1):
+            lines.on_epoch_start(phase, epoch, 9)
+            rows.append(replace(build_row(len(rows) + 1), phase=phase.name))
+            lines.on_epoch_end(rows, is_best=epoch == 1)
+    lines.on_end()
+
+
 def test_log_lines_say_what_learns_and_how_it_goes(caplog):
-    lines = LogLines()
     with caplog.at_level(logging.INFO, logger="discern"):
-        lines.on_phase_start(
-            plan_phases([PhaseSettings(name="head", train=("head",), epochs=5)], TYPICAL_FACTS)[0][0], 2
-        )
-        lines.on_epoch_end([build_row(3)], is_best=True)
-    phase, epoch = caplog.messages
-    assert "phase head: training head for up to 5 epochs" in phase
-    assert "resumed after epoch 2" in phase
-    assert "validation loss 0.6000 accuracy 70.0% (best)" in epoch
+        log_phases(LogLines((HEAD, ALL)), [(HEAD, 5), (ALL, 20)])
+    assert caplog.messages[0].startswith("phase head: training head for 5 epochs, ")
+    assert caplog.messages[1] == (
+        "epoch 1 of 25, head: train 80.0% (loss 0.5000), validation 70.0% (loss 0.6000), the best so far; "
+        "2.0 s, 50 images/s"
+    )
+    shown = [message.split(",")[0] for message in caplog.messages if message.startswith("epoch")]
+    assert shown == [f"epoch {epoch} of 25" for epoch in (1, 5, 6, 10, 15, 20, 25)]
+    assert "phase all: training all layers for up to 20 epochs, " in caplog.text
+
+
+def test_all_epochs_are_details_of_the_log(caplog):
+    with caplog.at_level(logging.DEBUG, logger="discern"):
+        log_phases(LogLines((HEAD, ALL)), [(HEAD, 5), (ALL, 20)])
+    assert sum(message.startswith("epoch") for message in caplog.messages) == 25
+
+
+def test_a_phase_that_ends_early_is_said_and_not_counted_on(caplog):
+    early_head = HEAD.model_copy(update={"patience": 1})
+    with caplog.at_level(logging.INFO, logger="discern"):
+        log_phases(LogLines((early_head, ALL)), [(early_head, 2), (ALL, 7)])
+    assert "phase head ended after 2 of 5 epochs" in caplog.messages
+    assert caplog.messages[-1] == "phase all ended after 7 of 20 epochs"
+    assert "epoch 3 of 22, all: " in caplog.text
+
+
+def test_a_resumed_phase_says_where_it_begins(caplog):
+    with caplog.at_level(logging.INFO, logger="discern"):
+        LogLines((HEAD, ALL)).on_phase_start(HEAD, 2)
+    assert caplog.messages[0].endswith("resumed after epoch 2 of the phase")
+
+
+def test_the_bar_counts_the_epochs_of_the_whole_run():
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    bar = ProgressBar(console, (HEAD, ALL))
+    bar.on_epoch_start(HEAD, 1, 9)
+    bar.on_epoch_end([build_row(1), build_row(2)], is_best=True)
+    bar.on_epoch_start(ALL, 1, 9)
+    (task,) = bar._progress.tasks
+    bar.on_end()
+    assert (task.description, task.completed, task.total) == ("epoch 3 of 22, all", 2, 22)
 
 
 def test_tensorboard_events_are_written(tmp_path):

@@ -10,7 +10,7 @@ from sklearn.datasets import make_blobs
 
 from discern.auditing.label_errors import find_label_issues, predict_out_of_fold
 from discern.errors import RunFolderError
-from discern.evaluation.intervals import wilson_interval
+from discern.evaluation.intervals import exact_interval
 from discern.workflows.audit import audit
 from discern.workflows.train import train
 from pictures import QUICK, draw_photos
@@ -71,7 +71,7 @@ def test_every_planted_problem_is_found_and_nothing_is_touched(spoilt, tmp_path)
         "quick",
         {"train": 35, "test": 13},
     )
-    width = wilson_interval(12, 13)
+    width = exact_interval(12, 13)
     assert content["balance"]["expected_interval_width"]["test"] == pytest.approx(width.high - width.low)
     assert content["findings"][0]["count"] == len(content["findings"][0]["items"])
 

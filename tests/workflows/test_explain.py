@@ -36,8 +36,8 @@ def test_each_picture_has_a_figure_and_a_row(run, new_photos):
     explanations = discern.explain(run, [str(new_photos)])
     assert explanations.folder == run / "explanations"
     frame = read(run / "explanations")
-    named = ["id", "path", "figure", "method", "predicted", "confidence", "true", "target"]
-    assert list(frame.columns)[:9] == [*named, "neighbour"]
+    named = ["id", "path", "figure", "method", "predicted", "confidence", "familiarity", "unfamiliar", "true", "target"]
+    assert list(frame.columns)[:11] == [*named, "neighbour"]
     assert list(frame["id"]) == ["blue/0.png", "green/0.png", "red/0.png"]
     assert list(frame["figure"]) == ["001_blue_0.png", "002_green_0.png", "003_red_0.png"]
     # The folders are named as the classes.
@@ -46,6 +46,7 @@ def test_each_picture_has_a_figure_and_a_row(run, new_photos):
     answers = discern.predict(run, [str(new_photos)]).frame
     assert list(frame["predicted"]) == list(answers["label"])
     np.testing.assert_allclose(frame["confidence"], answers["confidence"], atol=1e-5)
+    np.testing.assert_allclose(frame["familiarity"], answers["familiarity"], atol=1e-5)
     for name in frame["figure"]:
         with Image.open(run / "explanations" / name) as figure:
             assert figure.width > 900

@@ -28,7 +28,7 @@ def flat_folder(tmp_path):
 def test_answers_have_the_promised_columns_in_natural_order(trained_run, flat_folder, tmp_path):
     predict(trained_run, [str(flat_folder)], out=tmp_path / "answers.csv")
     answers = pd.read_csv(tmp_path / "answers.csv")
-    assert list(answers.columns) == ["id", "path", "label", "confidence"]
+    assert list(answers.columns) == ["id", "path", "label", "confidence", "familiarity", "unfamiliar"]
     assert list(answers["id"]) == [f"{number}.png" for number in range(1, 11)]
     assert set(answers["label"]) <= set(COLOURS)
     assert answers["confidence"].between(1 / 3, 1).all()
@@ -37,7 +37,7 @@ def test_answers_have_the_promised_columns_in_natural_order(trained_run, flat_fo
 def test_probabilities_and_places_can_be_added(trained_run, flat_folder):
     frame = predict(trained_run, [str(flat_folder)], probabilities=True, top_k=2).frame
     assert list(frame.columns) == [
-        "id", "path", "label", "confidence", "label_2", "confidence_2",
+        "id", "path", "label", "confidence", "label_2", "confidence_2", "familiarity", "unfamiliar",
         "probability_blue", "probability_green", "probability_red",
     ]  # fmt: skip
     assert (frame["confidence"] >= frame["confidence_2"]).all()
@@ -190,7 +190,8 @@ def test_it_says_unknown_where_it_would_err_or_has_seen_nothing_alike(sure_run, 
     evidence = load_bundle(sure_run).evidence
     wanted = find_smallest_error(evidence.confidences, evidence.is_right) + 0.02
     frame = predict(sure_run, [str(pictures), str(strange)], max_error=wanted, out=tmp_path / "out.csv").frame
-    assert list(frame.columns) == ["id", "path", "label", "confidence", "guess", "familiarity", "reason"]
+    usual = ["id", "path", "label", "confidence", "familiarity", "unfamiliar"]
+    assert list(frame.columns) == [*usual, "guess", "reason"]
     point = evidence.choose_operating_point(wanted)
     unsure = frame["confidence"] < point.threshold
     assert set(frame["reason"][unsure]) <= {"not sure enough", "unlike the training pictures"}
@@ -199,6 +200,11 @@ def test_it_says_unknown_where_it_would_err_or_has_seen_nothing_alike(sure_run, 
     assert (frame["reason"] == "").mean() > 0.4
     assert frame["familiarity"].between(0, 1).all()
     plain = predict(sure_run, [str(pictures), str(strange)]).frame
+    # How familiar a picture is does not depend on what is asked, and the mark is there without asking.
+    assert list(plain.columns) == usual
+    assert plain["familiarity"].tolist() == frame["familiarity"].tolist()
+    assert plain.set_index("id").loc["strange.png", "unfamiliar"]
+    assert plain["unfamiliar"].tolist() == (plain["familiarity"] <= 1 / 61).tolist()
     assert list(plain["label"]) == list(frame["guess"])
     read_back = pd.read_csv(tmp_path / "out.csv", keep_default_na=False)
     assert list(read_back["reason"]) == list(frame["reason"])
@@ -238,6 +244,8 @@ def test_a_run_without_validation_guarantees_nothing(photos, tmp_path):
     with pytest.raises(BundleError, match="no share of wrong answers can be guaranteed; train again, with a valid"):
         predict(tmp_path / "run", [str(photos)], max_error=0.1)
     assert load_bundle(tmp_path / "run").feature_bank is None
+    frame = predict(tmp_path / "run", [str(photos)]).frame
+    assert frame[["familiarity", "unfamiliar"]].isna().all(axis=None)
 
 
 def test_labels_that_the_classifier_does_not_know_do_not_matter(trained_run, flat_folder, tmp_path):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from discern.auditing.findings import Balance, Finding, Item, build_finding
 from discern.data.table import SPLITS, ImageTable
-from discern.evaluation.intervals import wilson_interval
+from discern.evaluation.intervals import exact_interval
 
 SUPPOSED_ACCURACY = 0.9
 _FEW_PICTURES = 10
@@ -87,7 +87,7 @@ def _expect_sizes(table: ImageTable, fractions: tuple[float, float, float]) -> d
 def _compute_width(count: int) -> float:
     if not count:
         return 1.0
-    interval = wilson_interval(round(SUPPOSED_ACCURACY * count), count)
+    interval = exact_interval(round(SUPPOSED_ACCURACY * count), count)
     return interval.high - interval.low
 
 

@@ -30,7 +30,7 @@ def audit_before_training(
         more=[] if features is None else find_label_errors(table, features, pictures.duplicates),
     )
     for finding in found.findings:
-        level = logging.INFO if finding.severity == "note" else logging.WARNING
+        level = logging.DEBUG if finding.severity == "note" else logging.WARNING
         logger.log(level, "audit: %d x %s", finding.count, finding.title)
     if found.findings:
         logger.info("audit: see audit.json; `discern audit` looks closer and proposes fixes")

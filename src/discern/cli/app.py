@@ -1,9 +1,11 @@
 """The `discern` command; slow imports wait until a command runs, so that help appears at once."""
 
 import atexit
+import errno
 import gc
 import os
 import sys
+from pathlib import Path
 
 import typer
 
@@ -74,8 +76,15 @@ def main() -> None:
     except DiscernError as error:
         _fail(str(error))
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        _fail(f"{place}{error.strerror or error}")
+        _fail(_describe_system_error(error))
+
+
+def _describe_system_error(error: OSError) -> str:
+    from discern.files import explain_write_error
+
+    if error.filename and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
+        return str(explain_write_error(error, Path(error.filename)))
+    return f"{error.filename}: {error.strerror or error}" if error.filename else str(error.strerror or error)
 
 
 def _exit_job(end: SystemExit) -> None:

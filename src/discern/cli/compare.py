@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from discern.cli.options import Verbose
 from discern.files import find_free_folder
 
 
@@ -25,10 +26,13 @@ def compare(
     out: Annotated[
         Path | None, typer.Option(help="Folder to write, or to continue; comparisons/NAME by default.")
     ] = None,
+    verbose: Verbose = False,
 ) -> None:
     """Train in several ways with several seeds on the same split; show which is better, and how certain that is."""
+    from discern.console import show_details
     from discern.workflows.compare import compare as compare_variants
 
+    show_details(verbose)
     folder = out or find_free_folder(Path("comparisons"), Path(data).resolve().stem)
     compare_variants(
         data,

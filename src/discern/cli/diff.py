@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from discern.cli.options import Verbose
 from discern.files import find_free_folder
 
 
@@ -18,11 +19,14 @@ def diff(
     out: Annotated[
         Path | None, typer.Option(help="Folder to write; against-NAME_A beside the predictions of B by default.")
     ] = None,
+    verbose: Verbose = False,
 ) -> None:
     """Show whether run B is better than run A on the same pictures, and where they disagree."""
+    from discern.console import show_details
     from discern.evaluation.predictions import find_predictions
     from discern.workflows.diff import diff as diff_runs
 
+    show_details(verbose)
     name_a = run_a.stem if run_a.is_file() else run_a.resolve().name
     folder = out or find_free_folder(find_predictions(run_b).parent, f"against-{name_a}")
     diff_runs(run_a, run_b, out=folder, split=split)

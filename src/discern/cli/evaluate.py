@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix, LabelColumn, SplitColumn
+from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix, LabelColumn, SplitColumn, Verbose
 from discern.errors import ConfigError
 from discern.files import find_free_folder
 
@@ -45,6 +45,7 @@ def evaluate(
     image_root: ImageRoot = None,
     image_suffix: ImageSuffix = None,
     device: Device = "auto",
+    verbose: Verbose = False,
 ) -> None:
     """Evaluate a trained classifier on labelled pictures; classes are joined by name."""
     if predictions is not None:
@@ -58,9 +59,11 @@ def evaluate(
         return
     if run is None or data is None:
         raise ConfigError("give a run and labelled pictures: discern evaluate RUN DATA; or --predictions FILE")
+    from discern.console import show_details
     from discern.processes import join_processes
     from discern.workflows.evaluate import evaluate as evaluate_run
 
+    show_details(verbose)
     # The evaluations of a bundle are beside it, not in it.
     root = run.parent if run.name == "bundle" else run
     folder = out or find_free_folder(root / "evaluation", Path(data).resolve().stem)

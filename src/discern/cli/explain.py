@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix, LabelColumn
+from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix, LabelColumn, Verbose
 from discern.cli.predict import SOME_PICTURES_UNREADABLE
 
 
@@ -34,10 +34,13 @@ def explain(
     image_root: ImageRoot = None,
     image_suffix: ImageSuffix = None,
     device: Device = "auto",
+    verbose: Verbose = False,
 ) -> None:
     """Show which pixels decided, in a figure for each picture; exits with 1 if some could not be read."""
+    from discern.console import show_details
     from discern.workflows.explain import explain as explain_pictures
 
+    show_details(verbose)
     explanations = explain_pictures(
         run,
         inputs or None,

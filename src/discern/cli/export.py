@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from discern.cli.options import Verbose
 from discern.errors import ConfigError
 
 
@@ -23,15 +24,18 @@ def export(
         Path | None,
         typer.Option(help="Export nothing; check this exported file again and renew its certificate."),
     ] = None,
+    verbose: Verbose = False,
 ) -> None:
     """Export a trained classifier with its preprocessing, after a check that both give the same answers."""
     if verify is not None and (export_format, precision, out) != (None, None, None):
         raise ConfigError(
             "--verify FILE takes format and precision from the file; leave out --format, --precision and --out"
         )
+    from discern.console import show_details
     from discern.workflows.export import export as export_run
     from discern.workflows.export import verify_export
 
+    show_details(verbose)
     if verify is not None:
         verify_export(run, verify, max_drop=max_drop, data=data)
         typer.echo(f"verified: {verify}")

@@ -13,4 +13,7 @@ SplitColumn = Annotated[
 ]
 ImageRoot = Annotated[Path | None, typer.Option(help="Folder that file names in a CSV are relative to.")]
 ImageSuffix = Annotated[str | None, typer.Option(help="Extension to add to ids in a CSV, such as .jpg.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show more, such as every epoch and the reason for each choice.")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix
+from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix, Verbose
 from discern.errors import ConfigError, list_some
 
 SOME_PICTURES_UNREADABLE = 1
@@ -44,6 +44,7 @@ def predict(
         ),
     ] = None,
     device: Device = "auto",
+    verbose: Verbose = False,
 ) -> None:
     """Classify pictures; exits with 1 if some could not be read, which are listed."""
     if like is not None and (probabilities or top_k > 1 or max_error is not None or set_coverage is not None):
@@ -51,9 +52,11 @@ def predict(
             "--like takes its columns from the sample submission; leave out --probabilities, --top-k, --max-error and "
             "--set-coverage"
         )
+    from discern.console import show_details
     from discern.processes import join_processes
     from discern.workflows.predict import predict as predict_pictures
 
+    show_details(verbose)
     answers = predict_pictures(
         run,
         inputs,

@@ -22,6 +22,10 @@ def serve(
             help="A host name that clients may use, for instance behind a proxy. [default: the host; any, if not local]"
         ),
     ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="Origin of a page of yours that may ask from a browser, such as http://localhost:3000."),
+    ] = None,
     pictures: Annotated[
         bool, typer.Option("--pictures/--no-pictures", help="Show training pictures and mistakes to clients.")
     ] = True,
@@ -47,4 +51,5 @@ def serve(
         shows_pictures=pictures,
         device=device,
         token=token or None,
+        allowed_origins=tuple(allow_origin or ()),
     )

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from discern.cli.options import Verbose
 from discern.errors import ConfigError
 
 
@@ -30,6 +31,7 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the interrupted run in --out.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Train a classifier on labelled pictures, evaluate it, and write a run folder."""
     started = time.monotonic()
@@ -48,8 +50,10 @@ def train(
     if data is None and not resume:
         raise ConfigError("give the labelled pictures: discern train FOLDER_OR_CSV_OR_NPZ")
     from discern.cli.huge_pages import HugePages
+    from discern.console import show_details
     from discern.processes import join_processes
 
+    show_details(verbose)
     listeners = [HugePages()]
     if resume and out is not None:
         from discern.workflows.resume import resume as resume_run

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from discern.cli.options import Verbose
 from discern.files import find_free_folder
 
 
@@ -30,11 +31,14 @@ def tune(
         str | None, typer.Option(help="Name of the study in the database; the name of --out by default.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write, or to continue; searches/NAME by default.")] = None,
+    verbose: Verbose = False,
 ) -> None:
     """Search for better settings by validation scores, then train with the best and use the test split once."""
     from discern.config.duration import parse_duration
+    from discern.console import show_details
     from discern.workflows.tune import tune as tune_recipe
 
+    show_details(verbose)
     folder = out or find_free_folder(Path("searches"), Path(data).resolve().stem)
     tune_recipe(
         data,

@@ -57,7 +57,12 @@ def read_settings(path: Path) -> Settings:
 
 def save_settings(settings: Settings, path: Path) -> None:
     """Write settings as TOML that `load_settings` reads back to equal settings."""
-    write_atomically(path, tomli_w.dumps(settings.to_dict()))
+    write_atomically(path, write_settings(settings))
+
+
+def write_settings(settings: Settings) -> str:
+    """Return settings as TOML that `load_settings` reads back to equal settings."""
+    return tomli_w.dumps(settings.to_dict())
 
 
 def _read_recipe(recipe: str, above: tuple[str, ...] = ()) -> RawTable:
@@ -91,7 +96,7 @@ def _read_text(recipe: str) -> str:
 def _parse(recipe: str, text: str) -> RawTable:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"the recipe {recipe} is not valid TOML: {error}") from None
 
 

@@ -267,7 +267,7 @@ class TrainingBase(Section):
     calibration: Literal["cross-validated", "temperature", "none"] = Field(
         "cross-validated",
         description="calibration of the confidences on the validation split; temperature: one factor for all logits; "
-        "cross-validated: also a scale and a bias per class where cross-validation shows that this is better",
+        "cross-validated: also a scale and a bias per class. Each only if cross-validation shows that it is better",
     )
     feature_bank: Annotated[int, Field(ge=0)] = Field(
         5000,

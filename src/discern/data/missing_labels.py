@@ -6,7 +6,7 @@ from typing import Literal
 import pandas as pd
 
 from discern.data.table import ImageTable, natural_sort
-from discern.errors import DataError, list_some
+from discern.errors import DataError, list_some, name_some
 
 logger = logging.getLogger("discern")
 
@@ -56,5 +56,5 @@ def _warn_of_doubtful_names(table: ImageTable) -> None:
         counts = table.frame["label"].value_counts()
         logger.warning(
             "%s: taken for a class: %s. Where that stands for no label, empty these cells",
-            *(table.source, ", ".join(f"{name!r} ({counts[name]} pictures)" for name in names)),
+            *(table.source, name_some([f"{name!r} ({counts[name]} pictures)" for name in names])),
         )

@@ -24,7 +24,7 @@ from discern.data.splitting.groups import join_groups
 from discern.data.splitting.leaks import find_leaks
 from discern.data.splitting.split import apply_split, save_split, split_table
 from discern.data.table import SPLITS, ImageTable
-from discern.errors import BadImagesError, ImageProblem
+from discern.errors import BadImagesError, ImageProblem, name_some
 
 logger = logging.getLogger("discern")
 
@@ -187,7 +187,7 @@ def split_pictures(
             logger.warning("%s", remark)
     counts = ", ".join(f"{len(table.select(split))} {split}" for split in SPLITS)
     logger.info("%d pictures of %d classes: %s", len(table), len(table.class_names), counts)
-    logger.info("classes: %s", ", ".join(f"{index} = {name}" for index, name in enumerate(table.class_names)))
+    logger.info("classes: %s", name_some([f"{index} = {name}" for index, name in enumerate(table.class_names)]))
     return table
 
 

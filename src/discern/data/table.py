@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from discern.data.picture_arrays import LazyPictures, PictureArrays, hash_picture, name_picture
-from discern.errors import BadImageError, DataError, list_some
+from discern.errors import BadImageError, DataError, list_some, name_some
 
 SPLITS = ("train", "validation", "test")
 TEXT_COLUMNS = ("id", "path", "label", "split", "group", "own_id")
@@ -78,7 +78,9 @@ class ImageTable:
         targets = pd.Index(self.class_names, dtype="str").get_indexer(pd.Index(labels)).astype(np.int64)
         unknown = labels[(targets < 0) & labels.notna().to_numpy()]
         if len(unknown):
-            raise DataError(f"{self.source}: labels that are none of its classes: {sorted(unknown.unique())}")
+            raise DataError(
+                f"{self.source}: labels that are none of its classes: {name_some(sorted(unknown.unique()))}"
+            )
         return targets
 
     def select(self, split: str) -> "ImageTable":

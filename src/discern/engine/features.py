@@ -108,7 +108,7 @@ def load_or_compute_features(
     key = _complete_key(frozen, job, runtime)
     found = None if cache is None else cache.open(key)
     if all(runtime.processes.gather(found is not None and found.shape == shape)) and found is not None:
-        logger.info("features of %d pictures are in the cache: %s", shape[1], _describe_bytes(size_bytes))
+        logger.debug("features of %d pictures are in the cache: %s", shape[1], _describe_bytes(size_bytes))
         return _to_tensor(found if size_bytes > memory_bytes else np.array(found), sample.dtype)
     # All processes must decide alike, since they compute together.
     fits = all(runtime.processes.gather(size_bytes <= memory_bytes))
@@ -176,7 +176,7 @@ def _fill(out: Tensor, frozen: nn.Module, job: FeatureJob, runtime: Runtime) -> 
             step = FeatureStep(forward, runtime.processes, out[view], job.pictures.num_rounds)
             run_epoch(job.pictures.batches(view), step)
     seconds = time.perf_counter() - started
-    logger.info(
+    logger.debug(
         "features of %d pictures%s: %s, computed in %.1f s, %.0f images/s",
         out.shape[1],
         f" in {job.views} views" if job.views > 1 else "",

@@ -59,7 +59,7 @@ def solve_head(
         strength = _DEFAULT_STRENGTH
     model = _build_model(balanced=balanced)
     _fit(model, strength, (features - mean) / scale, targets)
-    logger.info("the head is solved with inverse regularisation C = %g%s", strength, _describe_end(model))
+    logger.debug("the head is solved with inverse regularisation C = %g%s", strength, _describe_end(model))
     weight = model.coef_ / scale
     _set_layer(head.layers[-1], weight, model.intercept_ - weight @ mean)
     return strength
@@ -107,7 +107,7 @@ def _search(
             losses.append(-np.log(probabilities[np.arange(len(truth)), truth].clip(_MIN_PROBABILITY)))
             hits.append(probabilities.argmax(axis=1) == truth)
         found = ProbeScore(strength, float(np.concatenate(losses).mean()), float(np.concatenate(hits).mean()))
-        logger.info(
+        logger.debug(
             "C = %g: loss %.4f accuracy %.1f%% on held-out pictures", strength, found.loss, 100 * found.accuracy
         )
         if best is not None and found.loss >= best.loss:

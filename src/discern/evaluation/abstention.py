@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from discern.evaluation.coverage import REPORTED_ERRORS, choose_operating_point
-from discern.evaluation.intervals import SavedInterval, wilson_interval
+from discern.evaluation.intervals import SavedInterval, exact_interval
 from discern.evaluation.predictions import Predictions
 from discern.files import write_json
 
@@ -53,6 +53,10 @@ class ValidationEvidence(Protocol):
     def is_right(self) -> NDArray[np.bool_]:
         """Whether each prediction is right."""
 
+    @property
+    def num_choices(self) -> int:
+        """Number of classifiers among which this one was chosen by these pictures."""
+
 
 def measure_abstention(evidence: ValidationEvidence | None, predictions: Predictions) -> Abstention:
     """Choose thresholds for usual shares of wrong answers, and measure them on every split of the predictions.
@@ -62,7 +66,8 @@ def measure_abstention(evidence: ValidationEvidence | None, predictions: Predict
     if evidence is None:
         return {}
     points = {
-        error: choose_operating_point(evidence.confidences, evidence.is_right, error) for error in REPORTED_ERRORS
+        error: choose_operating_point(evidence.confidences, evidence.is_right, error, choices=evidence.num_choices)
+        for error in REPORTED_ERRORS
     }
     return {
         error: None
@@ -89,5 +94,5 @@ def _apply_threshold(threshold: float, predictions: Predictions) -> ThresholdOut
     return ThresholdOutcome(
         count=count,
         coverage=count / len(is_answered),
-        error=wilson_interval(wrong, count) if count else None,
+        error=exact_interval(wrong, count) if count else None,
     )

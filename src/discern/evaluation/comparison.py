@@ -10,9 +10,9 @@ from scipy.stats import binomtest
 
 from discern.data.table import parse_split
 from discern.errors import DataError, list_some
-from discern.evaluation.bootstrap import resample_means
-from discern.evaluation.intervals import Interval, bootstrap_interval, wilson_interval
+from discern.evaluation.intervals import Interval, exact_interval
 from discern.evaluation.predictions import UNSPLIT, Predictions
+from discern.evaluation.seed_comparison import estimate_mean
 
 SIGNIFICANCE = 0.05
 
@@ -119,26 +119,23 @@ def pair_predictions(a: Predictions, b: Predictions) -> PairedPredictions:
     return PairedPredictions(joined[kept].reset_index(drop=True), len(a) - both, len(b) - both)
 
 
-def compare_pairs(pairs: PairedPredictions, *, resamples: int = 1000, seed: int = 0) -> Comparison:
+def compare_pairs(pairs: PairedPredictions) -> Comparison:
     """Compare A and B on the pictures that both have, with 95 % intervals.
 
-    Accuracies carry Wilson intervals. That of the difference comes from a paired bootstrap: a picture is drawn, from
-    its own class, with both of its predictions.
+    Accuracies carry exact intervals, the difference that of `estimate_mean` for one seed, which is not 0 wide where
+    both are right on the same pictures.
 
     Source: McNemar, "Note on the sampling error of the difference between correlated proportions or percentages", 1947;
     the exact test, two-sided.
     """
     right_a, right_b = pairs.is_correct("a"), pairs.is_correct("b")
     gains = right_b.astype(np.float64) - right_a
-    targets = np.unique(pairs.frame["true"].to_numpy(dtype=object), return_inverse=True)[1]
     only_a, only_b = int((gains < 0).sum()), int((gains > 0).sum())
     return Comparison(
         count=len(gains),
-        accuracy_a=wilson_interval(int(right_a.sum()), len(gains)),
-        accuracy_b=wilson_interval(int(right_b.sum()), len(gains)),
-        difference=bootstrap_interval(
-            (only_b - only_a) / len(gains), resample_means(gains, targets, resamples=resamples, seed=seed)
-        ),
+        accuracy_a=exact_interval(int(right_a.sum()), len(gains)),
+        accuracy_b=exact_interval(int(right_b.sum()), len(gains)),
+        difference=estimate_mean(gains[None]),
         only_a_right=only_a,
         only_b_right=only_b,
         p_value=compute_mcnemar(only_a, only_b),

@@ -7,7 +7,7 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from discern.errors import ConfigError
+from discern.errors import ConfigError, cut
 
 logger = logging.getLogger("discern")
 
@@ -31,7 +31,7 @@ def compute_custom_metrics(
             value = float(found)
         except (TypeError, ValueError):
             raise ConfigError(
-                f"the metric {name!r} returned {found!r}; expected one number from (targets, probabilities)"
+                f"the metric {name!r} returned {cut(repr(found))}; expected one number from (targets, probabilities)"
             ) from None
         if isfinite(value):
             values[name] = value

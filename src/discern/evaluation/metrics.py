@@ -18,11 +18,11 @@ from pydantic import (
 )
 
 from discern.errors import DataError
-from discern.evaluation.bootstrap import ClassCounts, count_classes, resample_counts, resample_means
-from discern.evaluation.calibration import bound_ece, compute_brier, compute_gaps
+from discern.evaluation.bootstrap import ClassCounts, count_classes, resample_counts
+from discern.evaluation.calibration import compute_brier, measure_ece
 from discern.evaluation.confused_pairs import ConfusedPair, find_confused_pairs
 from discern.evaluation.custom_metrics import MetricFunction, compute_custom_metrics
-from discern.evaluation.intervals import Interval, SavedInterval, bootstrap_interval, wilson_interval
+from discern.evaluation.intervals import Interval, SavedInterval, exact_interval, mean_interval, score_interval
 from discern.evaluation.ranking import can_rank, compute_ranking
 from discern.files import write_json
 
@@ -128,11 +128,13 @@ def compute_metrics(
 ) -> Metrics:
     """Score probabilities (N, K) against targets (N,).
 
-    Accuracy and top-k (k = 5, or K - 1 if that is less) carry Wilson intervals; all others carry stratified bootstrap
-    intervals. Macro F1 averages over the classes that occur in the targets or in the predictions, weighted F1 over
-    pictures by their class, balanced accuracy over the classes in the targets; classes without a picture are named in
-    `classes_absent`. The loss is the mean negative log-likelihood in nats; `brier` lies in 0..2; `ece` is the expected
-    calibration error. `custom` functions are called with targets and probabilities.
+    Accuracy and top-k (k = 5, or K - 1 if that is less) carry exact intervals; so does balanced accuracy, which has the
+    same value and interval where classes are equally large. F1 and the scores of rankings carry such intervals by their
+    variance in a stratified bootstrap, the loss carries Student's. Macro F1 averages over the classes that occur in the
+    targets or in the predictions, weighted F1 over pictures by their class, balanced accuracy over the classes in the
+    targets; classes without a picture are named in `classes_absent`. The loss is the mean negative log-likelihood in
+    nats; `brier` lies in 0..2; `ece` is the expected calibration error. `custom` functions are called with targets and
+    probabilities.
 
     Raises:
         ValueError: There is no picture or only one class, shapes disagree, a target is not in 0..K-1 (as for unlabelled
@@ -145,10 +147,7 @@ def compute_metrics(
     confusion = count_confusion(targets, probabilities.argmax(axis=1), num_classes)
     counts, resampled = count_classes(confusion), resample_counts(confusion, resamples=resamples, seed=seed)
     scores = _score_probabilities(targets, probabilities, resamples, seed)
-    macro_f1, weighted_f1, balanced_accuracy = (
-        bootstrap_interval(float(average(counts)), average(resampled))
-        for average in (_macro_f1, _weighted_f1, _balanced_accuracy)
-    )
+    even_count = _count_evenly(counts)
     ranking = None
     if can_rank(targets, num_classes):
         ranking = compute_ranking(targets, probabilities[:, 1], resamples=resamples, seed=seed)
@@ -156,9 +155,9 @@ def compute_metrics(
         count=len(targets),
         accuracy=_top_interval(ranks, 1),
         top_k=_build_top_k(ranks, min(5, num_classes - 1)) if num_classes > 2 else None,
-        macro_f1=macro_f1,
-        weighted_f1=weighted_f1,
-        balanced_accuracy=balanced_accuracy,
+        macro_f1=_bound_mean_f1(float(_macro_f1(counts)), _macro_f1(resampled), even_count),
+        weighted_f1=_bound_mean_f1(float(_weighted_f1(counts)), _weighted_f1(resampled), len(targets)),
+        balanced_accuracy=_bound_balanced_accuracy(counts, even_count),
         roc_auc=None if ranking is None else ranking.roc_auc,
         average_precision=None if ranking is None else ranking.average_precision,
         loss=scores.loss,
@@ -213,14 +212,12 @@ def compute_f1(counts: ClassCounts) -> NDArray[np.float64]:
 def _score_probabilities(
     targets: NDArray[np.int64], probabilities: NDArray[np.floating], resamples: int, seed: int
 ) -> _ProbabilityScores:
-    """Draw the resamples once for all of them, since that is what takes the time."""
     losses, distances = compute_losses(targets, probabilities), compute_brier(targets, probabilities)
-    values = np.column_stack([losses, distances, compute_gaps(targets, probabilities)])
-    means, resampled = values.mean(axis=0), resample_means(values, targets, resamples=resamples, seed=seed)
+    brier = score_interval(float(distances.mean()) / 2, float(distances.var()) / 4 / len(targets), len(targets))
     return _ProbabilityScores(
-        loss=bootstrap_interval(float(means[0]), resampled[:, 0]),
-        brier=bootstrap_interval(float(means[1]), resampled[:, 1]),
-        ece=bound_ece(means[2:], resampled[:, 2:]),
+        loss=mean_interval(losses, usual=float(np.log(probabilities.shape[1]))),
+        brier=Interval(*(2 * end for end in brier)),
+        ece=measure_ece(targets, probabilities, resamples=resamples, seed=seed),
     )
 
 
@@ -232,7 +229,7 @@ def _rank_targets(targets: NDArray[np.int64], probabilities: NDArray[np.floating
 
 
 def _top_interval(ranks: NDArray[np.int64], k: int) -> Interval:
-    return wilson_interval(int((ranks < k).sum()), len(ranks))
+    return exact_interval(int((ranks < k).sum()), len(ranks))
 
 
 def _build_top_k(ranks: NDArray[np.int64], k: int) -> TopK:
@@ -248,6 +245,24 @@ def _weighted_f1(counts: ClassCounts) -> NDArray[np.float64]:
     return np.asarray(compute_f1(counts) @ counts.true / counts.true.sum())
 
 
-def _balanced_accuracy(counts: ClassCounts) -> NDArray[np.float64]:
-    present = counts.true > 0
-    return np.asarray((counts.hits[..., present] / counts.true[present]).mean(axis=-1))
+def _count_evenly(counts: ClassCounts) -> float:
+    """Return how many pictures of equally large classes would tell as much of a mean over classes as these do.
+
+    Source: the effective sample size of Kish, "Survey sampling", 1965, for weights that make classes equally large.
+    """
+    true = counts.true[counts.true > 0]
+    return float(len(true) ** 2 / (1 / true).sum())
+
+
+def _bound_mean_f1(value: float, resampled: NDArray[np.float64], max_count: float) -> Interval:
+    """Return the interval of a mean of F1, corrected for the bias that the resampled values (R,) show."""
+    corrected = min(1.0, max(0.0, 2 * value - float(resampled.mean())))
+    _, low, high = score_interval(corrected, float(resampled.var()), max_count)
+    return Interval(value, min(value, low), max(value, high))
+
+
+def _bound_balanced_accuracy(counts: ClassCounts, even_count: float) -> Interval:
+    true = counts.true[counts.true > 0]
+    recalls = counts.hits[counts.true > 0] / true
+    variance = (recalls * (1 - recalls) / true).sum() / len(true) ** 2
+    return score_interval(float(recalls.mean()), float(variance), even_count)

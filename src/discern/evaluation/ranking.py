@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discern.evaluation.bootstrap import draw_weights
-from discern.evaluation.intervals import Interval, bootstrap_interval
+from discern.evaluation.intervals import Interval, score_interval
 
 
 class RankingScores(NamedTuple):
@@ -40,7 +40,11 @@ def can_rank(targets: NDArray[np.int64], num_classes: int) -> bool:
 def compute_ranking(
     targets: NDArray[np.int64], scores: NDArray[np.floating], *, resamples: int = 1000, seed: int = 0
 ) -> RankingScores:
-    """Return how well scores (N,) rank pictures of class 1 above those of class 0, with 95 % bootstrap intervals."""
+    """Return how well scores (N,) rank pictures of class 1 above those of class 0, with 95 % intervals.
+
+    Their variance is that of stratified bootstrap resamples. A ranking without a mistake is as certain as a
+    fraction of twice as many pictures as the smaller class has.
+    """
     # Imported where it is needed, because it takes a second that evaluations of more classes can do without.
     from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -48,9 +52,10 @@ def compute_ranking(
         score_weighted(weights, targets, scores) for weights in draw_weights(targets, resamples=resamples, seed=seed)
     ]
     roc_auc, average_precision = (np.concatenate(column) for column in zip(*parts, strict=True))
+    most = 2 * int(np.bincount(targets, minlength=2).min())
     return RankingScores(
-        bootstrap_interval(float(roc_auc_score(targets, scores)), roc_auc),
-        bootstrap_interval(float(average_precision_score(targets, scores)), average_precision),
+        score_interval(float(roc_auc_score(targets, scores)), float(roc_auc.var()), most),
+        score_interval(float(average_precision_score(targets, scores)), float(average_precision.var()), most),
     )
 
 

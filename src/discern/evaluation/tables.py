@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from discern.evaluation.bootstrap import count_classes, resample_counts
-from discern.evaluation.intervals import bootstrap_interval, wilson_interval
-from discern.evaluation.metrics import check_scores, compute_f1, count_confusion
+from discern.evaluation.bootstrap import count_classes
+from discern.evaluation.intervals import Interval, exact_interval
+from discern.evaluation.metrics import check_scores, count_confusion
 from discern.evaluation.ranking import compute_ranking
 
 
@@ -16,13 +16,10 @@ def compute_per_class(
     targets: NDArray[np.int64],
     probabilities: NDArray[np.floating],
     class_names: Sequence[str],
-    *,
-    resamples: int = 1000,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Score each class: class_name, count, predicted_count, precision, recall and f1, recall_low, f1_high and so on.
 
-    Recall carries its 95 % Wilson interval, F1 a stratified bootstrap interval. A fraction of nothing, such as the
+    Recall and F1 carry exact 95 % intervals. A fraction of nothing, such as the
     precision of a class that was never predicted, is NaN.
 
     Raises:
@@ -30,17 +27,15 @@ def compute_per_class(
     """
     check_scores(targets, probabilities, class_names)
     confusion = count_confusion(targets, probabilities.argmax(axis=1), len(class_names))
-    counts, resampled = count_classes(confusion), resample_counts(confusion, resamples=resamples, seed=seed)
+    counts = count_classes(confusion)
     nothing = (np.nan, np.nan, np.nan)
     recalls = [
-        wilson_interval(int(hits), int(count)) if count else nothing
+        exact_interval(int(hits), int(count)) if count else nothing
         for hits, count in zip(counts.hits, counts.true, strict=True)
     ]
     f1s = [
-        bootstrap_interval(float(value), drawn) if support else nothing
-        for value, drawn, support in zip(
-            compute_f1(counts), compute_f1(resampled).T, counts.true + counts.predicted, strict=True
-        )
+        _bound_f1(int(hits), int(marked)) if marked else nothing
+        for hits, marked in zip(counts.hits, counts.true + counts.predicted - counts.hits, strict=True)
     ]
     recall, recall_low, recall_high = zip(*recalls, strict=True)
     f1, f1_low, f1_high = zip(*f1s, strict=True)
@@ -65,7 +60,7 @@ def compute_class_ranking(
 ) -> pd.DataFrame:
     """Score how well the probability of each class ranks its pictures before all others.
 
-    The columns are class_name, count, roc_auc, average_precision and the ends of their 95 % bootstrap intervals,
+    The columns are class_name, count, roc_auc, average_precision and the ends of their 95 % intervals,
     roc_auc_low and so on. A class without pictures, or with all of them, has NaN.
     """
     rows = []
@@ -89,6 +84,14 @@ def compute_confusion(
         index=pd.Index(names, name="true"),
         columns=pd.Index(names, name="predicted"),
     )
+
+
+def _bound_f1(hits: int, marked: int) -> Interval:
+    """Return F1 with its interval, of a class that so many pictures are of, or are said to be of, or both.
+
+    A share J of these are both, a plain fraction; F1 is 2 J / (1 + J), so that the ends follow from those of J.
+    """
+    return Interval(*(2 * end / (1 + end) for end in exact_interval(hits, marked)))
 
 
 def _divide(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:

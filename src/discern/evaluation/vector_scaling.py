@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-_MIN_PICTURES_PER_CLASS = 10
-_FOLDS = 5
-_STANDARD_ERRORS = 2.0
+MIN_PICTURES_PER_CLASS = 10
+"""With fewer validation pictures it is not tried."""
 
 
 class VectorScaling(NamedTuple):
@@ -45,29 +44,3 @@ def fit_vector_scaling(logits: NDArray[np.floating], targets: NDArray[np.int64])
     found = minimize(compute_cost, np.zeros(2 * num_classes), jac=True, method="L-BFGS-B")  # type: ignore[no-untyped-call]
     log_scales, biases = np.split(found.x, 2)
     return VectorScaling(np.exp(log_scales), biases)
-
-
-def choose_vector_scaling(
-    logits: NDArray[np.floating], targets: NDArray[np.int64], *, seed: int = 0
-) -> VectorScaling | None:
-    """Return a vector scaling of logits (N, K) if it lowers the loss of pictures that it was not fitted on, or None.
-
-    It must lower the loss in cross-validation by more than two standard errors. It is not tried with fewer than 10
-    pictures per class.
-    """
-    count, num_classes = logits.shape
-    if count < _MIN_PICTURES_PER_CLASS * num_classes:
-        return None
-    folds = np.random.default_rng(seed).permutation(count) % _FOLDS
-    gains = np.empty(count)
-    for fold in range(_FOLDS):
-        held_out = folds == fold
-        scaling = fit_vector_scaling(logits[~held_out], targets[~held_out])
-        plain, scaled = logits[held_out], scaling.apply(logits[held_out])
-        gains[held_out] = _losses(plain, targets[held_out]) - _losses(scaled, targets[held_out])
-    is_better = gains.mean() > _STANDARD_ERRORS * gains.std(ddof=1) / np.sqrt(count)
-    return fit_vector_scaling(logits, targets) if is_better else None
-
-
-def _losses(logits: NDArray[np.floating], targets: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.asarray(-log_softmax(logits.astype(np.float64), axis=1)[np.arange(len(targets)), targets])

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from discern.data.table import ImageTable
-from discern.errors import ConfigError
+from discern.errors import ConfigError, name_some
+from discern.predictor.answers import UNFAMILIAR, Familiarity
 
 
 class ExplainedClass(NamedTuple):
@@ -24,7 +25,8 @@ class ExplainedPicture(NamedTuple):
     """A picture that is explained.
 
     `row` is its place in the table; `true_name` is None where it is not known; `confidence` is that of `predicted`, in
-    0..1; `classes` are those that it is explained for.
+    0..1; `classes` are those that it is explained for. `familiarity`, 0..1, is None where it is not known, like
+    `is_unfamiliar`, which marks a picture unlike those trained on.
     """
 
     row: int
@@ -34,11 +36,19 @@ class ExplainedPicture(NamedTuple):
     predicted: str
     confidence: float
     classes: list[ExplainedClass]
+    familiarity: float | None = None
+    is_unfamiliar: bool | None = None
 
     def describe(self) -> str:
         """Return one line for people."""
         truth = "" if self.true_name is None else f", true {self.true_name}"
-        return f"{self.id}: predicted {self.predicted} {self.confidence:.0%}{truth}"
+        return f"{self.id}: predicted {self.predicted} {self.confidence:.0%}{truth}{self.describe_familiarity(', ')}"
+
+    def describe_familiarity(self, start: str) -> str:
+        """Return how familiar it is, for people, after a `start`; nothing where it is not known."""
+        if self.familiarity is None:
+            return ""
+        return f"{start}familiarity {self.familiarity:.2g}{f': {UNFAMILIAR}' if self.is_unfamiliar else ''}"
 
 
 def find_class(name: str, class_names: Sequence[str]) -> int:
@@ -51,7 +61,7 @@ def find_class(name: str, class_names: Sequence[str]) -> int:
         return class_names.index(name)
     near = get_close_matches(name, class_names, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise ConfigError(f"the classifier has no class {name!r}{hint}; it has {', '.join(class_names)}")
+    raise ConfigError(f"the classifier has no class {name!r}{hint}; it has {name_some(class_names)}")
 
 
 def choose_classes(
@@ -80,17 +90,21 @@ def describe_pictures(
     probabilities: npt.NDArray[np.float64],
     class_names: Sequence[str],
     true_names: Mapping[str, str | None],
+    familiarity: Familiarity | None = None,
     *,
     asked_for: int | None,
     top_k: int,
 ) -> list[ExplainedPicture]:
-    """Return the pictures of a table with their classes; `true_names` are by id, `probabilities` (N, K)."""
+    """Return the N pictures of a table with their classes; `true_names` are by id, `probabilities` (N, K)."""
     pictures = []
     for row, (name, path) in enumerate(zip(readable.frame["id"], readable.frame["path"], strict=True)):
         own, true_name = probabilities[row], true_names[name]
         best = int(own.argmax())
         classes = choose_classes(own, class_names, true_name=true_name, asked_for=asked_for, top_k=top_k)
-        pictures.append(ExplainedPicture(row, name, path, true_name, class_names[best], float(own[best]), classes))
+        known = () if familiarity is None else (float(familiarity.values[row]), bool(familiarity.is_unfamiliar[row]))
+        pictures.append(
+            ExplainedPicture(row, name, path, true_name, class_names[best], float(own[best]), classes, *known)
+        )
     return pictures
 
 

@@ -38,8 +38,9 @@ def draw_explanation(
         placed = place_on_picture(values, (shown.shape[1], shown.shape[0]), bundle.preprocess)
         overlay = fade_unseen(overlay_map(shown, placed), bundle.preprocess)
         evidence.append(Evidence(overlay, explained.role, explained.name, explained.confidence))
+    title = f"Evidence by {method}{picture.describe_familiarity(' | ')}"
     return plot_explanation(
-        shown, picture.id, picture.true_name, evidence, neighbours, method=method, legend=_draw_legend()
+        shown, picture.id, picture.true_name, evidence, neighbours, title=title, legend=_draw_legend()
     )
 
 

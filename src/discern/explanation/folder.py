@@ -24,14 +24,23 @@ def name_figures(ids: Sequence[str]) -> list[str]:
     return [f"{number:0{digits}d}_{name}.png" for number, name in enumerate(plain, start=1)]
 
 
+def check_folder(folder: Path) -> None:
+    """Raise before any work where the explanations cannot be written.
+
+    Raises:
+        ConfigError: It is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; --out needs a folder")
+
+
 def claim_folder(folder: Path, figures: Sequence[str], pictures: Iterable[str]) -> None:
     """Make the folder, and remove from it the figures that an earlier explanations.csv there lists.
 
     Raises:
         ConfigError: It is a file, or contains other files, or the pictures themselves, that would be replaced.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder} is a file; --out needs a folder")
+    check_folder(folder)
     earlier = _list_earlier_figures(folder / TABLE_NAME)
     ours = {TABLE_NAME, *earlier} if earlier is not None else set()
     strange = [name for name in (TABLE_NAME, *figures) if name not in ours and (folder / name).exists()]
@@ -59,7 +68,7 @@ def _list_earlier_figures(table: Path) -> set[str] | None:
 
 
 def build_explanations(pictures: Sequence[ExplainedPicture], figures: Sequence[str], method: str) -> pd.DataFrame:
-    """Return one row per picture: id, path, figure, method, predicted, confidence, true, target, target_2 and so on."""
+    """Return one row per picture: what it is, its figure, what was predicted, how familiar it is, and the targets."""
     columns: dict[str, list[object]] = {
         "id": [picture.id for picture in pictures],
         "path": [picture.path for picture in pictures],
@@ -67,6 +76,8 @@ def build_explanations(pictures: Sequence[ExplainedPicture], figures: Sequence[s
         "method": [method] * len(pictures),
         "predicted": [picture.predicted for picture in pictures],
         "confidence": [picture.confidence for picture in pictures],
+        "familiarity": [picture.familiarity for picture in pictures],
+        "unfamiliar": [picture.is_unfamiliar for picture in pictures],
         "true": [picture.true_name for picture in pictures],
     }
     for place in range(max((len(picture.classes) for picture in pictures), default=1)):

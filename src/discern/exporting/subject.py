@@ -19,9 +19,10 @@ from discern.exporting.pictures import choose_pictures, draw_training_pictures, 
 from discern.exporting.quantization import CALIBRATION_PICTURES
 from discern.files import compute_sha256
 from discern.models.custom import Network
-from discern.predictor.bundle import WEIGHTS_FILE, load_bundle
+from discern.predictor.bundle import load_bundle
 from discern.predictor.load import build_predictor
 from discern.predictor.predictor import Predictor
+from discern.predictor.stored_tensors import WEIGHTS_FILE
 from discern.run_folder import RunFolder
 from discern.runtime import choose_runtime
 

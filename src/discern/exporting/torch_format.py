@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from discern.errors import ExportError
+from discern.errors import ExportError, name_some
 from discern.exporting.graph import OUTPUTS, ExportGraph, trace_export
 
 _METADATA_FILE = "discern.json"
@@ -64,4 +64,4 @@ def _refuse_pickles(path: Path) -> None:
                 entries = json.loads(archive.read(name)).get("config", {}).values()
                 pickles += [entry["path_name"] for entry in entries if entry.get("use_pickle")]
     if pickles:
-        raise ExportError(f"{path} holds pickled parts, which are never loaded: {', '.join(pickles)}")
+        raise ExportError(f"{path} holds pickled parts, which are never loaded: {name_some(pickles)}")

@@ -1,18 +1,25 @@
 """The plan of a run: every value decided, no `auto` left, and the reasons for what the program chose."""
 
+import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from textwrap import shorten
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from discern.config.settings import AugmentPolicy, HeadSolver, PhaseBase, TrainingBase
 from discern.data.reading.preprocess import Preprocess
 from discern.errors import RunFolderError
-from discern.files import write_json
+from discern.files import compute_sha256, read_json, write_json
 from discern.models.architecture import Architecture
 from discern.runtime import Precision
 
-PLAN_FORMAT = 1
+PLAN_FORMAT = 2
+UNSIGNED_FORMAT = 1
+"""Of plans without a checksum."""
+_SEALED, _CHECKSUM = "sealed", "checksum"
 OWN_WEIGHTS = "own"
 """Stands for the weights that a user's own network has."""
 CUSTOM_AUGMENT = "custom"
@@ -121,20 +128,59 @@ class Plan(_Part):
     reasons: dict[str, str] = {}
 
 
-def save_plan(plan: Plan, path: Path) -> None:
-    """Write plan.json."""
-    write_json(path, plan.model_dump(mode="json"))
+def save_plan(plan: Plan, path: Path, *, sealed: Mapping[str, str] | None = None) -> None:
+    """Write plan.json with its checksum and, by name, those of other files of the run that may not change."""
+    content = {**plan.model_dump(mode="json"), _SEALED: dict(sealed or {})}
+    write_json(path, {**content, _CHECKSUM: _compute_checksum(content)})
 
 
 def load_plan(path: Path) -> Plan:
     """Read plan.json.
 
     Raises:
-        RunFolderError: It is missing or damaged, or another version of the program wrote it.
+        RunFolderError: It is missing, damaged or was changed, or another version of the program wrote it.
     """
+    content = _read(path)
     try:
-        return Plan.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return Plan.model_validate({name: value for name, value in content.items() if name not in (_SEALED, _CHECKSUM)})
+    except ValueError as error:
+        reason = shorten(str(error), 300, placeholder=" ...")
         raise RunFolderError(
-            f"{path} is damaged or of another version ({error}); start again with --overwrite"
+            f"{path} is damaged or of another version ({reason}); start again with --overwrite"
         ) from None
+
+
+def check_sealed(path: Path) -> None:
+    """Check that the files whose checksums a plan has are as they were when the plan was made.
+
+    Raises:
+        RunFolderError: One was changed or is gone.
+    """
+    sealed = _read(path).get(_SEALED, {})
+    for name, checksum in sealed.items() if isinstance(sealed, dict) else ():
+        place = path.with_name(name)
+        if not place.is_file() or compute_sha256(place) != checksum:
+            raise RunFolderError(
+                f"{place} was changed or removed after the run was started; restore it, or start again with --overwrite"
+            )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return what a plan says, if it is what was written."""
+    try:
+        content = read_json(path)
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path} is missing or damaged ({error}); start again with --overwrite") from None
+    if not isinstance(content, dict):
+        raise RunFolderError(f"{path} is damaged: it is no plan; start again with --overwrite")
+    if content.get("format") != UNSIGNED_FORMAT and content.get(_CHECKSUM) != _compute_checksum(content):
+        raise RunFolderError(
+            f"{path} was changed after the run was started, or is damaged: its checksum is not that of its content; "
+            "restore it, or start again with --overwrite"
+        )
+    return content
+
+
+def _compute_checksum(content: Mapping[str, Any]) -> str:
+    values = {name: value for name, value in content.items() if name != _CHECKSUM}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

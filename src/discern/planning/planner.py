@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from discern.config.duration import parse_duration
@@ -18,7 +19,7 @@ from discern.models.custom import Network
 from discern.planning.budget import Counts, fit_to_budget
 from discern.planning.check import check_phases
 from discern.planning.phases import PhaseFacts, plan_phases
-from discern.planning.plan import MachinePlan, PhasePlan, Plan, TrainingPlan
+from discern.planning.plan import OWN_WEIGHTS, MachinePlan, PhasePlan, Plan, TrainingPlan
 from discern.planning.reading import plan_picture_cache, plan_reading
 from discern.planning.sizes import choose_batch_size, choose_image_size, choose_stem, find_shorter_side, measure_sides
 from discern.planning.speed import measure_speed
@@ -219,9 +220,21 @@ def _plan_picture_caches(
     return plan.model_copy(update={"phases": tuple(phases), "reasons": reasons})
 
 
+def _describe_plan(plan: Plan) -> str:
+    """Return what will be done in one line; the reasons are in plan.json."""
+    weights = "its own weights" if plan.weights == OWN_WEIGHTS else f"weights {Path(plan.weights).name}"
+    start = "from scratch" if plan.weights == "none" else f"with {weights}"
+    phases = ", ".join(f"{phase.epochs} of {phase.name}" for phase in plan.phases)
+    return (
+        f"{plan.architecture.backbone} {start}, {plan.preprocess.image_size} px ({plan.preprocess.fit}), "
+        f"batches of {plan.training.batch_size}, epochs: {phases}; reasons are in plan.json"
+    )
+
+
 def _log_plan(plan: Plan) -> None:
     for name, reason in plan.reasons.items():
-        logger.info("%s: %s", name, reason)
+        logger.debug("%s: %s", name, reason)
+    logger.info("plan: %s", _describe_plan(plan))
     only_head = [phase.name for phase in plan.phases if phase.train == ("head",)]
     if plan.weights == "none" and only_head:
         logger.warning(

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from discern.plots.style import build_figure, measure_points, shorten_middle
 
-_NAME_POINTS = 130
+_NAME_POINTS = 200
 _SMALLEST_FONT_POINTS = 6.0
 
 
 def plot_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], *, normalized: bool) -> Figure:
-    """Draw the confusion matrix (K, K), true classes in rows, as counts or as percent of each row.
+    """Draw the confusion matrix (K, K), true classes in rows, as counts or as percent of each row and its count.
+
+    Correct answers, on the diagonal, are blue and wrong ones orange.
 
     The figure grows with K; numbers are written where they fit, names are shortened in the middle, and beyond about 150
     classes only every n-th is named. A class without pictures has no percentages: its row stays grey.
@@ -43,10 +45,11 @@ def plot_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], *, nor
     step = ceil(1.15 * font_points / cell_points)
     middles = np.arange(0, num_classes, step) + 0.5
     axes.set_xticks(middles, names[::step], rotation=0 if flat else 90, fontsize=font_points, parse_math=False)
-    axes.set_yticks(middles, names[::step], fontsize=font_points, parse_math=False)
+    rows = [f"{name} ({count})" for name, count in zip(names, matrix.sum(axis=1), strict=True)] if normalized else names
+    axes.set_yticks(middles, rows[::step], fontsize=font_points, parse_math=False)
     axes.tick_params(length=0)
     figure.suptitle("Confusion matrix, " + ("percent of each true class" if normalized else "number of pictures"))
-    axes.set(xlabel="predicted", ylabel="true")
+    axes.set(xlabel="predicted", ylabel="true (pictures)" if normalized else "true")
     return figure
 
 
@@ -57,16 +60,18 @@ def _draw_cells(axes: Axes, matrix: NDArray[np.int64], *, normalized: bool, cell
     largest = 100 if normalized else max(int(matrix.max()), 1)
     # The root lifts a single mistake out of the background.
     shades = np.sqrt(shown / largest)
-    mesh = axes.pcolormesh(
-        np.ma.masked_array(shown, empty),
-        norm=PowerNorm(0.5, vmin=0, vmax=largest),
-        cmap="Blues",
-        edgecolors="0.9" if cell_points > _SMALLEST_FONT_POINTS else "none",
-        linewidth=0.5,
-    )
+    is_right = np.eye(len(matrix), dtype=bool)
+    for hidden, colors in ((~is_right, "Blues"), (is_right, "Oranges")):
+        mesh = axes.pcolormesh(
+            np.ma.masked_array(shown, empty | hidden),
+            norm=PowerNorm(0.5, vmin=0, vmax=largest),
+            cmap=colors,
+            edgecolors="0.9" if cell_points > _SMALLEST_FONT_POINTS else "none",
+            linewidth=0.5,
+        )
     axes.set(aspect="equal", facecolor="0.85")
     axes.invert_yaxis()
-    label = "% of the true class" if normalized else "pictures"
+    label = ("% of the true class" if normalized else "pictures") + ", wrong (blue: correct)"
     side_inches = cell_points * len(matrix) / 72
     fraction = min(0.15, 0.6 / side_inches)
     axes.figure.colorbar(

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
+from discern.plots.percent import show_percent
 from discern.plots.style import MUTED_COLOR, TRAIN_COLOR, build_figure, tidy_axes
 
 _MAX_POINTS = 400
@@ -38,7 +38,8 @@ def plot_coverage(curve: pd.DataFrame) -> Figure:
     )
     axes.step(coverage, curve["error"], where="pre", color=TRAIN_COLOR, label="wrong answers")
     error = float(curve["error"].iloc[-1])
-    axes.axhline(error, color=MUTED_COLOR, linestyle="--", linewidth=1, label=f"all answered: {error:.1%} wrong")
+    all_answered = f"all answered: {100 * error:.1f} % wrong"
+    axes.axhline(error, color=MUTED_COLOR, linestyle="--", linewidth=1, label=all_answered)
     axes.set(
         xlabel="share of pictures answered, the most confident first",
         ylabel="share of wrong answers",
@@ -46,7 +47,7 @@ def plot_coverage(curve: pd.DataFrame) -> Figure:
         ylim=(0, max(1.5 * error, 0.05)),
     )
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+        show_percent(axis)
     figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     tidy_axes(axes)
     figure.suptitle("Wrong answers if only the most confident are given")

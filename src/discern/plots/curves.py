@@ -8,15 +8,18 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from discern.plots.percent import show_percent
 from discern.plots.phases import build_bands, draw_bands
 from discern.plots.style import TRAIN_COLOR, VALIDATION_COLOR, build_figure, tidy_axes
 
-_AXES_WIDTH_POINTS = 360
+_CURVES_WIDTH_POINTS = 250
+_SCHEDULE_WIDTH_POINTS = 400
 _FEW_EPOCHS = 25
 _WIDE_RANGE = 20
+_MIN_EPOCHS_FOR_FLOOR = 8
 _NAMES_SHARE = 0.12  # of the height, above the lines, for the names of the phases
 
 
@@ -38,10 +41,8 @@ def plot_curves(history: pd.DataFrame, *, best_epoch: int | None) -> Figure:
     for axes, measure in ((loss_axes, "loss"), (accuracy_axes, "accuracy")):
         _draw_measure(axes, history, measure, best_epoch)
         axes.set(title=measure.capitalize(), xlabel="epoch", ylabel=measure)
-    accuracy_axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None))
-    # The room above the lines, which is for the names of the phases, has no ticks: there is no accuracy over 100%.
-    bottom, top = accuracy_axes.get_ylim()
-    accuracy_axes.set_yticks([tick for tick in accuracy_axes.get_yticks() if bottom <= tick <= min(top, 1 + 1e-9)])
+    loss_axes.set_ylabel("loss, before calibration")
+    show_percent(accuracy_axes.yaxis)
     return figure
 
 
@@ -66,7 +67,7 @@ def plot_schedule(learning_rates: pd.DataFrame) -> Figure:
         axes.plot(edges, [*rates, rates[-1]], color=color, drawstyle="steps-post", label=group)
     _scale_rates(axes, learning_rates, groups)
     bands = build_bands(learning_rates["phase"].astype(str).tolist(), edges)
-    draw_bands(axes, bands, axes_width_points=_AXES_WIDTH_POINTS)
+    draw_bands(axes, bands, axes_width_points=_SCHEDULE_WIDTH_POINTS)
     axes.set(title="Learning rate", xlabel="epoch", ylabel="learning rate")
     tidy_axes(axes)
     if len(groups) > 1:
@@ -88,17 +89,30 @@ def _draw_measure(axes: Axes, history: pd.DataFrame, measure: str, best_epoch: i
         if isfinite(value):
             _mark_best(axes, best_epoch, value, measure, lines[chosen_by])
     bottom, top = axes.get_ylim()
-    axes.set_ylim(max(bottom, 0), top + _NAMES_SHARE * (top - bottom))
+    bottom = max(bottom, 0)
+    if measure == "accuracy":
+        bottom = max(bottom, _find_floor(np.concatenate([values[split] for split in lines])))
+    axes.set_ylim(bottom, top + _NAMES_SHARE * (top - bottom))
     edges = [float(edge) for edge in np.arange(len(epochs) + 1) + 0.5]
-    draw_bands(axes, build_bands(history["phase"].astype(str).tolist(), edges), axes_width_points=_AXES_WIDTH_POINTS)
+    bands = build_bands(history["phase"].astype(str).tolist(), edges)
+    draw_bands(axes, bands, axes_width_points=_CURVES_WIDTH_POINTS)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     tidy_axes(axes)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
 
 
+def _find_floor(accuracies: NDArray[np.float64]) -> float:
+    """Return the accuracy below which the axis ends: that of a first epoch far below all others would flatten these."""
+    known = accuracies[np.isfinite(accuracies)]
+    if len(known) < _MIN_EPOCHS_FOR_FLOOR:
+        return 0.0
+    usual, best = float(np.quantile(known, 0.25)), float(known.max())
+    return usual - 2 * (best - usual)
+
+
 def _mark_best(axes: Axes, epoch: int, value: float, measure: str, color: str) -> None:
     """Ring the best epoch and show its value in the legend, where it covers no line."""
-    shown = f"{value:.1%}" if measure == "accuracy" else f"{value:.3f}"
+    shown = f"{100 * value:.1f} %" if measure == "accuracy" else f"{value:.3f}"
     axes.axvline(epoch, ymax=1 - _NAMES_SHARE, color=color, linewidth=1, linestyle=":")
     axes.plot(
         [epoch],

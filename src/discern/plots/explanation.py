@@ -47,7 +47,7 @@ def plot_explanation(
     evidence: Sequence[Evidence],
     neighbours: Sequence[Neighbour],
     *,
-    method: str,
+    title: str,
     legend: NDArray[np.uint8],
 ) -> Figure:
     """Show a picture (H, W, 3) beside the evidence for its classes; below them its neighbours, if any are given.
@@ -64,7 +64,7 @@ def plot_explanation(
     height = _TITLE_INCHES + panel_row_inches + _LEGEND_INCHES + rows * neighbour_row_inches
     figure = build_figure(width, height)
     figure.set_layout_engine("none")
-    _write(figure, 0.15, f"Evidence by {method}", size=11)
+    _write(figure, 0.15, title, size=11)
     panels_top_inches = _TITLE_INCHES + panel_inches - _PANEL_INCHES
     _draw_panels(figure, panels_top_inches, picture, file_name, true_name, evidence)
     _draw_legend(figure, _TITLE_INCHES + panel_row_inches, legend)

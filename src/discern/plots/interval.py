@@ -1,8 +1,8 @@
 """One fraction with its interval, on a scale from 0 to 100 %."""
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
+from discern.plots.percent import show_percent
 from discern.plots.style import MISTAKE_COLOR, TRAIN_COLOR, build_figure
 
 _EDGE = 0.08
@@ -27,6 +27,6 @@ def plot_interval(value: float, low: float, high: float, *, baseline: float | No
         side = "left" if baseline < _EDGE else "right" if baseline > 1 - _EDGE else "center"
         axes.text(baseline, 0.85, "baseline", ha=side, va="bottom", fontsize=10, color=MISTAKE_COLOR)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.65, 1.7), yticks=[])
-    axes.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    show_percent(axes.xaxis, whole=True)
     axes.spines[:].set_visible(False)
     return figure

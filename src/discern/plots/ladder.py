@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from discern.plots.style import MISTAKE_COLOR, MUTED_COLOR, TRAIN_COLOR, build_figure, shorten_middle, tidy_axes
 
@@ -40,7 +40,11 @@ def plot_ladder(table: pd.DataFrame) -> Figure:
     accuracy.set_yticks(places, names, fontsize=_FONT_POINTS, parse_math=False)
     accuracy.set_ylim(len(table) - 0.5, -0.5)
     for axes in (accuracy, difference):
-        axes.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None))
+        axes.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None, symbol=" %"))
+    for axes in (accuracy, difference, seconds):
+        # Few enough that their labels do not touch.
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
+        axes.tick_params(axis="x", labelsize=_FONT_POINTS)
     return figure
 
 

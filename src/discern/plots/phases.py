@@ -10,6 +10,7 @@ from discern.plots.style import MUTED_COLOR, measure_points, shorten_middle
 
 _FONT_POINTS = 9
 _LONGEST_POINTS = 110
+_MARGIN_POINTS = 6
 
 
 class PhaseBand(NamedTuple):
@@ -35,7 +36,8 @@ def draw_bands(axes: Axes, bands: Sequence[PhaseBand], *, axes_width_points: flo
     for index, band in enumerate(bands):
         axes.axvspan(band.start, band.end, color="0.5", alpha=0.14 if index % 2 else 0.05, linewidth=0, zorder=0)
         name = shorten_middle(band.name, width_points=_LONGEST_POINTS, font_points=_FONT_POINTS)
-        narrow = measure_points(name, _FONT_POINTS) > axes_width_points * (band.end - band.start) / whole
+        band_points = axes_width_points * (band.end - band.start) / whole
+        narrow = measure_points(name, _FONT_POINTS) + _MARGIN_POINTS > band_points
         axes.text(
             (band.start + band.end) / 2,
             0.98,

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
+from discern.plots.percent import show_percent
 from discern.plots.style import MISTAKE_COLOR, MUTED_COLOR, TRAIN_COLOR, build_figure, tidy_axes
 
 
@@ -36,10 +37,10 @@ def plot_reliability(bins: pd.DataFrame, *, calibration_error: float | None) -> 
     )
     lower.set(xlabel="confidence", ylabel="pictures", xlim=(0, 1))
     lower.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
-    lower.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    show_percent(lower.xaxis, whole=True)
     for axes in (upper, lower):
         tidy_axes(axes)
-    error = "" if calibration_error is None else f": expected calibration error {calibration_error:.1%}"
+    error = "" if calibration_error is None else f": expected calibration error {100 * calibration_error:.1f} %"
     figure.suptitle(f"Reliability{error}")
     return figure
 
@@ -61,5 +62,5 @@ def _draw_accuracies(axes: Axes, filled: pd.DataFrame) -> None:
         label="accuracy, 95 % interval",
     )
     axes.set(ylabel="accuracy", ylim=(0, 1.02))
-    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    show_percent(axes.yaxis, whole=True)
     axes.legend(loc="upper left", frameon=False)

@@ -3,9 +3,9 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
+from discern.plots.percent import show_percent
 from discern.plots.style import MUTED_COLOR, TRAIN_COLOR, build_figure, shorten_middle, tidy_axes
 
 _NAME_POINTS = 200
@@ -51,6 +51,6 @@ def _scale_axes(axes: Axes) -> None:
     """Show both axes whole in percent, with room for lines along the edge."""
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02), aspect="equal")
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+        show_percent(axis, whole=True)
     tidy_axes(axes)
     axes.legend(loc="lower right", frameon=False)

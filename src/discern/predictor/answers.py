@@ -30,6 +30,17 @@ class AnswerForm(NamedTuple):
     set_coverage: float | None = None
 
 
+class Familiarity(NamedTuple):
+    """How familiar N pictures are, 0..1, and which of them are at the limit or below it: unlike those trained on."""
+
+    values: npt.NDArray[np.float64]
+    is_unfamiliar: npt.NDArray[np.bool_]
+
+    def to_columns(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return the columns `familiarity` and `unfamiliar` of a table of answers."""
+        return {"familiarity": self.values, "unfamiliar": self.is_unfamiliar}
+
+
 @dataclass(frozen=True, eq=False)
 class AnswerPolicy:
     """The limits for a form of answers; a limit that the form does not need is None.
@@ -43,9 +54,22 @@ class AnswerPolicy:
     min_probability: float | None = None
 
     @property
+    def knows_familiarity(self) -> bool:
+        """Whether the similarity of pictures to the training pictures says how familiar they are."""
+        return self.evidence is not None and self.evidence.similarities is not None
+
+    @property
     def needs_similarity(self) -> bool:
         """Whether the answers depend on the similarity of pictures to the training pictures."""
-        return self.point is not None and self.evidence is not None and self.evidence.similarities is not None
+        return self.point is not None and self.knows_familiarity
+
+    def measure_familiarity(self, similarities: npt.NDArray[np.float64] | None) -> Familiarity | None:
+        """Return how familiar pictures are by their similarities (N,) to the training pictures; None if not known."""
+        if similarities is None or self.evidence is None or self.evidence.similarities is None:
+            return None
+        reference = self.evidence.similarities
+        values = compute_familiarity(similarities, reference)
+        return Familiarity(values, are_unfamiliar(values, len(reference)))
 
     def find_reasons(
         self, confidences: npt.NDArray[np.float64], similarities: npt.NDArray[np.float64] | None
@@ -53,12 +77,11 @@ class AnswerPolicy:
         """Return for N pictures why each is "unknown" ("" where it is not), and its familiarity, 0..1, where known."""
         threshold = 0.0 if self.point is None else self.point.threshold
         reasons = np.where(confidences < threshold, NOT_SURE, "").astype(object)
-        if similarities is None or self.evidence is None or self.evidence.similarities is None:
+        familiarity = self.measure_familiarity(similarities)
+        if familiarity is None:
             return list(reasons), None
-        reference = self.evidence.similarities
-        familiarity = compute_familiarity(similarities, reference)
-        reasons[are_unfamiliar(familiarity, len(reference))] = UNFAMILIAR
-        return list(reasons), familiarity
+        reasons[familiarity.is_unfamiliar] = UNFAMILIAR
+        return list(reasons), familiarity.values
 
 
 def build_policy(form: AnswerForm, bundle: Bundle) -> AnswerPolicy:
@@ -69,7 +92,7 @@ def build_policy(form: AnswerForm, bundle: Bundle) -> AnswerPolicy:
         ConfigError: They are too few, or not good enough, for what is asked.
     """
     if form.max_error is None and form.set_coverage is None:
-        return AnswerPolicy()
+        return AnswerPolicy(bundle.evidence if bundle.feature_bank is not None else None)
     if bundle.evidence is None:
         raise BundleError(
             "the bundle has no predictions for validation pictures, so no share of wrong answers can be guaranteed; "
@@ -77,7 +100,7 @@ def build_policy(form: AnswerForm, bundle: Bundle) -> AnswerPolicy:
         )
     evidence = bundle.evidence
     return AnswerPolicy(
-        evidence,
+        evidence if bundle.feature_bank is not None else None,
         None if form.max_error is None else evidence.choose_operating_point(form.max_error),
         None if form.set_coverage is None else evidence.choose_min_probability(form.set_coverage),
     )
@@ -91,7 +114,7 @@ def build_answers(
     form: AnswerForm,
     policy: AnswerPolicy,
 ) -> pd.DataFrame:
-    """Return a row for each row of a table: id, path, label, confidence and what the form asks for."""
+    """Return a row for each row of a table: id, path, label, confidence, familiarity and what the form asks for."""
     names = np.array(class_names, dtype=object)
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, : max(1, form.top_k)]
     columns: dict[str, object] = {"id": table.frame["id"], "path": table.frame["path"]}
@@ -99,11 +122,13 @@ def build_answers(
         suffix = f"_{place + 1}" if place else ""
         columns[f"label{suffix}"] = names[order[:, place]]
         columns[f"confidence{suffix}"] = np.take_along_axis(probabilities, order[:, [place]], axis=1)[:, 0]
+    familiarity = policy.measure_familiarity(similarities)
+    columns |= {"familiarity": None, "unfamiliar": None} if familiarity is None else familiarity.to_columns()
     if policy.point is not None:
         guesses, confidences = names[order[:, 0]], probabilities.max(axis=1)
-        reasons, familiarity = policy.find_reasons(confidences, similarities)
+        reasons, _ = policy.find_reasons(confidences, similarities)
         columns["label"] = np.where(np.array(reasons, dtype=object) == "", guesses, UNKNOWN)
-        columns |= {"guess": guesses, "familiarity": familiarity, "reason": reasons}
+        columns |= {"guess": guesses, "reason": reasons}
     if policy.min_probability is not None:
         columns["labels"] = _name_sets(probabilities, policy.min_probability, names)
     if form.probabilities:

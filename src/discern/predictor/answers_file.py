@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from discern.data.reading.preflight import save_bad_files
-from discern.errors import ConfigError, ImageProblem
+from discern.errors import ConfigError, ImageProblem, name_some
 from discern.files import write_atomically
-from discern.predictor.answers import NOT_SURE, UNFAMILIAR, UNKNOWN, AnswerPolicy
+from discern.predictor.answers import NOT_SURE, UNFAMILIAR, UNKNOWN, AnswerPolicy, Familiarity
 
 logger = logging.getLogger("discern")
 
@@ -43,6 +43,19 @@ def write_problems(problems: Sequence[ImageProblem], file: Path) -> None:
         file.unlink(missing_ok=True)
 
 
+def log_familiarity(ids: Sequence[str], familiarity: Familiarity | None) -> None:
+    """Warn of pictures that are unlike the training pictures, whose labels mean little."""
+    if familiarity is None:
+        logger.warning(
+            "the bundle has no feature bank or no validation pictures: pictures unlike the training pictures are not "
+            "recognised"
+        )
+    elif familiarity.is_unfamiliar.any():
+        names = [name for name, is_unlike in zip(ids, familiarity.is_unfamiliar, strict=True) if is_unlike]
+        count = f"{len(names)} of {len(ids)} pictures {'is' if len(names) == 1 else 'are'}"
+        logger.warning("%s %s, so that the labels mean little: %s", count, UNFAMILIAR, name_some(names, shown=5))
+
+
 def log_unknown(frame: pd.DataFrame, policy: AnswerPolicy) -> None:
     """Log how many pictures are "unknown", why, and how the limit was chosen."""
     if policy.point is None:
@@ -52,5 +65,3 @@ def log_unknown(frame: pd.DataFrame, policy: AnswerPolicy) -> None:
     unknown = int((frame["label"] == UNKNOWN).sum())
     logger.info("%d of %d pictures are unknown%s", unknown, len(frame), f": {reasons}" if reasons else "")
     logger.info("%s", policy.point.describe())
-    if not policy.needs_similarity:
-        logger.warning("the bundle has no feature bank: pictures unlike the training pictures are not recognised")

@@ -4,16 +4,20 @@ from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from pydantic import BaseModel, Field
 from torch import Tensor
+
+from discern.errors import BundleError
 
 
 class Calibration(BaseModel):
     """How logits become calibrated probabilities, and the pictures that it was fitted on.
 
     Logits are divided by `temperature`; where that does not suffice, each is then multiplied with its class's number of
-    `scales` (K) and its number of `biases` (K) is added. The expected calibration errors, in 0..1, are those of the
-    `count` validation pictures that it was fitted on.
+    `scales` (K) and its number of `biases` (K) is added. The expected calibration errors, in 0..1, are of the `count`
+    validation pictures that it was fitted on: `ece_after` by cross-validation, each picture's by a calibration that was
+    fitted without it.
     """
 
     temperature: Annotated[float, Field(gt=0)] = 1.0
@@ -22,6 +26,27 @@ class Calibration(BaseModel):
     count: int = 0
     ece_before: float | None = None
     ece_after: float | None = None
+
+    @property
+    def is_neutral(self) -> bool:
+        """Whether it leaves the logits as they are."""
+        return self.temperature == 1 and self.scales is None
+
+    def describe(self) -> str:
+        """Return what was done, on how many pictures and with which calibration error, as text."""
+        if self.ece_before is None or self.ece_after is None:
+            return "confidences are not calibrated"
+        if self.is_neutral:
+            return (
+                f"confidences stay as the network gives them: {self.count} validation pictures do not show that "
+                f"calibration helps; their calibration error is {self.ece_before:.1%}"
+            )
+        more = "" if self.scales is None else ", and a scale and a bias per class"
+        return (
+            f"confidences are calibrated with temperature {self.temperature:.2f}{more}: calibration error "
+            f"{self.ece_after:.1%} in cross-validation on {self.count} validation pictures, {self.ece_before:.1%} "
+            "without it"
+        )
 
     def apply(self, logits: Tensor) -> Tensor:
         """Return calibrated logits (N, K), whose softmax are the probabilities, in the type and place of `logits`."""
@@ -32,5 +57,16 @@ class Calibration(BaseModel):
 
 
 def compute_probabilities(logits: Tensor, calibration: Calibration) -> npt.NDArray[np.float64]:
-    """Return the softmax (N, K) of calibrated logits (N, K), in double precision so that rows add up to 1."""
-    return calibration.apply(logits.double()).softmax(dim=1).numpy()
+    """Return the softmax (N, K) of calibrated logits (N, K), in double precision so that rows add up to 1.
+
+    Raises:
+        BundleError: Some are not finite, so that there are no answers.
+    """
+    probabilities = calibration.apply(logits.double()).softmax(dim=1)
+    wrong = int((~torch.isfinite(probabilities)).any(dim=1).sum())
+    if wrong:
+        raise BundleError(
+            f"the classifier gives no finite numbers for {wrong} of {len(logits)} pictures: its weights or its "
+            "calibration are damaged, or too large for its precision. Take the bundle from a copy, or train again"
+        )
+    return probabilities.numpy()

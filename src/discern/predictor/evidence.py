@@ -9,27 +9,37 @@ from discern.errors import ConfigError
 from discern.evaluation.conformal import compute_min_probability
 from discern.evaluation.coverage import OperatingPoint, choose_operating_point, find_smallest_error
 
+_USUAL_CHOICES = 30
+
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """The predictions for V validation pictures, each array (V,).
 
     `confidences` and `true_probabilities` (of the true class) are calibrated, 0..1; `similarities` are those of
-    `FeatureBank.measure_similarity`, None without a feature bank.
+    `FeatureBank.measure_similarity`, None without a feature bank. `choices` (1,) is the number of classifiers
+    among which this one was chosen by these pictures, such as epochs; None in older bundles, which do not say it.
     """
 
     confidences: npt.NDArray[np.float64]
     is_right: npt.NDArray[np.bool_]
     true_probabilities: npt.NDArray[np.float64]
     similarities: npt.NDArray[np.float64] | None = None
+    choices: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.confidences)
 
+    @property
+    def num_choices(self) -> int:
+        """Number of classifiers among which this one was chosen; 30 where it is not known."""
+        return _USUAL_CHOICES if self.choices is None else int(self.choices[0])
+
     def choose_operating_point(self, max_error: float) -> OperatingPoint:
         """Return the lowest confidence at which at most a share `max_error` of the answers is wrong.
 
-        If the validation set is too small for that error rate, discern refuses and states the lowest it can support.
+        That holds for new pictures of the same kind, with 95 % confidence; see `evaluation.coverage`. If the validation
+        set is too small for it, discern refuses and states the lowest share that it can support.
 
         Raises:
             ConfigError: The share is not between 0 and 1, or these pictures cannot support it.
@@ -38,12 +48,13 @@ class Evidence:
             raise ConfigError(
                 f"the largest share of wrong answers is {max_error:g}; expected more than 0 and less than 1"
             )
-        point = choose_operating_point(self.confidences, self.is_right, max_error)
+        point = choose_operating_point(self.confidences, self.is_right, max_error, choices=self.num_choices)
         if point is None:
-            smallest = find_smallest_error(self.confidences, self.is_right)
+            smallest = find_smallest_error(self.confidences, self.is_right, choices=self.num_choices)
             raise ConfigError(
-                f"{len(self)} validation pictures cannot support at most {max_error:.2%} wrong answers; the lowest "
-                f"share that they support is {smallest:.2%}. Allow more, or train with more validation pictures"
+                f"{len(self)} validation pictures cannot support at most {max_error:.2%} wrong answers with 95 % "
+                f"confidence; the lowest share that they support is {smallest:.2%}. Allow more, or train with more "
+                "validation pictures"
             )
         return point
 
@@ -70,11 +81,13 @@ def gather_evidence(
     probabilities: npt.NDArray[np.float64],
     targets: npt.NDArray[np.int64],
     similarities: npt.NDArray[np.float64] | None,
+    choices: int = 1,
 ) -> Evidence:
-    """Return the evidence of calibrated probabilities (V, K) and targets (V,)."""
+    """Return the evidence of calibrated probabilities (V, K) and targets (V,), the best of `choices` on them."""
     return Evidence(
         confidences=probabilities.max(axis=1),
         is_right=probabilities.argmax(axis=1) == targets,
         true_probabilities=probabilities[np.arange(len(targets)), targets],
         similarities=similarities,
+        choices=np.array([choices]),
     )

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from torch import Tensor
+from torch.nn import functional
 
 _NEAREST = 5
 """The similarity to so many nearest training pictures says how familiar a picture is."""
@@ -52,6 +54,15 @@ class FeatureBank:
         """
         similarities, _ = self.find_nearest(features, _NEAREST)
         return similarities[:, -1].astype(np.float64)
+
+
+def measure_similarity(features: Tensor, known: Tensor) -> Tensor:
+    """Return what `FeatureBank.measure_similarity` gives (N,) for features (N, F) and known ones (M, F) of length 1.
+
+    It is computed batch by batch where the network computes, so that features need not be kept.
+    """
+    similarities = functional.normalize(features, dim=1) @ known.T
+    return similarities.topk(min(_NEAREST, len(known)), dim=1).values[:, -1]
 
 
 def build_feature_bank(features: npt.NDArray[np.floating], frame: pd.DataFrame) -> FeatureBank:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from enum import Enum, auto
 from functools import cached_property
 from typing import NamedTuple
 
@@ -33,6 +34,7 @@ from discern.evaluation.metrics import Metrics, compute_metrics
 from discern.predictor.answers import AnswerForm, build_answers, build_policy
 from discern.predictor.bundle import Bundle
 from discern.predictor.calibration import compute_probabilities
+from discern.predictor.feature_bank import measure_similarity
 from discern.runtime import Runtime
 
 _SHOWN_CLASSES = 5
@@ -56,6 +58,14 @@ class Readable(NamedTuple):
     probabilities: npt.NDArray[np.float64]
     problems: tuple[ImageProblem, ...]
     similarities: npt.NDArray[np.float64] | None
+
+
+class Kept(Enum):
+    """What is kept of each picture: the logits (K), with the similarity to the training pictures or the features."""
+
+    LOGITS = auto()
+    SIMILARITY = auto()
+    FEATURES = auto()
 
 
 class Predictor:
@@ -89,7 +99,11 @@ class Predictor:
         max_error: float | None = None,
         set_coverage: float | None = None,
     ) -> pd.DataFrame:
-        """Return one row per picture, in the order given, with the columns id, path, label and confidence.
+        """Return one row per picture, in the order given, with the columns id, path, label, confidence and familiarity.
+
+        Familiarity (0..1) says how like the training pictures a picture is: of new pictures of the same kind, at most a
+        share p has p or less. `unfamiliar` is True at its limit, where the label means little. Both are missing where
+        the bundle has no feature bank or no validation pictures to compare with.
 
         Args:
             inputs: A path, a PIL image, an array uint8 (H, W, 3) or (N, H, W, 3), or a sequence of these. A path may
@@ -97,7 +111,7 @@ class Predictor:
             probabilities: Add a column `probability_CLASS` for every class.
             top_k: Add the columns label_2, confidence_2 and so on.
             max_error: Largest share (0..1) of wrong answers: answer "unknown" where the classifier is not sure enough
-                for it, and where a picture is unlike those trained on; adds the columns guess, familiarity and reason.
+                for it, and where a picture is unlike those trained on; adds the columns guess and reason.
             set_coverage: Add the column `labels`, a set of classes that contains the true one in this share (0..1) of
                 all cases.
 
@@ -108,7 +122,7 @@ class Predictor:
         form = AnswerForm(probabilities, top_k, max_error, set_coverage)
         policy = build_policy(form, self.bundle)
         table = load_inputs(inputs, depth_range=self.bundle.preprocess.depth_range)
-        found, similarities = self._answer(table, similarity=policy.needs_similarity)
+        found, similarities = self._answer(table, similarity=policy.knows_familiarity)
         return build_answers(table, found, similarities, self.class_names, form, policy)
 
     def evaluate(
@@ -161,10 +175,11 @@ class Predictor:
             BundleError: `similarity` is asked for, and the bundle has no feature bank.
         """
         loader = self._build_loader(table, collect_problems=True)
-        outputs = self._collect(loader, self._forward, only_logits=not similarity)
+        kept = Kept.SIMILARITY if similarity else Kept.LOGITS
+        outputs = self._collect(loader, self._forward, kept)
         problems = sorted(problem for part in self.runtime.processes.gather(loader.problems()) for problem in part)
         readable = table.take(np.setdiff1d(np.arange(len(table)), [row for row, _ in problems]))
-        outputs = self._look_again(readable, outputs, only_logits=not similarity)
+        outputs = self._look_again(readable, outputs, kept)
         probabilities, similarities = self._conclude(outputs, similarity=similarity)
         return Readable(readable, probabilities, tuple(problem for _, problem in problems), similarities)
 
@@ -174,7 +189,7 @@ class Predictor:
         Raises:
             BadImageError: A picture cannot be decoded.
         """
-        features, logits = self._split(self._compute(table, only_logits=False))
+        features, logits = self._split(self._compute(table, Kept.FEATURES))
         return logits, features.numpy()
 
     @torch.inference_mode()
@@ -229,51 +244,61 @@ class Predictor:
     def _answer(
         self, table: ImageTable, *, similarity: bool
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
-        return self._conclude(self._compute(table, only_logits=not similarity), similarity=similarity)
+        kept = Kept.SIMILARITY if similarity else Kept.LOGITS
+        return self._conclude(self._compute(table, kept), similarity=similarity)
 
     def _conclude(
         self, outputs: Tensor, *, similarity: bool
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
-        """Return probabilities (N, K) and, if asked for, similarities (N,) to the training pictures."""
+        """Return probabilities (N, K) and, if they were kept, similarities (N,) to the training pictures."""
         probabilities = compute_probabilities(
             outputs[:, -len(self.class_names) :].contiguous(), self.bundle.calibration
         )
-        if not similarity:
-            return probabilities, None
-        if self.bundle.feature_bank is None:
-            raise BundleError(
-                "the bundle has no feature bank, so pictures unlike the training pictures cannot be recognised; train "
-                "again with training.feature_bank above 0"
-            )
-        return probabilities, self.bundle.feature_bank.measure_similarity(self._split(outputs).features.numpy())
+        return probabilities, outputs[:, 0].double().numpy() if similarity else None
 
-    def _compute(self, table: ImageTable, *, only_logits: bool) -> Tensor:
-        outputs = self._collect(self._build_loader(table), self._forward, only_logits=only_logits)
-        return self._look_again(table, outputs, only_logits=only_logits)
+    def _compute(self, table: ImageTable, kept: Kept) -> Tensor:
+        return self._look_again(table, self._collect(self._build_loader(table), self._forward, kept), kept)
 
     @torch.inference_mode()
-    def _look_again(self, table: ImageTable, outputs: Tensor, *, only_logits: bool) -> Tensor:
+    def _look_again(self, table: ImageTable, outputs: Tensor, kept: Kept) -> Tensor:
         """Return outputs in which pictures whose answer is not clear are decoded whole and computed in fp32."""
         unclear = find_unclear(self._conclude(outputs, similarity=False)[0])
         rows = find_inexact(unclear, self._build_dataset(table), self.runtime)
         if len(rows):
             loader = self._build_loader(table.take(rows), decodes_whole=True)
-            outputs[rows] = self._collect(loader, self._exact_forward, only_logits=only_logits)
+            outputs[rows] = self._collect(loader, self._exact_forward, kept)
         return outputs
 
     @torch.inference_mode()
-    def _collect(self, loader: EvaluationLoader, forward: ForwardPass, *, only_logits: bool) -> Tensor:
-        """Return features and logits (N, F + K) of all pictures, whose labels do not matter.
-
-        The logits (N, K) alone take far less memory where there are many pictures.
-        """
-        num_features = self.bundle.classifier.backbone.num_features
-        first = num_features if only_logits else 0
+    def _collect(self, loader: EvaluationLoader, forward: ForwardPass, kept: Kept) -> Tensor:
+        """Return what is kept (N, C) of the outputs for all pictures, whose labels do not matter."""
         with evaluating(self.bundle.classifier):
-            step = CollectionStep(lambda images: forward(images)[:, first:].contiguous(), self.runtime.processes)
+            step = CollectionStep(lambda images: self._keep(forward(images), kept), self.runtime.processes)
             run_epoch(loader.batches(), step, self.runtime.processes)
         outputs = step.collect()
-        return outputs if len(outputs) else outputs.new_empty(0, num_features + len(self.class_names) - first)
+        if len(outputs):
+            return outputs
+        num_features = {Kept.LOGITS: 0, Kept.SIMILARITY: 1, Kept.FEATURES: self.bundle.classifier.backbone.num_features}
+        return outputs.new_empty(0, num_features[kept] + len(self.class_names))
+
+    def _keep(self, outputs: Tensor, kept: Kept) -> Tensor:
+        """Return what is kept of a batch; the features of many pictures would take far more memory than the rest."""
+        if kept is Kept.FEATURES:
+            return outputs
+        features, logits = self._split(outputs)
+        if kept is Kept.LOGITS:
+            return logits.contiguous()
+        return torch.cat([measure_similarity(features.float(), self._bank)[:, None], logits.float()], dim=1)
+
+    @cached_property
+    def _bank(self) -> Tensor:
+        """The features of training pictures (M, F), where the network computes."""
+        if self.bundle.feature_bank is None:
+            raise BundleError(
+                "the bundle has no feature bank, so pictures unlike the training pictures cannot be recognised; train "
+                "again with training.feature_bank above 0"
+            )
+        return torch.from_numpy(self.bundle.feature_bank.features).float().to(self.runtime.device)
 
     def _split(self, outputs: Tensor) -> Outputs:
         return Outputs(*outputs.tensor_split([self.bundle.classifier.backbone.num_features], dim=1))

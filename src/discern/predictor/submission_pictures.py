@@ -1,12 +1,12 @@
 """Which picture each id of a sample submission means."""
 
-import unicodedata
 from pathlib import PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from discern.data.names import name_key
 from discern.data.table import ImageTable
 from discern.errors import DataError, name_some
 
@@ -47,7 +47,7 @@ class _PictureFinder:
     def __init__(self, table: ImageTable) -> None:
         frame = table.frame
         self._frame = frame
-        own = frame["own_id"].dropna() if "own_id" in frame else pd.Series(dtype="str")
+        own = frame["own_id"].dropna()
         self._whole = [
             {name_key(name): [int(row)] for row, name in zip(names.index, names, strict=True)}
             for names in (frame["id"], own)
@@ -79,8 +79,3 @@ class _PictureFinder:
         first = self._frame.iloc[0]
         own = first.get("own_id")
         return f"{first['id']!r} and so on" + (f" (in their own table {own!r})" if isinstance(own, str) else "")
-
-
-def name_key(name: str) -> str:
-    """Return the form under which names are compared."""
-    return unicodedata.normalize("NFC", name.replace("\\", "/"))

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from discern.data.reading.thumbnails import load_thumbnails
 from discern.data.table import build_table
+from discern.errors import name_some
 from discern.evaluation.comparison import Comparison, PairedPredictions, describe_comparison
 from discern.evaluation.intervals import Interval
 from discern.evaluation.predictions import UNSPLIT, Predictions
@@ -63,7 +64,7 @@ def _log_classes(a: Predictions, b: Predictions) -> None:
     for name, own, other in (("A", a, b), ("B", b, a)):
         more = [class_name for class_name in own.class_names if class_name not in other.class_names]
         if more:
-            logger.warning("classes that only %s knows, so that the other is wrong on them: %s", name, ", ".join(more))
+            logger.warning("classes that only %s knows, so that the other is wrong on them: %s", name, name_some(more))
 
 
 def _describe(accuracy: Interval) -> str:

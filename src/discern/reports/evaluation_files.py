@@ -80,7 +80,7 @@ def write_scores(
         plots_folder.mkdir(parents=True, exist_ok=True)
         _write_figures(by_split[reported], metrics[reported], pictures, plots_folder, max_pixels)
     if len(metrics) > 1:
-        logger.info("tables and plots are those of the %s split", reported)
+        logger.debug("tables and plots are those of the %s split", reported)
     return metrics
 
 

@@ -52,7 +52,7 @@ def _describe_model(facts: RunFacts) -> Iterator[str]:
         f"{bundle.architecture.backbone} with a {bundle.architecture.head} head for {classes}. A picture is read "
         f"at {size} by {size} pixels: {ways.get(str(fit), fit)}. Trained with discern {bundle.discern_version}."
     )
-    if bundle.calibration.count:
+    if bundle.calibration.count and not bundle.calibration.is_neutral:
         yield (
             f"Confidences are calibrated on {count_of(bundle.calibration.count, 'validation picture')} "
             f"(temperature {bundle.calibration.temperature:.2f})."

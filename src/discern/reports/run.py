@@ -23,6 +23,7 @@ from discern.reports.run_report import write_report
 from discern.reports.training_plots import list_rates
 from discern.reports.verdict import find_best_epoch
 from discern.run_folder import RunFolder
+from discern.training.history import load_history
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,7 +54,7 @@ class Run:
     @cached_property
     def history(self) -> pd.DataFrame:
         """One row per epoch, as in history.csv."""
-        return pd.read_csv(self.folder.history)
+        return load_history(self.folder.history)
 
     @cached_property
     def plan(self) -> Plan:

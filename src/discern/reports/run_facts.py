@@ -1,6 +1,5 @@
 """The contents of a run folder, as far as they are there; each part that is missing has a reason."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +19,9 @@ from discern.evaluation.abstention import Abstention
 from discern.evaluation.comparison import select_split
 from discern.evaluation.metrics import Metrics, load_metrics
 from discern.evaluation.predictions import Predictions, load_predictions
-from discern.planning.plan import Plan
-from discern.predictor.bundle import BundleDescription
+from discern.files import read_json
+from discern.planning.plan import Plan, load_plan
+from discern.predictor.description import BundleDescription
 from discern.predictor.record import TrainingRecord
 from discern.run_folder import RunFolder
 
@@ -117,7 +117,7 @@ def load_run_facts(folder: RunFolder) -> RunFacts:
         split_counts=reader.read("split_counts", folder.split, _count_splits),
         bundle=reader.read("bundle", folder.bundle / "bundle.json", _reading(BundleDescription)),
         environment=reader.read("environment", folder.environment, _reading(Environment)) or Environment(),
-        plan=reader.read("plan", folder.plan, _reading(Plan)),
+        plan=reader.read("plan", folder.plan, load_plan),
         settings=reader.read("settings", folder.config, read_settings),
         audit=reader.read("audit", folder.audit, load_audit_record),
         bad_files=(reader.read("bad_files", bad_files, _count_rows) or 0) if bad_files.is_file() else 0,
@@ -150,7 +150,7 @@ class _Reader:
 
 
 def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    return read_json(path)
 
 
 def _reading(model: type[_Model]) -> Callable[[Path], _Model]:

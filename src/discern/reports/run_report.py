@@ -7,6 +7,7 @@ from pathlib import Path
 
 from discern.data.reading.decode import MAX_PIXELS
 from discern.data.table import ImageTable, build_table
+from discern.errors import WriteError
 from discern.files import write_atomically
 from discern.predictor.load import load
 from discern.predictor.predictor import Predictor
@@ -53,6 +54,8 @@ def try_write_report(folder: RunFolder, table: ImageTable, predictor: Predictor)
     """Write the report of a run that is complete but for it: a failure is logged, with the command that tries again."""
     try:
         write_report(folder, table, predictor, max_pixels=predictor.bundle.max_pixels, trained=True)
+    except WriteError:
+        raise  # a full disk, say: what is missing is written when the run is resumed
     except Exception as error:  # noqa: BLE001 - whatever it is, a trained run is worth more than its page
         logger.warning(
             "%s could not be written (%s: %s); discern report %s tries again",

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from fastapi import FastAPI
 
@@ -64,7 +65,7 @@ def create_app(
     limits, access, pages = limits or Limits(), access or Access(), load_pages()
     metrics = Metrics()
     open_paths = {"/", "/health", "/ready", *(f"/static/{name}" for name in pages)}
-    access = Access(access.hosts, access.token, open_paths)
+    access = replace(access, open_paths=open_paths)
 
     pool = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
     models = Models(folders, load_predictor, limits, metrics)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from discern.errors import DataError
+from discern.errors import DataError, name_some
 from discern.files import write_atomically
 
 COLUMNS = ("path", "action", "old", "new", "time")
@@ -77,10 +77,10 @@ def _read(path: Path) -> list[Decision]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: not readable as a CSV of decisions: {error}; move it away to start again") from None
     if tuple(header) != COLUMNS:
-        raise DataError(f"{path}: its columns are {', '.join(header)}; {_EXPECTED}")
+        raise DataError(f"{path}: its columns are {name_some(header)}; {_EXPECTED}")
     odd = [number for number, row in enumerate(rows, start=1) if len(row) != len(COLUMNS)]
     if odd:
-        raise DataError(f"{path}: rows {', '.join(map(str, odd))} have other columns; {_EXPECTED}")
+        raise DataError(f"{path}: rows {name_some(list(map(str, odd)))} have other columns; {_EXPECTED}")
     return [Decision(*row) for row in rows]
 
 

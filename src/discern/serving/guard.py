@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from discern.serving.limits import Limits
 from discern.serving.metrics import Metrics
+from discern.serving.origins import answer_preflight, is_preflight, is_same_site
 from discern.serving.refusals import (
     CLIENT_LEFT,
     FAILED,
@@ -41,6 +43,8 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "geolocation=(), microphone=(), camera=()",
 }
+_FOREIGN = "the request comes from a page of another site"
+_ADVICE = "if the page is yours, start the server with --allow-origin ORIGIN, such as http://localhost:3000"
 _CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -49,12 +53,14 @@ class Access:
     """Who may send requests.
 
     `hosts` are the names by which the server may be called, or None for any; this stops pages of other sites whose name
-    was made to point here (DNS rebinding). With `token`, every path but `open_paths` needs it.
+    was made to point here (DNS rebinding). With `token`, every path but `open_paths` needs it. Pages of `origins` may
+    ask from a browser; None where no other page ever may.
     """
 
     hosts: Collection[str] | None = None
     token: str | None = None
     open_paths: Collection[str] = ()
+    origins: Collection[str] | None = None
 
     def check(self, scope: Scope, headers: Headers) -> None:
         """Raise when a request must not be answered.
@@ -64,11 +70,28 @@ class Access:
         """
         if self.hosts is not None and _read_host(headers.get("host", "")) not in self.hosts:
             raise Refusal(MISDIRECTED, "this server is not called by that name; start it with --allow-host NAME")
-        if scope["method"] in _CHANGING and not _is_of_this_site(headers):
-            raise Refusal(FORBIDDEN, "the request comes from a page of another site")
+        is_asking_first = is_preflight(scope, headers)
+        if (scope["method"] in _CHANGING or is_asking_first) and not self._knows_page(headers):
+            raise Refusal(FORBIDDEN, _FOREIGN if self.origins is None else f"{_FOREIGN}; {_ADVICE}")
+        if is_asking_first:
+            return
         if self.token is not None and scope["path"] not in self.open_paths and not self.holds_token(headers):
             challenge = {"WWW-Authenticate": "Bearer"}
             raise Refusal(UNAUTHORISED, "the token is missing or wrong: Authorization: Bearer TOKEN", challenge)
+
+    def find_origin(self, headers: Headers) -> str | None:
+        """Return the allowed origin of the page that sends a request, if it comes from one."""
+        origin = headers.get("origin")
+        return origin if origin in (self.origins or ()) else None
+
+    def _knows_page(self, headers: Headers) -> bool:
+        """Return whether a request comes from our own page, an allowed one, or from no page at all."""
+        if self.find_origin(headers) is not None:
+            return True
+        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+            return False
+        origin = headers.get("origin")
+        return origin is None or is_same_site(origin, headers.get("host", ""))
 
     def holds_token(self, headers: Headers) -> bool:
         """Return whether the request has the token; takes the same time whatever it has."""
@@ -97,23 +120,27 @@ class Guard:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        reply = _Reply(send)
+        headers = Headers(scope=scope)
+        reply = _Reply(send, self._access.find_origin(headers))
         body = _Body(receive, self)
         try:
-            await self._answer(scope, body, reply)
+            await self._answer(scope, headers, body, reply)
         finally:
             self._bytes_held -= body.size
             route = _name_route(scope["path"], self._routes)
             self._metrics.requests.labels(route, str(reply.status or CLIENT_LEFT)).inc()
             self._metrics.seconds.labels(route).observe(time.perf_counter() - started)
 
-    async def _answer(self, scope: Scope, body: "_Body", reply: "_Reply") -> None:
+    async def _answer(self, scope: Scope, headers: Headers, body: "_Body", reply: "_Reply") -> None:
         try:
-            headers = Headers(scope=scope)
             self._access.check(scope, headers)
             body.check_announced(headers)
+            answer = answer_preflight(headers) if is_preflight(scope, headers) else self._app
             async with asyncio.timeout(self._limits.request_seconds):
-                await self._app(scope, body, reply)
+                await answer(scope, body, reply)
+            return
+        except ClientDisconnect:
+            logger.info("%s %s: the client left before it had sent all", scope["method"], scope["path"])
             return
         except Refusal as found:
             refusal = found
@@ -170,8 +197,9 @@ class _Body:
 class _Reply:
     """The way back to the client: adds the headers, and keeps the status."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, origin: str | None) -> None:
         self._send = send
+        self._origin = origin
         self.status: int | None = None
 
     async def __call__(self, message: Message) -> None:
@@ -181,10 +209,16 @@ class _Reply:
             for name, value in _HEADERS.items():
                 headers[name] = value
             headers.setdefault("Cache-Control", "no-store")
+            headers.add_vary_header("Origin")
+            if self._origin is not None:
+                headers["Access-Control-Allow-Origin"] = self._origin
+                headers["Access-Control-Expose-Headers"] = "Retry-After"
         await self._send(message)
 
 
-def build_access(host: str, allowed_hosts: Collection[str], token: str | None) -> Access:
+def build_access(
+    host: str, allowed_hosts: Collection[str], token: str | None, origins: Collection[str] | None = None
+) -> Access:
     """Return who may send requests to a server that listens at `host`.
 
     On a loopback address it answers only to its own names and `allowed_hosts`; elsewhere to `allowed_hosts`, or to all
@@ -193,7 +227,7 @@ def build_access(host: str, allowed_hosts: Collection[str], token: str | None) -
     names = {name.lower() for name in allowed_hosts}
     if is_loopback(host) or names:
         names |= LOOPBACK_NAMES | {host.lower()}
-    return Access(names or None, token)
+    return Access(names or None, token, origins=origins)
 
 
 def is_loopback(host: str) -> bool:
@@ -207,14 +241,6 @@ def _read_host(value: str) -> str:
         return urlsplit(f"//{value}").hostname or ""
     except ValueError:
         return ""
-
-
-def _is_of_this_site(headers: Headers) -> bool:
-    """Return whether a request comes from our own page, or from no page at all."""
-    if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
-        return False
-    origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
 
 
 def _name_route(path: str, routes: Collection[str]) -> str:

@@ -7,12 +7,13 @@ _MEBIBYTE = 2**20
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits beyond which requests are refused, and how long pictures and requests wait.
+    """Limits beyond which requests are refused, and how long pictures, requests and connections wait.
 
     `max_pictures`, `max_bytes` and `max_explained` (heat maps) are of one request, `max_waiting` and `max_bytes_held`
     of all together in one process: beyond these a client is asked to try again. `max_picture_bytes` and `max_pixels`
     are of one picture; the bundle's own limit holds as well. At most `batch_pictures` are computed at a time; the first
-    of a batch waits `batch_wait_seconds` at most for others that are on their way.
+    of a batch waits `batch_wait_seconds` at most for others that are on their way. A connection has `head_seconds` to
+    send the headers of a request; of more than `max_connections` the one that is idle longest is closed.
     """
 
     max_pictures: int = 64
@@ -25,3 +26,5 @@ class Limits:
     request_seconds: float = 60.0
     batch_pictures: int = 64
     batch_wait_seconds: float = 0.005
+    head_seconds: float = 10.0
+    max_connections: int = 512

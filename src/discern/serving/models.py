@@ -1,8 +1,10 @@
 """The classifiers that are being served, and how they are replaced while requests come in."""
 
 import asyncio
+import gc
 from concurrent.futures import ThreadPoolExecutor
 
+from discern.errors import name_some
 from discern.predictor.predictor import Predictor
 from discern.serving.limits import Limits
 from discern.serving.metrics import Metrics
@@ -50,7 +52,7 @@ class Models:
             raise Refusal(OVERLOADED, "the classifier is still being loaded", {"Retry-After": "1"})
         wanted = next(iter(self._open)) if name is None else name
         if wanted not in self._open:
-            raise Refusal(NOT_FOUND, f"there is no model {shorten(wanted)!r}; there are {', '.join(self._open)}")
+            raise Refusal(NOT_FOUND, f"there is no model {shorten(wanted)!r}; there are {name_some(list(self._open))}")
         return self._open[wanted]
 
     async def load(self) -> list[ServedModel]:
@@ -68,15 +70,24 @@ class Models:
                 for name, predictor in zip(self.folders, predictors, strict=True)
             }
             old, self._open = self._open, new
-            await asyncio.gather(*(model.batcher.close() for model in old.values()))
+            await _close(old)
+            del predictors
+            # The graph of a prepared network refers to itself, so without this its memory stays for many reloads.
+            gc.collect()
         return self.list_all()
 
     async def close(self) -> None:
         """Answer what was accepted, and end."""
-        await asyncio.gather(*(model.batcher.close() for model in self._open.values()))
+        await _close(self._open)
         self.thread.shutdown()
 
     async def _load(self, name: str) -> Predictor:
         """Read a classifier outside the network's thread, and warm it up inside, where nothing else computes."""
         predictor = await asyncio.to_thread(self._load_predictor, self.folders[name])
         return await asyncio.get_running_loop().run_in_executor(self.thread, warm_up, predictor)
+
+
+async def _close(models: dict[str, ServedModel]) -> None:
+    """Wait until they have answered what they accepted, and let go of them."""
+    await asyncio.gather(*(model.batcher.close() for model in models.values()))
+    models.clear()

@@ -15,11 +15,13 @@ def build_operation_routes(server: Server) -> APIRouter:
     """Return the routes /health, /ready, /metrics and /reload."""
     router = APIRouter()
 
+    @router.head("/health", include_in_schema=False)
     @router.get("/health")
     async def health() -> dict[str, str]:
         """Report that the process is alive."""
         return {"status": "alive"}
 
+    @router.head("/ready", include_in_schema=False)
     @router.get("/ready")
     async def ready() -> dict[str, str]:
         """Report whether the models are loaded and have computed once."""

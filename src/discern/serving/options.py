@@ -21,6 +21,7 @@ class ServeOptions:
     shows_pictures: bool = True
     device: str = "auto"
     token: str | None = None
+    allowed_origins: Sequence[str] = ()
 
     def to_json(self) -> str:
         """Return what `from_json` reads in another process."""

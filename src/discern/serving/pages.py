@@ -46,10 +46,12 @@ def build_page_routes(pages: dict[str, PageFile], start: str) -> APIRouter:
     """Return the routes / and /static; the page named `start` is the first."""
     router = APIRouter(include_in_schema=False)
 
+    @router.head("/")
     @router.get("/")
     async def page(request: Request) -> Response:
         return pages[start].respond(request)
 
+    @router.head("/static/{name}")
     @router.get("/static/{name}")
     async def file(name: str, request: Request) -> Response:
         if name not in pages:

@@ -2,12 +2,13 @@
 
 import asyncio
 import re
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import NamedTuple
 
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from discern.serving.limits import Limits
 from discern.serving.refusals import BAD_REQUEST, TOO_LARGE, UNSUPPORTED, Refusal
@@ -44,11 +45,11 @@ async def read_uploads(request: Request, limits: Limits) -> list[Upload]:
 
 async def _read_form(request: Request, limits: Limits) -> list[Upload]:
     try:
-        form = await request.form(max_files=limits.max_pictures, max_fields=16, max_part_size=4096)
-    except HTTPException as error:
-        status = TOO_LARGE if error.detail.startswith("Too many") else BAD_REQUEST
-        raise Refusal(status, f"the form cannot be read: {shorten(error.detail)}") from None
-    except FormParserError as error:
+        form = await _Form(request, limits).parse()
+    except MultiPartException as error:
+        status = TOO_LARGE if error.message.startswith("Too many") else BAD_REQUEST
+        raise Refusal(status, f"the form cannot be read: {shorten(error.message)}") from None
+    except (FormParserError, LookupError, ValueError) as error:
         raise Refusal(BAD_REQUEST, f"the form cannot be read: {shorten(str(error))}") from None
     try:
         files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
@@ -57,6 +58,24 @@ async def _read_form(request: Request, limits: Limits) -> list[Upload]:
         return [Upload(clean_name(file.filename), await asyncio.to_thread(file.file.read)) for file in files]
     finally:
         await form.close()
+
+
+class _Form(MultiPartParser):
+    """The parser of forms, which also refuses one that was cut off, instead of leaving out its last part."""
+
+    def __init__(self, request: Request, limits: Limits) -> None:
+        stream = self._check_end(request.stream())
+        super().__init__(request.headers, stream, max_files=limits.max_pictures, max_fields=16, max_part_size=4096)
+        self._has_ended = False
+
+    def on_end(self) -> None:
+        self._has_ended = True
+
+    async def _check_end(self, stream: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        async for chunk in stream:
+            yield chunk
+        if not self._has_ended:
+            raise MultiPartException("it was cut off, its last boundary is missing")
 
 
 def clean_name(name: str | None) -> str:

@@ -104,11 +104,12 @@ class TrainingData:
         *,
         kept: CachePlace = "off",
         batch_size: int | None = None,
+        decodes_whole: bool = False,
     ) -> EvaluationLoader:
         """Return the pictures of a table, each once and in order; with a policy, newly augmented in every epoch."""
         augment = None if policy == "none" else self._build_augment(policy, self.preprocess.image_size)
         return build_evaluation_loader(
-            self._build_dataset(table, augment, kept),
+            self._build_dataset(table, augment, kept, decodes_whole=decodes_whole),
             batch_size=batch_size or 2 * self.batch_size,
             workers=self.workers,
             pin_memory=self.pin_memory,
@@ -189,7 +190,9 @@ class TrainingData:
             return build_augment(self.custom_augment, image_size)
         return build_augment(policy, image_size)
 
-    def _build_dataset(self, table: ImageTable, augment: Augment | None, kept: CachePlace) -> ImageDataset:
+    def _build_dataset(
+        self, table: ImageTable, augment: Augment | None, kept: CachePlace, *, decodes_whole: bool = False
+    ) -> ImageDataset:
         size = self.preprocess.image_size if augment is None else augment.canvas_size
         return ImageDataset(
             table,
@@ -198,6 +201,7 @@ class TrainingData:
             seed=self.seed,
             max_pixels=self.max_pixels,
             cache=None if kept == "off" else self._open_picture_cache(table, size, kept),
+            decodes_whole=decodes_whole,
         )
 
     def _open_picture_cache(self, table: ImageTable, canvas_size: int, place: CachePlace) -> PictureCache | None:

@@ -8,10 +8,8 @@ from torch import Tensor
 
 from discern.data.table import ImageTable
 from discern.engine.forward import collect_features, prepare_images
-from discern.evaluation.calibration import compute_ece, compute_gaps
+from discern.engine.head_solver import STRENGTHS
 from discern.evaluation.coverage import REPORTED_ERRORS, choose_operating_point
-from discern.evaluation.temperature import fit_temperature
-from discern.evaluation.vector_scaling import choose_vector_scaling
 from discern.models.classifier import Classifier
 from discern.planning.plan import Plan
 from discern.predictor.bundle import Bundle
@@ -20,6 +18,7 @@ from discern.predictor.evidence import Evidence, gather_evidence
 from discern.predictor.feature_bank import FeatureBank, build_feature_bank
 from discern.runtime import Runtime
 from discern.training.batches import TrainingData
+from discern.training.calibrating import calibrate
 from discern.training.fit import FitResult
 
 logger = logging.getLogger("discern")
@@ -41,7 +40,7 @@ def build_bundle(classifier: Classifier, plan: Plan, data: TrainingData, result:
         similarities = None
         if bank is not None and validation_features is not None:
             similarities = bank.measure_similarity(validation_features)
-        evidence = gather_evidence(probabilities, targets, similarities)
+        evidence = gather_evidence(probabilities, targets, similarities, _count_choices(plan, result))
         _log_coverage(evidence)
     return Bundle(
         classifier=classifier,
@@ -55,29 +54,10 @@ def build_bundle(classifier: Classifier, plan: Plan, data: TrainingData, result:
     )
 
 
-def calibrate(logits: Tensor, targets: npt.NDArray[np.int64], method: str) -> Calibration:
-    """Fit the calibration to logits (V, K) of validation pictures; `method` is as in `TrainingBase.calibration`."""
-    if method == "none":
-        return Calibration()
-    temperature = fit_temperature(logits.numpy(), targets)
-    fitted = Calibration(temperature=temperature)
-    scaling = (
-        choose_vector_scaling(fitted.apply(logits.double()).numpy(), targets) if method == "cross-validated" else None
-    )
-    if scaling is not None:
-        fitted = Calibration(temperature=temperature, scales=tuple(scaling.scales), biases=tuple(scaling.biases))
-    before, after = (
-        float(compute_ece(compute_gaps(targets, compute_probabilities(logits, calibration)).mean(axis=0)))
-        for calibration in (Calibration(), fitted)
-    )
-    logger.info(
-        "confidences are calibrated with temperature %.2f%s: calibration error on validation %.1f%%, before %.1f%%",
-        temperature,
-        "" if scaling is None else ", and a scale and a bias per class",
-        100 * after,
-        100 * before,
-    )
-    return fitted.model_copy(update={"count": len(targets), "ece_before": before, "ece_after": after})
+def _count_choices(plan: Plan, result: FitResult) -> int:
+    """Return among how many classifiers the validation pictures chose: epochs, and strengths where a head is solved."""
+    solved = {phase.name for phase in plan.phases if phase.head_solver == "lbfgs"}
+    return sum(len(STRENGTHS) if row.phase in solved else 1 for row in result.rows)
 
 
 def _keep_features(
@@ -92,7 +72,7 @@ def _keep_features(
     else:
         train_features = _compute_features(classifier, kept, data, runtime)
         validation_features = _compute_features(classifier, data.validation, data, runtime)
-    logger.info("the bundle keeps the features of %d of %d training pictures", len(kept), len(data.train))
+    logger.debug("the bundle keeps the features of %d of %d training pictures", len(kept), len(data.train))
     return build_feature_bank(train_features, kept.frame), validation_features
 
 
@@ -107,10 +87,11 @@ def _compute_features(
 def _log_coverage(evidence: Evidence) -> None:
     """Log what share of pictures would be answered at usual error rates."""
     points = {
-        error: choose_operating_point(evidence.confidences, evidence.is_right, error) for error in REPORTED_ERRORS
+        error: choose_operating_point(evidence.confidences, evidence.is_right, error, choices=evidence.num_choices)
+        for error in REPORTED_ERRORS
     }
-    shares = [f"{error:.0%} wrong: {point.coverage:.0%} answered" for error, point in points.items() if point]
+    shares = [f"at most {error:.0%} wrong: {point.coverage:.0%} answered" for error, point in points.items() if point]
     if shares:
         logger.info(
-            "with --max-error, predict answers unknown where it is unsure; on validation, %s", "; ".join(shares)
+            "with --max-error, predict answers unknown where it is unsure; with 95 %% confidence, %s", "; ".join(shares)
         )

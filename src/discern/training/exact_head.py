@@ -31,7 +31,7 @@ def solve_phase(
         )
     ignored = [name for name in ("label_smoothing", "mixup", "cutmix") if getattr(training, name)]
     if ignored:
-        logger.warning("head_solver=lbfgs ignores %s", ", ".join(ignored))
+        logger.debug("head_solver=lbfgs ignores %s", ", ".join(ignored))
     validation = None
     if inputs.validation_features is not None:
         validation = inputs.validation_features, data.validation.targets()

@@ -29,7 +29,7 @@ from discern.training.inputs import PooledFeatures
 from discern.training.listeners import ListenedStep, Listener
 from discern.training.meter import LoaderMeter
 from discern.training.phase import Phase
-from discern.training.state import Progress, TrainingState, read_generators
+from discern.training.state import Progress, TrainingState, read_generators, restoring
 from discern.training.stopping import BestModel
 
 logger = logging.getLogger("discern")
@@ -117,7 +117,8 @@ class Fit:
         """
         state = resume_from
         if state is not None:
-            self._restore(state)
+            with restoring(self.state_folder):
+                self._restore(state)
         try:
             while self.phase_index < len(self.phases) and not self._is_too_late():
                 self._run_phase(state)
@@ -164,7 +165,8 @@ class Fit:
             # A phase starts from the best model so far, not from the last epoch of the phase before.
             self._load_best_weights()
             if state is not None:
-                state.restore_random_generators(processes)
+                with restoring(self.state_folder):
+                    state.restore_random_generators(processes)
         plan = self.phases[self.phase_index]
         self._set_cudnn_benchmark(plan)
         phase = Phase(
@@ -178,9 +180,10 @@ class Fit:
             views=None if progress is None else progress.views,
         )
         if state is not None and progress is not None:
-            phase.restore(state, progress)
-            # Last, since building a phase may have drawn random numbers that the uninterrupted run did not draw here.
-            state.restore_random_generators(processes)
+            with restoring(self.state_folder):
+                phase.restore(state, progress)
+                # Last, since building a phase may have drawn random numbers that the whole run did not draw here.
+                state.restore_random_generators(processes)
         return phase
 
     def _set_cudnn_benchmark(self, plan: PhasePlan) -> None:

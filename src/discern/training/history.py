@@ -4,9 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from textwrap import shorten
 
 import pandas as pd
 
+from discern.errors import RunFolderError
 from discern.files import write_atomically
 
 
@@ -48,6 +50,19 @@ def build_history(rows: Sequence[EpochRow]) -> pd.DataFrame:
     own = [f"validation_{name}" for name in (rows[0].metrics if rows else ())]
     cells = [asdict(row) | {f"validation_{name}": value for name, value in row.metrics.items()} for row in rows]
     return pd.DataFrame(cells, columns=[*columns, *own])
+
+
+def load_history(path: Path) -> pd.DataFrame:
+    """Read history.csv.
+
+    Raises:
+        RunFolderError: It is missing or damaged.
+    """
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        reason = shorten(str(error), 300, placeholder=" ...")
+        raise RunFolderError(f"{path} is missing or damaged ({reason}); train again with --overwrite") from None
 
 
 def save_history(rows: Sequence[EpochRow], path: Path) -> None:

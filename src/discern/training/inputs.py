@@ -111,7 +111,7 @@ def _build_feature_inputs(
     if train is None:
         return None
     if phase.is_augmented:
-        logger.info(
+        logger.debug(
             "phase %s trains on features of %s; cache.views=K uses K augmented views, cache.features=off one per epoch",
             phase.name,
             f"{views} augmented views" if views > 1 else "pictures without augmentation",

@@ -2,15 +2,20 @@
 
 import logging
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 
 from discern.data.reading.loaders import Batch
 from discern.engine.loop import Step, StepResult
 from discern.errors import ConfigError
+from discern.ownership import check_owned
 from discern.planning.plan import PhasePlan
 from discern.training.history import EpochRow, save_history
 
 logger = logging.getLogger("discern")
+
+_SHOWN_EPOCHS = 6
+"""About how many epochs of a run are logged, besides the first and the last of each phase."""
 
 
 class Listener:
@@ -57,6 +62,17 @@ class ListenedStep:
         self.step.finish()
 
 
+class OwnerWatch(Listener):
+    """Ends a training whose run folder was removed, before it writes to another that may be in its place."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_epoch_end(self, rows: Sequence[EpochRow], *, is_best: bool) -> None:  # noqa: ARG002
+        """Raise if the folder is no longer the one that this process owns."""
+        check_owned(self.folder)
+
+
 class HistoryFile(Listener):
     """Keeps history.csv up to date."""
 
@@ -69,46 +85,84 @@ class HistoryFile(Listener):
 
 
 class LogLines(Listener):
-    """Logs one line for every phase and epoch."""
+    """Logs the phases and a few of the epochs; the others are details, which the log file has.
+
+    Epochs are counted over the whole run, as in history.csv; `phases` are those of the plan.
+    """
+
+    def __init__(self, phases: Sequence[PhasePlan] = ()) -> None:
+        self._phases = phases
+        self._every = ceil(sum(phase.epochs for phase in phases) / _SHOWN_EPOCHS) or 1
+        self._phase: PhasePlan | None = None
+        self._epochs_done = 0
 
     def on_phase_start(self, phase: PhasePlan, epochs_done: int) -> None:
         """Log the phase and what is trained in it."""
-        parts = "all layers" if phase.train == "all" else ", ".join(phase.train)
-        resumed = f", resumed after epoch {epochs_done}" if epochs_done else ""
+        self._log_early_end()
+        self._phase, self._epochs_done = phase, epochs_done
         if phase.head_solver == "lbfgs":
             logger.info("phase %s: the head is set to the exact solution", phase.name)
             return
         logger.info(
-            "phase %s: training %s for up to %d epochs, %s at %.2g, %s schedule%s",
+            "phase %s: training %s for %s%d epochs, %s at %.2g, %s schedule%s",
             phase.name,
-            parts,
+            "all layers" if phase.train == "all" else ", ".join(phase.train),
+            "up to " if phase.patience else "",
             phase.epochs,
             phase.optimizer,
             phase.learning_rate,
             phase.schedule,
-            resumed,
+            f", resumed after epoch {epochs_done} of the phase" if epochs_done else "",
         )
 
+    def on_epoch_start(self, phase: PhasePlan, epoch: int, batches: int) -> None:  # noqa: ARG002
+        """Remember the phase, whose number of epochs a time budget may have changed."""
+        self._phase = phase
+
     def on_epoch_end(self, rows: Sequence[EpochRow], *, is_best: bool) -> None:
-        """Log losses, accuracies, rate and speed."""
+        """Log accuracies, losses and speed."""
         row = rows[-1]
+        self._epochs_done = sum(other.phase == row.phase for other in rows)
         validation = (
-            f"validation loss {row.validation_loss:.4f} accuracy {row.validation_accuracy:.1%}"
+            f"validation {row.validation_accuracy:.1%} (loss {row.validation_loss:.4f})"
             if row.has_validation
             else "no validation split"
         )
-        logger.info(
-            "%s epoch %d: train loss %.4f accuracy %.1f%%, %s%s; rate %.2e, %.1f s, %.0f images/s",
-            row.phase,
+        logger.log(
+            logging.INFO if self._is_shown() else logging.DEBUG,
+            "epoch %d of %d, %s: train %.1f%% (loss %.4f), %s%s; %.1f s, %.0f images/s",
             row.epoch,
-            row.train_loss,
+            row.epoch + self._count_left(),
+            row.phase,
             100 * row.train_accuracy,
+            row.train_loss,
             validation,
-            " (best)" if is_best and row.has_validation else "",
-            row.learning_rate,
+            ", the best so far" if is_best and row.has_validation else "",
             row.seconds,
             row.images_per_second,
         )
+
+    def on_end(self) -> None:
+        """Log the end of a phase that did not have all its epochs."""
+        self._log_early_end()
+
+    def _is_shown(self) -> bool:
+        is_last = self._phase is not None and self._epochs_done >= self._phase.epochs
+        return is_last or self._epochs_done == 1 or self._epochs_done % self._every == 0
+
+    def _count_left(self) -> int:
+        """Return the number of planned epochs that are left, in this phase and later ones."""
+        if self._phase is None:
+            return 0
+        names = [phase.name for phase in self._phases]
+        place = names.index(self._phase.name) if self._phase.name in names else len(names)
+        later = sum(phase.epochs for phase in self._phases[place + 1 :])
+        return max(0, self._phase.epochs - self._epochs_done) + later
+
+    def _log_early_end(self) -> None:
+        if self._phase is not None and 0 < self._epochs_done < self._phase.epochs:
+            logger.info("phase %s ended after %d of %d epochs", self._phase.name, self._epochs_done, self._phase.epochs)
+        self._phase = None
 
 
 class OverfittingWatch(Listener):

@@ -27,7 +27,7 @@ def build_planned(plan: Plan, num_classes: int, runtime: Runtime, network: Netwo
     runtime.place(classifier)
     millions = classifier.count_parameters().all / 1e6
     architecture = plan.architecture
-    logger.info("%s with a %s head, %.1f million parameters", architecture.backbone, architecture.head, millions)
+    logger.debug("%s with a %s head, %.1f million parameters", architecture.backbone, architecture.head, millions)
     return classifier
 
 
@@ -39,10 +39,10 @@ def load_start(plan: Plan, classifier: Classifier) -> WeightsOrigin | None:
     """
     if plan.weights in ("none", OWN_WEIGHTS):
         start = "with its own weights" if plan.weights == OWN_WEIGHTS else "from scratch"
-        logger.info("the network starts %s", start)
+        logger.debug("the network starts %s", start)
         return None
     record = load_pretrained(classifier.backbone, plan.weights)
-    logger.info("the network starts with weights from %s", record.source)
+    logger.debug("the network starts with weights from %s", record.source)
     return WeightsOrigin(source=record.source, sha256=record.sha256, note=record.note)
 
 

@@ -2,27 +2,31 @@
 
 import json
 import random
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from textwrap import shorten
+from typing import Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from discern.engine.schedules import Plateau
 from discern.errors import RunFolderError
-from discern.files import replacing
+from discern.files import make_folder, replacing
 from discern.processes import ALONE, Processes
 from discern.training.history import EpochRow
 from discern.training.stopping import EarlyStopping
 
 STATE_FILE = "state.safetensors"
-STATE_VERSION = 4
+STATE_VERSION = 5
 
 
 class GeneratorNumbers(BaseModel):
@@ -59,7 +63,7 @@ class Progress(BaseModel):
     """
 
     version: int = STATE_VERSION
-    phase_index: int = 0
+    phase_index: Annotated[int, Field(ge=0)] = 0
     rows: tuple[EpochRow, ...] = ()
     best: EpochRow | None = None
     floor: EpochRow | None = None
@@ -68,6 +72,7 @@ class Progress(BaseModel):
     optimizer: OptimizerNumbers | None = None
     random: list[GeneratorNumbers] = []
     frozen: str | None = None
+    frozen_checksum: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,11 +87,17 @@ class FrozenWeights:
         """The name of their file."""
         return f"frozen-{self.phase_index}.safetensors"
 
+    @cached_property
+    def checksum(self) -> str:
+        """The checksum of all, by which an edit of their file is found."""
+        return _compute_checksum(self.tensors)
+
 
 class TrainingState:
     """Named tensors and the progress, saved and loaded together.
 
-    The file is replaced atomically: a kill at any moment leaves the state of the last epoch or of the one before.
+    The file is replaced atomically: a kill at any moment leaves the state of the last epoch or of the one before. It
+    carries a checksum of all that is in it.
     Weights that are frozen in a phase are in a second file, which is written once and named in the first.
     """
 
@@ -168,17 +179,28 @@ class TrainingState:
             )
 
     def save(self, folder: Path) -> None:
-        """Write the state to `folder`, which is created if needed."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write the state to `folder`, which is created if needed, in the run folder, which must still be there.
+
+        Raises:
+            WriteError: It cannot be written, for instance because the disk is full.
+        """
+        make_folder(folder)
         self.progress.frozen = None if self.frozen is None else self.frozen.name
+        self.progress.frozen_checksum = None if self.frozen is None else self.frozen.checksum
         if self.frozen is not None and not (folder / self.frozen.name).exists():
-            with replacing(folder / self.frozen.name) as temporary:
+            with replacing(folder / self.frozen.name, size_bytes=_count_bytes(self.frozen.tensors)) as temporary:
                 save_file(self.frozen.tensors, temporary)
-        with replacing(folder / STATE_FILE) as temporary:
-            save_file(self.tensors, temporary, metadata={"progress": json.dumps(self.progress.model_dump())})
+        with replacing(folder / STATE_FILE, size_bytes=_count_bytes(self.tensors)) as temporary:
+            progress = json.dumps(self.progress.model_dump())
+            checksum = _compute_checksum(self.tensors, progress)
+            save_file(self.tensors, temporary, metadata={"progress": progress, "checksum": checksum})
         for path in folder.glob("frozen-*.safetensors"):
             if path.name != self.progress.frozen:
                 path.unlink()
+
+
+def _count_bytes(tensors: Mapping[str, Tensor]) -> int:
+    return sum(tensor.nbytes for tensor in tensors.values())
 
 
 def read_generators(processes: Processes) -> list[Generators]:
@@ -213,22 +235,68 @@ def load_state(folder: Path) -> TrainingState:
     path = folder / STATE_FILE
     try:
         with safe_open(path, framework="pt") as file:
-            content = json.loads((file.metadata() or {})["progress"])
+            metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        content = json.loads(metadata["progress"])
         _check_version(content, path)
+        if metadata.get("checksum") != _compute_checksum(tensors, metadata["progress"]):
+            raise RunFolderError(_describe_change(path))
         state = TrainingState(Progress.model_validate(content))
         state.tensors = tensors
-        frozen = state.progress.frozen
-        if frozen is not None:
-            state.frozen = FrozenWeights(state.progress.phase_index, load_file(folder / frozen))
-    except (OSError, SafetensorError, KeyError, ValueError, ValidationError) as error:
-        raise RunFolderError(f"{path} is damaged ({error}); start again with --overwrite") from None
+        if state.progress.frozen is not None:
+            state.frozen = _load_frozen(state.progress, folder)
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, RecursionError) as error:
+        reason = shorten(str(error), 300, placeholder=" ...")
+        raise RunFolderError(f"{path} is damaged ({reason}); start again with --overwrite") from None
     return state
 
 
-def _check_version(content: Mapping[str, Any], path: Path) -> None:
+@contextmanager
+def restoring(folder: Path | None) -> Iterator[None]:
+    """Explain errors that come from a state which does not fit the network or the plan.
+
+    Raises:
+        RunFolderError: It does not.
+    """
+    try:
+        yield
+    except (RuntimeError, LookupError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        place = STATE_FILE if folder is None else folder / STATE_FILE
+        reason = shorten(str(error), 300, placeholder=" ...")
+        raise RunFolderError(
+            f"{place} does not fit the plan of its run ({reason}); start again with --overwrite"
+        ) from error
+
+
+def _load_frozen(progress: Progress, folder: Path) -> FrozenWeights:
+    name = FrozenWeights(progress.phase_index, {}).name
+    frozen = FrozenWeights(progress.phase_index, load_file(folder / name))
+    if progress.frozen != name or frozen.checksum != progress.frozen_checksum:
+        raise RunFolderError(_describe_change(folder / name))
+    return frozen
+
+
+def _describe_change(path: Path) -> str:
+    return (
+        f"{path} was changed after it was saved, or is damaged: its checksum is not that of its content; restore it, "
+        "or start again with --overwrite"
+    )
+
+
+def _compute_checksum(tensors: Mapping[str, Tensor], text: str = "") -> str:
+    """Return the CRC-32 of a text and of tensors, with their names, types and shapes."""
+    checksum = zlib.crc32(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        checksum = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode(), checksum)
+        checksum = zlib.crc32(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data, checksum)
+    return f"{checksum:08x}"
+
+
+def _check_version(content: object, path: Path) -> None:
+    if not isinstance(content, Mapping):
+        raise ValueError("it has no progress of a training")
     if content.get("version") != STATE_VERSION:
         raise RunFolderError(
-            f"{path} has format {content.get('version')}, and this version of discern reads {STATE_VERSION}; "
+            f"{path} has format {str(content.get('version'))[:20]}, and this version of discern reads {STATE_VERSION}; "
             "finish the run with the version that started it, or start again with --overwrite"
         )

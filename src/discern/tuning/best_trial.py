@@ -1,7 +1,7 @@
 """The results of a search: a table and figures of trials, the best settings as a recipe, and a run with them."""
 
-import json
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -9,7 +9,7 @@ import pandas as pd
 from discern.config.load import load_settings, save_settings
 from discern.errors import DataError
 from discern.evaluation.metrics import load_metrics
-from discern.files import write_json, write_table
+from discern.files import read_json, write_json, write_table
 from discern.plots.saving import save_figure
 from discern.plots.tuning import plot_importance, plot_trials
 from discern.run_folder import RunFolder
@@ -50,6 +50,15 @@ def save_best_recipe(study: "Study", search: Search) -> None:
     logger.info("best: trial %d with %s; its recipe is %s", best.number, " ".join(found), path)
 
 
+def _read_trial(record: Path) -> object:
+    """Return the number of the trial that was trained as the best; None where that is not known."""
+    try:
+        content = read_json(record)
+    except (OSError, ValueError):
+        return None
+    return content.get("trial") if isinstance(content, dict) else None
+
+
 def train_best(study: "Study", search: Search) -> None:
     """Train with best.toml and evaluate on the test split, unless this was already done for the same trial.
 
@@ -57,8 +66,7 @@ def train_best(study: "Study", search: Search) -> None:
         DataError: The training failed.
     """
     number, folder, record = study.best_trial.number, RunFolder(search.out / "best"), search.out / "best.json"
-    trained = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
-    if folder.holds_run() and trained.get("trial") != number:
+    if folder.holds_run() and _read_trial(record) != number:
         folder.clear()
     split, recipe = f"data.split_file={search.split.resolve()}", str(search.out / "best.toml")
     run = run_child(search.source, folder, recipe=recipe, overrides=[split], is_one_of_many=False)

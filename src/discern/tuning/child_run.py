@@ -1,18 +1,19 @@
 """Trains in a child process, to measure time and memory, and so that an error ends only that training."""
 
-import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import pandas as pd
+from pydantic import BaseModel, Field
 
-from discern.files import write_json
+from discern.files import read_json, write_json
 from discern.run_folder import RunFolder
+from discern.training.history import load_history
 
 _CHILD_SETTINGS = ("run.report=false", "run.plots=false")
 """Settings of every training that is one of many, which needs no report and no plots."""
@@ -56,16 +57,15 @@ def run_child(
         stop_when: Called with the history after each epoch; the run ends when it returns True.
     """
     log, record = (folder.root.with_name(f"{folder.root.name}{suffix}") for suffix in (".log", ".json"))
-    if folder.is_complete() and record.is_file():
-        known = json.loads(record.read_text(encoding="utf-8"))
-        return ChildRun(folder, known["seconds"], known["peak_bytes"], None)
+    known = _read_record(record)
+    if folder.is_complete() and known is not None:
+        return ChildRun(folder, known.seconds, known.peak_bytes, None)
     settings = [*overrides, *(_CHILD_SETTINGS if is_one_of_many else ())]
     command = [sys.executable, "-m", "discern", "train"]
     spent_seconds = 0.0
     if folder.holds_run() and not folder.is_complete():
         command += ["--resume", "--out", str(folder.root)]
-        if record.is_file():
-            spent_seconds = json.loads(record.read_text(encoding="utf-8"))["seconds"]
+        spent_seconds = 0.0 if known is None else known.seconds
     else:
         command += [source, "--overwrite", "--out", str(folder.root), "--recipe", recipe, *settings]
     folder.root.parent.mkdir(parents=True, exist_ok=True)
@@ -83,6 +83,21 @@ def run_child(
             seconds = spent_seconds + time.perf_counter() - started
             write_json(record, {"seconds": seconds, "peak_bytes": peak_bytes, "error": error})
     return ChildRun(folder, seconds, peak_bytes, error, watched.was_stopped)
+
+
+class _Record(BaseModel):
+    """What a child's .json file says of it."""
+
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    peak_bytes: int | None = None
+
+
+def _read_record(path: Path) -> _Record | None:
+    """Return the record of an earlier call; None where there is none, or a damaged one."""
+    try:
+        return _Record.model_validate(read_json(path))
+    except (OSError, ValueError):
+        return None
 
 
 class _Watched:
@@ -124,7 +139,7 @@ class _Watched:
     def _check_history(self) -> None:
         if self._stop_when is None or self.was_stopped or not self._history.is_file():
             return
-        history = pd.read_csv(self._history)
+        history = load_history(self._history)
         if len(history) > self._epochs_seen:
             self._epochs_seen = len(history)
             if self._stop_when(history):

@@ -1,12 +1,11 @@
 """The folder that all runs of a comparison or search share, with a file that identifies it."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from discern.errors import RunFolderError
-from discern.files import write_json
+from discern.files import read_json, write_json
 
 _NAME = "definition.json"
 
@@ -25,10 +24,17 @@ def open_shared_folder(out: Path, definition: Mapping[str, Any], *, kind: str, o
     """
     path = out / _NAME
     if path.is_file():
-        if json.loads(path.read_text(encoding="utf-8")) != definition:
+        if _read(path) != definition:
             raise RunFolderError(f"{out} holds {other}; give another --out")
         return
     if out.exists() and (not out.is_dir() or any(not path.name.startswith(".") for path in out.iterdir())):
         raise RunFolderError(f"{out} is not empty and holds no {kind}; give another --out")
     out.mkdir(parents=True, exist_ok=True)
     write_json(path, definition)
+
+
+def _read(path: Path) -> object:
+    try:
+        return read_json(path)
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path} is damaged ({error}); give another --out") from None

@@ -3,12 +3,14 @@
 import importlib.util
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from discern.errors import ConfigError
+from discern.errors import ConfigError, WriteError
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -56,6 +58,23 @@ def open_study(name: str, storage: str | None, folder: Path, *, seed: int) -> "S
         raise ConfigError(f"the database {url} cannot be used: {error}") from None
     study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=_FIRST_RANDOM_TRIALS)
     return study
+
+
+@contextmanager
+def recording(study_folder: Path) -> Iterator[None]:
+    """Explain errors of the database while trials are recorded, for instance on a full disk.
+
+    Raises:
+        WriteError: The database cannot be written.
+    """
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError) as error:
+        cause = str(error.__cause__ or error).splitlines()[0]
+        raise WriteError(study_folder, f"the database of the search fails ({cause})", "Mend this") from error
 
 
 def _count_opening(study: "Study") -> int:

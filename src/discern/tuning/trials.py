@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from discern.run_folder import RunFolder
+from discern.training.history import load_history
 from discern.tuning.child_run import run_child
 from discern.tuning.search import Search
 from discern.tuning.space import suggest_overrides
@@ -85,7 +86,7 @@ def _run_trial(trial: "Trial", search: Search) -> float:
     if run.error is not None:
         trial.set_user_attr("error", run.error)
         raise TrialError(run.error)
-    scores = search.score(pd.read_csv(folder.history))
+    scores = search.score(load_history(folder.history))
     if scores.empty:
         raise TrialError("no epoch was trained in a phase that the settings of the search change")
     return float(scores.max())

@@ -14,7 +14,14 @@ from discern.data.table import ImageTable
 from discern.errors import BadImagesError, ConfigError, ImageProblem
 from discern.explanation.explained_picture import ExplainedPicture, describe_pictures, find_class
 from discern.explanation.figure import draw_explanation
-from discern.explanation.folder import BAD_FILES_NAME, TABLE_NAME, build_explanations, claim_folder, name_figures
+from discern.explanation.folder import (
+    BAD_FILES_NAME,
+    TABLE_NAME,
+    build_explanations,
+    check_folder,
+    claim_folder,
+    name_figures,
+)
 from discern.explanation.inputs import drop_labels, find_true_names, load_mistakes
 from discern.explanation.methods import EXPLANATIONS
 from discern.explanation.neighbours import NearPicture, find_neighbours, name_neighbours, show_neighbour
@@ -22,7 +29,8 @@ from discern.files import write_table
 from discern.models.custom import Network
 from discern.ownership import owning
 from discern.plots.saving import save_figure
-from discern.predictor.answers_file import write_problems
+from discern.predictor.answers import AnswerForm, build_policy
+from discern.predictor.answers_file import log_familiarity, write_problems
 from discern.predictor.load import load
 from discern.predictor.predictor import Predictor
 from discern.run_folder import RunFolder
@@ -100,13 +108,24 @@ def explain(
             table = load_inputs(inputs, columns, depth_range=depth_range)
         log_ignored(table)
         place = folder.explanations if out is None else Path(out)
+        check_folder(place)
         with predictor.runtime.applied(), owning(folder.root if out is None else place, "discern explain"):
-            readable, probabilities, problems, _ = predictor.predict_readable(drop_labels(table))
+            policy = build_policy(AnswerForm(), predictor.bundle)
+            found = predictor.predict_readable(drop_labels(table), similarity=policy.knows_familiarity)
+            readable, problems = found.table, found.problems
             if problems and not len(readable):
                 raise BadImagesError(problems, next_step="Repair or remove them; nothing was explained.")
             true_names = find_true_names(table, predictor.class_names, folder)
+            familiarity = policy.measure_familiarity(found.similarities)
+            log_familiarity(readable.frame["id"].tolist(), familiarity)
             pictures = describe_pictures(
-                readable, probabilities, predictor.class_names, true_names, asked_for=asked_for, top_k=top_k
+                readable,
+                found.probabilities,
+                predictor.class_names,
+                true_names,
+                familiarity,
+                asked_for=asked_for,
+                top_k=top_k,
             )
             near = find_neighbours(predictor, readable, neighbours)
             frame = _write(predictor, readable, pictures, near, place, method)

@@ -14,7 +14,7 @@ from discern.data.table import ImageTable
 from discern.errors import BadImagesError, ConfigError, ImageProblem, name_some
 from discern.models.custom import Network
 from discern.predictor.answers import AnswerForm, build_answers, build_policy
-from discern.predictor.answers_file import check_answers_file, log_unknown, write_answers
+from discern.predictor.answers_file import check_answers_file, log_familiarity, log_unknown, write_answers
 from discern.predictor.bundle import load_bundle
 from discern.predictor.load import build_predictor
 from discern.predictor.predictor import Readable
@@ -55,7 +55,8 @@ def predict(
     Args:
         run: A run folder or a bundle.
         inputs: Files, folders, glob patterns, CSV or .npz files, PIL images, arrays, or a torch `Dataset`.
-        out: CSV to write with id, path, label and confidence, or in the form of `like`. Nothing is written by default.
+        out: CSV to write with id, path, label, confidence and familiarity (see `Predictor.predict`), or in the form of
+            `like`. Nothing is written by default.
         probabilities: Add the probability of each class, one column per class.
         top_k: Number of labels per picture, with their confidences, the most probable first.
         max_error: Largest share of wrong answers; less certain pictures are "unknown", see `Predictor.predict`.
@@ -91,9 +92,10 @@ def predict(
         if submission is not None:
             table = submission.choose_pictures(table)
         with predictor.runtime.applied():
-            found = predictor.predict_readable(table, similarity=policy.needs_similarity)
+            found = predictor.predict_readable(table, similarity=policy.knows_familiarity)
         if found.problems and (on_bad == "error" or not len(found.table)):
             raise BadImagesError(found.problems, next_step=_describe_way_on(on_bad, submission))
+        log_familiarity(found.table.frame["id"].tolist(), policy.measure_familiarity(found.similarities))
         if submission is None:
             names = predictor.class_names
             frame = build_answers(found.table, found.probabilities, found.similarities, names, form, policy)

@@ -22,7 +22,7 @@ from discern.evaluation.custom_metrics import MetricFunction
 from discern.models.custom import Network
 from discern.ownership import owning
 from discern.planning.adapt import adapt_plan, check_same_settings, choose_resumed_runtime
-from discern.planning.plan import load_plan
+from discern.planning.plan import check_sealed, load_plan
 from discern.processes import join_processes
 from discern.reports.run import Run
 from discern.run_folder import RunFolder, check_interrupted_run
@@ -81,6 +81,7 @@ def resume(
     owned = owning(folder.root, "discern train --resume") if processes.is_main else nullcontext()
     with reporting(verbose=verbose) as messages, owned:
         check_interrupted_run(folder)
+        check_sealed(folder.plan)
         original = read_settings(folder.config)
         wanted = load_settings(folder.config if recipe is None else recipe, list_overrides(overrides, settings))
         check_same_settings(wanted, original, folder.root)

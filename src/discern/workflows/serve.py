@@ -24,6 +24,7 @@ def serve(
     shows_pictures: bool = True,
     device: str = "auto",
     token: str | None = None,
+    allowed_origins: Sequence[str] = (),
     verbose: bool = True,
 ) -> None:
     """Answer requests until the process is stopped; requests that have begun are answered first.
@@ -37,14 +38,18 @@ def serve(
         shows_pictures: Show training pictures and mistakes to clients.
         device: Where to compute; see `discern.load`.
         token: Secret that clients must send as `Authorization: Bearer TOKEN`.
+        allowed_origins: Origins of other pages that may send requests from a browser, such as "http://localhost:3000".
         verbose: Show progress on standard output.
 
     Raises:
-        DiscernError: A bundle cannot be loaded, the address cannot be used, or a package is missing.
+        DiscernError: A bundle cannot be loaded, the address cannot be used, an origin is none, or a package is missing.
     """
     check_packages()
     folders = name_runs([runs] if isinstance(runs, str | Path) else runs)
-    options = ServeOptions(folders, host, port, workers, tuple(allowed_hosts), shows_pictures, device, token)
+    from discern.serving.origins import read_origins
+
+    origins = tuple(sorted(read_origins(allowed_origins)))
+    options = ServeOptions(folders, host, port, workers, tuple(allowed_hosts), shows_pictures, device, token, origins)
     with reporting(verbose=verbose):
         for folder in folders.values():
             load_bundle(Path(folder))

@@ -1,5 +1,6 @@
 """Trains, evaluates and saves a classifier from labelled pictures."""
 
+import hashlib
 import logging
 import shlex
 import time
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from discern.auditing.before_training import audit_before_training
 from discern.auditing.build import Audit
-from discern.config.load import load_settings, save_settings
+from discern.config.load import load_settings, write_settings
 from discern.config.overrides import Overrides, list_overrides
 from discern.config.settings import Settings
 from discern.console import reporting
@@ -29,14 +30,14 @@ from discern.data.table import SPLITS, ImageTable
 from discern.engine.forward import check_same_rows
 from discern.engine.train_step import Loss
 from discern.environment import Environment, describe_machine, save_environment
-from discern.errors import BadImageError, DataError
+from discern.errors import BadImageError, DataError, WriteError
 from discern.evaluation.abstention import measure_abstention
 from discern.evaluation.custom_metrics import MetricFunction
 from discern.evaluation.predictions import Predictions, build_table_predictions, join_predictions
-from discern.files import write_atomically, write_json
+from discern.files import compute_sha256, write_atomically, write_json
 from discern.models.classifier import Classifier
 from discern.models.custom import Network
-from discern.ownership import owning
+from discern.ownership import check_owned, owning
 from discern.planning.plan import Plan, save_plan
 from discern.planning.planner import plan_training
 from discern.predictor.bundle import Bundle, save_bundle
@@ -55,9 +56,10 @@ from discern.training.batches import TrainingData, build_training_data
 from discern.training.bundling import build_bundle
 from discern.training.custom import Custom
 from discern.training.deadline import Deadline
+from discern.training.exact_validation import make_validation_exact
 from discern.training.fit import Fit, FitResult
 from discern.training.history import build_history
-from discern.training.listeners import HistoryFile, Listener, LogLines, OverfittingWatch, TensorBoard
+from discern.training.listeners import HistoryFile, Listener, LogLines, OverfittingWatch, OwnerWatch, TensorBoard
 from discern.training.outcome import describe_outcome
 from discern.training.progress import ProgressBar
 from discern.training.start import build_planned, load_start
@@ -174,11 +176,17 @@ def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, lis
         listeners=listeners if processes.is_main else (),
         deadline=_build_deadline(job),
     )
-    result = _fit(fit, state, job.folder)
-    bundle = build_bundle(classifier, plan, data, result, job.runtime)
-    predictions, reported = _predict_splits(job, bundle, data, result)
-    if processes.is_main:
-        _write_results(job, bundle, data, result, predictions, reported)
+    try:
+        result = make_validation_exact(_fit(fit, state, job.folder), classifier, data, job.runtime)
+        bundle = build_bundle(classifier, plan, data, result, job.runtime)
+        predictions, reported = _predict_splits(job, bundle, data, result)
+        if processes.is_main:
+            check_owned(job.folder.root)
+            _write_results(job, bundle, data, result, predictions, reported)
+    except WriteError as error:
+        if not job.folder.holds_run():
+            raise
+        raise error.followed_by(f"go on with: {_name_resuming(job.folder)}") from error
     # No process ends before the files are written.
     processes.gather(None)
     return Run(job.folder.root)
@@ -186,16 +194,22 @@ def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, lis
 
 def choose_listeners(job: Job, console: Console | None) -> list[Listener]:
     """Return the listeners that write the history, the log and the progress bar."""
-    listeners: list[Listener] = [HistoryFile(job.folder.history), LogLines(), OverfittingWatch()]
+    folder = job.folder
+    listeners: list[Listener] = [
+        OwnerWatch(folder.root),
+        HistoryFile(folder.history),
+        LogLines(job.plan.phases),
+        OverfittingWatch(),
+    ]
     if job.plan.training.tensorboard:
-        listeners.append(TensorBoard(job.folder.tensorboard))
+        listeners.append(TensorBoard(folder.tensorboard))
     if console is not None and console.is_terminal and not console.is_jupyter:
         listeners.append(ProgressBar(console, job.plan.phases))
     return listeners
 
 
 def _choose_runtime(asked: Settings, processes: Processes) -> Runtime:
-    runtime = choose_runtime(
+    return choose_runtime(
         device=asked.run.device,
         precision=asked.run.precision,
         threads=asked.run.threads,
@@ -203,13 +217,12 @@ def _choose_runtime(asked: Settings, processes: Processes) -> Runtime:
         acceleration=asked.run.acceleration,
         processes=processes,
     )
-    logger.info("%s, seed %d", runtime.describe(), asked.run.seed)
-    return runtime
 
 
 def _plan(
     asked: Settings, table: ImageTable, runtime: Runtime, cache: ArrayCache, custom: Custom, started: float
 ) -> Plan:
+    logger.info("%s, seed %d", runtime.describe(), asked.run.seed)
     logger.info("recipe %s: %s", asked.recipe.name, asked.recipe.purpose)
     return plan_training(
         asked,
@@ -250,8 +263,13 @@ def _begin_run(job: Job, asked: Settings, pictures: PreparedPictures, audit: Aud
         write_json(folder.audit, audit.content)
     if pictures.leaks is not None:
         write_atomically(folder.leaks, pictures.leaks.to_csv(index=False))
-    save_plan(job.plan, folder.plan)
-    save_settings(asked, folder.config)
+    settings = write_settings(asked).encode()
+    sealed = {
+        folder.split.name: compute_sha256(folder.split),
+        folder.config.name: hashlib.sha256(settings).hexdigest(),
+    }
+    save_plan(job.plan, folder.plan, sealed=sealed)
+    write_atomically(folder.config, settings)
 
 
 def _build_deadline(job: Job) -> Deadline | None:
@@ -263,7 +281,7 @@ def _fit(fit: Fit, state: TrainingState | None, folder: RunFolder) -> FitResult:
     try:
         return fit.run(state)
     except KeyboardInterrupt:
-        command = f"discern train --resume --out {shlex.quote(str(folder.root))}"
+        command = _name_resuming(folder)
         logger.warning("stopped; %d epochs are complete and saved. Resume with: %s", fit.saved_epochs, command)
         raise
     except BadImageError as error:
@@ -271,6 +289,10 @@ def _fit(fit: Fit, state: TrainingState | None, folder: RunFolder) -> FitResult:
             f"{error}. It was found during training; data.verify=full finds all such files before training, and "
             "data.on_bad=skip leaves them out"
         ) from None
+
+
+def _name_resuming(folder: RunFolder) -> str:
+    return f"discern train --resume --out {shlex.quote(str(folder.root))}"
 
 
 def _predict_splits(job: Job, bundle: Bundle, data: TrainingData, result: FitResult) -> tuple[Predictions, ImageTable]:
@@ -309,10 +331,8 @@ def _write_results(
 ) -> None:
     """Write evaluation, bundle, plots and report, and remove the state last: a run killed before can be resumed."""
     folder, plan = job.folder, job.plan
-    logger.info("best epoch: %d of %d", result.best.epoch, len(result.rows))
     outcome = describe_outcome(result, data.validation.targets(), plan.training.monitor)
-    if outcome is not None:
-        logger.info("kept: %s", outcome)
+    logger.info("kept: %s", outcome or f"epoch {result.best.epoch} of {len(result.rows)}")
     metrics = write_evaluation(
         predictions,
         reported,
@@ -345,4 +365,4 @@ def _write_results(
     if plan.writes_report:
         try_write_report(folder, reported, Predictor(bundle, job.runtime))
     folder.complete_run()
-    logger.info("the run is complete: %s", folder.root)
+    logger.info("the run is complete: %s", folder.report if folder.report.is_file() else folder.root)

@@ -10,7 +10,7 @@ from discern.config.overrides import Overrides, list_overrides
 from discern.console import reporting
 from discern.tuning.best_trial import save_best_recipe, train_best, write_trials
 from discern.tuning.search import open_search
-from discern.tuning.study import open_study
+from discern.tuning.study import open_study, recording
 from discern.tuning.trials import run_trials
 
 logger = logging.getLogger("discern")
@@ -61,7 +61,8 @@ def tune(
             name or folder.resolve().name, str(source), folder, recipe, list_overrides(overrides), space
         )
         study = open_study(search.name, storage, folder, seed=search.settings.run.seed)
-        run_trials(study, search, trials=trials, budget_seconds=budget_seconds, started=started)
+        with recording(folder):
+            run_trials(study, search, trials=trials, budget_seconds=budget_seconds, started=started)
         table = write_trials(study, search)
         save_best_recipe(study, search)
         if (table["state"] == "running").any():

@@ -94,12 +94,12 @@ def test_disk_space_is_taken_at_once(tmp_path: Path) -> None:
     pending.discard()
 
 
-@pytest.mark.parametrize("kept", [0, 1, 60, 127, 128, 500, 1127])
+@pytest.mark.parametrize("kept", [0, 1, 60, 127, 128, 500, 1128, 1135])
 def test_truncated_file_is_missing_and_removed(tmp_path: Path, kept: int) -> None:
     cache = build(tmp_path)
     put(cache, "ab", np.ones(1000, dtype=np.uint8))
     path = cache.folder / "discern-ab.npy"
-    assert path.stat().st_size == 1128
+    assert path.stat().st_size == 1136
     os.truncate(path, kept)
     assert cache.open("ab") is None
     assert not path.exists()
@@ -117,6 +117,27 @@ def test_damaged_file_is_missing_and_removed(tmp_path: Path, junk: bytes) -> Non
     assert not path.exists()
 
 
+def test_every_flipped_bit_and_a_file_under_another_key_is_found_and_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache, rng = build(tmp_path), np.random.default_rng(0)
+    path = cache.folder / "discern-ab.npy"
+    for _ in range(30):
+        put(cache, "ab", rng.integers(0, 256, 1000, dtype=np.uint8))
+        content = bytearray(path.read_bytes())
+        content[rng.integers(len(content))] ^= 1 << rng.integers(8)
+        path.write_bytes(content)
+        caplog.clear()
+        assert cache.open("ab") is None
+        assert [record.getMessage() for record in caplog.records] == [
+            f"a file of the cache is damaged, or of an older version; what was in it is made anew: {path}"
+        ]
+        assert not path.exists()
+    put(cache, "ab", np.ones(1000, dtype=np.uint8))
+    path.rename(cache.folder / "discern-cd.npy")
+    assert cache.open("cd") is None
+
+
 def test_objects_are_never_unpickled(tmp_path: Path) -> None:
     cache = build(tmp_path)
     cache.folder.mkdir()
@@ -129,8 +150,8 @@ def test_least_recently_used_goes_first(tmp_path: Path) -> None:
     for age, key in enumerate(["a1", "a2", "a3"]):
         put(cache, key, np.zeros(1000, dtype=np.uint8))
         use_at(cache, key, 1000 + age)
-    assert cache.info() == (3, 3 * 1128, 3500, cache.folder)
-    assert cache.make_room(100)
+    assert cache.info() == (3, 3 * 1136, 3500, cache.folder)
+    assert cache.make_room(90)
     assert cache.info().files == 3
     assert cache.open("a1") is not None  # used now
     assert cache.make_room(1000)
@@ -151,7 +172,7 @@ def test_what_can_never_fit_removes_nothing(tmp_path: Path) -> None:
 def test_arrays_being_written_count_and_stay(tmp_path: Path) -> None:
     cache = build(tmp_path, limit_bytes=2000)
     with cache.create("a1", (1000,), np.uint8):
-        assert cache.info().bytes == 1128
+        assert cache.info().bytes == 1136
         assert not cache.make_room(1000)
         assert cache.make_room(800)
     assert cache.open("a1") is not None
@@ -186,10 +207,10 @@ def test_foreign_files_survive(tmp_path: Path) -> None:
         (cache.folder / name).write_bytes(b"x" * 4000)
     (cache.folder / "discern-cd.npy").mkdir()
     (cache.folder / "discern-ef.npy").symlink_to(cache.folder / "notes.txt")
-    assert cache.info().bytes == 1128
+    assert cache.info().bytes == 1136
     assert cache.make_room(5000)
     put(cache, "ab", np.zeros(1000, dtype=np.uint8))
-    assert cache.clear() == 1128
+    assert cache.clear() == 1136
     assert names(cache) == sorted([*foreign, "discern-cd.npy", "discern-ef.npy"])
 
 

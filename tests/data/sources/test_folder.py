@@ -6,7 +6,9 @@ import pytest
 from data_pictures import MakeFolder, draw, write_run
 from discern.data.sources.load import load_table
 from discern.data.sources.walk import explain_unsupported
+from discern.data.splitting.split import split_table
 from discern.errors import DataError
+from discern.evaluation.evaluated_pictures import choose_evaluated_split
 
 
 def test_class_folders_in_natural_order(make_folder: MakeFolder) -> None:
@@ -86,9 +88,16 @@ def test_no_pictures_says_what_would_be_one(make_folder: MakeFolder) -> None:
         load_table(root)
 
 
-def test_splits_without_train(make_folder: MakeFolder) -> None:
-    with pytest.raises(DataError, match="found test, val, but no folder train"):
-        load_table(make_folder({"val/ants": 1, "test/ants": 1}))
+def test_splits_without_train_are_read_for_an_evaluation_and_not_trained_on(make_folder: MakeFolder) -> None:
+    table = load_table(make_folder({"val/ants": 1, "test/ants": 1}))
+    assert table.frame["split"].tolist() == ["test", "validation"]
+    assert choose_evaluated_split(table, None)[0] == "test"
+    with pytest.raises(DataError, match=r"no picture is in train; found test, validation\. Training needs pictures"):
+        split_table(table, fractions=(0.7, 0.15, 0.15), seed=0)
+    only = load_table(make_folder({"validation/ants": 2}, name="only"))
+    assert choose_evaluated_split(only, None)[0] == "validation"
+    with pytest.raises(DataError, match="pictures, but no class folders"):
+        load_table(make_folder({"test": 1}, name="flat"))
 
 
 def test_two_folders_for_one_split(make_folder: MakeFolder) -> None:

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from data_pictures import MakeFolder, draw, write_run
-from discern.data.sources.load import ColumnSettings, load_inputs
+from discern.data.sources.load import ColumnSettings, load_inputs, load_table
 from discern.errors import DataError
 
 
@@ -77,14 +77,93 @@ def test_npz_without_labels_beside_files(make_folder: MakeFolder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "count"),
-    [((5, 4, 4, 3), 5), ((6, 4, 3), 1), ((6, 4, 4), 1), ((5, 8, 8), 5), ((8, 9), 1), ((2, 8, 9, 1), 2)],
+    ("shape", "pictures"),
+    [
+        ((5, 4, 4, 3), [(4, 4, 3)] * 5),
+        ((6, 4, 3), [(6, 4, 3)]),
+        ((6, 4, 4), [(6, 4, 3)]),
+        ((6, 4, 1), [(6, 4, 3)]),
+        ((1, 6, 4, 3), [(6, 4, 3)]),
+        ((1, 6, 5), [(6, 5, 3)]),
+        ((5, 8, 8), [(8, 8, 3)] * 5),
+        ((8, 9), [(8, 9, 3)]),
+        ((2, 8, 9, 1), [(8, 9, 3)] * 2),
+        ((2, 3, 8, 9), [(8, 9, 3)] * 2),
+    ],
 )
-def test_arrays_of_one_or_many(shape: tuple[int, ...], count: int) -> None:
+def test_arrays_of_one_or_many(shape: tuple[int, ...], pictures: list[tuple[int, ...]]) -> None:
     table = load_inputs(np.full(shape, 7, dtype=np.uint8))
-    assert len(table) == count
     assert table.arrays is not None
-    assert all(picture.ndim == 3 and picture.shape[2] == 3 for picture in table.arrays)
+    assert [picture.shape for picture in table.arrays] == pictures
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        (
+            (3, 28, 28),
+            r"one picture with its channels first, or as 3 grey .* Say which: array.transpose\(1, 2, 0\) for",
+        ),
+        ((28, 28, 2), r"one picture of 2 channels, or as 28 grey pictures of 28 x 2. Say which: array\[..., :3\] for"),
+        ((28,), r"an array of shape \(28,\); expected one picture \(H, W\)"),
+        ((2, 9, 9, 7), r"an array of shape \(2, 9, 9, 7\)"),
+    ],
+)
+def test_arrays_that_can_be_read_in_two_ways_are_not_guessed(shape: tuple[int, ...], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load_inputs(np.zeros(shape, dtype=np.uint8))
+
+
+def test_the_line_that_mends_an_array_mends_it() -> None:
+    array = np.zeros((3, 28, 30), dtype=np.uint8)
+    assert len(load_inputs(array.transpose(1, 2, 0))) == 1
+    assert len(load_inputs(array[..., None])) == 3
+    array = np.full((8, 8, 3), 0.5)
+    assert load_inputs((array * 255).round().astype(np.uint8)).arrays[0][0, 0].tolist() == [128, 128, 128]
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (3, 28, 28), (28, 28), (1, 28, 28), (28, 28, 4)])
+def test_an_array_in_a_list_is_one_picture(shape: tuple[int, ...]) -> None:
+    table = load_inputs([np.zeros(shape, dtype=np.uint8)] * 2)
+    assert table.arrays is not None
+    assert [picture.shape for picture in table.arrays] == [(28, 28, 3)] * 2
+
+
+def test_channels_first_are_moved_and_not_reshaped() -> None:
+    picture = np.arange(5 * 6 * 3, dtype=np.uint8).reshape(5, 6, 3)
+    table = load_inputs([picture.transpose(2, 0, 1)])
+    assert table.arrays is not None
+    assert np.array_equal(table.arrays[0], picture)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((2, 9, 9, 3), np.uint8), "an element of a list is one picture, and this one .* np.concatenate"),
+        (np.zeros((9, 9, 13), np.uint8), r"shape \(9, 9, 13\)"),
+        (np.zeros((9, 9, 3)), r"array of float64 .* \(array \* 255\).round\(\).astype\(np.uint8\) if they are 0..1"),
+        (np.zeros((9, 9, 3), bool), r"array.astype\(np.uint8\) \* 255"),
+        (np.zeros((0, 9, 3), np.uint8), "not empty"),
+    ],
+)
+def test_an_array_in_a_list_that_is_no_picture_is_refused(array: np.ndarray, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load_inputs([array])
+
+
+def test_containers_are_read_by_their_elements(make_folder: MakeFolder) -> None:
+    file = make_folder({".": 1}) / "1.png"
+    for paths in (pd.Series([file]), np.array([str(file)]), np.array([file], dtype=object), (file,), iter([file])):
+        assert load_inputs(paths).frame["id"].tolist() == ["1.png"]
+    for other in ({"a": file}, 3, None, b"x" * 500, {file}):
+        with pytest.raises(DataError, match=r"^Inputs of type \w+ are not understood; expected paths"):
+            load_inputs(other)  # type: ignore[arg-type]
+
+
+def test_ids_of_the_tables_themselves_are_kept(make_folder: MakeFolder) -> None:
+    root = make_folder({".": 2})
+    (root / "new.csv").write_text("id,file_name\n268243,1.png\n007,2.png\n")
+    assert load_inputs([root / "new.csv"]).frame["own_id"].tolist() == ["268243", "007"]
 
 
 def test_pil_pictures_of_different_sizes() -> None:
@@ -104,6 +183,14 @@ def test_all_missing_inputs_are_listed(make_folder: MakeFolder) -> None:
 def test_inputs_that_are_not_understood() -> None:
     with pytest.raises(DataError, match="Inputs of type dict, int are not understood; expected paths"):
         load_inputs([3, {}])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "x/" * 900])
+def test_a_text_that_is_no_path_is_refused_in_short(name: str) -> None:
+    for load in (load_inputs, load_table):
+        with pytest.raises(DataError, match=r"no (such )?file or folder") as caught:
+            load(name)
+        assert len(str(caught.value)) < 600
 
 
 def test_no_pictures(tmp_path: Path) -> None:

@@ -75,14 +75,6 @@ def test_a_folder_is_listed_once_for_names_without_extension(tmp_path: Path, mon
     assert listed == {str(tmp_path): 1}
 
 
-def test_names_with_an_extension_are_not_asked_for_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(csv_file, "_is_file", lambda path: asked.append(path) is None)
-    names = [f"img_{row}.JPG" for row in range(300)]
-    load_table(pd.DataFrame({"image": names, "label": "a"}), ColumnSettings(image_root=tmp_path))
-    assert asked == [str(tmp_path / names[0])]
-
-
 def test_equal_cells_of_a_file_share_their_memory(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     path.write_text("image,note,label\n" + "".join(f"{row}.jpg,x,class {row % 10}\n" for row in range(5_000)))

@@ -1,4 +1,5 @@
 import hashlib
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ def test_what_is_recorded_of_a_file(tmp_path: Path) -> None:
             r"without a label\n  row 3, b/3.jpg: group without a name\n  row 4: no path",
         ),
         (
-            "path,action,value\nc/1.jpg,drop,\nd,drop,\n",
+            "path,action,value\nc/1.jpg,drop,\nd,relabel,b\n",
             r"does not have:\n  fixes0.csv, row 1: 'c/1.jpg'\n.*row 2: 'd'",
         ),
         ("file,what\n1,2\n", r"its columns are file, what; expected path, action and value \(or new\)"),
@@ -107,3 +108,34 @@ def test_copies_stay_on_one_side_and_classes_at_their_fractions() -> None:
         }  # fmt: skip
         expected = expected or side
         assert side == expected
+
+
+def test_fixes_written_on_another_machine(tmp_path: Path) -> None:
+    rows = "path,action,value\n/kaggle/x/a/1.jpg,drop,\nC:\\x\\a\\2.jpg,relabel,b\n/kaggle/x/gone/3.jpg,drop,\n"
+    fixed = apply(tmp_path, rows)
+    assert fixed.dropped == ("a/1.jpg",)
+    assert fixed.table.frame["label"].tolist() == ["b", "b", "b"]
+
+
+def test_fixes_for_pictures_that_are_gone_have_no_effect_and_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fixed = apply(tmp_path, "path,action,value\na/9.jpg,drop,\nb/9.jpg,relabel,a\na/1.jpg,drop,\n")
+    assert fixed.counts == {"drop": 1, "relabel": 0, "group": 0}
+    assert "fixes for 2 pictures that are gone: fixes0.csv, row 1: 'a/9.jpg', fixes0.csv, row 2" in caplog.text
+    assert apply(tmp_path, "path,action,value\na/9.jpg,drop,\n").dropped == ()
+
+
+def test_fixes_for_a_file_that_is_there_but_not_in_the_table(tmp_path: Path) -> None:
+    (tmp_path / "other.jpg").touch()
+    with pytest.raises(DataError, match=r"does not have:\n  fixes0.csv, row 1: .*other.jpg"):
+        apply(tmp_path, f"path,action,value\n{tmp_path}/other.jpg,drop,\na/1.jpg,drop,\n")
+
+
+def test_names_and_classes_of_fixes_are_compared_without_unicode_form(tmp_path: Path) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "é") for form in ("NFC", "NFD"))
+    table = build_table({"id": [f"{decomposed}.jpg", "1.jpg"], "label": [decomposed, "a"]}, source="here")
+    (tmp_path / "fixes.csv").write_text(f"path,action,value\n{composed}.jpg,drop,\n1.jpg,relabel,{composed}\n")
+    fixed = apply_fixes(table, [load_fixes(tmp_path / "fixes.csv")])
+    assert fixed.dropped == (f"{decomposed}.jpg",)
+    assert fixed.table.class_names == (decomposed,)

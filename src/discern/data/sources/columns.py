@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from discern.data.sources.header import EXAMPLE
 from discern.data.sources.split_column import NO_SPLIT
 from discern.errors import DataError, name_some
 
@@ -83,7 +84,7 @@ def _guess_image(names: Sequence[str], taken: Collection[str | None], source: st
             return _only(found, "picture", "data.image_column", names, source)
     raise DataError(
         f"{source}: no column looks like the file name of a picture. Its columns are {name_some(names)}. "
-        "Set data.image_column to one of them."
+        f"Set data.image_column to one of them; expected is a table such as\n  {EXAMPLE}"
     )
 
 
@@ -106,7 +107,7 @@ def _guess_label(
         if len(found) != 1:
             raise DataError(
                 f"{source}: no column looks like the label. Its columns are {name_some(names)}. "
-                "Set data.label_column to one of them."
+                f"Set data.label_column to one of them, or write the labels, as in\n  {EXAMPLE}"
             )
     return _only(found, "label", "data.label_column", names, source) if found else None
 

@@ -3,7 +3,6 @@
 import csv
 import os
 from collections.abc import Collection, Mapping, Sequence
-from functools import cache
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from discern.data.missing_labels import is_missing
-from discern.data.reading.decode import supported_extensions
 from discern.data.sources.columns import ChosenColumns, ColumnSettings, choose_columns
+from discern.data.sources.header import check_header
+from discern.data.sources.picture_files import find_files
 from discern.data.sources.split_column import (
     NO_SPLIT,
     SplitColumn,
@@ -22,11 +22,10 @@ from discern.data.sources.split_column import (
     read_named_column,
     warn_of_split_in_paths,
 )
-from discern.data.table import ImageTable, build_table, check_unique, escape, join_all
-from discern.errors import DataError, list_some
+from discern.data.table import ImageTable, build_table, check_unique, escape
+from discern.errors import DataError, list_some, name_some
 
 _MAX_SHARED_CELLS = 10_000
-_is_file = os.path.isfile  # making a Path takes longer than asking
 
 
 def load_csv(path: Path, settings: ColumnSettings, *, labelled: bool) -> ImageTable:
@@ -75,7 +74,7 @@ def read_cells(path: Path, *, only: Collection[str] | None = None) -> pd.DataFra
         raise DataError(f"{path}: empty; expected a line of column names and one row per picture.")
     if long:
         raise DataError(
-            f"{path}: rows with more cells than the {len(names)} columns {', '.join(names)}:\n{list_some(long)}\n"
+            f"{path}: rows with more cells than the {len(names)} columns {name_some(names)}:\n{list_some(long)}\n"
             f"Remove the extra cells, or put a cell that holds {separator!r} in double quotes."
         )
     return pd.DataFrame(dict(enumerate(columns)), dtype="object").set_axis(list(compress(names, kept)), axis="columns")
@@ -94,6 +93,8 @@ def load_frame(
         DataError: Columns or rows cannot be used, or not one of the pictures exists.
     """
     names = [str(name) for name in frame.columns]
+    root = Path(settings.image_root or folder)
+    check_header(names, root, source)
     _check_different(names, source)
     raw = {name: cells for name, (_, cells) in zip(names, frame.reset_index(drop=True).items(), strict=True)}
     found = _find_split(raw, settings) if labelled else []
@@ -115,7 +116,7 @@ def load_frame(
     cells |= {kind: text[name].tolist() for kind, name in kinds.items() if name}
     suffix = settings.image_suffix or ""
     suffix = f".{suffix}" if suffix.isalnum() else suffix
-    paths = _find_files(cells["id"], Path(settings.image_root or folder), suffix, source)
+    paths = find_files(cells["id"], root, suffix, source)
     plain = pd.Series([os.path.normpath(path) if ".." in path else path for path in paths], dtype="object")
     check_unique(plain, f"{source}: the same file")
     return build_table({**cells, "path": paths}, source=source)
@@ -137,8 +138,8 @@ def _check_different(names: Sequence[str], source: str) -> None:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise DataError(
-            f"{source}: several columns are called {', '.join(map(repr, repeated))}. "
-            f"Its columns are {', '.join(names)}. Rename or remove all but one."
+            f"{source}: several columns are called {name_some(list(map(repr, repeated)))}. "
+            f"Its columns are {name_some(names)}. Rename or remove all but one."
         )
 
 
@@ -166,42 +167,3 @@ def _find_split(raw: Mapping[str, "pd.Series[Any]"], settings: ColumnSettings) -
     taken = {settings.image_column, settings.label_column, settings.group_column}
     few = {name: cells for name, cells in raw.items() if name not in taken and has_few_values(cells)}
     return find_split_columns({name: _strip(as_text(cells)) for name, cells in few.items()})
-
-
-def _find_files(names: Sequence[str], root: Path, suffix: str, source: str) -> list[str]:
-    list_folder = cache(_list_by_stem)
-    paths = join_all(root, [f"{name}{suffix}" for name in names] if suffix else names)
-    ambiguous = []
-    extensions = supported_extensions()
-    for row, path in enumerate(paths):
-        if path.lower().endswith(extensions) or _is_file(path):
-            continue
-        folder, file = os.path.split(path)
-        files = list_folder(folder).get(file, "").split("/")
-        if len(files) == 1:
-            paths[row] = path.removesuffix(file) + (files[0] or file)
-        else:
-            ambiguous.append(f"{names[row]}: {', '.join(sorted(files))}")
-    if ambiguous:
-        raise DataError(
-            f"{source}: names that fit several files:\n{list_some(ambiguous)}\n"
-            "Write the extension, or set data.image_suffix."
-        )
-    if not any(map(_is_file, paths)):
-        raise DataError(
-            f"{source}: none of its {len(paths)} pictures is there; the first one was looked for at {paths[0]}. "
-            "Set data.image_root to the folder that the names start from, and data.image_suffix to what they lack."
-        )
-    return paths
-
-
-def _list_by_stem(folder: str) -> dict[str, str]:
-    """Return the names in a folder by what they are without extension; several for one stem are joined by `/`."""
-    by_stem: dict[str, str] = {}
-    place = Path(folder)
-    if place.is_dir():
-        with os.scandir(place) as entries:
-            for entry in entries:
-                stem = entry.name.rpartition(".")[0] or entry.name
-                by_stem[stem] = f"{by_stem[stem]}/{entry.name}" if stem in by_stem else entry.name
-    return by_stem

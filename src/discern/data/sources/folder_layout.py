@@ -39,7 +39,7 @@ def find_layout(root: str, pictures: Sequence[str]) -> Layout:
     is passed through. Each class may have folders for the splits instead; all that lies deeper belongs to its class.
 
     Raises:
-        DataError: There are no classes, splits have two names or no train, or folders can be read in two ways.
+        DataError: There are no classes, splits have two names, or folders can be read in two ways.
     """
     parts = [tuple(name.split("/")) for name in pictures]
     start = _pass_wrappers(parts)
@@ -78,11 +78,9 @@ def _find_split_folders(root: str, parts: Sequence[_Parts], at: int) -> dict[str
 
 
 def _check_splits(root: str, named: dict[str, str]) -> None:
-    names = ", ".join(named)
     if len(set(named.values())) < len(named):
+        names = name_some(list(named))
         raise DataError(f"{root}: two of the folders {names} mean the same split. Keep one of them.")
-    if "train" not in named.values():
-        raise DataError(f"{root}: found {names}, but no folder train. {EXPECTED}")
 
 
 def _place_in_splits(root: str, parts: Sequence[_Parts], at: int, splits: dict[str, str]) -> Layout:
@@ -100,9 +98,9 @@ def _place_in_splits(root: str, parts: Sequence[_Parts], at: int, splits: dict[s
 
 def _check_classes_in_splits(root: str, inside: Sequence[_Parts], at: int, splits: dict[str, str]) -> None:
     with_classes = {one[at] for one in inside if len(one) > at + 2}
-    flat = [name for name in splits if name not in with_classes and splits[name] != "test"]
+    flat = [name for name in splits if name not in with_classes and (splits[name] != "test" or not with_classes)]
     if flat:
-        places = ", ".join(f"{root}/{name}" for name in flat)
+        places = name_some([f"{root}/{name}" for name in flat])
         raise DataError(f"{places}: {_NO_CLASSES}")
 
 

@@ -2,8 +2,9 @@
 
 import glob
 import logging
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from PIL import Image
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from discern.data.picture_arrays import PictureArrays, join_arrays, name_picture
@@ -20,6 +22,7 @@ from discern.data.reading.deep_pixels import DepthRange
 from discern.data.sources.arrays import load_npz
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.csv_file import load_csv, load_frame
+from discern.data.sources.pixels import check_picture, split_array
 from discern.data.sources.torch_dataset import load_dataset
 from discern.data.sources.walk import (
     Unused,
@@ -29,7 +32,7 @@ from discern.data.sources.walk import (
     walk_folder,
 )
 from discern.data.table import ImageTable, build_table, natural_sort
-from discern.errors import DataError, list_some
+from discern.errors import DataError, list_some, name_some
 
 _EXPECTED = "paths, DataFrames, NumPy arrays, PIL pictures or torch datasets"
 _INPUT_TYPES = (str, Path, pd.DataFrame, Image.Image, np.ndarray, Dataset)
@@ -49,13 +52,14 @@ def load_inputs(
     Inputs keep their order; inside a folder or glob it is natural. An id is a file's name, its path below the folder
     that was given, the name in the CSV, or the place among the pictures in memory. Ids that are equal become the whole
     path, and `#2`, `#3`... is added where one picture is given more than once. Labels are kept where a CSV, DataFrame,
-    .npz or dataset has them. An array is (H, W, 3), (H, W), (N, H, W, 3) or (N, H, W); a folder is searched at any
-    depth; a dataset is as `load_dataset` takes it. `depth_range` is that of the classifier's preprocessing.
+    .npz or dataset has them. An array is one picture or many, as `split_array` takes it; an array in a list is one
+    picture. A folder is searched at any depth; a dataset is as `load_dataset` takes it. `depth_range` is
+    that of the classifier's preprocessing.
 
     Raises:
         DataError: An input is missing or of a form that is not understood, or there are no pictures.
     """
-    listed = [inputs] if isinstance(inputs, _INPUT_TYPES) else list(inputs)
+    listed = list_inputs(inputs)
     if not listed:
         raise DataError(f"no inputs were given; expected {_EXPECTED}.")
     _check_understood(listed)
@@ -64,6 +68,22 @@ def load_inputs(
         gathered.add(item)
     table = gathered.to_table(", ".join(_describe(item) for item in listed[:3]) + (", ..." if len(listed) > 3 else ""))
     return replace(table, depth_range=depth_range)
+
+
+def list_inputs(inputs: object) -> list[Any]:
+    """Return the inputs one by one: an array as its pictures, and any other container as its elements.
+
+    Raises:
+        DataError: It is neither an input nor a container of some, or an array of another shape.
+    """
+    if isinstance(inputs, np.ndarray):
+        holds_objects = inputs.dtype.kind in "OSU"
+        return inputs.reshape(-1).tolist() if holds_objects and inputs.ndim < 3 else split_array(inputs)
+    if isinstance(inputs, _INPUT_TYPES):
+        return [inputs]
+    if isinstance(inputs, Mapping | set | frozenset | bytes | Tensor) or not isinstance(inputs, Iterable):
+        raise DataError(f"Inputs of type {type(inputs).__name__} are not understood; expected {_EXPECTED}.")
+    return list(inputs)
 
 
 def log_ignored(table: ImageTable) -> None:
@@ -79,6 +99,7 @@ class _Gathered:
         self.columns = columns
         self.depth_range = depth_range
         self.ids: list[str] = []
+        self.own_ids: list[str | None] = []
         self.whole_names: list[str] = []
         self.paths: list[str] = []
         self.labels: list[str | None] = []
@@ -95,20 +116,32 @@ class _Gathered:
             self._add_table(load_frame(item, self.columns, folder=Path(), source="the DataFrame", labelled=False))
         elif isinstance(item, Dataset):
             self._add_table(load_dataset(item, labelled=False))
+        elif isinstance(item, np.ndarray):
+            self._add_picture(check_picture(item))
         else:
-            self._add_pixels(item)
+            self._add_picture(item)
 
     def to_table(self, source: str) -> ImageTable:
         ignored = self.ignored + sum_up(self.unused)
         if not self.ids:
             raise DataError(describe_no_pictures(source, ignored))
         return build_table(
-            {"id": _make_unique(self.ids, self.whole_names), "path": self.paths, "label": self.labels},
+            {
+                "id": _make_unique(self.ids, self.whole_names),
+                "path": self.paths,
+                "label": self.labels,
+                "own_id": self._list_own_ids(),
+            },
             arrays=join_arrays(self.arrays),
             array_index=np.array(self.array_index, dtype=np.int64),
             source=source,
             ignored=ignored,
         )
+
+    def _list_own_ids(self) -> list[str | None]:
+        """Return the ids that the user's tables give, none where two tables give the same."""
+        given = [name for name in self.own_ids if name is not None]
+        return self.own_ids if len(set(given)) == len(given) else [None] * len(self.own_ids)
 
     def _add_place(self, place: Path) -> None:
         if not place.exists():
@@ -141,25 +174,27 @@ class _Gathered:
         if table.arrays is not None:
             self._add_arrays(table.arrays)
         self.ignored += table.ignored
-        columns = (table.frame[name] for name in ("id", "path", "label", "array_index"))
-        for name, path, label, index in zip(*columns, strict=True):
+        texts = (table.frame[name].astype("object") for name in ("id", "path", "label", "own_id"))
+        columns = (cells.where(cells.notna(), None) for cells in texts)
+        for name, path, label, own_id, index in zip(*columns, table.frame["array_index"], strict=True):
             place = start + index if index >= 0 else -1
-            self._add_row(name, path, label=None if pd.isna(label) else label, array_index=place)
+            self._add_row(name, path, label=label, own_id=own_id, array_index=place)
 
-    def _add_pixels(self, item: Image.Image | npt.NDArray[np.generic]) -> None:
-        several = isinstance(item, np.ndarray) and (item.ndim == 4 or (item.ndim == 3 and item.shape[2] not in (3, 4)))
-        for picture in item if isinstance(item, np.ndarray) and several else [item]:
-            index = self.num_arrays
-            pixels = decode_image(picture, name=name_picture(index), depth_range=self.depth_range)
-            self._add_arrays((np.asarray(pixels),))
-            self._add_row(str(index), "", array_index=index)
+    def _add_picture(self, picture: Image.Image | npt.NDArray[np.generic]) -> None:
+        index = self.num_arrays
+        pixels = decode_image(picture, name=name_picture(index), depth_range=self.depth_range)
+        self._add_arrays((np.asarray(pixels),))
+        self._add_row(str(index), "", array_index=index)
 
     def _add_arrays(self, arrays: PictureArrays) -> None:
         self.arrays.append(arrays)
         self.num_arrays += len(arrays)
 
-    def _add_row(self, name: str, path: str, *, label: str | None = None, array_index: int = -1) -> None:
+    def _add_row(
+        self, name: str, path: str, *, label: str | None = None, own_id: str | None = None, array_index: int = -1
+    ) -> None:
         self.ids.append(name)
+        self.own_ids.append(own_id)
         self.whole_names.append(Path(path).as_posix() if path else name)
         self.paths.append(path)
         self.labels.append(label)
@@ -181,13 +216,13 @@ def _check_understood(inputs: Sequence[object]) -> None:
     missing = [
         str(item)
         for item in inputs
-        if isinstance(item, str | Path) and not Path(item).exists() and not glob.glob(str(item), recursive=True)  # noqa: PTH207
+        if isinstance(item, str | Path) and not os.path.exists(item) and not glob.glob(str(item), recursive=True)  # noqa: PTH110, PTH207 - a name that is too long is no error
     ]
     if missing:
         raise DataError(f"There is no file or folder, and no match, for\n{list_some(missing)}\nCheck the spelling.")
     odd = sorted({type(item).__name__ for item in inputs if not isinstance(item, _INPUT_TYPES)})
     if odd:
-        raise DataError(f"Inputs of type {', '.join(odd)} are not understood; expected {_EXPECTED}.")
+        raise DataError(f"Inputs of type {name_some(odd)} are not understood; expected {_EXPECTED}.")
 
 
 def _describe(item: object) -> str:

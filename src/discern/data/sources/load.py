@@ -1,5 +1,6 @@
 """From what the user gives to the one table of pictures."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +11,16 @@ import numpy.typing as npt
 import pandas as pd
 from torch.utils.data import Dataset
 
+from discern.data.names import match_names
 from discern.data.sources.arrays import load_arrays, load_npz
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.csv_file import load_csv, load_frame
 from discern.data.sources.folder import load_folder
+from discern.data.sources.header import show_list
 from discern.data.sources.inputs import load_inputs
 from discern.data.sources.torch_dataset import load_dataset, load_dataset_splits
 from discern.data.table import SPLITS, ImageTable, natural_sort
-from discern.errors import DataError, list_some
+from discern.errors import DataError, cut, list_some, name_some
 
 __all__ = ["ColumnSettings", "Source", "join_classes", "load_inputs", "load_table"]
 
@@ -59,18 +62,25 @@ def load_table(source: Source, columns: ColumnSettings | None = None) -> ImageTa
 def join_classes(table: ImageTable, class_names: Sequence[str]) -> ImageTable:
     """Return the table with these classes, joined by name; unlabelled pictures stay unlabelled.
 
+    A label that differs in the Unicode form only takes the spelling of the class.
+
     Raises:
         DataError: The table has labels that are none of them.
     """
     counts = table.frame["label"].value_counts()
-    unknown = natural_sort(set(table.class_names) - set(class_names))
+    places = match_names(table.class_names, class_names)
+    unknown = natural_sort(name for name, place in zip(table.class_names, places, strict=True) if place < 0)
     if unknown:
         listed = list_some([f"{name!r}: {counts.get(name, 0)} pictures" for name in unknown])
         raise DataError(
             f"{table.source}: classes that the classifier does not know:\n{listed}\n"
-            f"It knows {', '.join(class_names)}. Rename or leave out the others."
+            f"It knows {name_some(class_names)}. Rename or leave out the others."
         )
-    return replace(table, class_names=tuple(class_names))
+    spelling = {name: class_names[place] for name, place in zip(table.class_names, places, strict=True)}
+    frame = table.frame
+    if any(name != known for name, known in spelling.items()):
+        frame = frame.assign(label=frame["label"].map(spelling).astype("str"))
+    return replace(table, frame=frame, class_names=tuple(class_names))
 
 
 def _are_datasets(source: object) -> TypeGuard[Datasets]:
@@ -111,10 +121,10 @@ def _to_array(part: object) -> npt.NDArray[np.generic]:
 
 
 def _load_place(place: Path, settings: ColumnSettings) -> ImageTable:
-    if place.is_dir():
+    if os.path.isdir(place):  # noqa: PTH112 - a name that is too long is no error
         return load_folder(place)
-    if not place.exists():
-        raise DataError(f"{place}: no such file or folder (seen from {Path.cwd()}).")
+    if not os.path.exists(place):  # noqa: PTH110
+        raise DataError(f"{cut(str(place))}: no such file or folder (seen from {Path.cwd()}).")
     match place.suffix.lower():
         case ".csv" | ".tsv":
             return load_csv(place, settings, labelled=True)
@@ -122,4 +132,5 @@ def _load_place(place: Path, settings: ColumnSettings) -> ImageTable:
             return load_npz(place, labelled=True)
     raise DataError(
         f"{place}: labelled pictures come as a folder of class folders, a .csv or .tsv file, or an .npz file."
+        f"{show_list(place)}"
     )

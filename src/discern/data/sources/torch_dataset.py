@@ -15,7 +15,7 @@ from discern.data.picture_arrays import LazyPictures, Pixels
 from discern.data.reading.decode import decode_image
 from discern.data.sources.dataset_labels import find_class_names, find_labels, name_label
 from discern.data.table import SPLITS, ImageTable, build_table, parse_split
-from discern.errors import BadImageError, DataError
+from discern.errors import BadImageError, DataError, name_some
 
 DatasetImage = Image.Image | npt.NDArray[Any] | Tensor
 _IMAGE_TYPES = (Image.Image, np.ndarray, Tensor)
@@ -102,7 +102,8 @@ def load_dataset_splits(datasets: Mapping[str, Dataset[Any]], *, labelled: bool)
         split = parse_split(str(name))
         if split is None or split in by_split:
             raise DataError(
-                f"the datasets are called {', '.join(map(str, datasets))}; expected {', '.join(SPLITS)}, each once."
+                f"the datasets are called {name_some(list(map(str, datasets)))}; expected {', '.join(SPLITS)}, each "
+                "once."
             )
         by_split[split] = dataset
     return _load_parts(by_split, labelled=labelled)
@@ -181,5 +182,5 @@ def _to_array(image: Tensor, shown: str) -> npt.NDArray[np.uint8]:
 
 def _describe(item: object) -> str:
     if isinstance(item, tuple | list):
-        return f"a {type(item).__name__} of {', '.join(type(part).__name__ for part in item) or 'nothing'}"
+        return f"a {type(item).__name__} of {name_some([type(part).__name__ for part in item]) or 'nothing'}"
     return f"a {type(item).__name__}"

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from discern.data.names import match_names
 from discern.data.sources.csv_file import read_cells
 from discern.data.splitting.groups import chain_rows, join_groups
 from discern.data.table import ImageTable, natural_sort
-from discern.errors import DataError, list_some
+from discern.errors import DataError, list_some, name_some
 from discern.files import compute_sha256
 
 logger = logging.getLogger("discern")
@@ -90,8 +92,8 @@ def load_fixes(path: Path) -> FixFile:
     value_column = next((name for name in ("value", "new") if name in cells), None)
     if "path" not in cells or "action" not in cells or value_column is None:
         raise DataError(
-            f"{path}: its columns are {', '.join(map(str, cells.columns))}; expected path, action and value (or new), "
-            "as `discern audit` writes them."
+            f"{path}: its columns are {name_some(list(map(str, cells.columns)))}; expected path, action and value (or "
+            "new), as `discern audit` writes them."
         )
     rows = zip(cells["path"], cells["action"], cells[value_column], strict=True)
     fixes = [Fix(*row, place=f"row {number}") for number, row in enumerate(rows, start=1)]
@@ -104,27 +106,37 @@ def load_fixes(path: Path) -> FixFile:
 def apply_fixes(table: ImageTable, files: Sequence[FixFile]) -> FixedTable:
     """Return the table with pictures dropped, relabelled and grouped; no file of the user's is changed.
 
-    A picture is named by its id, its path, or its path made absolute. Of several decisions for one the last
-    applies, and later files come after earlier ones; groups are added.
+    A picture is named by its id, its path, or its path made absolute, also as another machine writes them. Of several
+    decisions for one the last applies, and later files come after earlier ones; groups are added. What is decided of
+    a picture that is gone has no effect, and is said in the log.
 
     Raises:
-        DataError: A row names no picture of the table; all such rows are listed.
+        DataError: A row names a picture that is there but not in the table, or no row names one of the table.
     """
-    row_by_name = _name_rows(table)
-    decisions, unknown = _Decisions(), []
-    for file in files:
-        for fix in file.fixes:
-            row = _find_row(fix.path, row_by_name)
-            if row is None:
-                unknown.append(f"{file.path.name}, {fix.place}: {fix.path!r}")
-            else:
-                decisions.add(row, fix)
-    if unknown:
+    listed = [(fix, f"{file.path.name}, {fix.place}: {fix.path!r}") for file in files for fix in file.fixes]
+    rows = _find_rows(table, [fix.path for fix, _ in listed])
+    decisions, gone = _Decisions(), []
+    for (fix, place), row in zip(listed, rows.tolist(), strict=True):
+        if row < 0:
+            gone.append((fix, place))
+        else:
+            decisions.add(row, fix)
+    _check_gone(gone, len(rows), table.source)
+    return _carry_out(table, decisions)
+
+
+def _check_gone(gone: Sequence[tuple[Fix, str]], count: int, source: str) -> None:
+    """Check that pictures which the fixes name, and the table does not have, were removed since."""
+    there = [place for fix, place in gone if Path(fix.path).exists()]
+    has_other_data = len(gone) == count and any(fix.action != "drop" for fix, _ in gone)
+    if there or has_other_data:
         raise DataError(
-            f"{table.source}: fixes for pictures that it does not have:\n{list_some(unknown)}\n"
+            f"{source}: fixes for pictures that it does not have:\n{list_some(there or [place for _, place in gone])}\n"
             "Remove these rows, or give the data that the file was written for."
         )
-    return _carry_out(table, decisions)
+    if gone:
+        places = name_some([place for _, place in gone], shown=3)
+        logger.warning("fixes for %d pictures that are gone: %s", len(gone), places)
 
 
 def _find_problems(fixes: Iterable[Fix]) -> Iterable[str]:
@@ -137,29 +149,30 @@ def _find_problems(fixes: Iterable[Fix]) -> Iterable[str]:
             yield f"{fix.place}, {fix.path}: {fix.action} without a {'label' if fix.action == 'relabel' else 'name'}"
 
 
-def _name_rows(table: ImageTable) -> dict[str, int]:
-    """Return the row of each name that a picture goes by; ids before paths."""
-    paths = table.frame["path"].tolist()
+def _find_rows(table: ImageTable, names: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return the row of each name that a fix has for a picture; ids go before paths, and -1 stands for none."""
+    ids, paths = (table.frame[name].tolist() for name in ("id", "path"))
     absolute = {os.path.abspath(path): row for row, path in enumerate(paths) if path}  # noqa: PTH100 - a million of them
-    return {**absolute, **{path: row for row, path in enumerate(paths) if path}, **_number(table.frame["id"])}
-
-
-def _number(names: Iterable[str]) -> dict[str, int]:
-    return {name: row for row, name in enumerate(names)}
-
-
-def _find_row(path: str, row_by_name: Mapping[str, int]) -> int | None:
-    row = row_by_name.get(path)
-    return row_by_name.get(os.path.abspath(path)) if row is None else row  # noqa: PTH100
+    row_by_name = {
+        **absolute,
+        **{path: row for row, path in enumerate(paths) if path},
+        **{name: row for row, name in enumerate(ids)},
+    }
+    exact = [row_by_name.get(name, row_by_name.get(os.path.abspath(name), -1)) for name in names]  # noqa: PTH100
+    similar = match_names(names, row_by_name)
+    known = np.array([*row_by_name.values(), -1], dtype=np.int64)
+    rows = np.where(np.array(exact, dtype=np.int64) >= 0, exact, known[similar])
+    return np.where(rows >= 0, rows, match_names(names, ids, ends=True))
 
 
 def _carry_out(table: ImageTable, decisions: _Decisions) -> FixedTable:
     frame = table.frame
     labels = frame["label"].to_numpy(dtype=object, copy=True)
-    relabelled = {row: label for row, label in decisions.labels.items() if labels[row] != label}
+    relabelled = _spell(decisions.labels, table.class_names)
+    relabelled = {row: label for row, label in relabelled.items() if labels[row] != label}
     new_classes = natural_sort(set(relabelled.values()) - set(table.class_names))
     if new_classes:
-        logger.warning("labels that no picture had before the fixes: %s", ", ".join(new_classes))
+        logger.warning("labels that no picture had before the fixes: %s", name_some(new_classes))
     for row, label in relabelled.items():
         labels[row] = label
     frame = frame.assign(label=pd.Series(labels, dtype="str"))
@@ -170,6 +183,15 @@ def _carry_out(table: ImageTable, decisions: _Decisions) -> FixedTable:
     grouped = len(set(decisions.groups) - decisions.dropped)
     counts = {"drop": len(dropped), "relabel": len(set(relabelled) - decisions.dropped), "group": grouped}
     return FixedTable(fixed.take(kept), dropped, counts)
+
+
+def _spell(labels: Mapping[int, str], class_names: Sequence[str]) -> dict[int, str]:
+    """Return labels in the spelling of the classes that they differ from in the Unicode form only."""
+    places = match_names(labels.values(), class_names)
+    return {
+        row: label if place < 0 else class_names[place]
+        for (row, label), place in zip(labels.items(), places.tolist(), strict=True)
+    }
 
 
 def _group(table: ImageTable, groups: Mapping[int, Sequence[str]]) -> ImageTable:

@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from discern.data.names import match_names, name_key
 from discern.data.sources.csv_file import read_cells
 from discern.data.splitting.grouped_split import assign_groups, check_groups
 from discern.data.table import SPLITS, ImageTable, natural_sort, parse_split
-from discern.errors import ConfigError, DataError, list_some
+from discern.errors import ConfigError, DataError, list_some, name_some
 from discern.files import replacing
 
 Fractions = tuple[float, float, float]
@@ -70,32 +71,37 @@ def apply_split(table: ImageTable, path: Path, *, dropped: Collection[str] = ())
             split is none that `split_table` would accept.
     """
     saved = _read_split(path)
-    problems = _find_misfits(table, saved, path.name, dropped)
+    rows = match_names(saved["id"], table.frame["id"], ends=True)
+    problems = _find_misfits(table, saved, rows, path.name, dropped)
     if problems:
         raise DataError(
             f"{path} does not fit {table.source}:\n{list_some(problems)}\n"
             "Every picture needs one row: id, label, and train, validation or test. Correct it, or split again."
         )
     _check_pictures(table)
-    splits = _parse_splits(table.frame["id"].map(saved.set_index("id")["split"]))
+    splits = pd.Series(None, index=table.frame.index, dtype="object")
+    splits.iloc[rows[rows >= 0]] = _parse_splits(saved["split"]).to_numpy(dtype=object)[rows >= 0]
     table = replace(table, frame=table.frame.assign(split=splits.astype("str")))
     _check_split_by_user(table)
     return _finish(table)[0]
 
 
-def _find_misfits(table: ImageTable, saved: pd.DataFrame, file: str, dropped: Collection[str]) -> list[str]:
-    """Say in which rows a saved split and a table disagree."""
+def _find_misfits(
+    table: ImageTable, saved: pd.DataFrame, rows: npt.NDArray[np.int64], file: str, dropped: Collection[str]
+) -> list[str]:
+    """Say in which rows a saved split and a table disagree; `rows` are those of the saved ids, -1 for none."""
     ids, saved_ids = table.frame["id"], saved["id"]
-    rows = pd.Index(ids).get_indexer(pd.Index(saved_ids))
     is_known = rows >= 0
     misfits = [f"{name}: not in {file}" for name in natural_sort(ids.drop(rows[is_known]))]
-    strange = set(saved_ids[~is_known]) - set(dropped)
-    misfits += [f"{name}: not in {table.source}" for name in natural_sort(strange)]
-    misfits += [f"{name}: twice in {file}" for name in natural_sort(saved_ids[saved_ids.duplicated()])]
+    is_strange = ~is_known & (match_names(saved_ids, dropped, ends=True) < 0)
+    misfits += [f"{name}: not in {table.source}" for name in natural_sort(set(saved_ids[is_strange]))]
+    is_repeated = saved_ids.duplicated() | (is_known & pd.Series(rows, index=saved.index).duplicated())
+    misfits += [f"{name}: twice in {file}" for name in natural_sort(saved_ids[is_repeated])]
     odd = saved[_parse_splits(saved["split"]).isna()]
     misfits += [f"{row.id}: split {row.split!r}" for row in odd.itertuples()]
     both = saved[is_known].assign(known=table.frame["label"].array[rows[is_known]], row=rows[is_known])
-    moved = both[both["known"].fillna("").str.strip() != both["label"].str.strip()].sort_values("row", kind="stable")
+    known, given = (both[name].fillna("").str.strip().map(name_key) for name in ("known", "label"))
+    moved = both[known != given].sort_values("row", kind="stable")
     return misfits + [f"{row.id}: label {row.known!r}, but {row.label!r} in {file}" for row in moved.itertuples()]
 
 
@@ -201,7 +207,10 @@ def _check_split_by_user(table: ImageTable) -> None:
             f"{list_some(partly)}\nGive all of them a split, or none."
         )
     if not (splits == "train").any():
-        raise DataError(f"{table.source}: no picture is in train; found {', '.join(sorted(splits.unique()))}.")
+        found = name_some(sorted(splits.unique()))
+        raise DataError(
+            f"{table.source}: no picture is in train; found {found}. Training needs pictures of that split."
+        )
     check_groups(table.frame, table.source)
 
 

@@ -1,0 +1,132 @@
+"""What scikit-learn calls X and y: pictures one by one, and a label for each."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from torch.utils.data import Dataset
+
+from discern.data.missing_labels import is_missing
+from discern.data.sources.inputs import list_inputs
+from discern.errors import DataError, list_some, name_some
+
+_TABLES = (".csv", ".tsv", ".npz")
+
+
+def list_samples(X: object) -> list[Any]:  # noqa: N803 - scikit-learn's name
+    """Return the pictures of X (N) one by one: paths, arrays or PIL pictures.
+
+    X is any container of them, an array (N, H, W, C), (N, H, W) or (N, C, H, W), or a table with one column of them.
+
+    Raises:
+        DataError: X is one picture, something else, or holds something else.
+    """
+    if isinstance(X, str | Path | Dataset):
+        raise DataError(
+            f"X is a {type(X).__name__}; expected pictures one by one, such as a list of paths. discern.train takes "
+            "folders, tables and datasets"
+        )
+    if isinstance(X, pd.DataFrame):
+        X = _take_column(X)  # noqa: N806
+    samples = list_inputs(X)
+    if isinstance(X, np.ndarray) and X.dtype.kind not in "OSU" and len(samples) != len(X):
+        raise DataError(f"X is one picture, an array of shape {X.shape}; expected several. Write X[None]")
+    places = [str(item) for item in samples if isinstance(item, str | Path) and _holds_several(Path(item))]
+    if places:
+        raise DataError(f"X has folders or tables; expected one picture for each row:\n{list_some(places)}")
+    return samples
+
+
+def check_labels(y: Any, count: int) -> npt.NDArray[Any]:
+    """Return labels (N,) for `count` pictures, which are texts, whole numbers or booleans.
+
+    A column (N, 1) is flattened.
+
+    Raises:
+        DataError: y has another shape or length, missing labels, labels that are no classes, or one class only; the
+            error has the line that mends it.
+    """
+    labels = _read_labels(y)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels.reshape(-1)
+    if labels.ndim != 1:
+        raise DataError(f"y has shape {labels.shape}; expected (N,), one label per picture. {_mend_shape(labels)}")
+    if len(labels) != count:
+        raise DataError(f"X has {count} pictures and y has {len(labels)} labels; expected one label per picture")
+    missing = [str(row) for row, label in enumerate(labels) if is_missing(label)]
+    if missing:
+        raise DataError(
+            f"y has {len(missing)} missing labels, in the rows {name_some(missing)}. Leave them out: "
+            "keep = ~pd.isna(y), then X[keep] and y[keep]"
+        )
+    _check_kinds(labels)
+    return labels
+
+
+def name_labels(labels: npt.NDArray[Any]) -> list[str]:
+    """Return the name of each label (N,), by which the trained classifier knows it.
+
+    Raises:
+        DataError: There are fewer than two, or two of them have the same name.
+    """
+    names = [(label.decode() if isinstance(label, bytes) else str(label)).strip() for label in labels]
+    if len(names) < 2:
+        raise DataError(f"y has the one label {name_some(names)}; expected two classes or more")
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DataError(f"different labels have the same text, blanks around it apart: {name_some(repeated)}")
+    return names
+
+
+def _take_column(table: pd.DataFrame) -> "pd.Series[Any]":
+    if len(table.columns) != 1:
+        names = name_some([repr(name) for name in table.columns])
+        raise DataError(f'X is a table with the columns {names}; expected one column of paths. Write X[["path"]]')
+    return table.iloc[:, 0]
+
+
+def _holds_several(place: Path) -> bool:
+    return place.suffix.lower() in _TABLES or place.is_dir()
+
+
+def _read_labels(y: Any) -> npt.NDArray[Any]:
+    if y is None or isinstance(y, str | bytes | dict | set):
+        raise DataError(f"y is {'missing' if y is None else f'a {type(y).__name__}'}; expected one label per picture")
+    try:
+        return np.asarray(y if hasattr(y, "__len__") else list(y))
+    except (ValueError, TypeError):
+        raise DataError(
+            f"y is of type {type(y).__name__}, and no row of labels; expected one label per picture"
+        ) from None
+
+
+def _mend_shape(labels: npt.NDArray[Any]) -> str:
+    if labels.ndim == 2 and labels.shape[0] == 1:
+        return "Write y.ravel()"
+    if labels.ndim != 2 or labels.dtype.kind not in "buif":
+        return "Write one label for each picture"
+    is_one_hot = np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()
+    what = "One-hot labels" if is_one_hot else "Several labels a picture are not supported; the largest of a row"
+    return f"{what} become classes by y.argmax(axis=1)"
+
+
+def _check_kinds(labels: npt.NDArray[Any]) -> None:
+    if labels.dtype.kind == "f":
+        fractions = labels[~np.isfinite(labels) | (labels != np.floor(labels))]
+        if len(fractions):
+            raise DataError(
+                f"y has numbers with a fraction: {name_some([str(value) for value in fractions])}. These are "
+                "measurements, and a classifier needs classes: np.digitize(y, limits) makes some, y.astype(str) takes "
+                "each number for one"
+            )
+    if labels.dtype.kind != "O":
+        return
+    kinds = sorted({type(label).__name__ for label in labels})
+    if not all(isinstance(label, str | bytes | int | np.integer | np.bool_ | float) for label in labels):
+        raise DataError(f"y has labels of type {name_some(kinds)}; expected texts or whole numbers")
+    if len(kinds) > 1:
+        raise DataError(f"y has labels of several types: {name_some(kinds)}. Make them one: y.astype(str)")
+    if kinds == ["float"]:
+        _check_kinds(labels.astype(np.float64))

@@ -1,0 +1,29 @@
+"""The validation logits as the finished classifier gives them, which calibration and evidence are built from."""
+
+from dataclasses import replace
+
+from discern.data.reading.dataset import ImageDataset
+from discern.engine.forward import predict_logits, prepare_images
+from discern.engine.second_look import find_inexact, find_unclear
+from discern.models.classifier import Classifier
+from discern.runtime import Runtime
+from discern.training.batches import TrainingData
+from discern.training.fit import FitResult
+
+
+def make_validation_exact(result: FitResult, classifier: Classifier, data: TrainingData, runtime: Runtime) -> FitResult:
+    """Return the result with the logits of unclear pictures computed in fp32 from whole pictures.
+
+    Predictions are computed in this way, so that a limit that is chosen on these logits holds for them.
+    """
+    if result.validation_logits is None:
+        return result
+    unclear = find_unclear(result.validation_logits.double().softmax(dim=1).numpy())
+    rows = find_inexact(unclear, ImageDataset(data.validation, data.preprocess, max_pixels=data.max_pixels), runtime)
+    if not len(rows):
+        return result
+    exact = replace(runtime, precision="fp32")
+    batches = data.build_evaluation_loader(data.validation.take(rows), decodes_whole=True).batches()
+    logits = result.validation_logits.clone()
+    logits[rows] = predict_logits(classifier, batches, prepare_images(data.preprocess, exact), exact)[0]
+    return replace(result, validation_logits=logits)
