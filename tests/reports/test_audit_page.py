@@ -105,6 +105,15 @@ def test_duplicates_stand_side_by_side_with_their_labels_and_splits():
     assert "Leave out?" in page.text
 
 
+def test_of_copies_each_is_said_to_stay_or_to_go():
+    item = make_item("first.jpg", "second.jpg", action="drop", action_ids=["second.jpg"])
+    text = build_audit_page(make_audit(make_finding("exact_duplicates", item)), lambda _: None)
+    assert "Leave out second.jpg?" in text
+    before, after = text.split("stays", 1)
+    assert "first.jpg" in before
+    assert "leave out?" in after
+
+
 def test_a_label_error_has_the_given_and_the_suggested_label():
     finding = make_finding("label_errors", make_item("a.png", action="relabel", suggested_label="bee"))
     page = build_page(make_audit(finding), encode_photo())

@@ -18,6 +18,7 @@ class ItemRecord(_Record):
     """One picture, or several that belong together.
 
     `labels` and `splits` are empty or belong to `ids` one by one; `paths` too, with empty text for pictures in memory.
+    The action is proposed for `action_ids`, which are some of `ids`.
     """
 
     ids: tuple[str, ...]
@@ -27,6 +28,7 @@ class ItemRecord(_Record):
     detail: str = ""
     score: float | None = None
     action: str = "none"
+    action_ids: tuple[str, ...] = ()
     suggested_label: str | None = None
 
 

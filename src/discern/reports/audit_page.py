@@ -11,7 +11,7 @@ from discern.auditing.record import AuditRecord, FindingRecord, ItemRecord, read
 from discern.data.reading.decode import MAX_PIXELS
 from discern.data.reading.thumbnails import encode_thumbnail, load_thumbnail
 from discern.data.table import ImageTable
-from discern.errors import BadImageError
+from discern.errors import BadImageError, name_some
 from discern.files import write_atomically
 from discern.reports.pages import render_page
 from discern.reports.wording import count_of, shorten
@@ -28,12 +28,13 @@ _SEVERITIES = ("error", "warning", "note")
 
 
 class AuditPicture(NamedTuple):
-    """One picture of an item, with its label and split."""
+    """One picture of an item, with its label, its split and, where it is one of several, what is proposed for it."""
 
     name: str
     label: str
     split: str
     jpeg: bytes | None
+    advice: str = ""
 
 
 class ShownItem(NamedTuple):
@@ -134,15 +135,27 @@ def _show_findings(found: list[FindingRecord], load_thumbnail: LoadThumbnail) ->
 
 
 def _show_item(item: ItemRecord, load_thumbnail: LoadThumbnail) -> ShownItem:
-    rows = list(zip_longest(item.ids, item.paths, item.labels, item.splits, fillvalue=None))[: len(item.ids)]
+    others = zip_longest(item.ids, item.paths, item.labels, item.splits, fillvalue=None)
+    rows = list(zip(item.ids, others, strict=False))
     pictures = tuple(
-        AuditPicture(str(name), label or "", split or "", load_thumbnail(path or str(name)))
-        for name, path, label, split in rows[:_MAX_PICTURES]
+        AuditPicture(name, label or "", split or "", load_thumbnail(path or name), _advise_one(item, name))
+        for name, (_, path, label, split) in rows[:_MAX_PICTURES]
     )
     return ShownItem(item, pictures, len(rows) - len(pictures), _advise(item))
 
 
+def _advise_one(item: ItemRecord, name: str) -> str:
+    """Return what is proposed for one of several pictures, so that nobody has to guess which of them goes."""
+    if len(item.ids) < 2 or item.action != "drop" or not item.action_ids:
+        return ""
+    return "leave out?" if name in item.action_ids else "stays"
+
+
 def _advise(item: ItemRecord) -> str:
+    if item.action == "drop" and len(item.ids) > 1 and item.action_ids:
+        names = [shorten(name, 60) for name in item.action_ids]
+        chosen = "all of them" if len(names) == len(item.ids) else name_some(names, shown=3)
+        return f"Leave out {chosen}?"
     if item.action == "relabel" and item.suggested_label is not None:
         return f"Relabel as “{shorten(item.suggested_label, 40)}”?"
     return {"drop": "Leave out?", "group": "Keep in the same split.", "relabel": "Relabel?"}.get(item.action, "")

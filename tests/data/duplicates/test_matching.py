@@ -7,10 +7,12 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from discern.data.cache.array_cache import ArrayCache
+from discern.data.duplicates import similar_pairs
 from discern.data.duplicates.clusters import list_members, number_clusters
 from discern.data.duplicates.fingerprints import Fingerprints, compute_fingerprints
 from discern.data.duplicates.hash_join import find_close_hashes
 from discern.data.duplicates.matching import Duplicates, find_duplicates
+from discern.data.duplicates.perceptual_hash import VIEWS
 from discern.data.sources.load import load_table
 from discern.data.table import ImageTable, build_table
 
@@ -256,3 +258,18 @@ def test_unchanged_files_are_not_read_again(tmp_path: Path, monkeypatch: pytest.
     read.clear()
     compute_fingerprints(table, cache)
     assert read == []
+
+
+def test_blends_that_are_nearly_all_in_vain_are_not_all_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    photos = rng.integers(0, 256, (6, 8, 8, 3)).repeat(4, axis=1).repeat(4, axis=2)
+    blends = np.tensordot(rng.dirichlet(np.ones(6), 600), photos, 1) + rng.normal(0, 12, (600, 32, 32, 1))
+    grey = blends.mean(axis=3).clip(0, 255).astype(np.uint8)
+    colour = blends.reshape(600, 4, 8, 4, 8, 3).mean(axis=(2, 4)).clip(0, 255).astype(np.uint8)
+    compared: list[int] = []
+    match = similar_pairs.match_pictures
+    monkeypatch.setattr(similar_pairs, "_MIN_IN_VAIN", 100)
+    monkeypatch.setattr(similar_pairs, "_PAIRS_AT_ONCE", 100)
+    monkeypatch.setattr(similar_pairs, "match_pictures", lambda *of: (compared.append(len(of[1])), match(*of))[1])
+    pairs, _ = similar_pairs.find_similar(grey, colour, np.zeros((0, 2), np.int64))
+    assert 600 < sum(compared) - len(pairs) < len(VIEWS) * (600 + 100)

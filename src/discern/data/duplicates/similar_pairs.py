@@ -22,6 +22,8 @@ _MAX_PARTNERS = 32
 _CROWD = 16
 """A picture with more candidates in one view than this is in a crowd, and no longer compared with all of them."""
 _CROWD_ROUNDS = 4
+_MIN_IN_VAIN = 4000
+_PAIRS_AT_ONCE = 8192
 
 Pairs = npt.NDArray[np.int64]
 Similarity = npt.NDArray[np.float32]
@@ -41,6 +43,7 @@ def find_similar(
     Grey pictures are (N, S, S), colours (N, C, C, 3). Candidates have close hashes in one of `VIEWS`; further pairs,
     `given`, are compared in `given_views`. A picture with many candidates is compared with the closest few of them, and
     only with those that no pair connects it to yet: what is alike stays in one cluster, and the work stays bounded.
+    In each view at most about as many comparisons are in vain as there are pictures.
     """
     hashes = compute_hashes(grey, WHOLE)
     found: list[_Confirmed] = [_confirm(grey, np.zeros((0, 2), np.int64), WHOLE)]
@@ -49,9 +52,10 @@ def find_similar(
             seen = hashes if view == WHOLE else compute_hashes(grey, view)
             close = find_close_hashes(hashes, seen, max_bits=_MAX_BITS, max_partners=_MAX_PARTNERS)
             ordinary, rounds = _split_crowd(_keep_comparable(colour, close, view), hashes, seen)
-            found.append(_confirm(grey, ordinary, view))
+            patience = _Patience(len(grey))
+            found += [patience.confirm(grey, part, view) for part in _sort_by_closeness(ordinary, hashes, seen)]
             for pairs in rounds:
-                found.append(_confirm(grey, _leave_out_connected(pairs, found, len(grey)), view))
+                found.append(patience.confirm(grey, _leave_out_connected(pairs, found, len(grey)), view))
         if view in given_views:
             found.append(_confirm(grey, _keep_comparable(colour, given, view), view))
     return _join(found, len(grey))
@@ -74,6 +78,35 @@ def _split_crowd(pairs: Pairs, hashes: Hashes, seen: Hashes) -> tuple[Pairs, lis
     place = np.arange(len(crowded)) - starts
     rounds = [crowded[place == number] for number in range(_CROWD_ROUNDS)]
     return pairs[~is_crowded], [some for some in rounds if len(some)]
+
+
+def _sort_by_closeness(pairs: Pairs, hashes: Hashes, seen: Hashes) -> list[Pairs]:
+    """Return the pairs in parts: the closest of every picture come first, then the next of every picture."""
+    if not len(pairs):
+        return []
+    bits = count_different_bits(hashes[pairs[:, 0]], seen[pairs[:, 1]])
+    pairs = pairs[np.lexsort((pairs[:, 1], bits, pairs[:, 0]))]
+    place = np.arange(len(pairs)) - np.searchsorted(pairs[:, 0], pairs[:, 0])
+    pairs = pairs[np.argsort(place, kind="stable")]
+    return np.array_split(pairs, -(-len(pairs) // _PAIRS_AT_ONCE))
+
+
+class _Patience:
+    """Compares pairs until as many were in vain as there are pictures.
+
+    Blends of few photos look alike to a hash in all ways, and hardly any two show the same: without an end nearly all
+    would be compared with all others that are near. In sets of photos a tenth of the pictures has a pair in vain.
+    """
+
+    def __init__(self, num_pictures: int) -> None:
+        self._left = max(_MIN_IN_VAIN, num_pictures)
+
+    def confirm(self, grey: _Small, pairs: Pairs, view: View) -> _Confirmed:
+        """Compare these pairs, or none where there were too many in vain."""
+        pairs = pairs if self._left > 0 else pairs[:0]
+        found = _confirm(grey, pairs, view)
+        self._left -= len(pairs) - len(found.pairs)
+        return found
 
 
 def _leave_out_connected(pairs: Pairs, found: Sequence[_Confirmed], count: int) -> Pairs:

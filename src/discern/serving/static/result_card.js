@@ -136,7 +136,7 @@ export class ResultCard {
       (source) => item.prepend(make("img", { src: source, alt: one.id })),
       () => item.prepend(make("span", { className: "gone" }, one.id)),
     );
-    item.append(make("span", {}, `${one.label}, ${percent(Math.max(0, one.similarity))} alike`));
+    item.append(make("span", {}, `${one.label}, similarity ${one.similarity.toFixed(2)}`));
     return item;
   }
 
