@@ -52,10 +52,14 @@ class FixesRecord(_Record):
 
 
 class DataRecord(_Record):
-    """The pictures a run was made from: their absolute path and the path as given; none for those in memory."""
+    """The pictures a run was made from: their absolute path and the path as given; none for those in memory.
+
+    `root` is the folder that the paths in split.csv start from; none where they are absolute.
+    """
 
     source: str | None = None
     source_as_given: str | None = None
+    root: str | None = None
     fingerprint: str = ""
     fixes: tuple[FixesRecord, ...] = ()
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from discern.environment import RUN_FORMAT
+from discern.environment import RUN_FORMAT, load_environment
 from discern.errors import RunFolderError, name_some
 from discern.files import find_free_folder, read_json, write_atomically
 
@@ -139,6 +139,13 @@ class RunFolder:
         except (OSError, ValueError):
             return False
         return isinstance(content, dict) and content.get("format") == RUN_FORMAT
+
+    def read_data_root(self) -> Path:
+        """Return the folder that the paths in split.csv start from: the working folder for runs that have none."""
+        try:
+            return Path(load_environment(self.environment).data.root or "")
+        except RunFolderError:
+            return Path()
 
     def holds_run(self) -> bool:
         """Return whether the folder has a run of discern, complete or not."""

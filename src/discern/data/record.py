@@ -13,10 +13,14 @@ from discern.errors import RunFolderError
 from discern.run_folder import RunFolder
 
 
-def describe_data(source: Source, pictures: PreparedPictures) -> DataRecord:
+def describe_data(source: Source, pictures: PreparedPictures, image_root: Path | None) -> DataRecord:
     """Return what a run records of the pictures that it is made from."""
     path = Path(source) if isinstance(source, str | Path) else None
+    root = image_root
+    if path is not None and (root is None or path.is_dir()):
+        root = path if path.is_dir() else path.parent
     return DataRecord(
+        root=None if root is None else str(root.absolute()),
         source=None if path is None else str(path.resolve()),
         source_as_given=None if path is None else str(path),
         fingerprint=pictures.table.fingerprint(),

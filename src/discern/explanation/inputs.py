@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from discern.data.sources.csv_file import read_cells
-from discern.data.table import ImageTable, build_table
+from discern.data.table import ImageTable, build_table, join_all
 from discern.errors import DataError
 from discern.evaluation.predictions import load_predictions
 from discern.run_folder import RunFolder
@@ -41,7 +41,7 @@ def find_true_names(table: ImageTable, class_names: Sequence[str], folder: RunFo
     It is the label that came with the picture, or the one in the run's split.csv, or the name of its folder if that is
     a class.
     """
-    saved = _load_labels(folder.split, table.frame["path"])
+    saved = _load_labels(folder, table.frame["path"])
     names: dict[str, str | None] = {}
     for name, path, label in zip(*(table.frame[column] for column in ("id", "path", "label")), strict=True):
         parent = Path(path).parent.name
@@ -56,13 +56,14 @@ def drop_labels(table: ImageTable) -> ImageTable:
     return replace(table, frame=frame, class_names=())
 
 
-def _load_labels(split_file: Path, paths: "pd.Series[str]") -> dict[str, str]:
+def _load_labels(folder: RunFolder, paths: "pd.Series[str]") -> dict[str, str]:
     """Return the labels of these pictures by absolute path, as far as a run's split.csv has them."""
-    if not split_file.is_file():
+    if not folder.split.is_file():
         return {}
-    cells = read_cells(split_file, only=["path", "label"])
+    cells = read_cells(folder.split, only=["path", "label"])
+    saved = join_all(folder.read_data_root(), cells["path"].tolist())
     wanted = {_make_absolute(path) for path in paths if path}
-    pairs = zip(map(_make_absolute, cells["path"]), cells["label"], strict=True)
+    pairs = zip(map(_make_absolute, saved), cells["label"], strict=True)
     return {path: label for path, label in pairs if path in wanted}
 
 

@@ -67,11 +67,14 @@ def _load_split(folder: RunFolder) -> ImageTable:
     try:
         frame = pd.read_csv(folder.split, dtype="str", keep_default_na=False)
         columns = {name: [cell or None for cell in frame[name]] for name in ("id", "label", "split")}
-        table = build_table({**columns, "path": frame["path"].tolist()}, source=str(folder.split))
+        root = folder.read_data_root()
+        paths = [str(root / path) if path else "" for path in frame["path"]]
+        table = build_table({**columns, "path": paths}, source=str(folder.split))
     except (ValueError, KeyError, DataError) as error:
         raise ExportError(f"{folder.split} is damaged: {error}; give labelled pictures with --data") from None
     if not table.frame["path"].map(lambda path: bool(path) and Path(path).is_file()).any():
         raise ExportError(
-            f"none of the {len(table)} pictures of {folder.split} is there any more; give labelled pictures with --data"
+            f"none of the {len(table)} pictures of {folder.split} is in {root.absolute()} any more; where they were "
+            "moved, give their folder with --data"
         )
     return table

@@ -136,7 +136,9 @@ def train(
                 classifier = build_planned(plan, len(pictures.table.class_names), runtime, network)
                 weights = load_start(plan, classifier)
                 environment = Environment(
-                    **describe_machine(runtime).model_dump(), data=describe_data(source, pictures), weights=weights
+                    **describe_machine(runtime).model_dump(),
+                    data=describe_data(source, pictures, asked.data.image_root),
+                    weights=weights,
                 )
                 job = Job(plan, pictures.table, environment, folder, runtime, custom, started)
                 if processes.is_main:
@@ -258,7 +260,7 @@ def _begin_run(job: Job, asked: Settings, pictures: PreparedPictures, audit: Aud
     folder = job.folder
     folder.begin_run()
     save_environment(job.environment, folder.environment)
-    save_split(job.table, folder.split)
+    save_split(job.table, folder.split, root=job.environment.data.root)
     if audit is not None:
         write_json(folder.audit, audit.content)
     if pictures.leaks is not None:

@@ -19,7 +19,7 @@ from discern.data.sources.folder import load_folder
 from discern.data.sources.header import show_list
 from discern.data.sources.inputs import load_inputs
 from discern.data.sources.torch_dataset import load_dataset, load_dataset_splits
-from discern.data.table import SPLITS, ImageTable, natural_sort
+from discern.data.table import SPLITS, ImageTable, join_all, natural_sort
 from discern.errors import DataError, cut, list_some, name_some
 
 __all__ = ["ColumnSettings", "Source", "join_classes", "load_inputs", "load_table"]
@@ -30,7 +30,7 @@ Source = str | Path | pd.DataFrame | LabelledArrays | Mapping[str, npt.NDArray[n
 
 
 def load_table(source: Source, columns: ColumnSettings | None = None) -> ImageTable:
-    """Load labelled pictures from whatever the user has them in.
+    """Load labelled pictures from whatever the user has them in; paths are absolute, to be found from any folder later.
 
     That is a folder, a CSV or .npz file, a DataFrame, a pair (images, labels), arrays by name, a torch `Dataset` of
     (image, label), or datasets by split: `{"train": ..., "validation": ..., "test": ...}`, or a tuple of all three.
@@ -38,25 +38,11 @@ def load_table(source: Source, columns: ColumnSettings | None = None) -> ImageTa
     Raises:
         DataError: The source is missing or cannot be used as it is.
     """
-    settings = columns or ColumnSettings()
-    if isinstance(source, pd.DataFrame):
-        return load_frame(source, settings, folder=Path(), source="the DataFrame", labelled=True)
-    if isinstance(source, Dataset):
-        return load_dataset(source, labelled=True)
-    if _are_datasets(source):
-        return load_dataset_splits(_name_splits(source), labelled=True)
-    if isinstance(source, tuple) and len(source) == 2:
-        images, labels = source
-        return _load_parts({"images": images, "labels": labels})
-    if isinstance(source, Mapping):
-        return _load_parts(source)
-    if isinstance(source, str | Path):
-        return _load_place(Path(source), settings)
-    raise DataError(
-        f"Labelled pictures cannot be read from a {type(source).__name__}; expected the path of a folder, a .csv, .tsv "
-        "or .npz file, a DataFrame, a pair (images, labels), a mapping of arrays by name, a torch Dataset, or "
-        "datasets by split."
-    )
+    table = _load(source, columns or ColumnSettings())
+    paths = table.frame["path"].tolist()
+    if table.arrays is not None or all(map(os.path.isabs, paths)):
+        return table
+    return replace(table, frame=table.frame.assign(path=pd.Series(join_all(Path.cwd(), paths), dtype="str")))
 
 
 def join_classes(table: ImageTable, class_names: Sequence[str]) -> ImageTable:
@@ -81,6 +67,27 @@ def join_classes(table: ImageTable, class_names: Sequence[str]) -> ImageTable:
     if any(name != known for name, known in spelling.items()):
         frame = frame.assign(label=frame["label"].map(spelling).astype("str"))
     return replace(table, frame=frame, class_names=tuple(class_names))
+
+
+def _load(source: Source, settings: ColumnSettings) -> ImageTable:
+    if isinstance(source, pd.DataFrame):
+        return load_frame(source, settings, folder=Path(), source="the DataFrame", labelled=True)
+    if isinstance(source, Dataset):
+        return load_dataset(source, labelled=True)
+    if _are_datasets(source):
+        return load_dataset_splits(_name_splits(source), labelled=True)
+    if isinstance(source, tuple) and len(source) == 2:
+        images, labels = source
+        return _load_parts({"images": images, "labels": labels})
+    if isinstance(source, Mapping):
+        return _load_parts(source)
+    if isinstance(source, str | Path):
+        return _load_place(Path(source), settings)
+    raise DataError(
+        f"Labelled pictures cannot be read from a {type(source).__name__}; expected the path of a folder, a .csv, .tsv "
+        "or .npz file, a DataFrame, a pair (images, labels), a mapping of arrays by name, a torch Dataset, or "
+        "datasets by split."
+    )
 
 
 def _are_datasets(source: object) -> TypeGuard[Datasets]:

@@ -1,6 +1,7 @@
 """Train, validation and test: stratified, seeded, and the same whatever the order of the files."""
 
 import csv
+import os
 import zlib
 from collections import Counter
 from collections.abc import Collection, Hashable, Sequence
@@ -54,11 +55,13 @@ def split_table(table: ImageTable, *, fractions: Fractions, seed: int) -> tuple[
     return table, (said if taken else ()) + remarks
 
 
-def save_split(table: ImageTable, path: Path) -> None:
-    """Write the split as CSV with the columns `id`, `path`, `label` and `split`."""
-    rows = zip(*(table.frame[name].fillna("").tolist() for name in _COLUMNS), strict=True)
+def save_split(table: ImageTable, path: Path, *, root: str | None = None) -> None:
+    """Write the split as CSV with the columns `id`, `path`, `label` and `split`; paths below `root` start from it."""
+    columns = {name: table.frame[name].fillna("").tolist() for name in _COLUMNS}
+    beginning = "" if root is None else os.path.join(root, "")  # noqa: PTH118 - with the separator at the end
+    columns["path"] = [path.removeprefix(beginning) for path in columns["path"]]
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(chain([_COLUMNS], rows))
+        csv.writer(file, lineterminator="\n").writerows(chain([_COLUMNS], zip(*columns.values(), strict=True)))
 
 
 def apply_split(table: ImageTable, path: Path, *, dropped: Collection[str] = ()) -> ImageTable:
