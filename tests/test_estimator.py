@@ -80,7 +80,7 @@ def test_pictures_in_any_form_become_one_table(form, photos):
     }[form]
     samples = list_samples(X)
     labels = ["a", "b", "a"][: len(samples)]
-    table = load_table(_build_source(samples, labels))
+    table = load_table(_build_source(samples, labels, None))
     assert table.frame["label"].tolist() == labels
     found = [np.asarray(decode_row(table, row)) for row in range(len(table))]
     wanted = [np.asarray(Image.open(item) if isinstance(item, Path) else item) for item in samples]

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from discern.errors import DataError
+from discern.evaluation.metrics import compute_metrics
 from discern.evaluation.predictions import (
     UNSPLIT,
     Predictions,
@@ -209,3 +210,24 @@ def test_a_true_class_that_the_classifier_does_not_know_keeps_its_name(tmp_path:
     assert found.targets.tolist() == [-1]
     assert found.frame["true"].tolist() == ["cow"]
     assert found.is_correct.tolist() == [False]
+
+
+def test_of_many_classes_the_probable_ones_and_the_true_one_are_written(tmp_path):
+    rng = np.random.default_rng(0)
+    logits = 3 * rng.normal(size=(40, 150))
+    whole = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    names = [f"class {number}" for number in range(150)]
+    targets = rng.integers(0, 150, 40)
+    ids = [str(number) for number in range(40)]
+    save_predictions(build_predictions(ids, ids, targets, whole, names), tmp_path / "predictions.csv")
+    cells = pd.read_csv(tmp_path / "predictions.csv").filter(like="probability_")
+    assert cells.notna().sum(axis=1).isin((20, 21)).all()
+    loaded = load_predictions(tmp_path / "predictions.csv")
+    np.testing.assert_allclose(loaded.probabilities.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal(loaded.probabilities.argmax(axis=1), whole.argmax(axis=1))
+    rows = np.arange(40)
+    np.testing.assert_allclose(loaded.probabilities[rows, targets], whole[rows, targets], rtol=1e-5)
+    (before, after) = (compute_metrics(targets, values, names) for values in (whole, loaded.probabilities))
+    assert after.loss.value == pytest.approx(before.loss.value, rel=1e-5)
+    assert after.accuracy == before.accuracy
+    assert after.top_k == before.top_k

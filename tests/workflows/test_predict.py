@@ -8,6 +8,7 @@ from PIL import Image
 from discern.errors import BadImagesError, BundleError, ConfigError, DataError
 from discern.evaluation.coverage import find_smallest_error
 from discern.predictor.bundle import load_bundle
+from discern.predictor.load import load
 from discern.workflows.evaluate import evaluate
 from discern.workflows.predict import predict
 from discern.workflows.train import train
@@ -169,6 +170,57 @@ def test_answers_never_replace_what_they_are_made_from(trained_run, flat_folder,
     assert picture.read_bytes() == before
     predict(trained_run, [str(flat_folder)], out=tmp_path / "new" / "folder" / "answers.csv")
     assert (tmp_path / "new" / "folder" / "answers.csv").is_file()
+
+
+def test_a_file_that_holds_no_answers_is_replaced_only_where_that_is_asked_for(trained_run, flat_folder, tmp_path):
+    picture, out = flat_folder / "1.png", tmp_path / "out.csv"
+    sample = tmp_path / "sample.csv"
+    sample.write_text("id,label\n1,red\n")
+    for like in (None, sample):
+        out.write_text("id,label\n1,my own\n2,notes\n")
+        with pytest.raises(ConfigError, match=r"out.csv exists and was not written as such answers.*--overwrite"):
+            predict(trained_run, picture, out=out, like=like)
+        assert "notes" in out.read_text()
+        predict(trained_run, picture, out=out, like=like, overwrite=True)
+        predict(trained_run, picture, out=out, like=like)  # its own earlier answers
+    (tmp_path / "out.bad_files.csv").write_text("mine\n")
+    with pytest.raises(ConfigError, match=r"out.bad_files.csv exists"):
+        predict(trained_run, picture, out=out, like=sample)
+    assert (tmp_path / "out.bad_files.csv").read_text() == "mine\n"
+
+
+def test_names_that_a_spreadsheet_takes_for_formulas_are_disarmed_where_that_is_asked_for(
+    trained_run, flat_folder, tmp_path
+):
+    names = ["=1+1.png", "+a.png", "-a.png", "@a.png", "\ta.png", "plain.png"]
+    for name in names:
+        (flat_folder / name).write_bytes((flat_folder / "1.png").read_bytes())
+    listed, out = [flat_folder / name for name in names], tmp_path / "out.csv"
+    assert predict(trained_run, listed, out=out).frame["id"].tolist() == names
+    assert pd.read_csv(out)["id"].tolist() == names
+    predict(trained_run, listed, out=out, csv_safe=True)
+    assert pd.read_csv(out)["id"].tolist() == [*(f"'{name}" for name in names[:-1]), "plain.png"]
+
+
+def test_the_ids_of_the_users_table_are_written(trained_run, flat_folder, tmp_path):
+    (flat_folder / "new.csv").write_text("id,file_name\n268243,2.png\n007,1.png\n")
+    frame = predict(trained_run, flat_folder / "new.csv").frame
+    assert frame["own_id"].tolist() == ["268243", "007"]
+    (tmp_path / "sample.csv").write_text("id,label\n007,x\n268243,x\n")
+    submission = predict(trained_run, flat_folder / "new.csv", like=tmp_path / "sample.csv").frame
+    assert submission["label"].tolist() == frame["label"].tolist()[::-1]
+
+
+def test_a_loaded_classifier_evaluates_what_can_be_read(trained_run, tmp_path):
+    photos = draw_photos(tmp_path / "photos", per_class=2, first_seed=50)
+    predictor = load(trained_run)
+    whole = predictor.evaluate(photos)
+    (photos / "red" / "bad.png").write_bytes(b"nothing")
+    with pytest.raises(BadImagesError, match=r'1 picture cannot be used.*\n.*bad.png.*\n.*by on_bad="skip"'):
+        predictor.evaluate(photos)
+    assert predictor.evaluate(photos, on_bad="skip") == whole
+    with pytest.raises(ConfigError, match="on_bad is 'fallback'; expected error or skip"):
+        predictor.evaluate(photos, on_bad="fallback")
 
 
 @pytest.fixture(scope="module")

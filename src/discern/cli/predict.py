@@ -9,6 +9,7 @@ from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix, Ver
 from discern.errors import ConfigError, list_some
 
 SOME_PICTURES_UNREADABLE = 1
+_MAX_PRINTED, _MAX_PRINTED_COLUMNS = 20, 8
 
 
 def predict(
@@ -43,6 +44,13 @@ def predict(
             "own answer, or else the most frequent class. [default: error with --like, otherwise skip]"
         ),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace --out also where it is no earlier table of answers.")
+    ] = False,
+    csv_safe: Annotated[
+        bool,
+        typer.Option("--csv-safe", help="Disarm names that a spreadsheet takes for formulas, by a leading '."),
+    ] = False,
     device: Device = "auto",
     verbose: Verbose = False,
 ) -> None:
@@ -70,9 +78,16 @@ def predict(
         image_root=image_root,
         image_suffix=image_suffix,
         on_bad=on_bad,
+        overwrite=overwrite,
+        csv_safe=csv_safe,
         device=device,
     )
-    if answers.problems and join_processes().is_main:
+    if not join_processes().is_main:
+        return
+    if len(answers.frame) <= _MAX_PRINTED:
+        shown = answers.frame.drop(columns="path", errors="ignore").iloc[:, :_MAX_PRINTED_COLUMNS]
+        typer.echo(shown.to_string(index=False, float_format="{:.3g}".format, max_colwidth=40, na_rep=""))
+    if answers.problems:
         typer.echo("discern: pictures that could not be read:", err=True)
         typer.echo(list_some([f"{problem.path}: {problem.reason}" for problem in answers.problems]), err=True)
         raise typer.Exit(SOME_PICTURES_UNREADABLE)

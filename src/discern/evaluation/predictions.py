@@ -18,6 +18,8 @@ UNSPLIT = "all"
 _PREFIX = "probability_"
 _REQUIRED = ("id", "true", "predicted", "confidence")
 _TEXTS = ("id", "path", "split", "true", "predicted")
+_MAX_WHOLE_CLASSES, _KEPT_CLASSES = 100, 20
+"""Of more classes, only so many probabilities a row are written: 2,000 make 22 kilobytes a picture, and 20 make 2."""
 _ROUNDING = 1e-5
 """How far apart equal probabilities may lie in a file with six digits."""
 
@@ -149,10 +151,25 @@ def build_picture_table(predictions: Predictions) -> ImageTable:
 
 
 def tabulate_predictions(predictions: Predictions) -> pd.DataFrame:
-    """Return the columns of a predictions.csv: those of `Predictions.frame`, then probability_CLASS for each class."""
+    """Return the columns of a predictions.csv: those of `Predictions.frame`, then probability_CLASS for each class.
+
+    Above 100 classes, a row has the probabilities of its 20 most probable classes and of the true one; the other cells
+    are missing, and `load_predictions` spreads what they lack of 1 evenly.
+    """
     names = [f"{_PREFIX}{name}" for name in predictions.class_names[: predictions.probabilities.shape[1]]]
-    probabilities = pd.DataFrame(predictions.probabilities, columns=names)
+    values = predictions.probabilities
+    if values.shape[1] > _MAX_WHOLE_CLASSES:
+        values = np.where(_find_kept(values, predictions.targets), values, np.nan)
+    probabilities = pd.DataFrame(values, columns=names)
     return pd.concat([predictions.frame, probabilities], axis=1)
+
+
+def _find_kept(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> NDArray[np.bool_]:
+    kept = np.zeros(probabilities.shape, dtype=np.bool_)
+    np.put_along_axis(kept, np.argpartition(-probabilities, _KEPT_CLASSES, axis=1)[:, :_KEPT_CLASSES], True, axis=1)
+    labelled = np.flatnonzero(targets >= 0)
+    kept[labelled, targets[labelled]] = True
+    return kept
 
 
 def save_predictions(predictions: Predictions, path: str | Path) -> None:
@@ -235,6 +252,10 @@ def _read_probabilities(path: Path, frame: pd.DataFrame, class_names: tuple[str,
     cells = _read(path, [f"{_PREFIX}{name}" for name in class_names])
     numbers = cells.apply(pd.to_numeric, errors="coerce")
     probabilities: NDArray[np.float64] = numbers.to_numpy(dtype=np.float64, copy=True)
+    if len(class_names) > _MAX_WHOLE_CLASSES:
+        is_left_out = (cells == "").to_numpy() | cells.isna().to_numpy()
+        lacking = np.clip(1 - np.nansum(probabilities, axis=1), 0, None) / np.maximum(is_left_out.sum(axis=1), 1)
+        probabilities = np.where(is_left_out, lacking[:, None], probabilities)
     # NaN fails the comparisons.
     is_valid = (probabilities >= 0).all(axis=1) & (np.abs(probabilities.sum(axis=1) - 1) <= 1e-3)
     what = f"{path}: rows whose probabilities are not numbers in 0..1 that add up to 1"

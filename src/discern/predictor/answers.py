@@ -118,6 +118,7 @@ def build_answers(
     names = np.array(class_names, dtype=object)
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, : max(1, form.top_k)]
     columns: dict[str, object] = {"id": table.frame["id"], "path": table.frame["path"]}
+    own_ids = table.frame["own_id"]
     for place in range(order.shape[1]):
         suffix = f"_{place + 1}" if place else ""
         columns[f"label{suffix}"] = names[order[:, place]]
@@ -131,6 +132,8 @@ def build_answers(
         columns |= {"guess": guesses, "reason": reasons}
     if policy.min_probability is not None:
         columns["labels"] = _name_sets(probabilities, policy.min_probability, names)
+    if own_ids.notna().any():
+        columns["own_id"] = own_ids
     if form.probabilities:
         columns |= {f"probability_{name}": probabilities[:, index] for index, name in enumerate(class_names)}
     return pd.DataFrame(columns)

@@ -1,37 +1,79 @@
 """The CSV of answers, and the list of pictures that could not be read."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from discern.data.reading.preflight import save_bad_files
 from discern.errors import ConfigError, ImageProblem, name_some
-from discern.files import write_atomically
+from discern.files import write_table
 from discern.predictor.answers import NOT_SURE, UNFAMILIAR, UNKNOWN, AnswerPolicy, Familiarity
 
 logger = logging.getLogger("discern")
 
 
-def check_answers_file(file: Path, sources: Iterable[str]) -> None:
-    """Raise before any work when the answers cannot be written to a file, or would replace one of the sources.
+_FIRST_COLUMNS = "id,path,label,confidence"
+_BAD_FILES_HEADER = "path,reason"
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def check_answers_file(
+    file: Path, sources: Iterable[str], is_earlier: Callable[[Path], bool], *, overwrite: bool
+) -> None:
+    """Raise before any work when the answers cannot be written to a file, or would replace what is no earlier answers.
 
     Raises:
-        ConfigError: It is a folder, or one of the sources.
+        ConfigError: It is a folder, one of the sources, or, without `overwrite`, a file that is not `is_earlier`.
     """
     if file.is_dir():
         raise ConfigError(f"{file} is a folder; --out needs the name of a CSV file")
     if file.exists() and file.resolve() in {Path(source).resolve() for source in sources if source}:
         raise ConfigError(f"{file} is one of the inputs and would be replaced by the answers; give another --out")
+    is_strange = file.exists() and not is_earlier(file)
+    problems = _name_problems(file)
+    is_strange_list = problems.exists() and not _begins_with(problems, _BAD_FILES_HEADER)
+    if (is_strange or is_strange_list) and not overwrite:
+        strange = file if is_strange else problems
+        raise ConfigError(
+            f"{strange} exists and was not written as such answers; give another --out, or replace it with --overwrite"
+        )
     file.parent.mkdir(parents=True, exist_ok=True)
 
 
-def write_answers(frame: pd.DataFrame, problems: Sequence[ImageProblem], file: Path) -> None:
-    """Write the answers, and the problems to a CSV beside them."""
-    write_atomically(file, frame.to_csv(index=False, float_format="%.6g"))
+def holds_answers(file: Path) -> bool:
+    """Return whether a file begins as a table of answers does."""
+    return _begins_with(file, _FIRST_COLUMNS)
+
+
+def write_answers(frame: pd.DataFrame, problems: Sequence[ImageProblem], file: Path, *, csv_safe: bool = False) -> None:
+    """Write the answers, and the problems to a CSV beside them.
+
+    With `csv_safe`, texts that a spreadsheet would take for a formula begin with an apostrophe.
+    """
+    write_table(_disarm(frame) if csv_safe else frame, file)
     logger.info("%d %s in %s", len(frame), "answer" if len(frame) == 1 else "answers", file)
-    write_problems(problems, file.with_name(f"{file.stem}.bad_files.csv"))
+    write_problems(problems, _name_problems(file))
+
+
+def _name_problems(file: Path) -> Path:
+    return file.with_name(f"{file.stem}.bad_files.csv")
+
+
+def _begins_with(file: Path, columns: str) -> bool:
+    try:
+        with file.open(encoding="utf-8-sig") as opened:
+            return opened.readline(10_000).startswith(columns)
+    except (OSError, ValueError):
+        return False
+
+
+def _disarm(frame: pd.DataFrame) -> pd.DataFrame:
+    def disarm(value: object) -> object:
+        return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+
+    return frame.map(disarm).rename(columns=disarm)
 
 
 def write_problems(problems: Sequence[ImageProblem], file: Path) -> None:

@@ -1,6 +1,7 @@
 """A trained classifier ready for use: pictures in, named answers out."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 from functools import cached_property
@@ -27,7 +28,7 @@ from discern.engine.forward import (
 )
 from discern.engine.loop import run_epoch
 from discern.engine.second_look import find_inexact, find_unclear
-from discern.errors import BundleError, ImageProblem
+from discern.errors import BadImagesError, BundleError, ConfigError, ImageProblem
 from discern.evaluation.custom_metrics import MetricFunction
 from discern.evaluation.evaluated_pictures import choose_evaluated_split, join_labels
 from discern.evaluation.metrics import Metrics, compute_metrics
@@ -36,6 +37,8 @@ from discern.predictor.bundle import Bundle
 from discern.predictor.calibration import compute_probabilities
 from discern.predictor.feature_bank import measure_similarity
 from discern.runtime import Runtime
+
+logger = logging.getLogger("discern")
 
 _SHOWN_CLASSES = 5
 
@@ -126,23 +129,36 @@ class Predictor:
         return build_answers(table, found, similarities, self.class_names, form, policy)
 
     def evaluate(
-        self, source: Source, *, split: str | None = None, metrics: Mapping[str, MetricFunction] | None = None
+        self,
+        source: Source,
+        *,
+        split: str | None = None,
+        on_bad: str = "error",
+        metrics: Mapping[str, MetricFunction] | None = None,
     ) -> Metrics:
         """Return the metrics of labelled pictures; nothing is written.
 
         Args:
             source: Labelled pictures in any form that training takes; their classes are joined with ours by name.
             split: Which split of a source that has some; by default test, or else validation.
+            on_bad: What to do about pictures that cannot be read: "error" stops and lists them, "skip" leaves them out.
             metrics: Your own, by name: functions from targets (N,) and probabilities (N, K) to a number.
 
         Raises:
             DataError: There are no such pictures, pictures without a label, or classes that the classifier does not
                 know.
+            BadImagesError: Pictures cannot be read and `on_bad` is "error", or none can.
         """
+        if on_bad not in ("error", "skip"):
+            raise ConfigError(f"on_bad is {on_bad!r}; expected error or skip")
         _, pictures = choose_evaluated_split(load_table(source), split)
         pictures = join_labels(pictures, self.class_names)
-        probabilities = self.predict_probabilities(pictures)
-        return compute_metrics(pictures.targets(), probabilities, self.class_names, custom=metrics)
+        found = self.predict_readable(pictures)
+        if found.problems and (on_bad == "error" or not len(found.table)):
+            raise BadImagesError(found.problems, next_step='Repair or remove them, or leave them out by on_bad="skip".')
+        if found.problems:
+            logger.warning("left out %d of %d pictures that cannot be read", len(found.problems), len(pictures))
+        return compute_metrics(found.table.targets(), found.probabilities, self.class_names, custom=metrics)
 
     def embed(self, inputs: Sequence[Input] | Input) -> npt.NDArray[np.float32]:
         """Return the pooled features (N, F) of the backbone for inputs as `predict` takes them.
@@ -168,15 +184,19 @@ class Predictor:
         """
         return self._answer(table, similarity=False)[0]
 
-    def predict_readable(self, table: ImageTable, *, similarity: bool = False) -> Readable:
+    def predict_readable(
+        self, table: ImageTable, *, similarity: bool = False, advance: Callable[[int], None] | None = None
+    ) -> Readable:
         """Return the rows whose pictures can be decoded with their predictions, and the problems of the others.
+
+        `advance` is called with the number of pictures after each batch.
 
         Raises:
             BundleError: `similarity` is asked for, and the bundle has no feature bank.
         """
         loader = self._build_loader(table, collect_problems=True)
         kept = Kept.SIMILARITY if similarity else Kept.LOGITS
-        outputs = self._collect(loader, self._forward, kept)
+        outputs = self._collect(loader, self._forward, kept, advance)
         problems = sorted(problem for part in self.runtime.processes.gather(loader.problems()) for problem in part)
         readable = table.take(np.setdiff1d(np.arange(len(table)), [row for row, _ in problems]))
         outputs = self._look_again(readable, outputs, kept)
@@ -270,10 +290,23 @@ class Predictor:
         return outputs
 
     @torch.inference_mode()
-    def _collect(self, loader: EvaluationLoader, forward: ForwardPass, kept: Kept) -> Tensor:
+    def _collect(
+        self,
+        loader: EvaluationLoader,
+        forward: ForwardPass,
+        kept: Kept,
+        advance: Callable[[int], None] | None = None,
+    ) -> Tensor:
         """Return what is kept (N, C) of the outputs for all pictures, whose labels do not matter."""
+
+        def compute(images: Tensor) -> Tensor:
+            outputs = self._keep(forward(images), kept)
+            if advance is not None:
+                advance(len(images))
+            return outputs
+
         with evaluating(self.bundle.classifier):
-            step = CollectionStep(lambda images: self._keep(forward(images), kept), self.runtime.processes)
+            step = CollectionStep(compute, self.runtime.processes)
             run_epoch(loader.batches(), step, self.runtime.processes)
         outputs = step.collect()
         if len(outputs):

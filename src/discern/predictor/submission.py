@@ -43,6 +43,14 @@ class Submission:
             logger.info("the sample asks for %d of the %d pictures; the others are not answered", len(rows), len(table))
         return table.take(rows)
 
+    def is_filled_in(self, file: Path) -> bool:
+        """Return whether a file has the columns and the ids of the sample, as an earlier submission does."""
+        try:
+            cells = read_cells(file)
+        except DataError:
+            return False
+        return list(cells.columns) == list(self.cells.columns) and cells.iloc[:, 0].equals(self.cells.iloc[:, 0])
+
     def fill(
         self, probabilities: npt.NDArray[np.float64], readable: npt.NDArray[np.bool_] | None = None
     ) -> pd.DataFrame:

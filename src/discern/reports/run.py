@@ -83,9 +83,9 @@ class Run:
         """Return one row per picture with label and confidence; inputs and options are those of `Predictor.predict`."""
         return self._predictor.predict(inputs, **options)
 
-    def evaluate(self, source: Source, *, split: str | None = None) -> Metrics:
+    def evaluate(self, source: Source, *, split: str | None = None, on_bad: str = "error") -> Metrics:
         """Return the metrics of labelled pictures; nothing is written. See `Predictor.evaluate`."""
-        return self._predictor.evaluate(source, split=split)
+        return self._predictor.evaluate(source, split=split, on_bad=on_bad)
 
     def plot(self, kind: str = "curves") -> "Figure":
         """Return a figure of the run.

@@ -14,10 +14,17 @@ from discern.data.table import ImageTable
 from discern.errors import BadImagesError, ConfigError, ImageProblem, name_some
 from discern.models.custom import Network
 from discern.predictor.answers import AnswerForm, build_answers, build_policy
-from discern.predictor.answers_file import check_answers_file, log_familiarity, log_unknown, write_answers
+from discern.predictor.answers_file import (
+    check_answers_file,
+    holds_answers,
+    log_familiarity,
+    log_unknown,
+    write_answers,
+)
 from discern.predictor.bundle import load_bundle
 from discern.predictor.load import build_predictor
 from discern.predictor.predictor import Readable
+from discern.predictor.progress import showing_progress
 from discern.predictor.submission import Submission, read_submission
 from discern.processes import join_processes
 
@@ -46,6 +53,8 @@ def predict(
     image_root: str | Path | None = None,
     image_suffix: str | None = None,
     on_bad: str | None = None,
+    overwrite: bool = False,
+    csv_safe: bool = False,
     device: str = "auto",
     network: Network | None = None,
     verbose: bool = True,
@@ -67,6 +76,8 @@ def predict(
         image_suffix: Extension to add to ids in a CSV, such as `.jpg`.
         on_bad: What to do about pictures that cannot be read: "error" stops, "skip" leaves them out, "fallback" keeps
             the sample's own answer, or else gives the most frequent class. By default "error" with `like`, else "skip".
+        overwrite: Replace `out` also where it is no earlier table of answers.
+        csv_safe: Write an apostrophe before texts that a spreadsheet would take for a formula.
         device: Where to compute; see `discern.load`.
         network: Your own, if the run was trained with one.
         verbose: Show progress on standard output.
@@ -78,7 +89,7 @@ def predict(
     out, like = (None if path is None else Path(path) for path in (out, like))
     form = AnswerForm(probabilities, top_k, max_error, set_coverage)
     on_bad = _choose_on_bad(on_bad, like)
-    with reporting(verbose=verbose):
+    with reporting(verbose=verbose) as messages:
         processes = join_processes()
         bundle = load_bundle(Path(run), network)
         policy = build_policy(form, bundle)
@@ -88,11 +99,14 @@ def predict(
         table = load_inputs(inputs, columns, depth_range=bundle.preprocess.depth_range)
         log_ignored(table)
         if out is not None:
-            check_answers_file(out, [*_list_paths(inputs), *table.frame["path"], str(like or "")])
+            sources = [*_list_paths(inputs), *table.frame["path"], str(like or "")]
+            is_earlier = holds_answers if submission is None else submission.is_filled_in
+            check_answers_file(out, sources, is_earlier, overwrite=overwrite)
         if submission is not None:
             table = submission.choose_pictures(table)
-        with predictor.runtime.applied():
-            found = predictor.predict_readable(table, similarity=policy.knows_familiarity)
+        own_share = -(-len(table) // processes.count)
+        with predictor.runtime.applied(), showing_progress(messages.console, own_share) as advance:
+            found = predictor.predict_readable(table, similarity=policy.knows_familiarity, advance=advance)
         if found.problems and (on_bad == "error" or not len(found.table)):
             raise BadImagesError(found.problems, next_step=_describe_way_on(on_bad, submission))
         log_familiarity(found.table.frame["id"].tolist(), policy.measure_familiarity(found.similarities))
@@ -102,7 +116,7 @@ def predict(
         else:
             frame = _fill_submission(submission, table, found, on_bad)
         if out is not None and processes.is_main:
-            write_answers(frame, found.problems, out)
+            write_answers(frame, found.problems, out, csv_safe=csv_safe)
             log_unknown(frame, policy)
         # A process that ends before the answers are written could end the others.
         processes.gather(None)
