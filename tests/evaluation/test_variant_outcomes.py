@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from discern.evaluation.variant_outcomes import SeedRun, VariantOutcome, describe_best, tabulate_outcomes
+from discern.evaluation.variant_outcomes import (
+    SeedRun,
+    VariantOutcome,
+    choose_best,
+    describe_best,
+    describe_choice,
+    tabulate_outcomes,
+)
 
 
 def make_outcome(name: str, *rows: str | None) -> VariantOutcome:
@@ -48,3 +55,17 @@ def test_the_best_is_named_with_those_that_are_not_worse() -> None:
     outcomes = [make_outcome(name, row, row) for name, row in (("good", good), ("same", same), ("bad", bad))]
     assert describe_best(outcomes) == "highest: good; not distinguishable from it: same"
     assert describe_best([outcomes[0], outcomes[2]]) == "highest: good; all others are worse"
+
+
+def test_a_tie_is_called_one() -> None:
+    outcomes = [make_outcome("one", "110"), make_outcome("two", "011"), make_outcome("three", "001")]
+    assert choose_best(outcomes).name == "one"
+    assert describe_best(outcomes) == "equally high: one, two; not distinguishable from it: two, three"
+
+
+def test_the_choice_says_by_which_pictures_and_tests_one_alone() -> None:
+    outcomes = [make_outcome("one", "1" * 60), make_outcome("two", "0" * 60)]
+    assert describe_choice(outcomes, "test", None) == "highest: one; all others are worse (on test pictures)"
+    text = describe_choice(outcomes, "validation", make_outcome("one", "1" * 18 + "00"))
+    assert text.startswith("highest: one; all others are worse (on validation pictures, which also chose the epoch of")
+    assert text.endswith("). On 20 test pictures, used for one alone: 90.0% [68.3, 98.8]")

@@ -28,22 +28,22 @@ def test_the_table_says_what_the_runs_say(compared):
     place, _, _, table = compared
     written = pd.read_csv(place / "out" / "comparison.csv")
     assert list(written["name"]) == list(table["name"]) == ["weights=none", "weights=weights.safetensors"]
-    accuracies = [
-        json.loads((place / "out" / "runs" / f"00-seed{seed}" / "evaluation" / "metrics.json").read_text())["test"]
-        for seed in (0, 1)
-    ]
-    mean = np.mean([metrics["accuracy"]["value"] for metrics in accuracies])
+    files = [place / "out" / "runs" / f"00-seed{seed}" / "evaluation" / "metrics.json" for seed in (0, 1)]
+    metrics = [json.loads(file.read_text()) for file in files]
+    mean, tested = (np.mean([one[split]["accuracy"]["value"] for one in metrics]) for split in ("validation", "test"))
     first = table.iloc[0]
     assert first["accuracy"] == pytest.approx(mean)
     assert first["accuracy_low"] <= mean <= first["accuracy_high"]
-    assert first["pictures"] == accuracies[0]["count"]
+    assert first["pictures"] == metrics[0]["validation"]["count"]
     assert first["seconds"] > 0
     assert 0.1 < first["peak_gigabytes"] < 20
     with Image.open(place / "out" / "comparison.png") as plot:
         assert min(plot.size) > 200
     page = check_page((place / "out" / "comparison.html").read_text(encoding="utf-8"))
     assert f"{100 * mean:.1f}" in page.text
-    assert "Highest: weights=none; no other completed" in page.text
+    assert "Highest: weights=none; no other completed (on validation pictures, which also chose the epoch" in page.text
+    count = metrics[0]["test"]["count"]
+    assert f"On {count} test pictures, used for weights=none alone: {100 * tested:.1f}% [" in page.text
     assert "2 runs did not complete" in page.text
     assert "/nowhere/weights.safetensors" in page.text
 

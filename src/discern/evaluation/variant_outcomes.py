@@ -103,10 +103,19 @@ def count_pictures(outcomes: Sequence[VariantOutcome]) -> int:
     return max(int(outcome.is_correct.shape[-1]) for outcome in outcomes)
 
 
+def choose_best(outcomes: Sequence[VariantOutcome]) -> VariantOutcome:
+    """Return the variant with the highest accuracy, the first of equal ones."""
+    return max((one for one in outcomes if one.complete), key=lambda one: float(one.is_correct.mean()))
+
+
 def describe_best(outcomes: Sequence[VariantOutcome]) -> str:
-    """Return a sentence that names the variant with the highest accuracy, and those not significantly worse."""
+    """Return a sentence that names the variant with the highest accuracy, and those not significantly worse.
+
+    Each is compared with the best, which was found by comparing, so that those close to it may well be as good.
+    """
     complete = [outcome for outcome in outcomes if outcome.complete]
-    best = max(complete, key=lambda outcome: float(outcome.is_correct.mean()))
+    best = choose_best(complete)
+    equal = [one.name for one in complete if one is not best and one.is_correct.mean() == best.is_correct.mean()]
     rivals = []
     for outcome in complete:
         difference = outcome.subtract(best)
@@ -116,11 +125,25 @@ def describe_best(outcomes: Sequence[VariantOutcome]) -> str:
         others = f"not distinguishable from it: {', '.join(rivals)}"
     else:
         others = "all others are worse" if len(complete) > 1 else "no other completed"
-    return f"highest: {best.name}; {others}"
+    first = f"equally high: {', '.join([best.name, *equal])}" if equal else f"highest: {best.name}"
+    return f"{first}; {others}"
 
 
-def log_outcomes(outcomes: Sequence[VariantOutcome]) -> None:
-    """Log the accuracy of each variant, whether it is better than the one before, and which is the best."""
+def describe_choice(outcomes: Sequence[VariantOutcome], split: str, tested: VariantOutcome | None) -> str:
+    """Return which variant is best and by which pictures; then, if it was tested, its accuracy on the test pictures."""
+    text = f"{describe_best(outcomes)} (on {split} pictures"
+    if split == "validation":
+        text += ", which also chose the epoch of every run: compare ways by these scores, but expect less"
+    text += ")"
+    if tested is None or tested.accuracy is None:
+        return text
+    value, low, high = (100 * end for end in tested.accuracy)
+    pictures = tested.is_correct.shape[-1]
+    return f"{text}. On {pictures} test pictures, used for {tested.name} alone: {value:.1f}% [{low:.1f}, {high:.1f}]"
+
+
+def log_outcomes(outcomes: Sequence[VariantOutcome], choice: str) -> None:
+    """Log the accuracy of each variant, whether it is better than the one before, and the choice."""
     for place, outcome in enumerate(outcomes):
         accuracy = outcome.accuracy
         if accuracy is None:
@@ -136,7 +159,7 @@ def log_outcomes(outcomes: Sequence[VariantOutcome]) -> None:
         difference = outcome.subtract(outcomes[place - 1]) if place else None
         if difference is not None:
             logger.info("  %s", describe_difference(outcome.name, outcomes[place - 1].name, difference))
-    logger.info("%s", describe_best(outcomes))
+    logger.info("%s", choice)
 
 
 def _spread(name: str, interval: Interval | None) -> dict[str, float]:

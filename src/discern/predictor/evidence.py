@@ -17,8 +17,8 @@ class Evidence:
     """The predictions for V validation pictures, each array (V,).
 
     `confidences` and `true_probabilities` (of the true class) are calibrated, 0..1; `similarities` are those of
-    `FeatureBank.measure_similarity`, None without a feature bank. `choices` (1,) is the number of classifiers
-    among which this one was chosen by these pictures, such as epochs; None in older bundles, which do not say it.
+    `FeatureBank.measure_similarity`, None without a feature bank. `choices` has the same number for each: that of the
+    classifiers among which this one was chosen by these pictures, such as epochs; None in older bundles.
     """
 
     confidences: npt.NDArray[np.float64]
@@ -33,7 +33,7 @@ class Evidence:
     @property
     def num_choices(self) -> int:
         """Number of classifiers among which this one was chosen; 30 where it is not known."""
-        return _USUAL_CHOICES if self.choices is None else int(self.choices[0])
+        return _USUAL_CHOICES if self.choices is None else int(self.choices.max())
 
     def choose_operating_point(self, max_error: float) -> OperatingPoint:
         """Return the lowest confidence at which at most a share `max_error` of the answers is wrong.
@@ -89,5 +89,5 @@ def gather_evidence(
         is_right=probabilities.argmax(axis=1) == targets,
         true_probabilities=probabilities[np.arange(len(targets)), targets],
         similarities=similarities,
-        choices=np.array([choices]),
+        choices=np.full(len(targets), choices),
     )

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from discern.evaluation.intervals import Interval
 from discern.evaluation.seed_comparison import describe_difference
-from discern.evaluation.variant_outcomes import VariantOutcome, count_pictures, describe_best
+from discern.evaluation.variant_outcomes import VariantOutcome, count_pictures
 from discern.files import write_atomically
 from discern.plots.ladder import plot_ladder
 from discern.reports.pages import render_page
@@ -45,7 +45,7 @@ class ComparedWay(NamedTuple):
 
 
 class ComparisonFacts(NamedTuple):
-    """The results of a comparison; `best` names the best way, and those that are not shown to be worse."""
+    """The results of a comparison; `best` names the best way, those that are not shown to be worse, and its test."""
 
     source: str
     pictures: int
@@ -87,8 +87,8 @@ def _draw_ladder(ways: Sequence[ComparedWay]) -> Markup | None:
     )
 
 
-def write_comparison_page(outcomes: Sequence[VariantOutcome], source: str, page: Path) -> None:
-    """Write comparison.html; `source` is where the pictures came from."""
+def write_comparison_page(outcomes: Sequence[VariantOutcome], source: str, choice: str, page: Path) -> None:
+    """Write comparison.html; `source` is where the pictures came from, `choice` says which way is best."""
     ways = [_describe_way(outcome, outcomes[place - 1] if place else None) for place, outcome in enumerate(outcomes)]
     facts = ComparisonFacts(
         source=source,
@@ -96,7 +96,7 @@ def write_comparison_page(outcomes: Sequence[VariantOutcome], source: str, page:
         seeds=max(len(outcome.runs) for outcome in outcomes),
         ways=tuple(ways),
         runs=tuple(run for outcome in outcomes for run in _list_runs(outcome)),
-        best=describe_best(outcomes),
+        best=choice,
     )
     write_atomically(page, build_comparison_page(facts))
 

@@ -15,7 +15,6 @@ from discern.reports.wording import count_of, grouped, join_words, percent, perc
 
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 _WIDE_INTERVAL = 0.1
-_CLEAR_GAP = 0.05
 _WIDE_GAP = 0.15
 _LEARNED = 0.9
 
@@ -128,8 +127,8 @@ def _describe(facts: RunFacts, metrics: Metrics, baseline: Baseline | None) -> I
     kind = "" if facts.split == "all" else f"{facts.split} "
     yield (
         f"Of {count_of(metrics.count, f'{kind}picture')} {origin}, it classifies {grouped(right)} correctly. "
-        "With this number of pictures, the true accuracy may be anywhere from "
-        f"{percent_range(accuracy.low, accuracy.high)} (95 % interval)."
+        "With this number of pictures, the accuracy on all pictures like these may be anywhere from "
+        f"{percent_range(accuracy.low, accuracy.high)} (95 % confidence interval)."
     )
     if baseline is not None:
         always = f"Always answering {baseline.wording} would be correct for {percent(baseline.share)} of them"
@@ -146,22 +145,41 @@ def _compare_to_baseline(accuracy: Interval, baseline: Baseline) -> str:
 
 
 def _describe_fit(facts: RunFacts) -> Iterator[str]:
+    """Say what training accuracy is compared with, and what that can tell; see `_find_gap`."""
     best = find_best_epoch(facts)
     if best is None or not isfinite(best.gap):
         return
-    known, validated = best.row["train_accuracy"], best.row["validation_accuracy"]
+    known = float(best.row["train_accuracy"])
     shown = (
-        f"at the epoch that was kept, it classifies {percent(known)} of the training pictures and "
-        f"{percent(validated)} of the validation pictures correctly"
+        f"at the epoch that was kept, it classified {percent(known)} of the training pictures (while it learned from "
+        f"them) and {percent(float(best.row['validation_accuracy']))} of the validation pictures correctly"
     )
     if _mixes_pictures(facts):
         yield f"Training pictures were mixed, so their accuracy does not show whether it overfits: {shown}."
-    elif best.gap >= _WIDE_GAP:
-        yield f"It overfits: {shown}."
-    elif best.gap >= _CLEAR_GAP:
-        yield f"It overfits somewhat: {shown}."
+        return
+    test = facts.metrics.get("test")
+    if test is None:
+        yield (
+            f"Whether it overfits is not known: {shown}; but these chose the epoch, so its gap to new pictures is "
+            "probably wider. A test split would measure it."
+        )
+        return
+    shown += f", and {percent(test.accuracy.value)} of {count_of(test.count, 'test picture')}, which chose nothing"
+    if known > test.accuracy.high:
+        size = "" if known - test.accuracy.value >= _WIDE_GAP else " somewhat"
+        yield f"It overfits{size}, by more than chance explains: {shown}."
     else:
-        yield f"It does not overfit: {shown}."
+        possible = max(0.0, known - test.accuracy.low)
+        yield (
+            f"It is not shown to overfit: {shown}. With this number of pictures, the gap to new ones "
+            f"may still be up to {100 * possible:.0f} points."
+        )
+
+
+def _find_gap(facts: RunFacts, best: BestEpoch) -> float:
+    """Return by how much training accuracy is above that of test, or of validation where there is no test."""
+    test = facts.metrics.get("test")
+    return best.gap if test is None else max(best.gap, float(best.row["train_accuracy"]) - test.accuracy.value)
 
 
 def _find_limits(facts: RunFacts, metrics: Metrics) -> Iterator[str]:
@@ -174,13 +192,13 @@ def _find_limits(facts: RunFacts, metrics: Metrics) -> Iterator[str]:
     if width >= _WIDE_INTERVAL:
         yield (
             f"The number of pictures limits the precision: the interval is {100 * width:.0f} percentage points wide. "
-            f"Four times as many {facts.split if facts.split != 'all' else 'such'} pictures would halve it."
+            f"Four times as many {facts.split if facts.split != 'all' else 'such'} pictures would about halve it."
         )
 
 
 def _limit_by_fit(facts: RunFacts, best: BestEpoch) -> Iterator[str]:
-    known = float(best.row["train_accuracy"])
-    if best.gap >= _WIDE_GAP:
+    known, gap = float(best.row["train_accuracy"]), _find_gap(facts, best)
+    if gap >= _WIDE_GAP:
         yield (
             f"It fits its training pictures much better than new ones{_name_typical_count(facts)}: more pictures, "
             "stronger augmentation or fewer trained layers help most."
@@ -190,7 +208,7 @@ def _limit_by_fit(facts: RunFacts, best: BestEpoch) -> Iterator[str]:
             f"It classifies only {percent(known)} of its training pictures correctly: training more layers, for "
             "longer, or at a larger image size helps more than further pictures of the same kind."
         )
-    if best.place == best.epochs and best.epochs > 1 and best.gap < _WIDE_GAP:
+    if best.place == best.epochs and best.epochs > 1 and gap < _WIDE_GAP:
         yield "The last epoch was the best: more epochs may help."
 
 

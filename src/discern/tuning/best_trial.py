@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from discern.config.load import load_settings, save_settings
-from discern.errors import DataError
-from discern.evaluation.intervals import wilson_interval
+from discern.errors import DataError, name_some
+from discern.evaluation.intervals import exact_interval
 from discern.evaluation.metrics import load_metrics
 from discern.files import read_json, write_json, write_table
 from discern.plots.saving import save_figure
@@ -54,7 +54,7 @@ def _plot_history(table: pd.DataFrame, search: Search) -> Figure:
     else:
         pictures = int((pd.read_csv(search.split, dtype="str")["split"] == "validation").sum())
         ends = [
-            (None, None) if pd.isna(value) else wilson_interval(round(value * pictures), pictures)[1:]
+            (None, None) if pd.isna(value) else exact_interval(round(value * pictures), pictures)[1:]
             for value in shown["value"]
         ]
         shown[["low", "high"]] = pd.DataFrame(ends, index=shown.index, dtype="float64")
@@ -67,6 +67,9 @@ def save_best_recipe(study: "Study", search: Search) -> None:
     found = [build_override(name, value) for name, value in best.params.items()]
     save_settings(load_settings(search.recipe, [*search.overrides, *found]), path)
     logger.info("best: trial %d with %s; its recipe is %s", best.number, " ".join(found), path)
+    rivals = describe_rivals(study, search)
+    if rivals:
+        logger.info("%s", rivals)
 
 
 def _read_trial(record: Path) -> object:
@@ -76,6 +79,30 @@ def _read_trial(record: Path) -> object:
     except (OSError, ValueError):
         return None
     return content.get("trial") if isinstance(content, dict) else None
+
+
+def describe_rivals(study: "Study", search: Search) -> str:
+    """Return which trials have the score of the best, and how many others validation cannot tell from it; "" if none.
+
+    Accuracies are compared with the interval of the best one; of other scores only equal ones are named.
+    """
+    best = study.best_trial
+    values = {trial.number: trial.value for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"}
+    others = {number: value for number, value in values.items() if number != best.number and value is not None}
+    equal = [str(number) for number, value in others.items() if value == best.value]
+    parts = []
+    if equal:
+        parts.append(f"{name_some(equal)} {'has' if len(equal) == 1 else 'have'} the same score: the first was taken")
+    pictures = int((pd.read_csv(search.split, usecols=["split"], dtype="str")["split"] == "validation").sum())
+    if search.monitor == "validation_accuracy" and pictures and best.value is not None:
+        low = exact_interval(round(best.value * pictures), pictures).low
+        within = sum(value >= low for value in others.values())
+        if within:
+            parts.append(
+                f"{within} of {len(others)} others are within the 95 % interval of the best, which begins at {low:.1%} "
+                f"with {pictures} validation pictures: they may be as good"
+            )
+    return f"trials: {'; '.join(parts)}" if parts else ""
 
 
 def train_best(study: "Study", search: Search) -> None:
@@ -96,7 +123,8 @@ def train_best(study: "Study", search: Search) -> None:
         ends = (100 * end for end in metrics.accuracy)
         logger.info("trained again with the best settings: %s accuracy %.1f%% [%.1f, %.1f]", split_name, *ends)
     logger.info(
-        "the settings were chosen by their validation scores, which are therefore too high; next: discern predict %s "
+        "the settings were chosen by their validation scores, which are therefore too high, as is the confidence of "
+        "thresholds for --max-error, which does not count the choice among trials; next: discern predict %s "
         "PICTURES...",
         folder.root,
     )

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from discern.data.cache.home import build_cache
 from discern.data.prepare import prepare_shared_split
 from discern.errors import DataError
 from discern.evaluation.predictions import load_predictions
-from discern.evaluation.variant_outcomes import SeedRun, VariantOutcome
+from discern.evaluation.variant_outcomes import SeedRun, VariantOutcome, choose_best
 from discern.run_folder import RunFolder
 from discern.tuning.child_run import ChildRun, run_child
 from discern.tuning.shared_folder import open_shared_folder
@@ -22,6 +23,7 @@ from discern.tuning.variants import Variant
 logger = logging.getLogger("discern")
 
 _SPLIT = "split.csv"
+_MIN_PICTURES = 2
 
 Runs = Mapping[tuple[str, int], ChildRun]
 """Runs by the name of their variant and their seed."""
@@ -56,7 +58,7 @@ def split_for_all(source: str | Path, variant: Variant, out: Path) -> Path:
     held_out = {split: len(table.select(split)) for split in ("validation", "test")}
     if not settings.run.evaluate_test:
         held_out["test"] = 0
-    if (held_out["test"] or held_out["validation"]) < 2:
+    if max(held_out.values()) < _MIN_PICTURES:
         counts = f"there are {held_out['validation']} for validation and {held_out['test']} for test"
         raise DataError(f"{source}: ways of training are compared on at least two held-out pictures; {counts}")
     return out / _SPLIT
@@ -76,13 +78,28 @@ def train_variants(source: str, variants: Sequence[Variant], seeds: int, split: 
     return runs
 
 
-def gather_outcomes(variants: Sequence[Variant], runs: Runs) -> list[VariantOutcome]:
-    """Return for each variant which pictures its runs classified correctly.
+def choose_split(split: Path) -> str:
+    """Return the split that variants are compared and chosen by: validation, or test if that has too few pictures."""
+    counts = pd.read_csv(split, usecols=["split"], dtype="str")["split"].value_counts()
+    return "validation" if counts.get("validation", 0) >= _MIN_PICTURES else "test"
+
+
+def measure_test(outcomes: Sequence[VariantOutcome], runs: Runs) -> VariantOutcome | None:
+    """Return the outcome of the best variant on the test pictures, the only one that is looked at; None without any."""
+    best = choose_best(outcomes)
+    found = [(run, _read_correct(runs[best.name, run.seed], "test")) for run in best.complete]
+    tested = [run._replace(is_correct=np.asarray(right, np.float64)) for run, right in found if right is not None]
+    return replace(best, runs=tuple(tested)) if tested else None
+
+
+def gather_outcomes(variants: Sequence[Variant], runs: Runs, split: str) -> list[VariantOutcome]:
+    """Return for each variant which pictures of a split its runs classified correctly.
 
     Raises:
         DataError: No run completed.
     """
-    correct = {key: _read_correct(run) for key, run in runs.items() if run.error is None}
+    read = {key: _read_correct(run, split) for key, run in runs.items() if run.error is None}
+    correct = {key: found for key, found in read.items() if found is not None}
     if not correct:
         errors = "; ".join(dict.fromkeys(str(run.error) for run in runs.values()))
         raise DataError(f"no run completed: {errors}")
@@ -104,8 +121,10 @@ def gather_outcomes(variants: Sequence[Variant], runs: Runs) -> list[VariantOutc
     ]
 
 
-def _read_correct(run: ChildRun) -> "pd.Series[bool]":
-    """Return whether each picture of the last split, which is the reported one, was classified correctly, by id."""
+def _read_correct(run: ChildRun, split: str) -> "pd.Series[bool] | None":
+    """Return whether each picture of a split was classified correctly, by id; None where it was not evaluated."""
     predictions = load_predictions(run.folder.evaluation / "predictions.csv", with_probabilities=False)
-    reported = predictions.select(predictions.splits[-1])
+    if split not in predictions.splits:
+        return None
+    reported = predictions.select(split)
     return pd.Series(reported.is_correct, index=pd.Index(reported.ids))

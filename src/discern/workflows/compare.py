@@ -9,13 +9,20 @@ import pandas as pd
 from discern.config.overrides import Overrides, list_overrides
 from discern.console import reporting
 from discern.errors import ConfigError
-from discern.evaluation.variant_outcomes import log_outcomes, tabulate_outcomes
+from discern.evaluation.variant_outcomes import describe_choice, log_outcomes, tabulate_outcomes
 from discern.files import write_table
 from discern.ownership import owning
 from discern.plots.ladder import plot_ladder
 from discern.plots.saving import save_figure
 from discern.reports.comparison_page import write_comparison_page
-from discern.tuning.variant_runs import gather_outcomes, open_comparison, split_for_all, train_variants
+from discern.tuning.variant_runs import (
+    choose_split,
+    gather_outcomes,
+    measure_test,
+    open_comparison,
+    split_for_all,
+    train_variants,
+)
 from discern.tuning.variants import build_variants
 
 logger = logging.getLogger("discern")
@@ -33,7 +40,9 @@ def compare(
 ) -> pd.DataFrame:
     """Train in several ways, each with every seed, and write comparison.html, .csv and .png to the folder `out`.
 
-    All runs have the same split and share the cache. A second call with the same `out` keeps complete runs, resumes
+    Ways are compared on the validation pictures, by which the best is chosen; only that one is shown with its score on
+    the test pictures. Without validation pictures, the comparison is on test. All runs have the same split and share
+    the cache. A second call with the same `out` keeps complete runs, resumes
     interrupted ones and repeats failed ones. If a run fails, it is reported, and the others continue.
 
     Args:
@@ -61,11 +70,13 @@ def compare(
         open_comparison(folder, source, variants)
         split = split_for_all(source, variants[0], folder)
         runs = train_variants(str(source), variants, seeds, split, folder / "runs")
-        outcomes = gather_outcomes(variants, runs)
+        chosen_by = choose_split(split)
+        outcomes = gather_outcomes(variants, runs, chosen_by)
+        choice = describe_choice(outcomes, chosen_by, measure_test(outcomes, runs) if chosen_by != "test" else None)
         table = tabulate_outcomes(outcomes)
         write_table(table, folder / "comparison.csv")
         save_figure(plot_ladder(table), folder / "comparison.png")
-        write_comparison_page(outcomes, str(source), folder / "comparison.html")
-        log_outcomes(outcomes)
+        write_comparison_page(outcomes, str(source), choice, folder / "comparison.html")
+        log_outcomes(outcomes, choice)
         logger.info("written: %s", folder)
         return table

@@ -5,15 +5,21 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from discern.config.load import check_settings
 from discern.console import reporting
+from discern.data.cache.home import build_cache
 from discern.data.prepare import load_labelled
 from discern.data.sources.inputs import Input
 from discern.data.sources.load import Source
+from discern.data.table import ImageTable
 from discern.errors import ConfigError
 from discern.evaluation.abstention import measure_abstention, save_abstention
 from discern.evaluation.custom_metrics import MetricFunction
 from discern.evaluation.evaluated_pictures import choose_evaluated_split, join_labels
+from discern.evaluation.known_pictures import find_known, load_known_pictures
 from discern.evaluation.metrics import Metrics, compute_metrics
 from discern.evaluation.predictions import (
     UNSPLIT,
@@ -23,11 +29,12 @@ from discern.evaluation.predictions import (
 )
 from discern.models.custom import Network
 from discern.ownership import owning
-from discern.predictor.bundle import load_bundle
+from discern.predictor.bundle import Bundle, load_bundle
 from discern.predictor.load import build_predictor
 from discern.processes import join_processes
 from discern.reports.evaluation_files import write_evaluation, write_ranking, write_scores
 from discern.reports.familiarity import compare_familiarity
+from discern.reports.known_scores import write_scores_without_known
 
 logger = logging.getLogger("discern")
 
@@ -55,7 +62,9 @@ def evaluate(
 ) -> Metrics:
     """Write metrics.json, predictions.csv, per_class.csv, confusion.csv and the plots to the folder `out`.
 
-    abstention.json has the results on these pictures of the confidence thresholds for usual error rates.
+    Pictures that the run was trained on, or chosen by, are counted and listed in known_pictures.csv, and metrics.json
+    has the scores without them beside. abstention.json has the results on these pictures of the confidence thresholds
+    for usual error rates.
 
     Args:
         run: A run folder or a bundle.
@@ -108,6 +117,7 @@ def evaluate(
                 compare_familiarity(predictor, pictures, unfamiliar, folder)
         if processes.is_main:
             found = write_evaluation(predictions, pictures, folder, folder / "plots", plots=plots, custom=metrics)[name]
+            write_scores_without_known(predictions, _find_known(run, bundle, pictures), {name: found}, folder, metrics)
             save_abstention(measure_abstention(bundle.evidence, predictions), folder / "abstention.json")
             if ranking:
                 write_ranking(predictions, folder)
@@ -118,6 +128,21 @@ def evaluate(
         # A process that ends before all files are written could end the others.
         processes.gather(None)
         return found
+
+
+def _find_known(run: str | Path, bundle: Bundle, pictures: ImageTable) -> NDArray[np.object_]:
+    """Return for each picture the split of the run that has it; what cannot be compared is said."""
+    bank = None if bundle.feature_bank is None else bundle.feature_bank.frame
+    known = load_known_pictures(Path(run), bank)
+    splits, compared = find_known(pictures, known, build_cache(), max_pixels=bundle.max_pixels)
+    if compared < len(known) or not compared:
+        logger.warning(
+            "whether these are pictures that the run was trained on: compared with %d of its %s pictures, the others "
+            "are not known or not there any more",
+            compared,
+            len(known) or "unknown",
+        )
+    return splits
 
 
 def evaluate_predictions(

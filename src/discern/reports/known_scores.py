@@ -1,0 +1,63 @@
+"""The metrics again, without the pictures that the run was trained on or chosen by."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discern.evaluation.custom_metrics import MetricFunction
+from discern.evaluation.metrics import Metrics, compute_metrics, save_metrics
+from discern.evaluation.predictions import Predictions
+from discern.files import write_table
+
+logger = logging.getLogger("discern")
+
+_FILE = "known_pictures.csv"
+
+
+def write_scores_without_known(
+    predictions: Predictions,
+    known: NDArray[np.object_],
+    metrics: Mapping[str, Metrics],
+    folder: Path,
+    custom: Mapping[str, MetricFunction] | None = None,
+) -> dict[str, Metrics]:
+    """Warn of pictures that are not new to the run, list them, and write metrics.json again with the scores without.
+
+    Args:
+        predictions: Of one split.
+        known: For each of them the run's split that has it, "" where none has.
+        metrics: Those of all pictures, by split.
+        folder: That of the evaluation.
+        custom: Metric functions of the user, by name.
+
+    Returns:
+        The metrics, with those of the new pictures by "SPLIT without known pictures" if some but not all are new.
+    """
+    is_known, path = known != "", folder / _FILE
+    if not is_known.any():
+        path.unlink(missing_ok=True)
+        return dict(metrics)
+    rows = predictions.frame.loc[is_known, ["id", "path"]].assign(split_of_run=known[is_known])
+    write_table(rows, path)
+    trained, chosen = int((known == "train").sum()), int((known == "validation").sum())
+    left = int((~is_known).sum())
+    logger.warning(
+        "of these %d pictures the run was trained on %d, and %d more chose its best epoch (see %s): scores on them say "
+        "nothing about new pictures%s",
+        len(known),
+        trained,
+        chosen,
+        path.name,
+        "" if left else "; none is new",
+    )
+    found = dict(metrics)
+    if left:
+        one = predictions.take(np.flatnonzero(~is_known))
+        clean = compute_metrics(one.targets, one.probabilities, one.class_names, custom=custom)
+        found[f"{predictions.splits[-1]} without known pictures"] = clean
+        logger.info("without them: %s", clean.describe())
+        save_metrics(found, folder / "metrics.json")
+    return found
