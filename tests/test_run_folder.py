@@ -5,9 +5,13 @@ import shutil
 import pytest
 from safetensors.torch import load_file
 
-from discern.errors import RunFolderError
+import discern
+from discern.errors import DiscernError, RunFolderError
 from discern.ownership import owning
+from discern.reports.run import Run
+from discern.reports.run_facts import load_run_facts
 from discern.run_folder import RUN_FILES, RunFolder, check_interrupted_run, check_new_run
+from discern.workflows.diff import diff
 from discern.workflows.resume import resume
 from discern.workflows.train import train
 from pictures import QUICK
@@ -104,3 +108,43 @@ def test_a_run_that_is_being_written_is_neither_resumed_nor_replaced(photos, fol
         with pytest.raises(RunFolderError, match="is in use by discern train, process"):
             train(photos, out=folder.root, overwrite=True)
     assert folder.holds_run()
+
+
+HOSTILE = ("", "[" * 100_000, '{"a":' * 100_000, "[]", "{}", "null", "1" * 5000, "a,b\n1,2\n", "\0")
+READ = (
+    "config.toml",
+    "plan.json",
+    "environment.json",
+    "split.csv",
+    "history.csv",
+    "audit.json",
+    "bundle/bundle.json",
+    "evaluation/metrics.json",
+    "evaluation/predictions.csv",
+    "evaluation/per_class.csv",
+    "evaluation/confusion.csv",
+)
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_hostile_file_of_a_run_is_a_missing_part_of_its_report(folder, name):
+    for text in HOSTILE:
+        (folder.root / name).write_text(text)
+        load_run_facts(folder)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_verbs_refuse_hostile_files_by_name(folder, text):
+    for name in READ:
+        (folder.root / name).write_text(text)
+    with pytest.raises(DiscernError, match=r"bundle\.json"):
+        discern.load(folder.root)
+    with pytest.raises(DiscernError, match=r"predictions\.csv"):
+        diff(folder.root, folder.root, out=folder.root / "diff", verbose=False)
+    with pytest.raises(RunFolderError, match="run"):
+        resume(folder.root, verbose=False)
+    for part, file in (("plan", "plan.json"), ("environment", "environment.json"), ("predictions", "predictions.csv")):
+        if (part, text) != ("environment", "{}"):  # all of which may be missing
+            with pytest.raises(DiscernError, match=file) as caught:
+                getattr(Run(folder.root), part)
+            assert len(str(caught.value)) < 1000

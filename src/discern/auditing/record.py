@@ -1,6 +1,5 @@
 """The schema of audit.json, for all who read it."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from discern.errors import DataError
+from discern.files import read_json
 
 
 class _Record(BaseModel):
@@ -92,6 +92,6 @@ def load_audit_record(path: str | Path) -> AuditRecord:
         OSError: It cannot be read.
     """
     try:
-        return read_audit_record(json.loads(Path(path).read_text(encoding="utf-8")))
+        return read_audit_record(read_json(Path(path)))
     except ValueError as error:
         raise DataError(f"{path} is damaged: {error}") from None

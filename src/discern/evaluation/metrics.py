@@ -1,6 +1,5 @@
 """The metrics of one split: fractions over samples, each with a 95 % interval, and how they stand in metrics.json."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -24,7 +23,7 @@ from discern.evaluation.confused_pairs import ConfusedPair, find_confused_pairs
 from discern.evaluation.custom_metrics import MetricFunction, compute_custom_metrics
 from discern.evaluation.intervals import Interval, SavedInterval, exact_interval, mean_interval, score_interval
 from discern.evaluation.ranking import can_rank, compute_ranking
-from discern.files import write_json
+from discern.files import read_json, write_json
 
 _SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
 """Keeps the loss of a probability that underflowed to zero finite, at about 87."""
@@ -100,7 +99,7 @@ def load_metrics(path: str | Path) -> dict[str, Metrics]:
         DataError: The file is missing or damaged.
     """
     try:
-        return _BY_SPLIT.validate_python(json.loads(Path(path).read_text(encoding="utf-8")))
+        return _BY_SPLIT.validate_python(read_json(Path(path)))
     except ValidationError as error:
         first = error.errors()[0]
         reason = f"{'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}"

@@ -1,6 +1,5 @@
 """The certificate beside an exported file: where it is, how it is read and written, and what it vouches for."""
 
-import json
 import logging
 from pathlib import Path
 
@@ -8,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from discern.errors import ExportError
 from discern.exporting.certificate import Certificate, find_faults
-from discern.files import compute_sha256, write_json
+from discern.files import compute_sha256, read_json, write_json
 
 logger = logging.getLogger("discern")
 
@@ -36,7 +35,7 @@ def load_certificate(file: Path) -> Certificate | None:
     if not path.is_file():
         return None
     try:
-        return _SCHEMA.validate_python(json.loads(path.read_text(encoding="utf-8")))
+        return _SCHEMA.validate_python(read_json(path))
     except (ValueError, ValidationError):
         raise ExportError(f"{path} is damaged; remove it to have the file measured again") from None
 

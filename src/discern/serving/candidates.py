@@ -1,6 +1,5 @@
 """Pictures worth a second look: those an audit suspects, or the most confident disagreements of the classifier."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +8,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from discern.errors import DataError
 from discern.evaluation.predictions import load_predictions
+from discern.files import read_json
 
 _MAX_LOSSES = 500
 _SEVERITIES = {"error": 0, "warning": 1, "note": 2}
@@ -89,7 +89,7 @@ def load_candidates(run: Path, audit: Path | None) -> list[Candidate]:
 
 def _load_audit(path: Path) -> list[Candidate]:
     try:
-        audit = _Audit.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        audit = _Audit.model_validate(read_json(path))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}; give --audit the folder that discern audit wrote") from None
     except (ValueError, ValidationError) as error:

@@ -282,7 +282,7 @@ def _build_deadline(job: Job) -> Deadline | None:
 def _fit(fit: Fit, state: TrainingState | None, folder: RunFolder) -> FitResult:
     try:
         return fit.run(state)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         command = _name_resuming(folder)
         logger.warning("stopped; %d epochs are complete and saved. Resume with: %s", fit.saved_epochs, command)
         raise

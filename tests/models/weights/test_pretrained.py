@@ -236,6 +236,13 @@ def test_missing_file_wrong_type_and_misspelt_name_are_told_apart(tmp_path: Path
         load_pretrained(backbone, "imagnet", cache_folder=tmp_path)
 
 
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path: Path, published: State) -> None:
+    damaged = {**published, "layer1.0.bn1.weight": torch.full((64,), float("nan"))}
+    save_file(damaged, tmp_path / "weights.safetensors")
+    with pytest.raises(WeightsError, match=r"has weights that are not finite: layer1\.0\.bn1\.weight; download"):
+        load(tmp_path / "weights.safetensors")
+
+
 def test_network_without_published_weights_says_so(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"No weights are published for 'resnet18-half'.* model\.weights=none"):
         load_pretrained(build_backbone("resnet18-half"), "imagenet", cache_folder=tmp_path)

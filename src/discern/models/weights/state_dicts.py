@@ -44,7 +44,8 @@ def fit_tensors(network: nn.Module, tensors: Mapping[str, Tensor], *, source: st
     converted to the data type of the network.
 
     Raises:
-        WeightsError: A tensor of the network is missing or has another shape, or the file is of a larger network.
+        WeightsError: A tensor of the network is missing, has another shape or numbers that are not finite, or the file
+            is of a larger network.
     """
     own = network.state_dict()
     given = _without_prefixes(tensors, own, source)
@@ -66,6 +67,9 @@ def fit_tensors(network: nn.Module, tensors: Mapping[str, Tensor], *, source: st
             "\n".join([f"{source} does not fit the network ({len(own)} tensors):", *filter(None, problems)])
             + "\nGive weights of the same network and stem, or model.weights=none to start from random ones."
         )
+    damaged = [name for name in own if name in given and not torch.isfinite(given[name]).all()]
+    if damaged:
+        raise WeightsError(f"{source} has weights that are not finite: {name_some(damaged)}; download or copy it again")
     network.load_state_dict({name: given[name] for name in own if name in given}, strict=False)
     return unused
 
