@@ -72,10 +72,9 @@ def _be_client(sound: Sound, port: int, seed: int, work: "itertools.count[int]",
             continue
         path = rng.choice(sound.list_asked())
         try:
-            status, body = post(connection, build_form(path.read_bytes()))
+            status, body = _post_again(connection, build_form(path.read_bytes()))
         except (OSError, http.client.HTTPException) as error:
             faults.append(f"a good request for {path.name} was not answered: {error!r}")
-            connection.close()
             continue
         round_.counts["good requests"] += 1
         if status == BUSY:
@@ -84,6 +83,15 @@ def _be_client(sound: Sound, port: int, seed: int, work: "itertools.count[int]",
         faults += find_wrong_answer(path, status, body, expected)
     connection.close()
     return faults
+
+
+def _post_again(connection: http.client.HTTPConnection, form: bytes) -> tuple[int, bytes]:
+    """Send a form; once more if the connection turns out to be closed, as a server may do with idle ones."""
+    try:
+        return post(connection, form)
+    except (ConnectionError, http.client.HTTPException):
+        connection.close()
+        return post(connection, form)
 
 
 def _be_hostile(sound: Sound, port: int, rng: random.Random) -> list[str]:
