@@ -240,7 +240,7 @@ def test_it_says_unknown_where_it_would_err_or_has_seen_nothing_alike(sure_run, 
     stripes[::4] = 255
     Image.fromarray(stripes).save(strange)
     evidence = load_bundle(sure_run).evidence
-    wanted = find_smallest_error(evidence.confidences, evidence.is_right) + 0.02
+    wanted = find_smallest_error(evidence.confidences, evidence.is_right, choices=evidence.num_choices) + 0.02
     frame = predict(sure_run, [str(pictures), str(strange)], max_error=wanted, out=tmp_path / "out.csv").frame
     usual = ["id", "path", "label", "confidence", "familiarity", "unfamiliar"]
     assert list(frame.columns) == [*usual, "guess", "reason"]
@@ -275,7 +275,7 @@ def test_sets_hold_the_first_guess_and_grow_with_what_is_asked(sure_run, tmp_pat
     [
         (
             {"max_error": 0.001},
-            "60 validation pictures cannot support at most 0.10% wrong answers; the lowest share that they support is",
+            "60 validation pictures cannot support at most 0.10% wrong answers with 95 % confidence; the lowest",
         ),
         ({"max_error": 1.5}, "the largest share of wrong answers is 1.5; expected more than 0 and less than 1"),
         (
