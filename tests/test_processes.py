@@ -96,7 +96,7 @@ def test_two_processes_learn_and_count_what_one_does(of_one, of_two):
 
 def test_the_first_process_alone_speaks_and_writes(of_two):
     out, output = of_two
-    assert output.count("epoch 4 of 4, all: ") == 1
+    assert output.count("epoch 4 of 5, all: ") == 1
     assert output.count("the run is complete") == 1
     assert (out / "log.txt").read_text().count("the run is complete") == 1
     assert "2 processes (2 on this machine)" in output

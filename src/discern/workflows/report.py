@@ -14,6 +14,7 @@ def report(run: str | Path) -> Path:
         RunFolderError: `run` is not the folder of a run.
     """
     folder = RunFolder(Path(run))
-    if not folder.holds_run():
+    # Also of a run that has lost its config.toml: the page names what is missing.
+    if not folder.is_ours():
         raise RunFolderError(f"{run} holds no run of discern; give the folder that discern train wrote")
     return write_report(folder)
