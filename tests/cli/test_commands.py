@@ -1,12 +1,16 @@
+import importlib
+import inspect
 import re
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import discern
+from discern.cli.options import list_fixes
 from discern.recipes import list_recipe_names
 from pictures import QUICK, WITH_PAGE, draw_photos
 
@@ -151,3 +155,10 @@ def test_a_full_disk_is_told_in_one_line(run_cli, trained_run, photos):
     assert code == 2
     assert err.startswith("discern: ")
     assert len(err.splitlines()) == 1
+
+
+def test_fixes_are_an_override_for_every_command_that_reads_labels() -> None:
+    assert list_fixes(None) == []
+    assert list_fixes([Path("a b.csv"), Path("c.csv")]) == ['data.fixes=["a b.csv", "c.csv"]']
+    for name in ("train", "tune", "compare", "evaluate"):
+        assert "apply" in inspect.signature(getattr(importlib.import_module(f"discern.cli.{name}"), name)).parameters

@@ -157,7 +157,7 @@ def test_pictures_that_are_gone_are_reported_and_others_can_be_given(trained_run
     with pytest.raises(BadImagesError, match="--data"):
         verify_export(run, copied)
     (run / "split.csv").write_text("\n".join([lines[0], *(line.replace(".png,", ".gone,") for line in lines[1:])]))
-    with pytest.raises(ExportError, match=r"none of the 36 pictures of .*split.csv is there any more.*--data"):
+    with pytest.raises(ExportError, match=r"none of the 36 pictures of .*split.csv is in .* any more; .*--data"):
         verify_export(run, copied)
     (run / "split.csv").unlink()
     with pytest.raises(ExportError, match=r"has no split.csv.*--data"):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Verbose
+from discern.cli.options import Apply, Verbose, list_fixes
 from discern.files import find_free_folder
 
 
@@ -23,6 +23,7 @@ def compare(
         typer.Option(help="A setting and its values, such as data.image_size=128,224; may be given several times."),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Number of runs of each way, with seeds 0, 1, 2 ...")] = 3,
+    apply: Apply = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write, or to continue; comparisons/NAME by default.")
     ] = None,
@@ -40,5 +41,5 @@ def compare(
         recipes=[name.strip() for name in recipes.split(",") if name.strip()],
         varied=vary or [],
         seeds=seeds,
-        overrides=overrides or [],
+        overrides=[*(overrides or []), *list_fixes(apply)],
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix, LabelColumn, SplitColumn, Verbose
+from discern.cli.options import Apply, Device, ImageColumn, ImageRoot, ImageSuffix, LabelColumn, SplitColumn, Verbose
 from discern.errors import ConfigError
 from discern.files import find_free_folder
 
@@ -32,6 +32,7 @@ def evaluate(
         str | None,
         typer.Option(help="refuse: stop at pictures without a label; drop: leave them out. [default: refuse]"),
     ] = None,
+    apply: Apply = None,
     unfamiliar: Annotated[
         list[str] | None,
         typer.Option(help="Pictures of other things (files, folders, CSV): how well are they separated from DATA?"),
@@ -51,7 +52,8 @@ def evaluate(
     if predictions is not None:
         columns = (image_column, label_column, split_column, image_root, image_suffix)
         has_more = any(
-            other is not None for other in (run, data, split, on_bad, missing_labels, unfamiliar or None, *columns)
+            other is not None
+            for other in (run, data, split, on_bad, missing_labels, apply or None, unfamiliar or None, *columns)
         )
         if has_more or device != "auto":
             raise ConfigError("--predictions replaces RUN and DATA; only --out and --ranking can be given with it")
@@ -79,6 +81,7 @@ def evaluate(
         image_suffix=image_suffix,
         on_bad=on_bad or "error",
         missing_labels=missing_labels or "refuse",
+        fixes=apply or (),
         device=device,
         unfamiliar=unfamiliar or None,
         ranking=ranking,

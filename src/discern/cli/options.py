@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -17,3 +18,12 @@ Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show more, such as every epoch and the reason for each choice.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Apply = Annotated[
+    list[Path] | None,
+    typer.Option(help="fixes.csv of an audit or overrides.csv of a review to apply; may be given several times."),
+]
+
+
+def list_fixes(apply: list[Path] | None) -> list[str]:
+    """Return the override for the files of --apply."""
+    return [f"data.fixes={json.dumps([str(path) for path in apply])}"] if apply else []

@@ -1,6 +1,5 @@
 """discern train: train and evaluate a classifier on labelled pictures."""
 
-import json
 import os
 import signal
 import sys
@@ -11,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Verbose
+from discern.cli.options import Apply, Verbose, list_fixes
 from discern.errors import ConfigError
 
 
@@ -29,10 +28,7 @@ def train(
     out: Annotated[Path | None, typer.Option(help="The run folder; runs/NAME by default.")] = None,
     recipe: Annotated[str | None, typer.Option(help="A recipe's name, or a TOML file. [default: auto]")] = None,
     budget: Annotated[str | None, typer.Option(help="Time limit for the whole run, such as 30s, 10m or 2h.")] = None,
-    apply: Annotated[
-        list[Path] | None,
-        typer.Option(help="fixes.csv of an audit or overrides.csv of a review to apply; may be given several times."),
-    ] = None,
+    apply: Apply = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the interrupted run in --out.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
     verbose: Verbose = False,
@@ -42,9 +38,7 @@ def train(
     if data is not None and "=" in data and not Path(data).exists():
         overrides = [data, *(overrides or [])]
         data = None
-    if apply:
-        paths = json.dumps([str(path) for path in apply])
-        overrides = [*(overrides or []), f"data.fixes={paths}"]
+    overrides = [*(overrides or []), *list_fixes(apply)]
     if budget is not None:
         overrides = [*(overrides or []), f"run.budget={budget}"]
     if resume and overwrite:

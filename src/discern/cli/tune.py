@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Verbose
+from discern.cli.options import Apply, Verbose, list_fixes
 from discern.files import find_free_folder
 
 
@@ -30,6 +30,7 @@ def tune(
     name: Annotated[
         str | None, typer.Option(help="Name of the study in the database; the name of --out by default.")
     ] = None,
+    apply: Apply = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write, or to continue; searches/NAME by default.")] = None,
     verbose: Verbose = False,
 ) -> None:
@@ -44,7 +45,7 @@ def tune(
         data,
         out=folder,
         recipe=recipe,
-        overrides=overrides or [],
+        overrides=[*(overrides or []), *list_fixes(apply)],
         trials=trials,
         budget_seconds=None if budget is None else parse_duration(budget),
         space=space,

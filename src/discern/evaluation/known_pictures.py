@@ -24,6 +24,8 @@ def load_known_pictures(run: Path, bank: pd.DataFrame | None) -> pd.DataFrame:
     """
     try:
         frame = pd.read_csv(RunFolder(run).split, dtype="str", keep_default_na=False)[["id", "path", "split"]]
+        root = RunFolder(run).read_data_root()
+        frame["path"] = [str(root / path) if path else "" for path in frame["path"]]
     except (OSError, ValueError, KeyError):
         named = pd.DataFrame({"id": [], "path": []}, dtype="str") if bank is None else bank[["id", "path"]]
         return named.assign(split="train")

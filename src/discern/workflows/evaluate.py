@@ -52,6 +52,7 @@ def evaluate(
     image_suffix: str | None = None,
     on_bad: str = "error",
     missing_labels: str = "refuse",
+    fixes: Sequence[str | Path] = (),
     device: str = "auto",
     network: Network | None = None,
     unfamiliar: Sequence[Input] | Input | None = None,
@@ -78,6 +79,7 @@ def evaluate(
         image_root: Folder that file names in a CSV are relative to; the folder of the CSV by default.
         image_suffix: Extension to add to ids in a CSV, such as `.jpg`.
         on_bad: What to do about files that cannot be used: "error" stops, "skip" leaves them out.
+        fixes: fixes.csv of an audit or overrides.csv of a review to apply.
         missing_labels: What to do about pictures without a label: "refuse" stops, "drop" leaves them out.
         device: Where to compute; see `discern.load`.
         network: Your own, if the run was trained with one.
@@ -99,7 +101,17 @@ def evaluate(
         raise ConfigError(f"{folder} has the run's own evaluation; give another --out")
     columns = {"image_column": image_column, "label_column": label_column, "split_column": split_column}
     places = {"image_root": image_root, "image_suffix": image_suffix}
-    settings = check_settings({"data": {**columns, **places, "on_bad": on_bad, "missing_labels": missing_labels}}).data
+    settings = check_settings(
+        {
+            "data": {
+                **columns,
+                **places,
+                "on_bad": on_bad,
+                "missing_labels": missing_labels,
+                "fixes": list(map(str, fixes)),
+            }
+        }
+    ).data
     processes = join_processes()
     owned = owning(folder, "discern evaluate") if processes.is_main else nullcontext()
     with reporting(verbose=verbose), owned:
