@@ -57,14 +57,17 @@ UNSUPPORTED, DAMAGED, PIXELS = "not a picture of a supported type", "damaged", "
 HOSTILE = {
     "empty": Hostile(b"", 400, "empty"),
     "one byte": Hostile(b"\xff", 415, UNSUPPORTED),
-    "text as .jpg": Hostile(b"hello " * 100, 415, UNSUPPORTED),
-    "HTML": Hostile(b"<!doctype html><script>alert(1)</script>", 415, UNSUPPORTED),
+    "text as .jpg": Hostile(b"hello " * 100, 415, "but text, under .jpg: no picture"),
+    "HTML": Hostile(b"<!doctype html><script>alert(1)</script>", 415, "HTML, under .jpg: a web page was saved"),
     "SVG that reads a file": Hostile(
-        b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>', 415, UNSUPPORTED
+        b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>',
+        415,
+        "SVG, under .jpg: convert it to JPEG or PNG",
     ),
-    "PDF": Hostile(b"%PDF-1.7\n1 0 obj\n", 415, UNSUPPORTED),
+    "PDF": Hostile(b"%PDF-1.7\n1 0 obj\n", 415, "PDF, under .jpg: convert it to JPEG or PNG"),
+    "video": Hostile(b"\0\0\0\x20ftypisom" + bytes(64), 415, "a video, under .jpg: take pictures from it"),
     "PostScript": Hostile(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(x) run\n", 415, UNSUPPORTED),
-    "ZIP": Hostile(_zip(), 415, UNSUPPORTED),
+    "ZIP": Hostile(_zip(), 415, "a zip archive, under .jpg: unpack it"),
     "gzip": Hostile(gzip.compress(PNG), 415, UNSUPPORTED),
     "pickle": Hostile(pickle.dumps({"a": 1}), 415, UNSUPPORTED),
     "icon": Hostile(encode(draw(), "ICO"), 415, UNSUPPORTED),

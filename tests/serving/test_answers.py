@@ -2,14 +2,25 @@
 
 import base64
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 from PIL import Image
 from PIL.ExifTags import Base
 
+from discern.engine.second_look import CLEAR_PROBABILITY
+from discern.predictor.predictor import Predictor
+from discern.runtime import choose_runtime
+from discern.serving.app import create_app
+from discern.serving.decoding import fit_upload
+from discern.serving.limits import Limits
 from discern.serving.schema import HeatMap
+from discern.serving.served_model import compute_batch
+from discern.serving.uploads import Upload
+from served import load_on_cpu
 from serving_files import draw, draw_noise, encode
 
 
@@ -69,6 +80,38 @@ def test_one_picture_gets_the_answer_of_predict(client, predictor, folder, name)
     assert picture["confidence"] == pytest.approx(expected["confidence"], abs=1e-6)
     assert [place["label"] for place in picture["top"]] == [expected["label"], expected["label_2"], expected["label_3"]]
     assert picture["top"][2]["confidence"] == pytest.approx(expected["confidence_3"], abs=1e-6)
+    assert picture["familiarity"] == pytest.approx(expected["familiarity"])
+    assert picture["unfamiliar"] is bool(expected["unfamiliar"])
+
+
+def test_a_large_photo_that_is_not_clear_is_decoded_whole_as_predict_does(client, predictor, tmp_path):
+    content = encode(draw_noise(size=1200), "JPEG", quality=95)
+    (tmp_path / "noise.jpg").write_bytes(content)
+    expected = predictor.predict(tmp_path / "noise.jpg").iloc[0]
+    reduced = fit_upload(Upload("noise.jpg", content), predictor.bundle, Limits())
+    assert expected["confidence"] < CLEAR_PROBABILITY
+    (first,) = compute_batch(predictor, [reduced])
+    assert abs(first.probabilities.max() - expected["confidence"]) > 1e-5
+    (picture,) = client.post("/predict", content=content).json()["pictures"]
+    assert picture["label"] == expected["label"]
+    assert picture["confidence"] == pytest.approx(expected["confidence"], abs=1e-6)
+
+
+def test_deep_pictures_are_scaled_by_the_range_of_the_bundle(run, client, tmp_path):
+    def load_deep(folder):
+        bundle = load_on_cpu(folder).bundle
+        deep = replace(bundle.preprocess, depth_range=(0.0, 500.0))
+        return Predictor(replace(bundle, preprocess=deep), choose_runtime(device="cpu"))
+
+    values = np.linspace(0, 500, 1600, dtype=np.uint16).reshape(40, 40)
+    content = encode(Image.fromarray(values))
+    (tmp_path / "deep.png").write_bytes(content)
+    expected = load_deep(run).predict(tmp_path / "deep.png").iloc[0]
+    with TestClient(create_app({"deep": run}, load_deep), base_url="http://localhost") as deep:
+        (picture,) = deep.post("/predict", content=content).json()["pictures"]
+    (as_dark,) = client.post("/predict", content=content).json()["pictures"]
+    assert (picture["label"], picture["confidence"]) == (expected["label"], pytest.approx(expected["confidence"]))
+    assert picture["confidence"] != pytest.approx(as_dark["confidence"], abs=1e-3)
 
 
 def test_many_pictures_get_the_answers_of_predict_in_their_order(client, predictor, folder):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import threading
 
 import httpx
 import pytest
@@ -16,6 +17,9 @@ class Quick(LimitedConnection):
     limits = Limits(head_seconds=0.4, max_connections=8)
 
 
+slow_has_begun = threading.Event()
+
+
 async def echo(scope, receive, send):
     """Answer with the body of the request."""
     if scope["type"] != "http":
@@ -27,6 +31,7 @@ async def echo(scope, receive, send):
             return
         body, more = body + message["body"], message["more_body"]
     if scope["path"] == "/slow":
+        slow_has_begun.set()
         await asyncio.sleep(0.8)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
@@ -50,6 +55,12 @@ def is_closed(client):
         return client.recv(1000) == b""
     except ConnectionResetError:
         return True
+
+
+def test_what_is_no_request_is_refused_without_a_line_of_the_log(quick, caplog):
+    with connect(quick, b"no request\r\n\r\n") as client:
+        assert client.recv(1000).startswith(b"HTTP/1.1 400 ")
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize("begin", [b"", b"GET / HT"])
@@ -92,7 +103,9 @@ def test_requests_that_are_sent_at_once_are_answered_in_their_order(quick):
 def test_idle_connections_make_room_for_new_ones_and_busy_ones_stay(quick):
     host, port = quick
     with contextlib.ExitStack() as stack:
+        slow_has_begun.clear()
         busy = stack.enter_context(connect(quick, b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n"))
+        assert slow_has_begun.wait(10)
         idle = [stack.enter_context(connect(quick)) for _ in range(2 * Quick.limits.max_connections)]
         assert httpx.get(f"http://{host}:{port}/", timeout=10).status_code == 200
         assert is_closed(idle[0])

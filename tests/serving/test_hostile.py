@@ -37,6 +37,14 @@ def test_hostile_files_take_nothing_from_the_good_ones_beside_them(client):
         assert picture["confidence"] == pytest.approx(alone["confidence"], abs=1e-6)
 
 
+def test_damaged_exif_is_no_line_of_the_log(client, recwarn):
+    plain = encode(draw("blue"), "JPEG")
+    damaged = encode(draw("blue"), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x02\0\x12\x01")
+    answers = [client.post("/predict", content=content).json()["pictures"][0] for content in (plain, damaged)]
+    assert answers[0] == answers[1]
+    assert list(recwarn) == []
+
+
 def test_several_files_that_are_all_bad_are_answered_one_by_one(client):
     answer = client.post("/predict", files=[("files", ("a.jpg", b"")), ("files", ("b.jpg", b"text"))])
     assert answer.status_code == 422

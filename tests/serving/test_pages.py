@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import io
+import re
 
 import numpy as np
 import pytest
@@ -104,6 +105,14 @@ def test_what_is_unknown_says_so_and_comes_back_when_all_is_allowed(page):
     page.select_option("#max-error", "")
     page.wait_for_selector(".card:not(.unknown):not(.working)")
     assert labels(page) == answered
+
+
+def test_the_page_shows_how_familiar_a_picture_is_and_marks_what_is_not(page):
+    give(page, ("one.png", encode(draw("blue"))), ("noise.png", encode(draw_noise())))
+    usual, unlike = page.locator(".familiarity").all_inner_texts()
+    assert re.fullmatch(r"Familiarity [\d.]+", usual)
+    assert re.fullmatch(r"Familiarity [\d.]+: unlike the training pictures", unlike)
+    assert page.locator(".familiarity.low").count() == 1
 
 
 def test_heat_map_and_most_alike_come_on_demand(page):

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from discern.engine.second_look import find_unclear
 from discern.errors import DiscernError
 from discern.explanation.maps import explain_predictions
 from discern.explanation.methods import EXPLANATIONS
 from discern.predictor.answers import UNKNOWN, AnswerPolicy
-from discern.serving.decoding import fit_upload, shrink_upload
+from discern.serving.decoding import fit_upload, fit_upload_again, shrink_upload
 from discern.serving.heat_maps import SHOWN_PIXELS, draw_heat_map
 from discern.serving.limits import Limits
 from discern.serving.refusals import UNUSABLE, Refusal
@@ -85,10 +86,17 @@ class Answering:
             raise Refusal(UNUSABLE, str(error)) from None
 
     async def _compute(self, upload: Upload, model: ServedModel) -> Computed | Refusal:
+        """Compute one picture; as `Predictor` does, it looks twice where the answer is not clear."""
+        bundle = model.predictor.bundle
         try:
             with model.batcher.preparing():
-                image = await run_in(self._pool, fit_upload, upload, model.predictor.bundle, self._limits)
-            return Computed(image, await model.batcher.compute(image))
+                image = await run_in(self._pool, fit_upload, upload, bundle, self._limits)
+            first = Computed(image, await model.batcher.compute(image))
+            if not len(find_unclear(first.output.probabilities[None])):
+                return first
+            with model.batcher.preparing():
+                whole = await run_in(self._pool, fit_upload_again, upload, bundle, self._limits)
+            return first if whole is None else Computed(whole, await model.batcher.compute(whole))
         except Refusal as refusal:
             return refusal
 
@@ -114,12 +122,19 @@ def _describe(
     probabilities = np.stack([output.probabilities for output in outputs])
     features = np.stack([output.features for output in outputs])
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, : wanted.top_k]
-    described = []
+    described: list[dict[str, object]] = []
     for row, places in zip(probabilities, order, strict=True):
         top = [Place(label=names[place], confidence=float(row[place])) for place in places]
         described.append({"label": top[0].label, "confidence": top[0].confidence, "top": top})
+    similarities = None
+    if policy.knows_familiarity and model.feature_bank is not None:
+        similarities = model.feature_bank.measure_similarity(features)
+    familiarity = policy.measure_familiarity(similarities)
+    if familiarity is not None:
+        for fields, value, is_unfamiliar in zip(described, *familiarity, strict=True):
+            fields |= {"familiarity": float(value), "unfamiliar": bool(is_unfamiliar)}
     if policy.point is not None:
-        _apply_policy(described, probabilities, features, policy, model)
+        _apply_policy(described, probabilities, similarities, policy)
     if wanted.nearest and model.feature_bank is not None:
         for fields, nearest in zip(described, _find_nearest(features, wanted.nearest, model), strict=True):
             fields["nearest"] = nearest
@@ -129,19 +144,13 @@ def _describe(
 def _apply_policy(
     described: Sequence[dict[str, object]],
     probabilities: npt.NDArray[np.float64],
-    features: npt.NDArray[np.float32],
+    similarities: npt.NDArray[np.float64] | None,
     policy: AnswerPolicy,
-    model: ServedModel,
 ) -> None:
     """Answer "unknown" where the policy says so, with the reason."""
-    similarities = None
-    if policy.needs_similarity and model.feature_bank is not None:
-        similarities = model.feature_bank.measure_similarity(features)
-    reasons, familiarity = policy.find_reasons(probabilities.max(axis=1), similarities)
-    for row, (fields, reason) in enumerate(zip(described, reasons, strict=True)):
+    reasons, _ = policy.find_reasons(probabilities.max(axis=1), similarities)
+    for fields, reason in zip(described, reasons, strict=True):
         fields |= {"guess": fields["label"], "reason": reason}
-        if familiarity is not None:
-            fields["familiarity"] = float(familiarity[row])
         if reason:
             fields["label"] = UNKNOWN
 

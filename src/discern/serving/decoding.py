@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from discern.data.reading.decode import Covering, decode_image, read_header
+from discern.data.reading.decode import Covering, decode_image, is_decoded_reduced, read_header
 from discern.errors import BadImageError
 from discern.predictor.bundle import Bundle
 from discern.serving.limits import Limits
@@ -29,6 +29,18 @@ def fit_upload(upload: Upload, bundle: Bundle, limits: Limits) -> Tensor:
     return bundle.preprocess.fit_image(_decode(upload, bundle, limits, bundle.preprocess.needed_size))
 
 
+def fit_upload_again(upload: Upload, bundle: Bundle, limits: Limits) -> Tensor | None:
+    """Return what `fit_upload` does, decoded whole; None where it was decoded whole before.
+
+    Raises:
+        Refusal: As `fit_upload`.
+    """
+    with _refusing():
+        if not is_decoded_reduced(io.BytesIO(upload.content), bundle.preprocess.needed_size):
+            return None
+    return bundle.preprocess.fit_image(_decode(upload, bundle, limits, None))
+
+
 def shrink_upload(upload: Upload, bundle: Bundle, limits: Limits, side_pixels: int) -> Image.Image:
     """Return the whole picture, upright, no side above `side_pixels`.
 
@@ -40,7 +52,7 @@ def shrink_upload(upload: Upload, bundle: Bundle, limits: Limits, side_pixels: i
     return image
 
 
-def _decode(upload: Upload, bundle: Bundle, limits: Limits, covering: Covering) -> Image.Image:
+def _decode(upload: Upload, bundle: Bundle, limits: Limits, covering: Covering | None) -> Image.Image:
     if not upload.content:
         raise Refusal(BAD_REQUEST, "the file is empty")
     if len(upload.content) > limits.max_picture_bytes:
@@ -49,7 +61,7 @@ def _decode(upload: Upload, bundle: Bundle, limits: Limits, covering: Covering) 
         )
     max_pixels, depth_range = min(bundle.max_pixels, limits.max_pixels), bundle.preprocess.depth_range
     with _refusing():
-        header = read_header(io.BytesIO(upload.content), max_pixels=bundle.max_pixels)
+        header = read_header(io.BytesIO(upload.content), max_pixels=bundle.max_pixels, name=upload.name)
         pixels = header.width_pixels * header.height_pixels
         if pixels > max_pixels:
             size = f"{header.width_pixels} x {header.height_pixels}"

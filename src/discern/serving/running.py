@@ -3,7 +3,6 @@
 Nothing here imports the packages that serving needs before `check_packages` has looked for them.
 """
 
-import gc
 import importlib.util
 import os
 import signal
@@ -28,6 +27,13 @@ _BACKLOG = 256
 """Connections accepted at a time; with those allowed they stay below the usual limit of 1024 open files."""
 
 _MAX_DECODE_THREADS = 8
+
+_LOG_FAILURES_ALONE = {
+    "version": 1,
+    "incremental": True,
+    "loggers": {name: {"level": "ERROR"} for name in ("uvicorn.error", "python_multipart")},
+}
+"""A client that sends what cannot be read gets a refusal; a line of the log for each would be written by strangers."""
 
 
 def check_packages() -> None:
@@ -81,10 +87,6 @@ def build_app(options: ServeOptions) -> "FastAPI":
     def load_predictor(folder: Path) -> Predictor:
         return load(folder, device=options.device)
 
-    # What is imported by now stays anyway; left out of the search for garbage, a reload stops the answers for
-    # milliseconds instead of a third of a second.
-    gc.collect()
-    gc.freeze()
     return create_app(
         {name: Path(folder) for name, folder in options.folders.items()},
         load_predictor,
@@ -103,7 +105,7 @@ def build_worker_app() -> "FastAPI":
 
 
 def describe_uvicorn() -> dict[str, Any]:
-    """Return the settings of uvicorn: no log of its own, limits of connections, and time to finish requests.
+    """Return the settings of uvicorn: a log of failures alone, limits of connections, and time to finish requests.
 
     Headers of proxies are not trusted, since anybody can send them.
     """
@@ -111,7 +113,7 @@ def describe_uvicorn() -> dict[str, Any]:
 
     limits = LimitedConnection.limits
     return {
-        "log_config": None,
+        "log_config": _LOG_FAILURES_ALONE,
         "access_log": False,
         "proxy_headers": False,
         "server_header": False,

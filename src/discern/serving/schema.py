@@ -48,7 +48,10 @@ class Answer(BaseModel):
     confidence: float | None = Field(None, examples=[0.97], description="Of the most probable class.")
     top: list[Place] | None = None
     guess: str | None = Field(None, description="With max_error: the most probable class even if unknown.")
-    familiarity: float | None = Field(None, description="With max_error: how familiar the picture is, 0..1.")
+    familiarity: float | None = Field(
+        None, ge=0, le=1, description="How like the training pictures it is; absent where the model cannot tell."
+    )
+    unfamiliar: bool | None = Field(None, description="Whether it is so unlike them that the label means little.")
     reason: str | None = Field(None, description="With max_error: why it is unknown; empty where it is not.")
     nearest: list[Neighbour] | None = None
     heat_map: HeatMap | None = None

@@ -162,13 +162,13 @@ def read_file(path: str) -> bytes:
         return read_bytes(path)
 
 
-def read_header(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> ImageHeader:
-    """Read the header of a file, without its pixels.
+def read_header(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS, name: str = "") -> ImageHeader:
+    """Read the header of a file, without its pixels; `name` is what errors call it.
 
     Raises:
         BadImageError: It is no picture of a supported type, or too large.
     """
-    shown = _name_of(source)
+    shown = name or _name_of(source)
     with _refusing(shown, source), _open_header(source) as image:
         _check_size(image, max_pixels, shown)
         return ImageHeader(image.format or "", image.mode, image.width, image.height)
@@ -200,8 +200,11 @@ def is_decoded_reduced(source: str | Path | BinaryIO, covering: Covering, *, max
     shown = _name_of(source)
     with _refusing(shown, source), _open_header(source) as image:
         _check_size(image, max_pixels, shown)
+        if image.format not in ("JPEG", "MPO"):
+            return False
         stored = image.size
-        image.draft(None, _needed_as_stored(image, covering))
+        with _by_our_rules():
+            image.draft(None, _needed_as_stored(image, covering))
         return image.size != stored
 
 
@@ -236,8 +239,9 @@ def _open_header(source: str | Path | BinaryIO) -> Image.Image:
     if isinstance(source, str | Path):
         check_file(source)
     try:
-        return Image.open(source, formats=_formats())
-    except (Image.DecompressionBombError, ValueError):
+        with _by_our_rules():
+            return Image.open(source, formats=_formats())
+    except ValueError:
         if not isinstance(source, str | Path):
             source.seek(0)
         return _open_quietly(read_bytes(source))

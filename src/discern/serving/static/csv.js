@@ -4,7 +4,7 @@ const PLACES = 5;
 
 export function buildCsv(cards) {
   const places = Array.from({ length: PLACES - 1 }, (_, place) => place + 2);
-  const header = ["name", "label", "confidence", "guess", "reason", "error"];
+  const header = ["name", "label", "confidence", "familiarity", "unfamiliar", "guess", "reason", "error"];
   for (const place of places) header.push(`label_${place}`, `confidence_${place}`);
   const rows = cards.map(({ file, answer }) => {
     const top = answer?.top ?? [];
@@ -12,6 +12,8 @@ export function buildCsv(cards) {
       file.name,
       answer?.label,
       answer?.confidence,
+      answer?.familiarity,
+      answer?.unfamiliar,
       answer?.guess,
       answer?.reason,
       answer?.error?.reason,
@@ -26,6 +28,7 @@ export function buildCsv(cards) {
 function quote(cell) {
   if (cell === undefined || cell === null) return "";
   if (typeof cell === "number") return String(Number(cell.toPrecision(6)));
+  if (typeof cell === "boolean") return cell ? "True" : "False";
   const text = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

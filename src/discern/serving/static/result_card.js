@@ -40,6 +40,7 @@ export class ResultCard {
     this.element.className = "card working";
     this.find(".label").textContent = "Looking…";
     this.find(".why").textContent = "";
+    this.find(".familiarity").textContent = "";
     this.find(".note").textContent = "";
     this.find(".bars").replaceChildren();
     this.find(".actions").hidden = true;
@@ -60,6 +61,8 @@ export class ResultCard {
     this.element.classList.toggle("unknown", isUnknown);
     this.find(".label").textContent = answer.label;
     this.find(".why").textContent = isUnknown ? explainUnknown(answer) : "";
+    this.find(".familiarity").textContent = describeFamiliarity(answer);
+    this.find(".familiarity").classList.toggle("low", Boolean(answer.unfamiliar));
     this.find(".shown").alt = isUnknown ? "Unknown" : `Taken for ${answer.label}`;
     this.find(".bars").replaceChildren(...answer.top.slice(0, SHOWN_CLASSES).map(drawBar));
     this.find(".actions").hidden = false;
@@ -71,6 +74,7 @@ export class ResultCard {
     this.element.className = "card failed";
     this.find(".label").textContent = "Not answered";
     this.find(".why").textContent = reason;
+    this.find(".familiarity").textContent = "";
     this.find(".shown").alt = "Not answered";
     this.find(".bars").replaceChildren();
     this.find(".actions").hidden = true;
@@ -151,6 +155,13 @@ function explainUnknown(answer) {
       ? `Only ${percent(answer.confidence)} sure, which is too little for the error you allow.`
       : `It is ${answer.reason}.`;
   return `${why} The best guess is ${answer.guess}.`;
+}
+
+// Of pictures like those trained on, at most this share is as unlike them as this one.
+function describeFamiliarity({ familiarity, unfamiliar }) {
+  if (familiarity === undefined) return "";
+  const shown = `Familiarity ${Number(familiarity.toPrecision(2))}`;
+  return unfamiliar ? `${shown}: unlike the training pictures` : shown;
 }
 
 function drawBar({ label, confidence }) {
