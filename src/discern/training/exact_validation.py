@@ -1,5 +1,6 @@
 """The validation logits as the finished classifier gives them, which calibration and evidence are built from."""
 
+import logging
 from dataclasses import replace
 
 from discern.data.reading.dataset import ImageDataset
@@ -9,6 +10,8 @@ from discern.models.classifier import Classifier
 from discern.runtime import Runtime
 from discern.training.batches import TrainingData
 from discern.training.fit import FitResult
+
+logger = logging.getLogger("discern")
 
 
 def make_validation_exact(result: FitResult, classifier: Classifier, data: TrainingData, runtime: Runtime) -> FitResult:
@@ -26,4 +29,11 @@ def make_validation_exact(result: FitResult, classifier: Classifier, data: Train
     batches = data.build_evaluation_loader(data.validation.take(rows), decodes_whole=True).batches()
     logits = result.validation_logits.clone()
     logits[rows] = predict_logits(classifier, batches, prepare_images(data.preprocess, exact), exact)[0]
+    changed = int((logits.argmax(dim=1) != result.validation_logits.argmax(dim=1)).sum())
+    if changed:
+        logger.info(
+            "%d of %d validation pictures get another answer when they are decoded whole and computed in fp32, as for "
+            "predictions; the scores below count that answer",
+            *(changed, len(logits)),
+        )
     return replace(result, validation_logits=logits)
