@@ -24,17 +24,17 @@ _HOSTILE_SHARE = 0.4
 
 
 def ask_as_many(sound: Sound, rng: random.Random, work: Path) -> Round:  # noqa: ARG001 - as all parts
-    """Send a third of the requests, then the rest; no answer may be wrong, and memory must not grow in between."""
+    """Send requests in three parts; no answer may be wrong, and memory must not grow in the last, after warming up."""
     round_, requests, reloads = Round(), sound.count(REQUESTS), sound.count(_RELOADS)
     with serving(sound, round_) as (port, command):
         resident = []
-        for share in (1 / 3, 2 / 3):
+        for share in (1 / 3, 1 / 3, 1 / 3):
             _ask_together(sound, port, rng, round(share * requests), max(1, round(share * reloads)), round_)
             resident.append(_read_resident_bytes(command))
-        growth = resident[1] - resident[0]
+        growth = resident[2] - resident[1]
         round_.counts["MiB of growth"] += growth // 2**20
         if growth > _MAX_GROWTH_BYTES:
-            round_.failures.append(f"memory grew from {resident[0] / 2**20:.0f} to {resident[1] / 2**20:.0f} MiB")
+            round_.failures.append(f"memory grew from {resident[1] / 2**20:.0f} to {resident[2] / 2**20:.0f} MiB")
         _check_alive(port, round_)
     return round_
 
