@@ -8,7 +8,7 @@ from pictures import QUICK
 
 
 def test_recorded_validation_predictions_are_those_of_the_predictor(tmp_path):
-    """JPEGs four times as large as needed, which training decodes at half their size."""
+    """JPEGs four times as large as needed, which training decodes at half their size, and validation whole."""
     rng = np.random.default_rng(0)
     for label, colour in (("dark", 90), ("light", 150)):
         (tmp_path / "photos" / label).mkdir(parents=True)
@@ -20,5 +20,7 @@ def test_recorded_validation_predictions_are_those_of_the_predictor(tmp_path):
     rows = run.predictions.frame.query("split == 'validation'")
     recorded = run.predictions.probabilities[rows.index]
     assert (recorded.max(axis=1) < 0.99).any()
+    # The score of the epoch is that of the run: validation decodes whole pictures.
+    assert run.metrics["validation"].accuracy.value == run.history["validation_accuracy"].item()
     answers = discern.load(run.folder.root).predict(rows["path"].tolist(), probabilities=True)
     np.testing.assert_allclose(answers[["probability_dark", "probability_light"]], recorded, atol=1e-5)

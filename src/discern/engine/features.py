@@ -74,6 +74,7 @@ def compute_feature_key(
     augment: object = "none",
     seed: int = 0,
     max_pixels: int = MAX_PIXELS,
+    decodes_whole: bool = False,
 ) -> str:
     """Return a key of everything that features depend on, except weights, views and machine.
 
@@ -87,8 +88,15 @@ def compute_feature_key(
         augment: The augmentation policy, as JSON values or text.
         seed: Of the augmentation; ignored without one.
         max_pixels: Pictures with more are refused.
+        decodes_whole: JPEGs are decoded whole, and not at a fraction of their size.
     """
-    pictures = compute_cache_key(table, preprocess, canvas_size=preprocess.image_size, max_pixels=max_pixels)
+    pictures = compute_cache_key(
+        table,
+        preprocess,
+        canvas_size=preprocess.image_size,
+        max_pixels=max_pixels,
+        decodes_whole=decodes_whole,
+    )
     used_seed = None if augment == "none" else seed
     facts = [f"{backbone} before {first_trained}", pictures, augment, used_seed]
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()

@@ -126,6 +126,8 @@ class TrainingData:
         views: int,
         prepare: Callable[[Tensor], Tensor],
         kept: CachePlace = "off",
+        *,
+        decodes_whole: bool = False,
     ) -> FeatureJob:
         """Return what is needed to compute the features of a table's pictures in this many augmented views.
 
@@ -139,8 +141,11 @@ class TrainingData:
             augment=policy,
             seed=self.seed,
             max_pixels=self.max_pixels,
+            decodes_whole=decodes_whole,
         )
-        loader = self.build_evaluation_loader(table, policy, kept=kept, batch_size=FEATURE_BATCH_SIZE)
+        loader = self.build_evaluation_loader(
+            table, policy, kept=kept, batch_size=FEATURE_BATCH_SIZE, decodes_whole=decodes_whole
+        )
         return FeatureJob(loader, views, key, prepare)
 
     def build_train_loader_over(self, features: Tensor) -> TrainLoader:
@@ -200,11 +205,13 @@ class TrainingData:
             augment,
             seed=self.seed,
             max_pixels=self.max_pixels,
-            cache=None if kept == "off" else self._open_picture_cache(table, size, kept),
+            cache=None if kept == "off" else self._open_picture_cache(table, size, kept, decodes_whole=decodes_whole),
             decodes_whole=decodes_whole,
         )
 
-    def _open_picture_cache(self, table: ImageTable, canvas_size: int, place: CachePlace) -> PictureCache | None:
+    def _open_picture_cache(
+        self, table: ImageTable, canvas_size: int, place: CachePlace, *, decodes_whole: bool
+    ) -> PictureCache | None:
         """Return the cache of a table's decoded pictures of one size, which phases share."""
         name = ("train" if table is self.train else "validation"), canvas_size
         if self.cache is not None and name not in self._pictures:
@@ -217,6 +224,7 @@ class TrainingData:
                     workers=self.workers,
                     arrays=self.cache,
                     max_pixels=self.max_pixels,
+                    decodes_whole=decodes_whole,
                 )
             except OSError as error:
                 logger.warning("decoded pictures cannot be kept between epochs: %s", error.strerror or error)

@@ -71,15 +71,15 @@ def _keep_features(
         train_features, validation_features = (features.numpy() for features in result.pooled)
     else:
         train_features = _compute_features(classifier, kept, data, runtime)
-        validation_features = _compute_features(classifier, data.validation, data, runtime)
+        validation_features = _compute_features(classifier, data.validation, data, runtime, decodes_whole=True)
     logger.debug("the bundle keeps the features of %d of %d training pictures", len(kept), len(data.train))
     return build_feature_bank(train_features, kept.frame), validation_features
 
 
 def _compute_features(
-    classifier: Classifier, table: ImageTable, data: TrainingData, runtime: Runtime
+    classifier: Classifier, table: ImageTable, data: TrainingData, runtime: Runtime, *, decodes_whole: bool = False
 ) -> npt.NDArray[np.float32]:
-    batches = data.build_evaluation_loader(table).batches()
+    batches = data.build_evaluation_loader(table, decodes_whole=decodes_whole).batches()
     features: Tensor = collect_features(classifier, batches, prepare_images(data.preprocess, runtime), runtime)
     return features.numpy() if len(features) else np.empty((0, classifier.backbone.num_features), np.float32)
 

@@ -15,14 +15,16 @@ logger = logging.getLogger("discern")
 
 
 def make_validation_exact(result: FitResult, classifier: Classifier, data: TrainingData, runtime: Runtime) -> FitResult:
-    """Return the result with the logits of unclear pictures computed in fp32 from whole pictures.
+    """Return the result with the logits of unclear pictures computed in fp32.
 
-    Predictions are computed in this way, so that a limit that is chosen on these logits holds for them.
+    Validation pictures are decoded whole already. Predictions are computed in this way, so that a limit that is chosen
+    on these logits holds for them.
     """
     if result.validation_logits is None:
         return result
     unclear = find_unclear(result.validation_logits.double().softmax(dim=1).numpy())
-    rows = find_inexact(unclear, ImageDataset(data.validation, data.preprocess, max_pixels=data.max_pixels), runtime)
+    dataset = ImageDataset(data.validation, data.preprocess, max_pixels=data.max_pixels, decodes_whole=True)
+    rows = find_inexact(unclear, dataset, runtime)
     if not len(rows):
         return result
     exact = replace(runtime, precision="fp32")
@@ -32,8 +34,8 @@ def make_validation_exact(result: FitResult, classifier: Classifier, data: Train
     changed = int((logits.argmax(dim=1) != result.validation_logits.argmax(dim=1)).sum())
     if changed:
         logger.info(
-            "%d of %d validation pictures get another answer when they are decoded whole and computed in fp32, as for "
-            "predictions; the scores below count that answer",
+            "%d of %d validation pictures get another answer when they are computed in fp32, as for predictions; the "
+            "scores below count that answer",
             *(changed, len(logits)),
         )
     return replace(result, validation_logits=logits)

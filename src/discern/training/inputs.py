@@ -87,7 +87,7 @@ def build_inputs(
     train = data.build_train_loader(phase.augment, image_scale=phase.image_scale, kept=phase.picture_cache)
     validation = None
     if len(data.validation):
-        validation = data.build_evaluation_loader(data.validation, kept=phase.picture_cache)
+        validation = data.build_evaluation_loader(data.validation, kept=phase.picture_cache, decodes_whole=True)
     return PhaseInputs(train, validation, prepare_images(data.preprocess, runtime))
 
 
@@ -118,7 +118,7 @@ def _build_feature_inputs(
         )
     validation, validation_loader = None, None
     if len(data.validation):
-        job = data.build_feature_job(data.validation, backbone, first_trained, "none", 1, prepare)
+        job = data.build_feature_job(data.validation, backbone, first_trained, "none", 1, prepare, decodes_whole=True)
         validation = load_or_compute_features(
             halves.frozen, job, runtime, data.cache, memory_bytes=data.feature_memory_bytes
         )

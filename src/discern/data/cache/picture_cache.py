@@ -117,6 +117,7 @@ def build_picture_cache(
     workers: int,
     arrays: ArrayCache,
     max_pixels: int = MAX_PIXELS,
+    decodes_whole: bool = False,
 ) -> PictureCache | None:
     """Build the cache of the pictures of a table, or None for `off`.
 
@@ -128,7 +129,9 @@ def build_picture_cache(
         return None
     if choice == "memory":
         return PictureCache.in_memory(len(table), canvas_size, shared=workers > 0)
-    key = compute_cache_key(table, preprocess, canvas_size=canvas_size, max_pixels=max_pixels)
+    key = compute_cache_key(
+        table, preprocess, canvas_size=canvas_size, max_pixels=max_pixels, decodes_whole=decodes_whole
+    )
     return PictureCache.on_disk(arrays, key, len(table), canvas_size)
 
 
@@ -138,7 +141,12 @@ def compute_cache_bytes(num_images: int, canvas_size: int) -> int:
 
 
 def compute_cache_key(
-    table: ImageTable, preprocess: Preprocess, *, canvas_size: int, max_pixels: int = MAX_PIXELS
+    table: ImageTable,
+    preprocess: Preprocess,
+    *,
+    canvas_size: int,
+    max_pixels: int = MAX_PIXELS,
+    decodes_whole: bool = False,
 ) -> str:
     """Return a key of all that canvases depend on: files, rules of decoding and fitting, size, version of Pillow."""
     facts = {
@@ -147,6 +155,7 @@ def compute_cache_key(
         "decode": DECODE_RULES,
         "canvas_size": canvas_size,
         "max_pixels": max_pixels,
+        "decodes_whole": decodes_whole,
         "pillow": PIL.__version__,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
