@@ -25,7 +25,7 @@ def is_missing(label: object) -> bool:
     return pd.api.types.is_scalar(label) and bool(pd.isna(label))  # type: ignore[call-overload]
 
 
-def settle_missing_labels(
+def resolve_missing_labels(
     table: ImageTable, given: ImageTable, policy: Literal["refuse", "drop"]
 ) -> tuple[ImageTable, tuple[str, ...]]:
     """Return the pictures that have a label, and the ids of the others, which only the policy "drop" leaves out.

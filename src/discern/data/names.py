@@ -32,14 +32,14 @@ def match_names(wanted: Iterable[str], known: Iterable[str], *, ends: bool = Fal
         by_key: dict[str, int] = {}
         for place, key in enumerate(map(name_key, known)):
             by_key[key] = -1 if key in by_key else place
-        fewest = 2 if any("/" in key for key in by_key) else 1
+        min_parts = 2 if any("/" in key for key in by_key) else 1
         for row in missing:
-            forms = _list_ends(names[row], fewest) if ends else [name_key(names[row])]
+            forms = _list_ends(names[row], min_parts) if ends else [name_key(names[row])]
             places[row] = next((by_key[form] for form in forms if form in by_key), -1)
     return places
 
 
-def _list_ends(name: str, fewest: int) -> list[str]:
+def _list_ends(name: str, min_parts: int) -> list[str]:
     """Return the key of a name and then its ends, the longest first, with no fewer than so many parts."""
     parts = name_key(name).split("/")
-    return ["/".join(parts[start:]) for start in range(len(parts)) if start == 0 or len(parts) - start >= fewest]
+    return ["/".join(parts[start:]) for start in range(len(parts)) if start == 0 or len(parts) - start >= min_parts]

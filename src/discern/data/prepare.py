@@ -12,7 +12,7 @@ from discern.config.settings import DataSettings
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.duplicates.fingerprints import Fingerprints, compute_fingerprints
 from discern.data.duplicates.matching import Duplicates, find_duplicates
-from discern.data.missing_labels import settle_missing_labels
+from discern.data.missing_labels import resolve_missing_labels
 from discern.data.reading.depth import apply_depth_range
 from discern.data.reading.preflight import check_images, drop_images, save_bad_files
 from discern.data.similar_classes import warn_of_similar_classes
@@ -129,7 +129,7 @@ def load_fixed(source: Source, settings: DataSettings) -> FixedPictures:
     if files:
         counts = ", ".join(f"{count} {action}" for action, count in fixed.counts.items())
         logger.info("fixes from %s: %s", ", ".join(str(file.path) for file in files), counts)
-    labelled, unlabelled = settle_missing_labels(fixed.table, table, settings.missing_labels)
+    labelled, unlabelled = resolve_missing_labels(fixed.table, table, settings.missing_labels)
     labelled = apply_depth_range(labelled, settings.depth_range, max_pixels=settings.max_pixels)
     warn_of_similar_classes(labelled)
     return FixedPictures(labelled, (*fixed.dropped, *unlabelled), files)
