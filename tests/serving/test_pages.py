@@ -24,12 +24,14 @@ CLASSES = ["blue", "green", "red"]
 
 @pytest.fixture(scope="module")
 def sure_run(run, tmp_path_factory):
-    """The run with evidence of many validation pictures, which promises usual shares of wrong answers."""
+    """The run with evidence of many pictures that chose nothing, which promises usual shares of wrong answers."""
     bundle = load_bundle(run)
     confidences = np.concatenate([np.linspace(0.6, 1, 400), np.linspace(0.3, 0.5, 40)])
     is_right = np.arange(440) < 400
     similarities = np.resize(bundle.evidence.similarities, 440)
-    evidence = Evidence(confidences, is_right, np.where(is_right, confidences, 0.1), similarities)
+    evidence = Evidence(
+        confidences, is_right, np.where(is_right, confidences, 0.1), similarities, np.ones(440, np.int64)
+    )
     folder = tmp_path_factory.mktemp("sure") / "colours"
     save_bundle(dataclasses.replace(bundle, evidence=evidence), folder / "bundle")
     return folder

@@ -2,12 +2,13 @@
 
 import { countOf, make, percent } from "./text.js";
 
+const SHOWN_NAMES = 12;
 const WAYS = { crop: "its central square", pad: "all of it, padded to a square", squash: "all of it, squashed to a square" };
 
 export function showCard(place, facts) {
   const entries = [
     ["Model", `${describeNetwork(facts.architecture)}, on ${facts.device} in ${facts.precision}`],
-    ["Classes", `${facts.class_names.length}: ${facts.class_names.join(", ")}`],
+    ["Classes", drawNames(facts.class_names)],
     ["Sees", `a picture at ${facts.preprocess.image_size} × ${facts.preprocess.image_size} pixels, ${WAYS[facts.preprocess.fit]}; phone photos upright, transparency on white`],
     ["Trained on", describeCounts(facts)],
     ["Scores", drawScores(facts.scores)],
@@ -22,6 +23,14 @@ export function showCard(place, facts) {
     list.append(make("dt", {}, name), make("dd", {}, value));
   }
   place.replaceChildren(make("p", { className: "lead" }, facts.name), list);
+}
+
+// Many names would push all else off the screen.
+function drawNames(names) {
+  const all = names.join(", ");
+  if (names.length <= SHOWN_NAMES) return `${names.length}: ${all}`;
+  const some = names.slice(0, SHOWN_NAMES).join(", ");
+  return make("details", {}, make("summary", {}, `${names.length}, such as ${some}`), make("p", {}, all));
 }
 
 function describeNetwork({ backbone, head }) {
