@@ -22,6 +22,7 @@ from discern.predictor.manifest import save_manifest
 from discern.serving.app import create_app
 from discern.serving.guard import Access
 from discern.serving.options import name_runs
+from discern.serving.workers import Workers
 from hostile_files import PNG
 from served import load_on_cpu, serving
 from serving_files import draw, encode
@@ -196,6 +197,23 @@ def test_several_processes_answer_alike_and_all_of_them_reload(copied_run):
         assert httpx.post(f"{address}/reload", timeout=60).json() == {"models": ["copied"]}
         wait_until(lambda: {label_for_sure(address) for _ in range(20)} == {"azure"})
         assert 'discern_pictures_total{model="copied",outcome="answered"}' in httpx.get(f"{address}/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("came", "obeyed"),
+    [
+        ([signal.SIGHUP, signal.SIGHUP, signal.SIGHUP], ["reload"]),
+        ([signal.SIGHUP, signal.SIGHUP, signal.SIGTERM], ["end"]),
+    ],
+)
+def test_reloads_that_wait_are_done_once_and_not_before_the_end(monkeypatch, came, obeyed):
+    done = []
+    monkeypatch.setattr(Workers, "handle_hup", lambda _: done.append("reload"))
+    monkeypatch.setattr(Workers, "handle_term", lambda _: done.append("end"))
+    workers = Workers.__new__(Workers)
+    workers.signal_queue = list(came)
+    workers.handle_signals()
+    assert (done, workers.signal_queue) == (obeyed, [])
 
 
 def test_runs_are_named_by_their_folders_or_as_given(tmp_path):

@@ -126,7 +126,8 @@ def describe_uvicorn() -> dict[str, Any]:
 
 def _run_workers(options: ServeOptions, listener: socket.socket) -> None:
     import uvicorn
-    from uvicorn.supervisors import Multiprocess
+
+    from discern.serving.workers import Workers
 
     with tempfile.TemporaryDirectory() as counters:
         # Both reach the processes that are started, and neither is shown in the list of processes.
@@ -139,7 +140,7 @@ def _run_workers(options: ServeOptions, listener: socket.socket) -> None:
             timeout_worker_healthcheck=_STARTUP_SECONDS,
             **describe_uvicorn(),
         )
-        Multiprocess(config, [listener]).run()
+        Workers(config, [listener]).run()
 
 
 def _count_threads(options: ServeOptions) -> int:
