@@ -17,7 +17,8 @@ def test_what_an_encoding_lacks_is_escaped():
     assert fit_encoding("caf\udce9", "utf-8") == "caf\\udce9"
 
 
-def test_a_log_is_escaped_on_the_stream_and_whole_in_the_file(tmp_path):
+def test_a_log_is_escaped_on_the_stream_and_whole_in_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(logger, "propagate", False)  # pytest cannot pass such a name from process to process
     stream = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
     messages = MessageLog(Console(file=stream, soft_wrap=True))
     messages.open_log(tmp_path / "log.txt")

@@ -14,6 +14,8 @@ from discern.errors import BadImagesError, ConfigError, DataError
 from discern.explanation.explained_picture import choose_classes
 from discern.explanation.folder import name_figures
 from discern.explanation.neighbours import NearPicture, show_neighbour
+from discern.predictor.manifest import save_manifest
+from discern.run_folder import RunFolder
 from pictures import COLOURS, draw_photos
 
 
@@ -67,7 +69,7 @@ def test_the_true_class_is_explained_too_where_it_is_another(run, new_photos, tm
 def test_the_truth_is_found_in_the_split_of_the_run(run, tmp_path):
     split = pd.read_csv(run / "split.csv")
     path = tmp_path / "elsewhere.png"
-    shutil.copy(split["path"].iloc[0], path)
+    shutil.copy(RunFolder(run).read_data_root() / split["path"].iloc[0], path)
     assert discern.explain(run, [str(path)]).frame["true"].isna().all()
     split.loc[0, ["path", "label"]] = [str(path), "green"]
     split.to_csv(run / "split.csv", index=False)
@@ -236,6 +238,7 @@ def test_bundles_without_a_feature_bank_are_explained_without_neighbours(run, ne
     description = json.loads((run / "bundle" / "bundle.json").read_text())
     description.pop("feature_bank")
     (run / "bundle" / "bundle.json").write_text(json.dumps(description))
+    save_manifest(run / "bundle", [path.name for path in (run / "bundle").iterdir() if path.name != "manifest.json"])
     with caplog.at_level("INFO", "discern"):
         frame = discern.explain(run, str(new_photos)).frame
     assert "neighbour" not in frame

@@ -113,7 +113,7 @@ def test_what_a_review_decided_can_be_applied(photos, tmp_path, monkeypatch):
 
 def test_a_row_for_no_picture_is_named_on_one_line_and_the_command_exits_with_2(photos, tmp_path, monkeypatch, capsys):
     fixes = tmp_path / "wrong.csv"
-    fixes.write_text("path,action,value\nred/none.png,drop,\n")
+    fixes.write_text("path,action,value\nred/none.png,relabel,blue\n")
     arguments = ["train", photos, *QUICK, "--out", tmp_path / "run", "--apply", fixes]
     assert run_command(monkeypatch, *arguments) == 2
     error = capsys.readouterr().err

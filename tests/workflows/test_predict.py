@@ -153,7 +153,9 @@ def test_evaluate_and_predict_compute_with_the_precision_of_the_run(photos, tmp_
         assert run.load().runtime.precision == precision
         rows = pd.read_csv(run.folder.split)
         rows[["path", "label", "split"]].to_csv(tmp_path / "again.csv", index=False)
-        again = evaluate(run.folder.root, tmp_path / "again.csv", out=tmp_path / f"{precision}-again")
+        again = evaluate(
+            run.folder.root, tmp_path / "again.csv", out=tmp_path / f"{precision}-again", image_root=photos
+        )
         assert again.loss.value == run.metrics["test"].loss.value
 
 

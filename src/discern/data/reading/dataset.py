@@ -117,7 +117,7 @@ class ImageDataset(Dataset[Sample]):
         Raises:
             BadImageError: Its header cannot be read.
         """
-        is_whole = self.decodes_whole or (self._is_in_memory and self._array_index[row] >= 0)
+        is_whole = self.decodes_whole or self._array_index[row] >= 0
         return not is_whole and is_decoded_reduced(self._path(row), self._covering, max_pixels=self.max_pixels)
 
     def _decode(self, row: int) -> Image.Image:
