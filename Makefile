@@ -9,8 +9,9 @@ INSTALLED := $(VENV)/installed
 demo: $(INSTALLED)
 	$(BIN)/discern demo --overwrite
 
+# Two workers with one thread each: with more threads than cores, all wait for each other.
 test: check
-	$(BIN)/pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
