@@ -7,12 +7,14 @@ from pictures import QUICK, WITH_PAGE
 def test_the_page_of_a_run_is_made_again(run_cli, trained_run, tmp_path):
     run = shutil.copytree(trained_run, tmp_path / "run")
     (run / "report.html").unlink()
-    shutil.rmtree(run / "thumbnails")
+    # A run whose answers are all sure and right has no picture to show.
+    thumbnails = {path.name for path in (run / "thumbnails").glob("*.jpg")}
+    shutil.rmtree(run / "thumbnails", ignore_errors=True)
     code, text, _ = run_cli("report", run)
     assert code == 0
     assert f"written: {run / 'report.html'}" in text
     assert "<main" in (run / "report.html").read_text(encoding="utf-8")
-    assert list((run / "thumbnails").glob("*.jpg"))
+    assert {path.name for path in (run / "thumbnails").glob("*.jpg")} == thumbnails
 
 
 def test_what_is_no_run_is_refused_in_words(run_cli, tmp_path):
