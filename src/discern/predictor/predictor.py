@@ -283,7 +283,8 @@ class Predictor:
     def _look_again(self, table: ImageTable, outputs: Tensor, kept: Kept) -> Tensor:
         """Return outputs in which pictures whose answer is not clear are decoded whole and computed in fp32."""
         unclear = find_unclear(self._conclude(outputs, similarity=False)[0])
-        rows = find_inexact(unclear, self._build_dataset(table), self.runtime)
+        # A dataset copies all paths, which is not worth it where every answer is clear.
+        rows = find_inexact(unclear, self._build_dataset(table), self.runtime) if len(unclear) else unclear
         if len(rows):
             loader = self._build_loader(table.take(rows), decodes_whole=True)
             outputs[rows] = self._collect(loader, self._exact_forward, kept)
