@@ -80,13 +80,15 @@ def our_weights() -> list[PublishedWeights]:
 
 def cached_timm_weights() -> list[PublishedWeights]:
     """Return those of timm's weights that are in the cache of the Hugging Face Hub on this machine."""
-    from huggingface_hub import scan_cache_dir
+    from huggingface_hub import constants, scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
     try:
-        repositories = sorted(scan_cache_dir().repos, key=lambda repository: repository.repo_id)
+        # Downloads read this folder at each call; scan_cache_dir alone keeps the value of its first import.
+        scan = scan_cache_dir(constants.HF_HUB_CACHE)
     except CacheNotFound:
         return []
+    repositories = sorted(scan.repos, key=lambda repository: repository.repo_id)
     found = []
     for repository in repositories:
         has_file = any(file.file_name == _HUB_FILE for version in repository.revisions for file in version.files)
