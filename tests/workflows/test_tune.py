@@ -44,7 +44,7 @@ def build_trial(state, value, now, *, seconds):
 
 @pytest.fixture(scope="module")
 def searched(photos, tmp_path_factory):
-    """A search of six trials, some of which fail."""
+    """A search of four trials, some of which fail."""
     place = tmp_path_factory.mktemp("tune")
     (place / "space.toml").write_text(SPACE)
     arguments = {
@@ -52,14 +52,14 @@ def searched(photos, tmp_path_factory):
         "overrides": [*QUICK[:1], *QUICK[2:], "training.phases.*.epochs=2"],
         "space": place / "space.toml",
     }
-    table = tune(photos, out=place / "out", trials=6, **arguments)
+    table = tune(photos, out=place / "out", trials=4, **arguments)
     return place / "out", arguments, table
 
 
 def test_trials_are_listed_and_failures_stand_alone(searched):
     out, _, table = searched
     written = pd.read_csv(out / "trials.csv")
-    assert len(written) == len(table) == 6
+    assert len(written) == len(table) == 4
     failed = table[table["model.weights"] != "none"]
     assert (failed["state"] == "fail").all()
     assert failed["error"].str.contains("/nowhere/weights.safetensors").all()
@@ -96,7 +96,7 @@ def test_asked_again_it_goes_on(searched, photos, capsys):
     out, arguments, _ = searched
     table = tune(photos, out=str(out), trials=1, **arguments)
     assert "best: trial " in capsys.readouterr().out
-    assert list(table["number"]) == list(range(7))
+    assert list(table["number"]) == list(range(5))
     assert table["training.phases.*.learning_rate"].is_unique
     with pytest.raises(RunFolderError, match="holds another search, with another name, data or settings"):
         tune(photos, out=out, trials=1, **{**arguments, "recipe": "transfer"})
