@@ -125,10 +125,17 @@ def kill_verb(sound: Sound, rng: random.Random, work: Path, name: str) -> Round:
         code = command.wait().code
         round_.counts[f"kills of {name}"] += code == KILLED
         round_.failures += _check_what_is_left(work, name)
-    round_.counts["hidden files left by kills"] += len(list(work.rglob(".*")))
+    round_.counts["hidden files left by kills"] += len(_list_hidden(work))
     round_.failures += [f"{name}: {fault}" for fault in _go_on(sound, verb, words)]
     round_.failures += [f"{name}: {fault}" for fault in find_differences(verb.read(work), whole.results)]
+    left = [str(path.relative_to(work)) for path in _list_hidden(work) if "trials" not in path.parts]
+    round_.failures += [f"{name}: {path} is left after the command ran again" for path in left]
     return round_
+
+
+def _list_hidden(work: Path) -> list[Path]:
+    """Return hidden files and folders, such as those that a kill leaves unfinished."""
+    return list(work.rglob(".*"))
 
 
 def _go_on(sound: Sound, verb: Verb, words: Sequence[object]) -> list[str]:
