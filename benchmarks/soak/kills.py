@@ -117,7 +117,7 @@ def kill_verb(sound: Sound, rng: random.Random, work: Path, name: str) -> Round:
     for number in range(rng.randint(1, _MAX_KILLS)):
         more = verb.more_to_resume if number else ()
         command = sound.start(*words, *more)
-        if not _kill_after(command, rng.uniform(0, whole.seconds)):
+        if not _kill_after(command, rng.uniform(0, whole.seconds), is_alone=rng.random() < 0.5):
             done = command.wait()
             if done.code != 2:  # there was nothing to resume, or it had ended
                 round_.failures += done.find_faults()
@@ -164,14 +164,14 @@ def _is_json(path: Path) -> bool:
     return True
 
 
-def _kill_after(command: Command, seconds: float) -> bool:
+def _kill_after(command: Command, seconds: float, *, is_alone: bool) -> bool:
     """Kill a command after so long; return False if it ended before."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if not command.is_running():
             return False
         time.sleep(0.002)
-    command.kill()
+    command.kill(is_alone=is_alone)
     return True
 
 
