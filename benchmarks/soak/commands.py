@@ -65,9 +65,9 @@ class Command:
         if self.pid == 0:
             _become_command(self.words, self._files, home, limit, job or _run_main)
 
-    def kill(self) -> None:
-        """Kill it and the processes that it has started, without a warning."""
-        os.killpg(self.pid, signal.SIGKILL)
+    def kill(self, *, is_alone: bool = False) -> None:
+        """Kill it without a warning, and the processes that it has started unless `is_alone`."""
+        (os.kill if is_alone else os.killpg)(self.pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """Ask it to end."""

@@ -117,7 +117,7 @@ def kill_verb(sound: Sound, rng: random.Random, work: Path, name: str) -> Round:
     for number in range(rng.randint(1, _MAX_KILLS)):
         more = verb.more_to_resume if number else ()
         command = sound.start(*words, *more)
-        if not _kill_after(command, rng.uniform(0, whole.seconds)):
+        if not _kill_after(command, rng.uniform(0, whole.seconds), is_alone=rng.random() < 0.5):
             done = command.wait()
             if done.code != 2:  # there was nothing to resume, or it had ended
                 round_.failures += done.find_faults()
@@ -125,10 +125,17 @@ def kill_verb(sound: Sound, rng: random.Random, work: Path, name: str) -> Round:
         code = command.wait().code
         round_.counts[f"kills of {name}"] += code == KILLED
         round_.failures += _check_what_is_left(work, name)
-    round_.counts["hidden files left by kills"] += len(list(work.rglob(".*")))
+    round_.counts["hidden files left by kills"] += len(_list_hidden(work))
     round_.failures += [f"{name}: {fault}" for fault in _go_on(sound, verb, words)]
     round_.failures += [f"{name}: {fault}" for fault in find_differences(verb.read(work), whole.results)]
+    left = [str(path.relative_to(work)) for path in _list_hidden(work) if "trials" not in path.parts]
+    round_.failures += [f"{name}: {path} is left after the command ran again" for path in left]
     return round_
+
+
+def _list_hidden(work: Path) -> list[Path]:
+    """Return hidden files and folders, such as those that a kill leaves unfinished."""
+    return list(work.rglob(".*"))
 
 
 def _go_on(sound: Sound, verb: Verb, words: Sequence[object]) -> list[str]:
@@ -157,14 +164,14 @@ def _is_json(path: Path) -> bool:
     return True
 
 
-def _kill_after(command: Command, seconds: float) -> bool:
+def _kill_after(command: Command, seconds: float, *, is_alone: bool) -> bool:
     """Kill a command after so long; return False if it ended before."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if not command.is_running():
             return False
         time.sleep(0.002)
-    command.kill()
+    command.kill(is_alone=is_alone)
     return True
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 
 from discern.errors import WriteError
+from discern.leftovers import name_unfinished, remove_leftovers
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -31,11 +32,13 @@ def replacing(path: Path, *, size_bytes: int = 0) -> Iterator[Path]:
     """Yield a temporary path in the same folder; on success it is flushed to disk and renamed to `path`.
 
     On an error the temporary file is removed and `path` is unchanged. `size_bytes` is what the file needs, if known.
+    Temporary files of processes that were killed are removed from the folder.
 
     Raises:
         WriteError: It cannot be written, for instance because the disk is full.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    remove_leftovers(path.parent)
+    temporary = name_unfinished(path)
     try:
         if path.is_dir():
             raise OSError(errno.EISDIR, "it is a folder")

@@ -13,8 +13,9 @@ from discern.config.duration import parse_duration
 from discern.config.load import load_settings
 from discern.errors import ConfigError, DataError, RunFolderError
 from discern.models.backbone import build_backbone
+from discern.tuning.searchers import keeping_others_out, searching
 from discern.tuning.space import Range, build_default_space, check_space, load_space
-from discern.tuning.study import open_study, tabulate_trials
+from discern.tuning.study import end_killed_trials, open_study, tabulate_trials
 from discern.tuning.trials import stop_in_time
 from discern.workflows.tune import tune
 from pictures import QUICK
@@ -40,6 +41,12 @@ def build_trial(state, value, now, *, seconds):
         intermediate_values={},
         trial_id=0,
     )
+
+
+def leave_running(study):
+    """Begin a trial that does not end, as that of a killed process."""
+    with pytest.warns(UserWarning, match="Heartbeat of storage is supposed to be used with"):
+        study.ask()
 
 
 @pytest.fixture(scope="module")
@@ -92,12 +99,16 @@ def test_the_best_trial_is_a_recipe_and_plots_are_drawn(searched):
         assert min(plot.size) > 200
 
 
-def test_asked_again_it_goes_on(searched, photos, capsys):
+def test_asked_again_it_goes_on_and_does_not_wait_for_a_trial_that_was_killed(searched, photos, capsys):
     out, arguments, _ = searched
+    leave_running(open_study("out", None, out, seed=0))
     table = tune(photos, out=str(out), trials=1, **arguments)
-    assert "best: trial " in capsys.readouterr().out
-    assert list(table["number"]) == list(range(5))
-    assert table["training.phases.*.learning_rate"].is_unique
+    written = capsys.readouterr().out
+    assert "best: trial " in written
+    assert "trained again with the best settings: test accuracy" in written
+    assert list(table["number"]) == list(range(6))
+    assert table["state"][4] == "fail"
+    assert table["training.phases.*.learning_rate"].dropna().is_unique
     with pytest.raises(RunFolderError, match="holds another search, with another name, data or settings"):
         tune(photos, out=out, trials=1, **{**arguments, "recipe": "transfer"})
 
@@ -124,6 +135,18 @@ def test_each_process_that_searches_proposes_trials_of_its_own(tmp_path):
     for study in studies:
         study.optimize(lambda trial: trial.suggest_float("rate", 0, 1), n_trials=3)
     assert len({trial.params["rate"] for trial in studies[0].trials}) == 6
+
+
+def test_a_trial_of_a_process_that_still_searches_goes_on(tmp_path):
+    study = open_study("name", None, tmp_path, seed=0)
+    leave_running(study)
+    with keeping_others_out(tmp_path) as is_alone:
+        assert is_alone
+    with searching(tmp_path), searching(tmp_path), keeping_others_out(tmp_path) as is_alone:
+        assert not is_alone
+        end_killed_trials(study, is_alone=is_alone)
+    assert list(tabulate_trials(study)["state"]) == ["running"]
+    assert not [path for path in tmp_path.iterdir() if path.name != "study.db"]
 
 
 def test_a_budget_ends_the_search(photos, tmp_path):

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, BinaryIO, NamedTuple
 
 import pandas as pd
 from pydantic import BaseModel, Field
@@ -46,7 +46,7 @@ def run_child(
     """Train in `folder`, resume an interrupted run there, or return the recorded outcome of a complete one.
 
     The output goes to a .log file beside the folder, and the outcome to a .json file, which a later call reads. The
-    seconds of a resumed run are those of all its parts.
+    seconds of a resumed run are those of all its parts. The child ends with this process.
 
     Args:
         source: Labelled pictures: a folder, CSV or .npz file.
@@ -61,7 +61,7 @@ def run_child(
     if folder.is_complete() and known is not None:
         return ChildRun(folder, known.seconds, known.peak_bytes, None)
     settings = [*overrides, *(_CHILD_SETTINGS if is_one_of_many else ())]
-    command = [sys.executable, "-m", "discern", "train"]
+    command = [sys.executable, "-m", "discern.cli.child", "train"]
     spent_seconds = 0.0
     if folder.holds_run() and not folder.is_complete():
         command += ["--resume", "--out", str(folder.root)]
@@ -70,9 +70,7 @@ def run_child(
         command += [source, "--overwrite", "--out", str(folder.root), "--recipe", recipe, *settings]
     folder.root.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    with log.open("ab") as output:
-        utf8 = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=utf8)  # noqa: S603
+    with log.open("ab") as output, _start(command, output) as process:
         watched = _Watched(process, folder.history, stop_when)
         peak_bytes: int | None = None
         error: str | None = "interrupted"
@@ -83,6 +81,14 @@ def run_child(
             seconds = spent_seconds + time.perf_counter() - started
             write_json(record, {"seconds": seconds, "peak_bytes": peak_bytes, "error": error})
     return ChildRun(folder, seconds, peak_bytes, error, watched.was_stopped)
+
+
+def _start(command: Sequence[str], output: BinaryIO) -> subprocess.Popen[bytes]:
+    """Start a child, which ends when its standard input is closed: by the system if this process is killed."""
+    utf8 = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    return subprocess.Popen(  # noqa: S603
+        command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, env=utf8
+    )
 
 
 class _Record(BaseModel):

@@ -25,7 +25,7 @@ def open_study(name: str, storage: str | None, folder: Path, *, seed: int) -> "S
     """Open the study of this name, or create it; it maximises the scores of its trials.
 
     Trials are proposed by the tree-structured Parzen estimator (Bergstra et al., 2011); those below the median of the
-    others at the same epoch end early. Trials of processes that died are marked as failed when a search continues.
+    others at the same epoch end early.
 
     Args:
         name: Name of the study in its database.
@@ -82,6 +82,25 @@ def _count_opening(study: "Study") -> int:
     openings = int(study.user_attrs.get(_OPENINGS, 0))
     study.set_user_attr(_OPENINGS, openings + 1)
     return openings
+
+
+def end_killed_trials(study: "Study", *, is_alone: bool) -> None:
+    """Mark trials whose process was killed as failed.
+
+    Args:
+        study: The study.
+        is_alone: No other process searches, so that no trial can be running; otherwise only those count as killed that
+            have recorded no heartbeat for a while.
+    """
+    import optuna
+
+    if is_alone:
+        for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        optuna.storages.fail_stale_trials(study)
 
 
 def tabulate_trials(study: "Study") -> pd.DataFrame:

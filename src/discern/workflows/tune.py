@@ -10,7 +10,8 @@ from discern.config.overrides import Overrides, list_overrides
 from discern.console import reporting
 from discern.tuning.best_trial import save_best_recipe, train_best, write_trials
 from discern.tuning.search import open_search
-from discern.tuning.study import open_study, recording
+from discern.tuning.searchers import keeping_others_out, searching
+from discern.tuning.study import end_killed_trials, open_study, recording
 from discern.tuning.trials import run_trials
 
 logger = logging.getLogger("discern")
@@ -62,11 +63,18 @@ def tune(
         )
         study = open_study(search.name, storage, folder, seed=search.settings.run.seed)
         with recording(folder):
-            run_trials(study, search, trials=trials, budget_seconds=budget_seconds, started=started)
+            with searching(folder):
+                run_trials(study, search, trials=trials, budget_seconds=budget_seconds, started=started)
+            with keeping_others_out(folder) as is_alone:
+                # Of a database of many machines, this folder does not tell who else searches.
+                end_killed_trials(study, is_alone=is_alone and storage is None)
         table = write_trials(study, search)
         save_best_recipe(study, search)
         if (table["state"] == "running").any():
-            logger.info("other processes are still searching; the last one to end trains with the best settings")
+            logger.info(
+                "other processes are still searching; the last one to end trains with the best settings. If they were "
+                "killed, search again in a minute"
+            )
         else:
             train_best(study, search)
         return table

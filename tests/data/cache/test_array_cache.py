@@ -280,7 +280,7 @@ def test_process_killed_while_writing_leaves_no_array(tmp_path: Path) -> None:
 def test_temporary_of_another_computer_goes_after_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = build(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(array_cache, "_host_mark", lambda: "0" * 8)
+        patch.setattr(array_cache, "mark_host", lambda: "0" * 8)
         pending = cache.begin("ab", (10,), np.uint8)
     cache.make_room(1)
     assert pending.path.exists()

@@ -4,10 +4,8 @@ Each file ends with a checksum (CRC-32) of its key and of all before it, which i
 run. Measured on a slow core, that takes 1.3 s for a GiB.
 """
 
-import hashlib
 import logging
 import os
-import platform
 import re
 import secrets
 import shutil
@@ -21,6 +19,8 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from discern.leftovers import is_alive, mark_host
 
 logger = logging.getLogger("discern")
 
@@ -98,7 +98,7 @@ class ArrayCache:
             OSError: It cannot be written; a full disk shows here, and not later.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        name = f".{self.path_of(key).stem}.{_host_mark()}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+        name = f".{self.path_of(key).stem}.{mark_host()}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
         return PendingArray(self.folder / name, self.path_of(key), key, shape, dtype)
 
     @contextmanager
@@ -253,20 +253,4 @@ def _is_abandoned(temporary: _CacheFile) -> bool:
     if time.time() - temporary.used_seconds > _ABANDONED_SECONDS:
         return True
     name = _TEMPORARY.fullmatch(temporary.path.name)
-    return name is not None and name["host"] == _host_mark() and not _is_alive(int(name["process"]))
-
-
-def _is_alive(process: int) -> bool:
-    if os.name != "posix":  # elsewhere there is no way to ask without ending it
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
-
-
-def _host_mark() -> str:
-    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    return name is not None and name["host"] == mark_host() and not is_alive(int(name["process"]))
