@@ -113,6 +113,20 @@ def test_losses_say_whether_they_are_calibrated(small_run):
     assert "negative log-likelihood of the true class after calibration" in text
 
 
+def test_pictures_unlike_the_training_pictures_are_marked_and_counted(run):
+    assert "unlike the training pictures" not in read_page(run).text
+    path = run / "evaluation" / "predictions.csv"
+    rows = pd.read_csv(path)
+    wrong = rows.index[(rows["split"] == "test") & (rows["true"] != rows["predicted"])]
+    rows = rows.assign(familiarity=0.25, unfamiliar=False)
+    rows.loc[wrong[0], ["familiarity", "unfamiliar"]] = [0.0123, True]
+    rows.to_csv(path, index=False)
+    text = read_page(run).text
+    assert "1 of 18 test pictures is unlike the training pictures, so that its label means little" in text
+    assert "Familiarity 0.012: unlike the training pictures" in text
+    assert "Familiarity 0.25 " in text
+
+
 def test_names_of_classes_stay_text(tmp_path):
     page = read_page(make_run(tmp_path / "<b>run", HOSTILE_NAMES))
     assert "<script>alert(1)</script>" in page.text
@@ -135,13 +149,15 @@ def test_only_the_own_style_and_script_are_let_in(run):
 def test_the_page_can_be_made_again_when_the_pictures_are_gone(small_run, tmp_path):
     run = make_run(tmp_path / "run", ["ant", "bee", "cow"], seed=1)
     before = len(read_page(run).find("img"))
-    shutil.rmtree(run / "photos")
+    (run / "photos").rename(tmp_path / "moved")
     assert before > 10
     assert len(read_page(run).find("img")) == before
     shutil.rmtree(run / "thumbnails")
     page = read_page(run)
     assert not page.find("img")
     assert "There are no pictures to show: the files cannot be read any more" in page.text
+    page = check_page(report(run, data=tmp_path / "moved").read_text(encoding="utf-8"))
+    assert len(page.find("img")) == before
 
 
 @pytest.mark.parametrize(
