@@ -113,6 +113,20 @@ def test_losses_say_whether_they_are_calibrated(small_run):
     assert "negative log-likelihood of the true class after calibration" in text
 
 
+def test_pictures_unlike_the_training_pictures_are_marked_and_counted(run):
+    assert "unlike the training pictures" not in read_page(run).text
+    path = run / "evaluation" / "predictions.csv"
+    rows = pd.read_csv(path)
+    wrong = rows.index[(rows["split"] == "test") & (rows["true"] != rows["predicted"])]
+    rows = rows.assign(familiarity=0.25, unfamiliar=False)
+    rows.loc[wrong[0], ["familiarity", "unfamiliar"]] = [0.0123, True]
+    rows.to_csv(path, index=False)
+    text = read_page(run).text
+    assert "1 of 18 test pictures is unlike the training pictures, so that its label means little" in text
+    assert "Familiarity 0.012: unlike the training pictures" in text
+    assert "Familiarity 0.25 " in text
+
+
 def test_names_of_classes_stay_text(tmp_path):
     page = read_page(make_run(tmp_path / "<b>run", HOSTILE_NAMES))
     assert "<script>alert(1)</script>" in page.text

@@ -7,6 +7,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from discern.errors import BundleError
 from discern.predictor.bundle import load_bundle
+from discern.predictor.load import load
 from discern.workflows.evaluate import evaluate, evaluate_predictions
 from discern.workflows.train import train
 from pictures import QUICK, draw_photos
@@ -41,12 +42,20 @@ def test_unfamiliar_pictures_are_recognised(trained_run, photos, tmp_path):
     assert found["auroc"]["value"] > 0.9
     assert (found["count_usual"], found["count_other"]) == (36, 20)
     assert (tmp_path / "out" / "plots" / "familiarity.png").is_file()
+    marks = ["familiarity", "unfamiliar"]
+    predicted = load(trained_run).predict(photos).set_index("path")[marks]
+    for evaluation in (tmp_path / "out", trained_run / "evaluation"):
+        kept = pd.read_csv(evaluation / "predictions.csv").set_index("path")
+        kept = kept[kept["split"] != "validation"]
+        assert np.allclose(kept["familiarity"], predicted.loc[kept.index, "familiarity"])
+        assert (kept["unfamiliar"] == predicted.loc[kept.index, "unfamiliar"]).all()
 
 
 def test_without_a_feature_bank_nothing_is_unfamiliar(photos, tmp_path):
     run = train(photos, out=tmp_path / "run", recipe="table", overrides=[*QUICK, "training.feature_bank=0"])
     with pytest.raises(BundleError, match=r"training\.feature_bank above 0"):
         evaluate(run.folder.root, photos, out=tmp_path / "out", unfamiliar=str(photos))
+    assert "familiarity" not in pd.read_csv(run.folder.evaluation / "predictions.csv")
 
 
 def test_thresholds_of_validation_are_tried_on_every_split(trained_run, photos, tmp_path):

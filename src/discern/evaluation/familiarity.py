@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from discern.evaluation.intervals import Interval, score_interval
 
+UNFAMILIAR = "unlike the training pictures"
 MAX_FALSE_ALARMS = 0.01
 """Largest share of pictures of the usual kind that may count as unfamiliar."""
 
@@ -21,6 +22,22 @@ class Separation(NamedTuple):
     auroc: Interval
     found: float
     false_alarms: float
+
+
+class Familiarity(NamedTuple):
+    """How familiar N pictures are, 0..1, and which of them are at the limit or below it: unlike those trained on."""
+
+    values: NDArray[np.float64]
+    is_unfamiliar: NDArray[np.bool_]
+
+    def to_columns(self) -> dict[str, NDArray[np.generic]]:
+        """Return the columns `familiarity` and `unfamiliar` of a table of answers."""
+        return {"familiarity": self.values, "unfamiliar": self.is_unfamiliar}
+
+
+def describe_familiarity(familiarity: float, *, is_unfamiliar: bool) -> str:
+    """Return how familiar a picture is, for people."""
+    return f"familiarity {familiarity:.2g}{f': {UNFAMILIAR}' if is_unfamiliar else ''}"
 
 
 def compute_familiarity(similarities: NDArray[np.floating], reference: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from discern.data.table import SPLITS, ImageTable, build_table, check_unique
 from discern.errors import DataError, list_some, name_some
+from discern.evaluation.familiarity import Familiarity
 from discern.files import write_table
 
 UNSPLIT = "all"
@@ -19,6 +20,7 @@ UNSPLIT = "all"
 _PREFIX = "probability_"
 _REQUIRED = ("id", "true", "predicted", "confidence")
 _TEXTS = ("id", "path", "split", "true", "predicted")
+_FAMILIARITY = ("familiarity", "unfamiliar")
 _MAX_WHOLE_CLASSES, _KEPT_CLASSES = 100, 20
 """Of more classes, only so many probabilities a row are written: 2,000 make 22 kilobytes a picture, and 20 make 2."""
 _ROUNDING = 1e-5
@@ -30,7 +32,8 @@ class Predictions:
     """What a classifier predicted for N labelled pictures.
 
     `frame` has a RangeIndex, one row per picture, and the columns id, path ("" for a picture in memory), split
-    (`UNSPLIT` if there is none), true and predicted (names of classes; true is "" where unknown) and confidence (0..1).
+    (`UNSPLIT` if there is none), true and predicted (names of classes; true is "" where unknown) and confidence (0..1);
+    where it is known, also familiarity (0..1) and unfamiliar, as `Familiarity` has them.
     `class_names` are those that the classifier knows; true classes may be others. `probabilities` are (N, K), or (N, 0)
     where they were not in the file or not asked for. `source` is for messages.
     """
@@ -74,6 +77,14 @@ class Predictions:
         return np.asarray(self.frame["true"] == self.frame["predicted"], dtype=np.bool_)
 
     @property
+    def familiarity(self) -> Familiarity | None:
+        """How familiar the pictures are; None where it is not known."""
+        if not set(_FAMILIARITY) <= set(self.frame.columns):
+            return None
+        values, is_unfamiliar = (self.frame[name].to_numpy() for name in _FAMILIARITY)
+        return Familiarity(values.astype(np.float64), is_unfamiliar.astype(np.bool_))
+
+    @property
     def splits(self) -> tuple[str, ...]:
         """The splits in use: train, validation, test, then others; reports are about the last one."""
         places = {name: place for place, name in enumerate(SPLITS)}
@@ -102,8 +113,9 @@ def build_predictions(
     class_names: Sequence[str],
     *,
     split: str = UNSPLIT,
+    familiarity: Familiarity | None = None,
 ) -> Predictions:
-    """Build predictions from targets (N,), -1 where unknown, and probabilities (N, K).
+    """Build predictions from targets (N,), -1 where unknown, probabilities (N, K), and the familiarity where known.
 
     Raises:
         ValueError: The arguments differ in length.
@@ -116,15 +128,23 @@ def build_predictions(
         "true": np.where(targets >= 0, names[targets], ""),
         "predicted": names[probabilities.argmax(axis=1)],
         "confidence": probabilities.max(axis=1),
+        **({} if familiarity is None else familiarity.to_columns()),
     }
     return Predictions(pd.DataFrame(columns), probabilities.astype(np.float64, copy=False), tuple(class_names))
 
 
-def build_table_predictions(table: ImageTable, probabilities: NDArray[np.floating], split: str) -> Predictions:
-    """Build the predictions for the pictures of a table from their probabilities (N, K)."""
-    frame = table.frame
+def build_table_predictions(
+    table: ImageTable, probabilities: NDArray[np.floating], split: str, familiarity: Familiarity | None = None
+) -> Predictions:
+    """Build the predictions for the pictures of a table from their probabilities (N, K), and their familiarity."""
     return build_predictions(
-        list(frame["id"]), list(frame["path"]), table.targets(), probabilities, table.class_names, split=split
+        list(table.frame["id"]),
+        list(table.frame["path"]),
+        table.targets(),
+        probabilities,
+        table.class_names,
+        split=split,
+        familiarity=familiarity,
     )
 
 
@@ -228,10 +248,13 @@ def load_predictions(path: str | Path, *, with_probabilities: bool = True) -> Pr
 
 
 def _read_frame(path: Path, names: Sequence[str]) -> pd.DataFrame:
-    cells = _read(path, [name for name in names if name in (*_TEXTS, "confidence")])
+    cells = _read(path, [name for name in names if name in (*_TEXTS, "confidence", *_FAMILIARITY)])
     frame = pd.DataFrame({name: cells.get(name, "") for name in _TEXTS}, index=cells.index)
     frame["split"] = frame["split"].where(frame["split"] != "", UNSPLIT)
     frame["confidence"] = pd.to_numeric(cells["confidence"], errors="coerce")
+    if set(_FAMILIARITY) <= set(names):
+        frame["familiarity"] = pd.to_numeric(cells["familiarity"], errors="coerce")
+        frame["unfamiliar"] = cells["unfamiliar"].astype("str").str.lower() == "true"
     if frame.empty:
         raise DataError(f"{path}: no rows. Expected one row per picture.")
     _check_rows(frame["true"] == "", frame["id"], f"{path}: rows without a true class", "Label or remove them.")

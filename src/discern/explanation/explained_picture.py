@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from discern.data.table import ImageTable
 from discern.errors import ConfigError, name_some
-from discern.predictor.answers import UNFAMILIAR, Familiarity
+from discern.evaluation.familiarity import Familiarity, describe_familiarity
 
 
 class ExplainedClass(NamedTuple):
@@ -48,7 +48,7 @@ class ExplainedPicture(NamedTuple):
         """Return how familiar it is, for people, after a `start`; nothing where it is not known."""
         if self.familiarity is None:
             return ""
-        return f"{start}familiarity {self.familiarity:.2g}{f': {UNFAMILIAR}' if self.is_unfamiliar else ''}"
+        return start + describe_familiarity(self.familiarity, is_unfamiliar=bool(self.is_unfamiliar))
 
 
 def find_class(name: str, class_names: Sequence[str]) -> int:

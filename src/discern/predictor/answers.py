@@ -12,12 +12,12 @@ from discern.data.table import ImageTable
 from discern.errors import BundleError
 from discern.evaluation.conformal import build_sets
 from discern.evaluation.coverage import OperatingPoint
-from discern.evaluation.familiarity import are_unfamiliar, compute_familiarity
+from discern.evaluation.familiarity import UNFAMILIAR, Familiarity, are_unfamiliar, compute_familiarity
 from discern.predictor.bundle import Bundle
 from discern.predictor.evidence import Evidence
 
 UNKNOWN = "unknown"
-NOT_SURE, UNFAMILIAR = "not sure enough", "unlike the training pictures"
+NOT_SURE = "not sure enough"
 SET_SEPARATOR = "|"
 
 
@@ -28,17 +28,6 @@ class AnswerForm(NamedTuple):
     top_k: int = 1
     max_error: float | None = None
     set_coverage: float | None = None
-
-
-class Familiarity(NamedTuple):
-    """How familiar N pictures are, 0..1, and which of them are at the limit or below it: unlike those trained on."""
-
-    values: npt.NDArray[np.float64]
-    is_unfamiliar: npt.NDArray[np.bool_]
-
-    def to_columns(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return the columns `familiarity` and `unfamiliar` of a table of answers."""
-        return {"familiarity": self.values, "unfamiliar": self.is_unfamiliar}
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,9 @@ import pandas as pd
 
 from discern.data.reading.preflight import save_bad_files
 from discern.errors import ConfigError, ImageProblem, name_some
+from discern.evaluation.familiarity import UNFAMILIAR, Familiarity
 from discern.files import write_table
-from discern.predictor.answers import NOT_SURE, UNFAMILIAR, UNKNOWN, AnswerPolicy, Familiarity
+from discern.predictor.answers import NOT_SURE, UNKNOWN, AnswerPolicy
 
 logger = logging.getLogger("discern")
 

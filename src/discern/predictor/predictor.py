@@ -125,7 +125,7 @@ class Predictor:
         form = AnswerForm(probabilities, top_k, max_error, set_coverage)
         policy = build_policy(form, self.bundle)
         table = load_inputs(inputs, depth_range=self.bundle.preprocess.depth_range)
-        found, similarities = self._answer(table, similarity=policy.knows_familiarity)
+        found, similarities = self.answer(table, similarity=policy.knows_familiarity)
         return build_answers(table, found, similarities, self.class_names, form, policy)
 
     def evaluate(
@@ -182,7 +182,19 @@ class Predictor:
         Raises:
             BadImageError: A picture cannot be decoded.
         """
-        return self._answer(table, similarity=False)[0]
+        return self.answer(table, similarity=False)[0]
+
+    def answer(
+        self, table: ImageTable, *, similarity: bool
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
+        """Return probabilities (N, K) and, if asked for, similarities (N,) to the training pictures, in one pass.
+
+        Raises:
+            BadImageError: A picture cannot be decoded.
+            BundleError: `similarity` is asked for, and the bundle has no feature bank.
+        """
+        kept = Kept.SIMILARITY if similarity else Kept.LOGITS
+        return self._conclude(self._compute(table, kept), similarity=similarity)
 
     def predict_readable(
         self, table: ImageTable, *, similarity: bool = False, advance: Callable[[int], None] | None = None
@@ -260,12 +272,6 @@ class Predictor:
             rank=processes.rank,
             num_ranks=processes.count,
         )
-
-    def _answer(
-        self, table: ImageTable, *, similarity: bool
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
-        kept = Kept.SIMILARITY if similarity else Kept.LOGITS
-        return self._conclude(self._compute(table, kept), similarity=similarity)
 
     def _conclude(
         self, outputs: Tensor, *, similarity: bool

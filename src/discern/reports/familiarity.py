@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from discern.data.sources.inputs import Input, load_inputs
-from discern.data.table import ImageTable
 from discern.errors import BundleError, DataError
 from discern.evaluation.familiarity import MAX_FALSE_ALARMS, Separation, compute_separation
 from discern.files import write_json
@@ -20,24 +19,33 @@ logger = logging.getLogger("discern")
 
 
 def compare_familiarity(
-    predictor: Predictor, usual: ImageTable, unfamiliar: Sequence[Input] | Input, out: Path
+    predictor: Predictor,
+    of_usual: npt.NDArray[np.float64] | None,
+    unfamiliar: Sequence[Input] | Input,
+    out: Path,
 ) -> Separation:
     """Write familiarity.json and plots/familiarity.png: the usual pictures against those of another kind.
 
     Pictures of the other kind that cannot be read are left out, and their number is logged.
 
+    Args:
+        predictor: The trained classifier.
+        of_usual: The similarities (N,) of the usual pictures to the training pictures, as `Predictor.answer` gives
+            them; None where the bundle has no features of training pictures, or of validation pictures to compare with.
+        unfamiliar: The pictures of another kind.
+        out: The folder to write.
+
     Raises:
-        BundleError: The bundle has no features of training pictures, or none of validation pictures to compare with.
-        DataError: No picture of the other kind can be read, or a usual one cannot.
+        BundleError: The similarities are not known.
+        DataError: No picture of the other kind can be read.
     """
     evidence = predictor.bundle.evidence
-    if predictor.bundle.feature_bank is None or evidence is None or evidence.similarities is None:
+    if of_usual is None or evidence is None or evidence.similarities is None:
         raise BundleError(
             "the bundle keeps no features of training and validation pictures, so unfamiliar pictures cannot be "
             "recognised; train again, with a validation split and training.feature_bank above 0"
         )
-    bank, reference = predictor.bundle.feature_bank, evidence.similarities
-    of_usual = bank.measure_similarity(predictor.predict_features(usual)[1])
+    reference = evidence.similarities
     found = predictor.predict_readable(
         load_inputs(unfamiliar, depth_range=predictor.bundle.preprocess.depth_range), similarity=True
     )

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discern.evaluation.confused_pairs import ConfusedPair
+from discern.evaluation.familiarity import describe_familiarity
 from discern.evaluation.metrics import compute_losses
 from discern.evaluation.predictions import Predictions
 from discern.reports.run_facts import RunFacts
+from discern.reports.wording import capitalize_first
 
 MAX_MISTAKES = 24
 MAX_EXPLAINED = 12
@@ -35,7 +37,10 @@ Images = Mapping[str, PictureImages]
 
 
 class Shown(NamedTuple):
-    """One answer whose picture is shown; `row` is its row among the reported answers."""
+    """One answer whose picture is shown; `row` is its row among the reported answers.
+
+    `familiarity`, 0..1, is None where it is not known.
+    """
 
     row: int
     id: str
@@ -44,6 +49,14 @@ class Shown(NamedTuple):
     confidence: float
     true_probability: float
     loss: float
+    familiarity: float | None = None
+    is_unfamiliar: bool = False
+
+    def describe_familiarity(self) -> str:
+        """Return how familiar the picture is, for people; nothing where it is not known."""
+        if self.familiarity is None:
+            return ""
+        return capitalize_first(describe_familiarity(self.familiarity, is_unfamiliar=self.is_unfamiliar))
 
 
 @dataclass(frozen=True)
@@ -101,13 +114,14 @@ class _Builder:
         self._answers = answers
         self._targets = targets
         self._losses = losses
+        self._familiarity = answers.familiarity
 
     def rows(self, rows: NDArray[np.int64]) -> tuple[Shown, ...]:
         return tuple(self._build(int(row)) for row in rows)
 
     def _build(self, row: int) -> Shown:
         record, target = self._answers.frame.iloc[row], int(self._targets[row])
-        probabilities = self._answers.probabilities[row]
+        probabilities, known = self._answers.probabilities[row], self._familiarity
         return Shown(
             row=row,
             id=str(record["id"]),
@@ -116,6 +130,8 @@ class _Builder:
             confidence=float(probabilities.max()),
             true_probability=float(probabilities[target]) if target >= 0 else 0.0,
             loss=float(self._losses[row]),
+            familiarity=None if known is None or np.isnan(known.values[row]) else float(known.values[row]),
+            is_unfamiliar=known is not None and bool(known.is_unfamiliar[row]),
         )
 
 

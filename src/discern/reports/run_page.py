@@ -54,6 +54,7 @@ def build_run_page(facts: RunFacts, shown: ShownPictures, images: Images) -> str
             "images": images,
             "class_rows": build_class_rows(facts),
             "confusion": build_confusion(facts),
+            "unfamiliar": _count_unfamiliar(facts),
             "reliability": _draw_reliability(facts),
             "coverage": None if curve is None else draw_coverage(curve),
             "coverages": [] if curve is None else choose_coverages(curve),
@@ -74,6 +75,12 @@ def _join_equal(thresholds: Abstention) -> list[tuple[tuple[float, ...], Abstent
         (tuple(wanted for wanted, _ in group), point)
         for point, group in groupby(thresholds.items(), key=lambda item: item[1])
     ]
+
+
+def _count_unfamiliar(facts: RunFacts) -> int | None:
+    """Return how many reported pictures are unlike the training pictures, None where it is not known."""
+    familiarity = None if facts.answers is None else facts.answers.familiarity
+    return None if familiarity is None else int(familiarity.is_unfamiliar.sum())
 
 
 def _draw_reliability(facts: RunFacts) -> Markup | None:

@@ -29,6 +29,8 @@ from discern.evaluation.predictions import (
 )
 from discern.models.custom import Network
 from discern.ownership import owning
+from discern.predictor.answers import AnswerForm, build_policy
+from discern.predictor.answers_file import log_familiarity
 from discern.predictor.bundle import Bundle, load_bundle
 from discern.predictor.load import build_predictor
 from discern.processes import join_processes
@@ -64,7 +66,8 @@ def evaluate(
     """Write metrics.json, predictions.csv, per_class.csv, confusion.csv and the plots to the folder `out`.
 
     Pictures that the run was trained on, or chosen by, are counted and listed in known_pictures.csv, and metrics.json
-    has the scores without them beside. abstention.json has the results on these pictures of the confidence thresholds
+    has the scores without them beside. predictions.csv says how familiar each picture is, where that is known.
+    abstention.json has the results on these pictures of the confidence thresholds
     for usual error rates.
 
     Args:
@@ -123,10 +126,15 @@ def evaluate(
         name, pictures = choose_evaluated_split(pictures, split)
         pictures = join_labels(pictures, bundle.class_names)
         logger.info("%d pictures%s", len(pictures), "" if name == UNSPLIT else f" of the split {name}")
+        policy = build_policy(AnswerForm(), bundle)
         with predictor.runtime.applied():
-            predictions = build_table_predictions(pictures, predictor.predict_probabilities(pictures), name)
+            probabilities, similarities = predictor.answer(pictures, similarity=policy.knows_familiarity)
+            familiarity = policy.measure_familiarity(similarities)
+            if familiarity is not None:
+                log_familiarity(pictures.frame["id"].tolist(), familiarity)
+            predictions = build_table_predictions(pictures, probabilities, name, familiarity)
             if unfamiliar is not None:
-                compare_familiarity(predictor, pictures, unfamiliar, folder)
+                compare_familiarity(predictor, similarities, unfamiliar, folder)
         if processes.is_main:
             found = write_evaluation(predictions, pictures, folder, folder / "plots", plots=plots, custom=metrics)[name]
             write_scores_without_known(predictions, _find_known(run, bundle, pictures), {name: found}, folder, metrics)

@@ -40,6 +40,7 @@ from discern.models.custom import Network
 from discern.ownership import check_owned, owning
 from discern.planning.plan import Plan, save_plan
 from discern.planning.planner import plan_training
+from discern.predictor.answers import AnswerForm, build_policy
 from discern.predictor.bundle import Bundle, save_bundle
 from discern.predictor.calibration import compute_probabilities
 from discern.predictor.predictor import Predictor
@@ -303,13 +304,17 @@ def _predict_splits(job: Job, bundle: Bundle, data: TrainingData, result: FitRes
     The second value is the pictures of the reported split: test if it is evaluated, otherwise validation.
     """
     parts, reported = [], data.validation
+    policy = build_policy(AnswerForm(), bundle)
     if result.validation_logits is not None:
         probabilities = compute_probabilities(result.validation_logits, bundle.calibration)
-        parts.append(build_table_predictions(data.validation, probabilities, "validation"))
+        familiarity = policy.measure_familiarity(None if bundle.evidence is None else bundle.evidence.similarities)
+        parts.append(build_table_predictions(data.validation, probabilities, "validation", familiarity))
     test = job.table.select("test")
     if len(test) and job.plan.evaluates_test:
         reported = test
-        parts.append(build_table_predictions(test, Predictor(bundle, job.runtime).predict_probabilities(test), "test"))
+        predictor = Predictor(bundle, job.runtime)
+        probabilities, similarities = predictor.answer(test, similarity=policy.knows_familiarity)
+        parts.append(build_table_predictions(test, probabilities, "test", policy.measure_familiarity(similarities)))
     if len(test) and not job.plan.evaluates_test:
         logger.info("the test split is left for later (run.evaluate_test=false)")
     elif not parts:
