@@ -84,7 +84,12 @@ def test_the_scores_without_them_stand_beside(tmp_path: Path, caplog: pytest.Log
     assert list(json.loads((tmp_path / "metrics.json").read_text())) == list(scores)
     assert pd.read_csv(tmp_path / "known_pictures.csv")["split_of_run"].tolist() == ["train", "train", "validation"]
     assert "of these 6 pictures the run was trained on 2, and 1 more chose its best epoch" in caplog.text
-    assert "without them: accuracy 0.0%" in caplog.text
+    header, accuracy = (
+        record.message for record in caplog.records if record.message.lstrip().startswith(("all", "acc"))
+    )
+    assert header.split() == "all 6 pictures without the known, 3".split()
+    assert [cell.split()[0] for cell in accuracy.split("  ")[1:] if cell] == ["50.0%", "0.0%"]
+    assert header.index("without") == accuracy.index(" 0.0%") + 1
 
 
 def test_where_none_is_new_that_is_said_and_where_all_are_nothing_is(

@@ -15,6 +15,12 @@ from discern.files import write_table
 logger = logging.getLogger("discern")
 
 _FILE = "known_pictures.csv"
+_SCORES = (
+    ("accuracy", "accuracy", ".1%"),
+    ("macro_f1", "macro F1", ".3f"),
+    ("loss", "loss", ".4f"),
+    ("ece", "calibration error", ".1%"),
+)
 
 
 def write_scores_without_known(
@@ -58,6 +64,25 @@ def write_scores_without_known(
         one = predictions.take(np.flatnonzero(~is_known))
         clean = compute_metrics(one.targets, one.probabilities, one.class_names, custom=custom)
         found[f"{predictions.splits[-1]} without known pictures"] = clean
-        logger.info("without them: %s", clean.describe())
+        for line in _tabulate(metrics[predictions.splits[-1]], clean):
+            logger.info("%s", line)
         save_metrics(found, folder / "metrics.json")
     return found
+
+
+def _tabulate(whole: Metrics, clean: Metrics) -> list[str]:
+    """Return the scores with and without the known pictures side by side, a line each."""
+    rows = [("", f"all {whole.count} pictures", f"without the known, {clean.count}")]
+    for key, label, form in _SCORES:
+        one, other = getattr(whole, key), getattr(clean, key)
+        if one is not None and other is not None:
+            rows.append(
+                (label, *(f"{each.value:{form}} ({each.low:{form}} to {each.high:{form}})" for each in (one, other)))
+            )
+    rows += [
+        (name, f"{value:.4g}", f"{clean.custom[name]:.4g}")
+        for name, value in whole.custom.items()
+        if name in clean.custom
+    ]
+    widths = [max(len(row[place]) for row in rows) for place in (0, 1)]
+    return [f"{label:<{widths[0]}}  {one:<{widths[1]}}  {other}" for label, one, other in rows]
