@@ -8,12 +8,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
-"""One picture (H, W, 3), or many of one size (N, H, W, 3)."""
+Pixels = npt.NDArray[np.generic]
+"""One picture, uint8 (H, W, 3) or of more than 8 bits as it is stored, or many of one size (N, H, W, 3)."""
 
 
 class PictureArrays(Protocol):
-    """Pictures (H, W, 3) by index: one array (N, H, W, 3), a tuple of arrays, or `LazyPictures`."""
+    """Pictures by index: one array uint8 (N, H, W, 3), a tuple of arrays, or `LazyPictures`."""
 
     def __len__(self) -> int: ...
 

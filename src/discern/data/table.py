@@ -41,7 +41,8 @@ class ImageTable:
     `frame` has a RangeIndex and the columns `id` (unique), `path` ("" for a picture in memory), `label`, `split` and
     `group` (all three missing where unknown), `own_id` (what the user's table calls the picture beside its file name;
     unique, or missing in all rows) and `array_index` (int64; -1 for a file), the place in `arrays`.
-    `arrays` gives the pictures that are no files, RGB, and is shared by all tables taken from this one.
+    `arrays` gives the pictures that are no files, RGB or of more than 8 bits as they are stored, and is shared by all
+    tables taken from this one.
     `class_names` is in natural order (1, 2, 10), and empty when nothing is labelled.
     `source` and `ignored` (files that are not used, with the reason) are for messages.
     `depth_range` are the values that become black and white in pictures of more than 8 bits; None for the usual rule.

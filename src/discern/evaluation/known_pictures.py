@@ -1,5 +1,6 @@
 """Which of the evaluated pictures a run was trained on, or chosen by."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,7 @@ def find_known(
     table = build_table(
         {"id": [str(row) for row in range(len(there))], "path": there["path"].tolist()}, source="the run"
     )
+    table = replace(table, depth_range=pictures.depth_range)
     parts = [compute_fingerprints(one, cache, max_pixels=max_pixels).records for one in (table, pictures)]
     clusters = find_duplicates(Fingerprints(np.concatenate(parts), ())).clusters
     of_run, of_pictures = clusters[: len(there)], clusters[len(there) :]

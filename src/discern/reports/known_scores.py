@@ -76,9 +76,8 @@ def _tabulate(whole: Metrics, clean: Metrics) -> list[str]:
     for key, label, form in _SCORES:
         one, other = getattr(whole, key), getattr(clean, key)
         if one is not None and other is not None:
-            rows.append(
-                (label, *(f"{each.value:{form}} ({each.low:{form}} to {each.high:{form}})" for each in (one, other)))
-            )
+            shown = [f"{each.value:{form}} ({each.low:{form}} to {each.high:{form}})" for each in (one, other)]
+            rows.append((label, shown[0], shown[1]))
     rows += [
         (name, f"{value:.4g}", f"{clean.custom[name]:.4g}")
         for name, value in whole.custom.items()

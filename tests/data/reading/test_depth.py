@@ -4,15 +4,19 @@ import logging
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
+from torch.utils.data import Dataset
 
 from data_pictures import MakeFolder
 from discern.data.reading.dataset import decode_row
 from discern.data.reading.decode import decode_image
 from discern.data.reading.depth import apply_depth_range
+from discern.data.reading.preflight import check_images
 from discern.data.reading.preprocess import Preprocess
 from discern.data.sources.load import load_inputs, load_table
 from discern.errors import BadImageError, BundleError
@@ -119,3 +123,36 @@ def test_a_classifier_answers_deep_pictures_by_its_range(trained_run: Path, phot
     plain = scaled.predict_inputs([tmp_path / "plain.png"])
     assert np.abs(scaled.predict_inputs([tmp_path / "deep.png"]) - plain).max() < 0.02
     assert np.array_equal(scaled.predict_inputs([deep]), scaled.predict_inputs([tmp_path / "deep.png"]))
+
+
+class _Deep(Dataset[Any]):
+    """Pictures of more than 8 bits as Pillow and NumPy hold them."""
+
+    targets = ("a", "b", "a", "b")
+
+    def __init__(self, values: npt.NDArray[np.int64]) -> None:
+        grey = values.astype(np.uint16)
+        self.images: list[Any] = [
+            Image.fromarray(grey),
+            Image.fromarray(values.astype(np.int32)),
+            Image.fromarray(values.astype(np.float32)),
+            np.stack([grey] * 3, axis=2),
+        ]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Any, str]:
+        return self.images[index], self.targets[index]
+
+
+def test_the_range_holds_for_the_pictures_of_a_dataset() -> None:
+    values = np.arange(600).reshape(20, 30) % 501
+    table = apply_depth_range(load_table(_Deep(values)), "measured")
+    assert table.depth_range == (0, 500)
+    expected = np.asarray(decode_image(values.astype(np.uint16), depth_range=(0, 500)))
+    for row in range(4):
+        assert np.array_equal(decode_row(table, row), expected)
+    assert check_images(table, verify="full") == []
+    by_rule = load_table(_Deep(values % 256))
+    assert [int(np.asarray(decode_row(by_rule, row)).max()) for row in range(4)] == [1, 1, 255, 1]

@@ -116,7 +116,7 @@ def _compute_part(table: ImageTable, rows: npt.NDArray[np.int64], max_pixels: in
     for place, (path, index) in enumerate(_list_places(table, rows)):
         try:
             if table.arrays is not None and index >= 0:
-                _describe_array(records[place], table.arrays, index, max_pixels)
+                _describe_array(records[place], table.arrays, index, max_pixels, table.depth_range)
             else:
                 _describe_file(records[place], path, max_pixels, table.depth_range)
         except BadImageError as error:
@@ -139,8 +139,10 @@ def _describe_file(record: np.void, path: str, max_pixels: int, depth_range: Dep
     _describe_pixels(record, seen.image)
 
 
-def _describe_array(record: np.void, arrays: PictureArrays, index: int, max_pixels: int) -> None:
-    image = decode_array(arrays, index, max_pixels=max_pixels)
+def _describe_array(
+    record: np.void, arrays: PictureArrays, index: int, max_pixels: int, depth_range: DepthRange | None
+) -> None:
+    image = decode_array(arrays, index, max_pixels=max_pixels, depth_range=depth_range)
     pixels = np.asarray(image)
     record["content"], record["size_bytes"] = _hash(np.ascontiguousarray(pixels).data), pixels.nbytes
     record["height_pixels"], record["width_pixels"] = pixels.shape[:2]

@@ -152,7 +152,7 @@ def _decode_picture(
     covering: Covering | None = None,
 ) -> Image.Image:
     if arrays is not None and place >= 0:
-        return decode_array(arrays, place, max_pixels=max_pixels)
+        return decode_array(arrays, place, max_pixels=max_pixels, depth_range=depth_range)
     return decode_image(path, max_pixels=max_pixels, covering=covering, depth_range=depth_range)
 
 

@@ -21,6 +21,7 @@ from discern.data.reading.deep_pixels import (
     DEEP_MODES,
     DeepValues,
     DepthRange,
+    build_deep_values,
     scale_deep,
     scale_range,
     scale_sixteen_bit,
@@ -122,7 +123,7 @@ def decode_image(
             image.load()
         else:
             image = _load_reduced(image, covering)
-        return _to_rgb(_upright(image), shown, depth_range)
+        return _to_rgb(turn_upright(image), shown, depth_range)
 
 
 def inspect_image(
@@ -148,7 +149,7 @@ def inspect_image(
         header = ImageHeader(image.format or "", image.mode, image.width, image.height)
         orientation = _orientation(image)
         is_animated = image.format != "MPO" and bool(getattr(image, "is_animated", False))
-        upright = _upright(_load_reduced(image, covering))
+        upright = turn_upright(_load_reduced(image, covering))
         return Inspection(header, orientation, is_animated, _to_rgb(upright, name, depth_range))
 
 
@@ -186,9 +187,13 @@ def read_deep_values(path: str, *, max_pixels: int = MAX_PIXELS) -> DeepValues |
             is_colour = image.mode in ("RGB", "RGBA") and ";16" in repr(getattr(image, "tile", ""))
             # Pillow gives the higher byte only.
             return DeepValues(np.asarray(image, dtype=np.float32) * 257, 65535, is_colour) if is_colour else None
-        values = np.asarray(image, dtype=np.float32)
-        full = 65535 if image.mode != "F" else 1 if np.nanmax(values) <= 1 else 255
-        return DeepValues(values, full, False)
+        return build_deep_values(np.asarray(image, dtype=np.float32), is_float=image.mode == "F")
+
+
+def turn_upright(image: Image.Image) -> Image.Image:
+    """Return a picture turned as its EXIF orientation says."""
+    method = _UPRIGHT_BY_ORIENTATION.get(_orientation(image))
+    return image if method is None else image.transpose(method)
 
 
 def is_decoded_reduced(source: str | Path | BinaryIO, covering: Covering, *, max_pixels: int = MAX_PIXELS) -> bool:
@@ -278,11 +283,6 @@ def _needed_as_stored(image: Image.Image, covering: Covering) -> tuple[int, int]
     turned = _orientation(image) in _TURNED
     width, height = covering(*(image.size[::-1] if turned else image.size))
     return (height, width) if turned else (width, height)
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    method = _UPRIGHT_BY_ORIENTATION.get(_orientation(image))
-    return image if method is None else image.transpose(method)
 
 
 def _orientation(image: Image.Image) -> int:

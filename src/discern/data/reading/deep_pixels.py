@@ -22,6 +22,12 @@ class DeepValues(NamedTuple):
     is_colour: bool
 
 
+def build_deep_values(pixels: npt.NDArray[np.float32], *, is_float: bool) -> DeepValues:
+    """Return the values of a grey picture with what the rules of decoding expect of it."""
+    full = 65535 if not is_float else 1 if np.nanmax(pixels) <= 1 else 255
+    return DeepValues(pixels, full, is_colour=False)
+
+
 def scale_deep(
     values: npt.NDArray[np.generic], mode: str, shown: str, depth_range: DepthRange | None
 ) -> npt.NDArray[np.uint8]:

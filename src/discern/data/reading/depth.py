@@ -8,8 +8,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from discern.data.picture_arrays import PictureArrays, name_picture
 from discern.data.reading.decode import MAX_PIXELS, read_deep_values
-from discern.data.reading.deep_pixels import DepthRange
+from discern.data.reading.deep_pixels import DeepValues, DepthRange, build_deep_values
 from discern.data.table import ImageTable
 from discern.errors import BadImageError, name_some
 
@@ -51,22 +52,35 @@ def apply_depth_range(
 
 
 def _measure(table: ImageTable, max_pixels: int) -> list[_Deep]:
-    paths = [path for path in table.frame["path"].tolist() if path]
-    rows: list[int] = np.unique(np.linspace(0, len(paths) - 1, _SAMPLE).round().astype(int)).tolist() if paths else []
+    rows: list[int] = (
+        np.unique(np.linspace(0, len(table) - 1, _SAMPLE).round().astype(int)).tolist() if len(table) else []
+    )
+    paths, places = (table.frame[name].tolist() for name in ("path", "array_index"))
     found = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # our own rules decide what is a problem
         for row in rows:
             try:
-                values = read_deep_values(paths[row], max_pixels=max_pixels)
+                values = _read(table.arrays, paths[row], places[row], max_pixels)
             except BadImageError:
                 continue  # found and named by the check of all pictures
             if values is not None:
                 low = float(np.nanquantile(values.pixels, _SPECKS, method="lower"))
                 high = float(np.nanquantile(values.pixels, 1 - _SPECKS, method="higher"))
                 if np.isfinite((low, high)).all():
-                    found.append(_Deep(paths[row], low, high, values.full, values.is_colour))
+                    shown = name_picture(places[row]) if places[row] >= 0 else paths[row]
+                    found.append(_Deep(shown, low, high, values.full, values.is_colour))
     return found
+
+
+def _read(arrays: PictureArrays | None, path: str, place: int, max_pixels: int) -> DeepValues | None:
+    """Return the values of a file, or of a picture that a dataset gives; colour of the latter keeps all its levels."""
+    if arrays is None or place < 0:
+        return read_deep_values(path, max_pixels=max_pixels)
+    pixels = arrays[place]
+    if pixels.dtype == np.uint8:
+        return None
+    return build_deep_values(pixels.astype(np.float32), is_float=pixels.dtype.kind == "f")
 
 
 def _join(found: Sequence[_Deep]) -> DepthRange | None:
@@ -111,7 +125,8 @@ def _warn_of_colour(found: Sequence[_Deep]) -> None:
     if dark:
         logger.warning(
             "%d of %d colour pictures of 16 bits that were looked at use less than half of their range, and lose "
-            "levels: only the higher byte is read. Scale them to 8 bits with the program that wrote them: %s",
+            "levels: only the higher byte is read, and data.depth_range is for grey ones. Scale them to 8 bits with "
+            "the program that wrote them: %s",
             len(dark),
             len(found),
             name_some(dark, shown=3),

@@ -36,7 +36,7 @@ def check_images(
     def check(path: str, index: int) -> ImageProblem | None:
         try:
             if table.arrays is not None and index >= 0:
-                decode_array(table.arrays, index, max_pixels=max_pixels)
+                decode_array(table.arrays, index, max_pixels=max_pixels, depth_range=table.depth_range)
             elif verify == "full":
                 decode_image(path, max_pixels=max_pixels, depth_range=table.depth_range)
             else:

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
 from discern.data.picture_arrays import LazyPictures, Pixels
-from discern.data.reading.decode import decode_image
+from discern.data.reading.decode import decode_image, turn_upright
+from discern.data.reading.deep_pixels import DEEP_MODES
 from discern.data.sources.dataset_labels import find_class_names, find_labels, name_label
 from discern.data.table import SPLITS, ImageTable, build_table, parse_split
 from discern.errors import BadImageError, DataError, name_some
@@ -21,8 +22,8 @@ DatasetImage = Image.Image | npt.NDArray[Any] | Tensor
 _IMAGE_TYPES = (Image.Image, np.ndarray, Tensor)
 
 _EXPECTED = (
-    "expected (image, label), where the image is a PIL picture, a uint8 array (H, W, 3) or (H, W), or a tensor "
-    "(C, H, W) of uint8 or of floats from 0 to 1"
+    "expected (image, label), where the image is a PIL picture, an array (H, W, 3) or (H, W) of uint8 or uint16, or a "
+    "tensor (C, H, W) of uint8 or of floats from 0 to 1"
 )
 
 
@@ -32,7 +33,7 @@ class _Item(NamedTuple):
 
 
 class DatasetPictures(Sequence[Pixels]):
-    """The pictures of a dataset, RGB; each is read when it is asked for, by one thread at a time."""
+    """The pictures of a dataset; each is read when it is asked for, by one thread at a time."""
 
     def __init__(self, dataset: Dataset[Any], name: str) -> None:
         self._dataset = dataset
@@ -43,7 +44,7 @@ class DatasetPictures(Sequence[Pixels]):
         return _count(self._dataset, self._name)
 
     def __getitem__(self, index: int) -> Pixels:  # type: ignore[override]
-        """Read one picture.
+        """Read one picture: RGB, or the values of one of more than 8 bits, which are scaled where it is decoded.
 
         Raises:
             BadImageError: The dataset fails, or gives something that is no picture.
@@ -51,7 +52,8 @@ class DatasetPictures(Sequence[Pixels]):
         item = self.read(index)
         shown = f"item {index} of {self._name}"
         pixels = _to_array(item.image, shown) if isinstance(item.image, Tensor) else item.image
-        return np.asarray(decode_image(pixels, name=shown))
+        deep = _find_deep_values(pixels)
+        return np.asarray(decode_image(pixels, name=shown)) if deep is None else deep
 
     def read(self, index: int) -> _Item:
         """Return an item, unlabelled ones with the label None.
@@ -80,10 +82,10 @@ def load_dataset(dataset: Dataset[Any], *, labelled: bool) -> ImageTable:
     """Load the pictures of a map-style dataset of (image, label), or of images alone where `labelled` is False.
 
     The dataset should give plain pictures: what its own transforms do at random changes from one reading to the next,
-    and discern keeps what it has read of a picture. An image is a PIL picture, a uint8 array (H, W, 3) or (H, W), or a
-    tensor (C, H, W) of uint8 or of floats from 0 to 1. A label is text, or a whole number that counts into the
-    dataset's `classes` or `class_names` if it has them. Labels are taken from `targets` or `samples`, as torchvision's
-    datasets have them, or else all items are read once. An id is the place in the dataset.
+    and discern keeps what it has read of a picture. An image is a PIL picture, an array (H, W, 3) or (H, W) of
+    uint8 or uint16, or a tensor (C, H, W) of uint8 or of floats from 0 to 1. A label is text, or a whole number that
+    counts into the dataset's `classes` or `class_names` if it has them. Labels are taken from `targets` or `samples`,
+    as torchvision's datasets have them, or else all items are read once. An id is the place in the dataset.
 
     Raises:
         DataError: It is no map-style dataset, it is empty, or an item or a label is not understood.
@@ -158,6 +160,16 @@ def _count(dataset: Dataset[Any], name: str) -> int:
     if not count:
         raise DataError(f"{name} is empty; expected one item a picture.")
     return count
+
+
+def _find_deep_values(image: Image.Image | npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+    """Return the values of a picture of more than 8 bits; None for any other."""
+    if isinstance(image, Image.Image):
+        if not image.mode.startswith(DEEP_MODES):
+            return None
+        values = np.asarray(turn_upright(image))
+        return values.astype(np.uint16) if values.dtype.kind == "u" else values
+    return image if image.dtype == np.uint16 else None
 
 
 def _to_array(image: Tensor, shown: str) -> npt.NDArray[np.uint8]:
