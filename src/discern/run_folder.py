@@ -187,6 +187,12 @@ class RunFolder:
         self.environment.unlink(missing_ok=True)
 
 
+def find_run_around(place: Path) -> RunFolder:
+    """Return the run that a file or a folder belongs to, such as its evaluation; the place itself where it has none."""
+    above = (place.absolute(), *place.absolute().parents)
+    return next((run for run in map(RunFolder, above) if run.is_ours()), RunFolder(place))
+
+
 def check_new_run(folder: RunFolder, *, overwrite: bool) -> None:
     """Check that a new run may begin in a folder, which may hold what is left of a run that never began.
 

@@ -149,13 +149,15 @@ def test_only_the_own_style_and_script_are_let_in(run):
 def test_the_page_can_be_made_again_when_the_pictures_are_gone(small_run, tmp_path):
     run = make_run(tmp_path / "run", ["ant", "bee", "cow"], seed=1)
     before = len(read_page(run).find("img"))
-    shutil.rmtree(run / "photos")
+    (run / "photos").rename(tmp_path / "moved")
     assert before > 10
     assert len(read_page(run).find("img")) == before
     shutil.rmtree(run / "thumbnails")
     page = read_page(run)
     assert not page.find("img")
     assert "There are no pictures to show: the files cannot be read any more" in page.text
+    page = check_page(report(run, data=tmp_path / "moved").read_text(encoding="utf-8"))
+    assert len(page.find("img")) == before
 
 
 @pytest.mark.parametrize(

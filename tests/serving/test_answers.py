@@ -16,6 +16,7 @@ from discern.predictor.predictor import Predictor
 from discern.runtime import choose_runtime
 from discern.serving.app import create_app
 from discern.serving.decoding import fit_upload
+from discern.serving.gallery import shrink_file
 from discern.serving.limits import Limits
 from discern.serving.schema import HeatMap
 from discern.serving.served_model import compute_batch
@@ -112,6 +113,11 @@ def test_deep_pictures_are_scaled_by_the_range_of_the_bundle(run, client, tmp_pa
     (as_dark,) = client.post("/predict", content=content).json()["pictures"]
     assert (picture["label"], picture["confidence"]) == (expected["label"], pytest.approx(expected["confidence"]))
     assert picture["confidence"] != pytest.approx(as_dark["confidence"], abs=1e-3)
+    shown, as_dark = (
+        np.asarray(Image.open(io.BytesIO(shrink_file(str(tmp_path / "deep.png"), depth_range))))
+        for depth_range in ((0.0, 500.0), None)
+    )
+    assert (shown.max() > 240, as_dark.max() < 10) == (True, True)
 
 
 def test_many_pictures_get_the_answers_of_predict_in_their_order(client, predictor, folder):

@@ -140,7 +140,24 @@ def test_disagreements_whose_pictures_are_gone_are_a_table_only(tmp_path, caplog
         diff(a, b, out=tmp_path / "out")
     assert len(pd.read_csv(tmp_path / "out" / "disagreements.csv")) == 1
     assert not (tmp_path / "out" / "disagreements.png").exists()
-    assert "so there is no disagreements.png" in caplog.text
+    assert "1 picture cannot be shown in disagreements.png" in caplog.text
+    assert "give their folder with --data" in caplog.text
+
+
+def test_disagreements_are_drawn_from_the_folder_that_the_pictures_were_moved_to(tmp_path):
+    files = [tmp_path / "old" / "ant" / "1.png", tmp_path / "old" / "bee" / "2.png"]
+    for name, first, second in (("a", "ant", "bee"), ("b", "bee", "bee")):
+        answers = {"1": ("test", "ant", first), "2": ("test", "bee", second)}
+        table = pd.read_csv(write_predictions(tmp_path / f"{name}.csv", answers)).assign(path=files)
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    (tmp_path / "new" / "ant").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(tmp_path / "new" / "ant" / "1.png")
+    diff(tmp_path / "a.csv", tmp_path / "b.csv", out=tmp_path / "out", data=tmp_path / "new")
+    assert (tmp_path / "out" / "disagreements.png").is_file()
+    rows = pd.read_csv(tmp_path / "out" / "disagreements.csv")
+    assert rows["path"].tolist() == [str(tmp_path / "new" / "ant" / "1.png")]
+    with pytest.raises(DataError, match="Give the folder with --data"):
+        diff(tmp_path / "a.csv", tmp_path / "b.csv", out=tmp_path / "out", data=tmp_path)
 
 
 def test_places_may_be_text_and_progress_may_be_silent(tmp_path, capsys):

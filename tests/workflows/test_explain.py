@@ -109,6 +109,13 @@ def test_mistakes_of_the_reported_split_come_with_the_most_confident_first(run):
     assert list(frame["id"]) == [predictions["id"][test[place]] for place in (1, 2, 0)]
     assert (frame["true"] != frame["predicted"]).all()
     assert list(frame["target_2"]) == list(frame["true"])
+    root = json.loads((run / "environment.json").read_text())["data"]["root"]
+    gone = predictions["path"].str.replace(root, "/gone", regex=False)
+    predictions.assign(path=gone).to_csv(run / "evaluation" / "predictions.csv", index=False)
+    with pytest.raises(BadImagesError, match="give their folder with --data"):
+        discern.explain(run, mistakes=True)
+    again = discern.explain(run, mistakes=True, data=root).frame
+    assert list(again["path"]) == list(frame["path"])
 
 
 def test_no_mistakes_are_no_error_and_the_bundle_alone_knows_where_it_lies(run, caplog):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Verbose
+from discern.cli.options import Moved, Verbose
 from discern.files import find_free_folder
 
 
@@ -19,6 +19,7 @@ def diff(
     out: Annotated[
         Path | None, typer.Option(help="Folder to write; against-NAME_A beside the predictions of B by default.")
     ] = None,
+    data: Moved = None,
     verbose: Verbose = False,
 ) -> None:
     """Show whether run B is better than run A on the same pictures, and where they disagree."""
@@ -29,5 +30,5 @@ def diff(
     show_details(verbose)
     name_a = run_a.stem if run_a.is_file() else run_a.resolve().name
     folder = out or find_free_folder(find_predictions(run_b).parent, f"against-{name_a}")
-    diff_runs(run_a, run_b, out=folder, split=split)
+    diff_runs(run_a, run_b, out=folder, split=split, data=data)
     typer.echo(f"written: {folder}")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix, LabelColumn, Verbose
+from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix, LabelColumn, Moved, Verbose
 from discern.cli.predict import SOME_PICTURES_UNREADABLE
 
 
@@ -33,6 +33,7 @@ def explain(
     label_column: LabelColumn = None,
     image_root: ImageRoot = None,
     image_suffix: ImageSuffix = None,
+    data: Moved = None,
     device: Device = "auto",
     verbose: Verbose = False,
 ) -> None:
@@ -54,6 +55,7 @@ def explain(
         label_column=label_column,
         image_root=image_root,
         image_suffix=image_suffix,
+        data=data,
         device=device,
     )
     for problem in explanations.problems:

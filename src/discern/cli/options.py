@@ -18,6 +18,9 @@ Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show more, such as every epoch and the reason for each choice.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Moved = Annotated[
+    Path | None, typer.Option("--data", help="Folder that the pictures of the run were moved to, if they were.")
+]
 Apply = Annotated[
     list[Path] | None,
     typer.Option(help="fixes.csv of an audit or overrides.csv of a review to apply; may be given several times."),

@@ -5,14 +5,17 @@ from typing import Annotated
 
 import typer
 
+from discern.cli.options import Moved
+
 
 def report(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
+    data: Moved = None,
 ) -> None:
     """Write RUN/report.html again, one file with all results and figures."""
     from discern.console import reporting
     from discern.workflows.report import report as report_run
 
     with reporting(verbose=True):
-        page = report_run(run)
+        page = report_run(run, data=data)
     typer.echo(f"written: {page}")

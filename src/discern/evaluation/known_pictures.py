@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.duplicates.fingerprints import Fingerprints, compute_fingerprints
 from discern.data.duplicates.matching import find_duplicates
+from discern.data.moved import find_pictures
 from discern.data.table import ImageTable, build_table
 from discern.run_folder import RunFolder
 
@@ -17,16 +18,16 @@ KNOWN_SPLITS = ("train", "validation")
 """The splits whose pictures a classifier is not new to: it was fitted to the first and chosen by the second."""
 
 
-def load_known_pictures(run: Path, bank: pd.DataFrame | None) -> pd.DataFrame:
+def load_known_pictures(run: Path, bank: pd.DataFrame | None, data: str | Path | None = None) -> pd.DataFrame:
     """Return id, path and split of the pictures that a run was trained on or chosen by.
 
     They are those of its split.csv; where there is none that can be read, as for a bundle alone, the training pictures
-    that its feature bank names (`bank`, with id and path), if it has one.
+    that its feature bank names (`bank`, with id and path), if it has one. What is not there any more is looked for
+    below `data`.
     """
     try:
         frame = pd.read_csv(RunFolder(run).split, dtype="str", keep_default_na=False)[["id", "path", "split"]]
-        root = RunFolder(run).read_data_root()
-        frame["path"] = [str(root / path) if path else "" for path in frame["path"]]
+        frame["path"] = find_pictures(frame["path"].tolist(), RunFolder(run).read_data_root(), data)
     except (OSError, ValueError, KeyError):
         named = pd.DataFrame({"id": [], "path": []}, dtype="str") if bank is None else bank[["id", "path"]]
         return named.assign(split="train")

@@ -90,6 +90,10 @@ class Predictions:
         places = {name: place for place, name in enumerate(SPLITS)}
         return tuple(sorted(self.frame["split"].unique(), key=lambda name: places.get(name, len(SPLITS))))
 
+    def at_paths(self, paths: Sequence[str]) -> "Predictions":
+        """Return the same predictions with the pictures in other places."""
+        return replace(self, frame=self.frame.assign(path=pd.Series(list(paths), dtype="str")))
+
     def take(self, rows: NDArray[np.int64]) -> "Predictions":
         """Return the rows at these positions, in this order."""
         frame = self.frame.iloc[rows].reset_index(drop=True)

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from discern.data.moved import check_found, find_pictures
 from discern.data.sources.csv_file import read_cells
-from discern.data.table import ImageTable, build_table, join_all
+from discern.data.table import ImageTable, build_table
 from discern.errors import DataError
 from discern.evaluation.predictions import load_predictions
 from discern.run_folder import RunFolder
@@ -17,13 +18,18 @@ from discern.run_folder import RunFolder
 MAX_MISTAKES = 25
 
 
-def load_mistakes(folder: RunFolder) -> ImageTable:
+def load_mistakes(folder: RunFolder, data: str | Path | None = None) -> ImageTable:
     """Return the misclassified pictures of the split that a run reports, the most confident first, 25 at most.
 
+    What is not there any more is looked for below `data`.
+
     Raises:
-        DataError: The run has no predictions, or its pictures were not files.
+        DataError: The run has no predictions, its pictures were not files, or `data` has none of them.
     """
     predictions = load_predictions(folder.evaluation / "predictions.csv", with_probabilities=False)
+    paths = find_pictures(predictions.paths.tolist(), folder.read_data_root(), data)
+    check_found(paths, data)
+    predictions = predictions.at_paths(paths)
     reported = predictions.select(predictions.splits[-1])
     worst = reported.take(reported.find_mistakes()[:MAX_MISTAKES]).frame
     if (worst["path"] == "").any():
@@ -35,13 +41,15 @@ def load_mistakes(folder: RunFolder) -> ImageTable:
     )
 
 
-def find_true_names(table: ImageTable, class_names: Sequence[str], folder: RunFolder) -> dict[str, str | None]:
+def find_true_names(
+    table: ImageTable, class_names: Sequence[str], folder: RunFolder, data: str | Path | None = None
+) -> dict[str, str | None]:
     """Return the true class of each picture by its id, None where it is not known.
 
     It is the label that came with the picture, or the one in the run's split.csv, or the name of its folder if that is
     a class.
     """
-    saved = _load_labels(folder, table.frame["path"])
+    saved = _load_labels(folder, table.frame["path"], data)
     names: dict[str, str | None] = {}
     for name, path, label in zip(*(table.frame[column] for column in ("id", "path", "label")), strict=True):
         parent = Path(path).parent.name
@@ -56,12 +64,12 @@ def drop_labels(table: ImageTable) -> ImageTable:
     return replace(table, frame=frame, class_names=())
 
 
-def _load_labels(folder: RunFolder, paths: "pd.Series[str]") -> dict[str, str]:
+def _load_labels(folder: RunFolder, paths: "pd.Series[str]", data: str | Path | None) -> dict[str, str]:
     """Return the labels of these pictures by absolute path, as far as a run's split.csv has them."""
     if not folder.split.is_file():
         return {}
     cells = read_cells(folder.split, only=["path", "label"])
-    saved = join_all(folder.read_data_root(), cells["path"].tolist())
+    saved = find_pictures(cells["path"].tolist(), folder.read_data_root(), data)
     wanted = {_make_absolute(path) for path in paths if path}
     pairs = zip(map(_make_absolute, saved), cells["label"], strict=True)
     return {path: label for path, label in pairs if path in wanted}

@@ -3,9 +3,11 @@
 import logging
 import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pandas as pd
 
+from discern.data.moved import find_pictures
 from discern.data.reading.thumbnails import load_thumbnail
 from discern.data.table import ImageTable, build_table
 from discern.errors import BadImageError
@@ -25,8 +27,13 @@ class NearPicture:
     similarity: float
 
 
-def find_neighbours(predictor: Predictor, table: ImageTable, count: int) -> list[list[NearPicture]]:
-    """Return for each picture of a table up to `count` training pictures, the most similar first, never itself."""
+def find_neighbours(
+    predictor: Predictor, table: ImageTable, count: int, root: Path, data: str | Path | None
+) -> list[list[NearPicture]]:
+    """Return for each picture of a table up to `count` training pictures, the most similar first, never itself.
+
+    Training pictures that are not there any more are looked for below `data`; see `find_pictures`.
+    """
     bank = predictor.bundle.feature_bank
     if bank is None and count:
         logger.info("the bundle has no feature bank, so no similar training pictures can be shown")
@@ -34,7 +41,8 @@ def find_neighbours(predictor: Predictor, table: ImageTable, count: int) -> list
         return [[] for _ in range(len(table))]
     _, features = predictor.predict_features(table)
     similarities, rows = bank.find_nearest(features, count + 1)
-    known = bank.frame.fillna("").astype("str").to_dict("records")
+    frame = bank.frame.fillna("").astype("str")
+    known = frame.assign(path=find_pictures(frame["path"].tolist(), root, data)).to_dict("records")
     neighbours = []
     for path, near_rows, near in zip(table.frame["path"], rows, similarities, strict=True):
         found = [NearPicture(**known[row], similarity=float(value)) for row, value in zip(near_rows, near, strict=True)]

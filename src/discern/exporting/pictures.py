@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from discern.data.moved import find_pictures
 from discern.data.reading.preflight import check_images
 from discern.data.sources.load import Source, join_classes, load_table
 from discern.data.table import ImageTable, build_table
@@ -68,7 +69,7 @@ def _load_split(folder: RunFolder) -> ImageTable:
         frame = pd.read_csv(folder.split, dtype="str", keep_default_na=False)
         columns = {name: [cell or None for cell in frame[name]] for name in ("id", "label", "split")}
         root = folder.read_data_root()
-        paths = [str(root / path) if path else "" for path in frame["path"]]
+        paths = find_pictures(frame["path"].tolist(), root, None)
         table = build_table({**columns, "path": paths}, source=str(folder.split))
     except (ValueError, KeyError, DataError) as error:
         raise ExportError(f"{folder.split} is damaged: {error}; give labelled pictures with --data") from None

@@ -4,11 +4,12 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import shorten
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from discern.data.reading.decode import DECODE_RULES
+from discern.data.reading.decode import DECODE_RULES, MAX_PIXELS
+from discern.data.reading.deep_pixels import DepthRange
 from discern.data.reading.preprocess import Preprocess
 from discern.errors import BundleError, name_some
 from discern.files import read_json
@@ -25,6 +26,13 @@ MAX_IMAGE_SIZE = 4096
 _MAX_PIXELS = 10**10
 _MAX_CLASSES = 10**6
 _SHOWN_CHARACTERS = 300
+
+
+class Decoding(NamedTuple):
+    """The limit of pixels, and the range of pictures of more than 8 bits, by which pictures are decoded."""
+
+    max_pixels: int = MAX_PIXELS
+    depth_range: DepthRange | None = None
 
 
 class BundleDescription(BaseModel):
@@ -118,6 +126,16 @@ def check_description(content: Mapping[str, Any], path: Path) -> BundleDescripti
     if isinstance(max_pixels, bool) or not 1 <= max_pixels <= _MAX_PIXELS:
         raise BundleError(f"{path} has max_pixels {_shorten(max_pixels)}; expected 1 to {_MAX_PIXELS:,}")
     return description
+
+
+def load_decoding(run: Path) -> Decoding:
+    """Return how the pictures of a run are decoded; by the usual rule and limit where it has no bundle to be read."""
+    path = run / "bundle" / DESCRIPTION_FILE
+    try:
+        description = check_description(read_description(path), path)
+        return Decoding(description.decode["max_pixels"], build_preprocess(description, path).depth_range)
+    except BundleError:
+        return Decoding()
 
 
 def build_preprocess(description: BundleDescription, path: Path) -> Preprocess:

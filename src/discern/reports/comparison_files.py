@@ -1,11 +1,13 @@
 """Writes and logs the comparison of two runs: the numbers, and the pictures on which they disagree."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from discern.data.moved import GIVE_DATA
 from discern.data.reading.thumbnails import load_thumbnails
 from discern.data.table import build_table
 from discern.errors import name_some
@@ -15,18 +17,21 @@ from discern.evaluation.predictions import UNSPLIT, Predictions
 from discern.files import write_json, write_table
 from discern.plots.gallery import GALLERY_SIZE, Answer, plot_disagreements
 from discern.plots.saving import replace_figure
+from discern.predictor.description import Decoding
 
 logger = logging.getLogger("discern")
 
 
-def write_comparison(comparison: Comparison, pairs: PairedPredictions, folder: Path, *, plots: bool = True) -> None:
+def write_comparison(
+    comparison: Comparison, pairs: PairedPredictions, folder: Path, decoding: Decoding, *, plots: bool = True
+) -> None:
     """Write comparison.json, disagreements.csv and, with `plots`, disagreements.png."""
     disagreements = pairs.find_disagreements()
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "comparison.json", comparison.to_dict())
     write_table(disagreements, folder / "disagreements.csv")
     if plots:
-        replace_figure(_plot_disagreements(disagreements), folder / "disagreements.png")
+        replace_figure(_plot_disagreements(disagreements, decoding), folder / "disagreements.png")
 
 
 def log_comparison(
@@ -42,10 +47,17 @@ def log_comparison(
     logger.info("%s", describe_comparison(comparison))
 
 
-def _plot_disagreements(rows: pd.DataFrame) -> Figure | None:
+def _plot_disagreements(rows: pd.DataFrame, decoding: Decoding) -> Figure | None:
     """Draw the first of them; None if there are some, but none whose picture can be read."""
     table = build_table({"id": rows["id"], "path": rows["path"]}, source="disagreements")
-    thumbnails = load_thumbnails(table, range(len(rows)), max_count=GALLERY_SIZE, shown_in="disagreements.png")
+    thumbnails = load_thumbnails(
+        replace(table, depth_range=decoding.depth_range),
+        range(len(rows)),
+        max_count=GALLERY_SIZE,
+        shown_in="disagreements.png",
+        max_pixels=decoding.max_pixels,
+        advice=GIVE_DATA,
+    )
     if len(rows) and not thumbnails:
         return None
     shown = rows.iloc[list(thumbnails)]

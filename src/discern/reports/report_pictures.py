@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from discern.data.moved import GIVE_DATA
 from discern.data.reading.dataset import ImageDataset
 from discern.data.reading.thumbnails import encode_thumbnail, load_thumbnails
 from discern.data.table import ImageTable
@@ -39,7 +40,12 @@ def gather_pictures(
     wanted = shown.list_all()
     missing = [one for one in wanted if not folder.thumbnail(one.id).is_file()]
     thumbnails = load_thumbnails(
-        table, [one.row for one in missing], max_count=len(missing), shown_in=folder.report.name, max_pixels=max_pixels
+        table,
+        [one.row for one in missing],
+        max_count=len(missing),
+        shown_in=folder.report.name,
+        max_pixels=max_pixels,
+        advice=GIVE_DATA,
     )
     new = [one for one in missing if one.row in thumbnails]
     if new:

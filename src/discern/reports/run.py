@@ -109,9 +109,9 @@ class Run:
             raise ConfigError(f"the run in {self.folder.root} has nothing to draw in {kind}")
         return figure
 
-    def report(self) -> Path:
-        """Write report.html again, and return its path."""
-        return write_report(self.folder)
+    def report(self, *, data: str | Path | None = None) -> Path:
+        """Write report.html again, and return its path; `data` is the folder that the pictures were moved to."""
+        return write_report(self.folder, data=data)
 
     @cached_property
     def _predictor(self) -> Predictor:

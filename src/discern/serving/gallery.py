@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from discern.data.reading.decode import decode_image
+from discern.data.reading.deep_pixels import DepthRange
 from discern.errors import BadImageError, DataError
 from discern.evaluation.predictions import load_predictions
 from discern.run_folder import RunFolder
@@ -53,11 +54,13 @@ def show_training_picture(model: ServedModel, index: int) -> bytes:
     """
     if model.feature_bank is None or not 0 <= index < len(model.feature_bank.frame):
         raise Refusal(NOT_FOUND, f"the feature bank of {model.name} has no training picture {index}")
-    return shrink_file(str(model.feature_bank.frame["path"].iloc[index]))
+    return shrink_file(str(model.feature_bank.frame["path"].iloc[index]), model.predictor.bundle.preprocess.depth_range)
 
 
-def show_mistake(folder: Path, index: int) -> bytes:
+def show_mistake(folder: Path, index: int, depth_range: DepthRange | None) -> bytes:
     """Return a small copy of a misclassified picture: the one kept in the run folder, or one of its file.
+
+    `depth_range` is that of the classifier's preprocessing.
 
     Raises:
         Refusal: There is no such picture, or its file is gone.
@@ -66,7 +69,7 @@ def show_mistake(folder: Path, index: int) -> bytes:
     if not 0 <= index < len(rows):
         raise Refusal(NOT_FOUND, f"there is no mistake {index}")
     kept = RunFolder(find_run(folder)).thumbnail(str(rows["id"].iloc[index]))
-    return kept.read_bytes() if kept.is_file() else shrink_file(str(rows["path"].iloc[index]))
+    return kept.read_bytes() if kept.is_file() else shrink_file(str(rows["path"].iloc[index]), depth_range)
 
 
 def find_run(folder: Path) -> Path:
@@ -75,14 +78,14 @@ def find_run(folder: Path) -> Path:
 
 
 @lru_cache(maxsize=256)
-def shrink_file(path: str, side_pixels: int = _SIDE_PIXELS) -> bytes:
+def shrink_file(path: str, depth_range: DepthRange | None, side_pixels: int = _SIDE_PIXELS) -> bytes:
     """Return a small copy of a picture as a JPEG, no side above `side_pixels`.
 
     Raises:
         Refusal: It cannot be read any more.
     """
     try:
-        image = decode_image(path, covering=lambda _width, _height: (side_pixels, side_pixels))
+        image = decode_image(path, covering=lambda _width, _height: (side_pixels, side_pixels), depth_range=depth_range)
     except BadImageError:
         raise Refusal(NOT_FOUND, "the file of this picture cannot be read any more") from None
     image.thumbnail((side_pixels, side_pixels))

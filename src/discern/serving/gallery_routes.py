@@ -25,7 +25,8 @@ def build_gallery_routes(server: Server) -> APIRouter:
     async def picture_of_mistake(index: int, model: ModelName = None) -> Response:
         """Return a small copy of a misclassified picture."""
         chosen = server.models.find(model)
-        return _send(await run_in(server.pool, show_mistake, server.models.folders[chosen.name], index))
+        folder, depth_range = server.models.folders[chosen.name], chosen.predictor.bundle.preprocess.depth_range
+        return _send(await run_in(server.pool, show_mistake, folder, index, depth_range))
 
     @router.get("/training/{index}", response_class=Response)
     async def training_picture(index: int, model: ModelName = None) -> Response:

@@ -63,7 +63,8 @@ def _build_review_routes(review: Review) -> APIRouter:
         if not 0 <= place < len(paths):
             raise Refusal(NOT_FOUND, f"there is no picture {place} beside {index}")
         headers = {"Cache-Control": "private, max-age=300"}
-        return Response(shrink_file(paths[place], _SIDE_PIXELS), media_type=MEDIA_TYPE, headers=headers)
+        picture = shrink_file(paths[place], review.depth_range, _SIDE_PIXELS)
+        return Response(picture, media_type=MEDIA_TYPE, headers=headers)
 
     @router.post("/review/{index}")
     def decide(index: int, verdict: Verdict) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +33,13 @@ from discern.ownership import owning
 from discern.predictor.answers import AnswerForm, build_policy
 from discern.predictor.answers_file import log_familiarity
 from discern.predictor.bundle import Bundle, load_bundle
+from discern.predictor.description import load_decoding
 from discern.predictor.load import build_predictor
 from discern.processes import join_processes
 from discern.reports.evaluation_files import write_evaluation, write_ranking, write_scores
 from discern.reports.familiarity import compare_familiarity
 from discern.reports.known_scores import write_scores_without_known
+from discern.run_folder import find_run_around
 
 logger = logging.getLogger("discern")
 
@@ -136,8 +139,18 @@ def evaluate(
             if unfamiliar is not None:
                 compare_familiarity(predictor, similarities, unfamiliar, folder)
         if processes.is_main:
-            found = write_evaluation(predictions, pictures, folder, folder / "plots", plots=plots, custom=metrics)[name]
-            write_scores_without_known(predictions, _find_known(run, bundle, pictures), {name: found}, folder, metrics)
+            found = write_evaluation(
+                predictions,
+                pictures,
+                folder,
+                folder / "plots",
+                plots=plots,
+                custom=metrics,
+                max_pixels=bundle.max_pixels,
+            )[name]
+            data = source if isinstance(source, str | Path) else None
+            known = _find_known(run, bundle, pictures, data)
+            write_scores_without_known(predictions, known, {name: found}, folder, metrics)
             save_abstention(measure_abstention(bundle.evidence, predictions), folder / "abstention.json")
             if ranking:
                 write_ranking(predictions, folder)
@@ -150,10 +163,10 @@ def evaluate(
         return found
 
 
-def _find_known(run: str | Path, bundle: Bundle, pictures: ImageTable) -> NDArray[np.object_]:
+def _find_known(run: str | Path, bundle: Bundle, pictures: ImageTable, data: str | Path | None) -> NDArray[np.object_]:
     """Return for each picture the split of the run that has it; what cannot be compared is said."""
     bank = None if bundle.feature_bank is None else bundle.feature_bank.frame
-    known = load_known_pictures(Path(run), bank)
+    known = load_known_pictures(Path(run), bank, data)
     splits, compared = find_known(pictures, known, build_cache(), max_pixels=bundle.max_pixels)
     if compared < len(known) or not compared:
         logger.warning(
@@ -200,8 +213,11 @@ def evaluate_predictions(
         pictures = join_labels(build_picture_table(loaded), loaded.class_names)
         counts = ", ".join(f"{len(loaded.select(name))} {name}" for name in loaded.splits)
         logger.info("%d pictures%s", len(loaded), "" if loaded.splits == (UNSPLIT,) else f": {counts}")
-        reported = pictures.select(loaded.splits[-1])
-        found = write_scores(loaded, reported, folder, folder / "plots", plots=plots, custom=metrics)
+        max_pixels, depth_range = load_decoding(find_run_around(path).root)
+        reported = replace(pictures.select(loaded.splits[-1]), depth_range=depth_range)
+        found = write_scores(
+            loaded, reported, folder, folder / "plots", plots=plots, custom=metrics, max_pixels=max_pixels
+        )
         if ranking:
             write_ranking(loaded, folder)
         return found

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from discern.console import reporting
+from discern.data.moved import GIVE_DATA
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.inputs import Input, load_inputs, log_ignored
 from discern.data.table import ImageTable
@@ -61,6 +62,7 @@ def explain(
     label_column: str | None = None,
     image_root: str | Path | None = None,
     image_suffix: str | None = None,
+    data: str | Path | None = None,
     device: str = "auto",
     network: Network | None = None,
     verbose: bool = True,
@@ -84,6 +86,7 @@ def explain(
         label_column: CSV column with the true classes.
         image_root: Folder that file names in a CSV are relative to; the folder of the CSV by default.
         image_suffix: Extension to add to ids in a CSV, such as `.jpg`.
+        data: The folder that the pictures of the run were moved to, to find its mistakes and the similar pictures.
         device: Where to compute; see `discern.load`.
         network: Your own, if the run was trained with one.
         verbose: Show progress on standard output.
@@ -103,7 +106,7 @@ def explain(
         columns = ColumnSettings(image_column, label_column, image_root, image_suffix)
         depth_range = predictor.bundle.preprocess.depth_range
         if inputs is None:
-            table = replace(load_mistakes(folder), depth_range=depth_range)
+            table = replace(load_mistakes(folder, data), depth_range=depth_range)
         else:
             table = load_inputs(inputs, columns, depth_range=depth_range)
         log_ignored(table)
@@ -114,8 +117,9 @@ def explain(
             found = predictor.predict_readable(drop_labels(table), similarity=policy.knows_familiarity)
             readable, problems = found.table, found.problems
             if problems and not len(readable):
-                raise BadImagesError(problems, next_step="Repair or remove them; nothing was explained.")
-            true_names = find_true_names(table, predictor.class_names, folder)
+                moved = f", or {GIVE_DATA}" if mistakes else ""
+                raise BadImagesError(problems, next_step=f"Repair or remove them{moved}; nothing was explained.")
+            true_names = find_true_names(table, predictor.class_names, folder, data)
             familiarity = policy.measure_familiarity(found.similarities)
             log_familiarity(readable.frame["id"].tolist(), familiarity)
             pictures = describe_pictures(
@@ -127,7 +131,7 @@ def explain(
                 asked_for=asked_for,
                 top_k=top_k,
             )
-            near = find_neighbours(predictor, readable, neighbours)
+            near = find_neighbours(predictor, readable, neighbours, folder.read_data_root(), data)
             frame = _write(predictor, readable, pictures, near, place, method)
         write_problems(problems, place / BAD_FILES_NAME)
         logger.info("%d pictures explained in %s", len(frame), place)
@@ -145,10 +149,14 @@ def _write(
     """Write the figures one by one, and then the table that names them, which is returned."""
     figures = name_figures([picture.id for picture in pictures])
     claim_folder(folder, figures, table.frame["path"])
+    num_gone = 0
     for picture, near, name in zip(pictures, neighbours, figures, strict=True):
         shown = [show_neighbour(found, predictor.bundle.max_pixels, table.depth_range) for found in near]
+        num_gone += sum(one.image is None and bool(found.path) for one, found in zip(shown, near, strict=True))
         save_figure(draw_explanation(predictor, table, picture, shown, method), folder / name)
         logger.info("%s: %s", name, picture.describe())
+    if num_gone:
+        logger.warning("%d similar training pictures are not shown, as their files are gone; %s", num_gone, GIVE_DATA)
     frame = pd.concat([build_explanations(pictures, figures, method), name_neighbours(neighbours)], axis=1)
     write_table(frame, folder / TABLE_NAME)
     return frame

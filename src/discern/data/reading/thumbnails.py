@@ -22,11 +22,17 @@ _JPEG_QUALITY = 80
 
 
 def load_thumbnails(
-    table: ImageTable, rows: Iterable[int], *, max_count: int, shown_in: str, max_pixels: int = MAX_PIXELS
+    table: ImageTable,
+    rows: Iterable[int],
+    *,
+    max_count: int,
+    shown_in: str,
+    max_pixels: int = MAX_PIXELS,
+    advice: str = "",
 ) -> dict[int, npt.NDArray[np.uint8]]:
     """Return up to `max_count` pictures (H, W, 3), no side above 256 pixels, by row: the first that can be read.
 
-    Those that cannot be read are logged; `shown_in` names what they are missing from.
+    Those that cannot be read are logged; `shown_in` names what they are missing from, and `advice` what to do.
     """
     thumbnails: dict[int, npt.NDArray[np.uint8]] = {}
     unreadable = []
@@ -38,13 +44,13 @@ def load_thumbnails(
         except BadImageError as error:
             unreadable.append(f"{table.frame['id'].iloc[row]} ({error.reason})")
     if unreadable:
-        outcome = "they are left out of" if thumbnails else "so there is no"
         logger.warning(
-            "%d pictures cannot be shown, such as %s; %s %s",
+            "%d %s cannot be shown in %s, such as %s%s",
             len(unreadable),
-            unreadable[0],
-            outcome,
+            "picture" if len(unreadable) == 1 else "pictures",
             shown_in,
+            unreadable[0],
+            f"; {advice}" if advice else "",
         )
     return thumbnails
 
