@@ -166,6 +166,15 @@ def test_pictures_that_are_gone_are_reported_and_others_can_be_given(trained_run
     assert verify_export(run, copied, data=others).pictures == {"validation": 12}
 
 
+def test_pictures_that_were_moved_are_those_of_the_run(trained_run, photos, copied, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(trained_run, run)
+    environment = json.loads((run / "environment.json").read_text())
+    environment["data"]["root"] = str(tmp_path / "gone")
+    (run / "environment.json").write_text(json.dumps(environment))
+    assert verify_export(run, copied, data=photos).pictures == {"validation": 6, "test": 6, "train": 24}
+
+
 @pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
 def test_a_missing_package_is_named_with_what_to_install(trained_run, tmp_path, request, monkeypatch, package):
     if package == "onnxruntime":

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from discern.data.moved import find_pictures
+from discern.data.moved import GIVE_DATA, find_pictures
 from discern.data.reading.preflight import check_images
 from discern.data.sources.load import Source, join_classes, load_table
 from discern.data.table import ImageTable, build_table
@@ -20,11 +20,14 @@ _ORDER = ("validation", "test", "train")
 def load_pictures(run: Path, data: Source | None, class_names: tuple[str, ...]) -> ImageTable:
     """Return the labelled pictures of a run, or of `data`, with the run's classes.
 
+    Where the run's pictures are gone, and `data` is the folder that they were moved to, they are those of the run.
+
     Raises:
         ExportError: The run's pictures are not known or no longer there.
         DataError: `data` is not understood, or has classes that the classifier does not know.
     """
-    table = _load_split(RunFolder(run)) if data is None else load_table(data)
+    folder = RunFolder(run)
+    table = _load_split(folder) if data is None else _find_moved(folder, data) or load_table(data)
     return join_classes(table, class_names)
 
 
@@ -65,17 +68,35 @@ def _load_split(folder: RunFolder) -> ImageTable:
             f"{folder.root} has no {folder.split.name}, so the pictures to prove the export on are not known; "
             "give the run folder, or labelled pictures with --data"
         )
+    table = _read_split(folder, None)
+    if not _is_any_there(table):
+        raise ExportError(
+            f"none of the {len(table)} pictures of {folder.split} is in {folder.read_data_root().absolute()} any more; "
+            f"{GIVE_DATA}"
+        )
+    return table
+
+
+def _find_moved(folder: RunFolder, data: Source) -> ImageTable | None:
+    """Return the run's pictures if they are gone from their place and are below `data`; None for other pictures."""
+    if not isinstance(data, str | Path) or not folder.split.is_file():
+        return None
+    try:
+        recorded, moved = (_read_split(folder, place) for place in (None, data))
+    except ExportError:
+        return None
+    return moved if _is_any_there(moved) and not _is_any_there(recorded) else None
+
+
+def _is_any_there(table: ImageTable) -> bool:
+    return any(path and Path(path).is_file() for path in table.frame["path"])
+
+
+def _read_split(folder: RunFolder, data: str | Path | None) -> ImageTable:
     try:
         frame = pd.read_csv(folder.split, dtype="str", keep_default_na=False)
         columns = {name: [cell or None for cell in frame[name]] for name in ("id", "label", "split")}
-        root = folder.read_data_root()
-        paths = find_pictures(frame["path"].tolist(), root, None)
-        table = build_table({**columns, "path": paths}, source=str(folder.split))
+        paths = find_pictures(frame["path"].tolist(), folder.read_data_root(), data)
+        return build_table({**columns, "path": paths}, source=str(folder.split))
     except (ValueError, KeyError, DataError) as error:
         raise ExportError(f"{folder.split} is damaged: {error}; give labelled pictures with --data") from None
-    if not table.frame["path"].map(lambda path: bool(path) and Path(path).is_file()).any():
-        raise ExportError(
-            f"none of the {len(table)} pictures of {folder.split} is in {root.absolute()} any more; where they were "
-            "moved, give their folder with --data"
-        )
-    return table
