@@ -89,7 +89,15 @@ def test_join_takes_the_spelling_of_the_classifier() -> None:
     [
         *(("train", "train"), ("Val", "validation"), (" valid ", "validation"), ("TEST", "test"), ("ants", None)),
         *(("Training set", "train"), ("test_images", "test"), ("hold-out", "test"), ("val2017", "validation")),
-        *(("PublicTest", "validation"), ("", None), ("set", None), ("contest", None), ("trains", None)),
+        *(
+            ("PublicTest", "validation"),
+            ("test1", "test"),
+            ("test2", None),
+            ("", None),
+            ("set", None),
+            ("contest", None),
+            ("trains", None),
+        ),
     ],
 )
 def test_split_names(name: str, split: str | None) -> None:
