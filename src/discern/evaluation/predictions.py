@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from discern.data.table import SPLITS, ImageTable, build_table, check_unique
+from discern.data.class_finder import match_labels
+from discern.data.table import SPLITS, ImageTable, build_table, check_unique, natural_sort
 from discern.errors import DataError, list_some, name_some
 from discern.files import write_table
 
@@ -149,6 +150,23 @@ def build_picture_table(predictions: Predictions) -> ImageTable:
     frame = predictions.frame
     columns = {"id": frame["id"], "path": frame["path"], "label": frame["true"], "split": frame["split"]}
     return build_table(columns, source=predictions.source)
+
+
+def spell_classes_as(known: Predictions, predictions: Predictions) -> Predictions:
+    """Return predictions in whose frame each class is spelt as in `known`; classes that it does not have stay.
+
+    Raises:
+        DataError: Several classes of the one mean one class of the other.
+    """
+    theirs, ours = (
+        natural_sort({*one.class_names, *one.frame["true"], *one.frame["predicted"]} - {""})
+        for one in (known, predictions)
+    )
+    spelling = match_labels(ours, theirs, predictions.source)
+    columns = {
+        name: predictions.frame[name].map(lambda label: spelling.get(label, label)) for name in ("true", "predicted")
+    }
+    return replace(predictions, frame=predictions.frame.assign(**columns))
 
 
 def tabulate_predictions(predictions: Predictions) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from discern.data.class_finder import ClassFinder
 from discern.data.table import ImageTable
 from discern.errors import ConfigError, name_some
 from discern.predictor.answers import UNFAMILIAR, Familiarity
@@ -52,13 +53,14 @@ class ExplainedPicture(NamedTuple):
 
 
 def find_class(name: str, class_names: Sequence[str]) -> int:
-    """Return the index of a class.
+    """Return the index of a class by its name, which may be spelt otherwise.
 
     Raises:
         ConfigError: The classifier has no such class.
     """
-    if name in class_names:
-        return class_names.index(name)
+    index = ClassFinder(class_names).find(name)
+    if index is not None:
+        return index
     near = get_close_matches(name, class_names, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     raise ConfigError(f"the classifier has no class {name!r}{hint}; it has {name_some(class_names)}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from discern.predictor.class_spelling import parse_number
+from discern.data.class_finder import parse_number
 
 ROUNDING = 1e-3
 """How far from 1 the probabilities of a row may add up, for people round them."""

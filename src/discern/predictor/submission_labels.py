@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pandas as pd
 
+from discern.data.class_finder import ClassFinder, parse_number
 from discern.errors import DataError, name_some
-from discern.predictor.class_spelling import ClassFinder, parse_number, spell_classes, spell_number
+from discern.predictor.class_spelling import spell_classes, spell_number
 from discern.predictor.submission_form import SubmissionForm, shorten
 
 _LIST_SEPARATORS = re.compile(r"[\s,;|/+&]+")

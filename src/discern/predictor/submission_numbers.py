@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from discern.data.class_finder import ClassFinder, parse_number
 from discern.errors import DataError, name_some
-from discern.predictor.class_spelling import ClassFinder, parse_number
 from discern.predictor.submission_form import ROUNDING, SubmissionForm, shorten
 
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +191,7 @@ def evaluate_predictions(
     with reporting(verbose=verbose), owning(folder, "discern evaluate"):
         loaded = load_predictions(path)
         pictures = join_labels(build_picture_table(loaded), loaded.class_names)
+        loaded = replace(loaded, frame=loaded.frame.assign(true=pictures.frame["label"]))
         counts = ", ".join(f"{len(loaded.select(name))} {name}" for name in loaded.splits)
         logger.info("%d pictures%s", len(loaded), "" if loaded.splits == (UNSPLIT,) else f": {counts}")
         reported = pictures.select(loaded.splits[-1])
