@@ -84,7 +84,7 @@ def test_the_scores_without_them_stand_beside(tmp_path: Path, caplog: pytest.Log
     assert list(json.loads((tmp_path / "metrics.json").read_text())) == list(scores)
     assert pd.read_csv(tmp_path / "known_pictures.csv")["split_of_run"].tolist() == ["train", "train", "validation"]
     assert "of these 6 pictures the run was trained on 2, and 1 more chose its best epoch" in caplog.text
-    assert "without them: accuracy 0.0%" in caplog.text
+    assert "without them: accuracy 0.0 %" in caplog.text
 
 
 def test_where_none_is_new_that_is_said_and_where_all_are_nothing_is(

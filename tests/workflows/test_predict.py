@@ -277,12 +277,12 @@ def test_sets_hold_the_first_guess_and_grow_with_what_is_asked(sure_run, tmp_pat
     [
         (
             {"max_error": 0.001},
-            "60 validation pictures cannot support at most 0.10% wrong answers with 95 % confidence; the lowest",
+            "60 validation pictures cannot support at most 0.10 % wrong answers with 95 % confidence; the lowest",
         ),
         ({"max_error": 1.5}, "the largest share of wrong answers is 1.5; expected more than 0 and less than 1"),
         (
             {"set_coverage": 0.999},
-            "60 validation pictures are too few for sets .* 99.90% of all cases; ask for at most 98.36%",
+            "60 validation pictures are too few for sets .* 99.90 % of all cases; ask for at most 98.36 %",
         ),
         ({"set_coverage": 0}, "the coverage of sets is 0; expected more than 0 and less than 1"),
     ],

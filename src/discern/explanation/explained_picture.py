@@ -10,6 +10,7 @@ import numpy.typing as npt
 from discern.data.class_finder import ClassFinder
 from discern.data.table import ImageTable
 from discern.errors import ConfigError, name_some
+from discern.percent import percent
 from discern.predictor.answers import UNFAMILIAR, Familiarity
 
 
@@ -43,7 +44,8 @@ class ExplainedPicture(NamedTuple):
     def describe(self) -> str:
         """Return one line for people."""
         truth = "" if self.true_name is None else f", true {self.true_name}"
-        return f"{self.id}: predicted {self.predicted} {self.confidence:.0%}{truth}{self.describe_familiarity(', ')}"
+        answer = f"predicted {self.predicted} {percent(self.confidence, 0)}"
+        return f"{self.id}: {answer}{truth}{self.describe_familiarity(', ')}"
 
     def describe_familiarity(self, start: str) -> str:
         """Return how familiar it is, for people, after a `start`; nothing where it is not known."""
