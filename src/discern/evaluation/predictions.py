@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from textwrap import shorten
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from discern.data.class_finder import match_labels
 from discern.data.table import SPLITS, ImageTable, build_table, check_unique, natural_sort
-from discern.errors import DataError, list_some, name_some
+from discern.errors import DataError, cut, list_some, name_some
 from discern.files import write_table
 
 UNSPLIT = "all"
@@ -231,7 +230,7 @@ def load_predictions(path: str | Path, *, with_probabilities: bool = True) -> Pr
     names = list(_read(path, None, rows=0).columns)
     missing = [name for name in _REQUIRED if name not in names]
     if missing:
-        shown = name_some([shorten(name, 40, placeholder=" ...") for name in names])
+        shown = name_some([cut(name, 40) for name in names])
         raise DataError(
             f"{path}: no column {', '.join(missing)}; it has {shown}. Expected a predictions.csv as training and "
             "`discern evaluate` write it: id, path, split, true, predicted, confidence and probability_CLASS."
