@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,11 @@ from numpy.typing import NDArray
 from discern.config.load import check_settings
 from discern.console import reporting
 from discern.data.cache.home import build_cache
-from discern.data.prepare import load_labelled
+from discern.data.prepare import WITHOUT_BAD, list_problems, load_labelled
 from discern.data.sources.inputs import Input
 from discern.data.sources.load import Source
 from discern.data.table import ImageTable
-from discern.errors import ConfigError
+from discern.errors import BadImagesError, ConfigError, ImageProblem
 from discern.evaluation.abstention import measure_abstention, save_abstention
 from discern.evaluation.custom_metrics import MetricFunction
 from discern.evaluation.evaluated_pictures import choose_evaluated_split, join_labels
@@ -95,6 +96,7 @@ def evaluate(
         DataError: There are no pictures to evaluate, pictures without a label, or classes unknown to the classifier.
         ConfigError: An option is not understood, or `out` is the evaluation that training wrote.
         RunFolderError: Another process writes to `out`.
+        BadImagesError: Pictures cannot be read and `on_bad` is "error"; all are listed in bad_files.csv.
         BundleError: `unfamiliar` is given, and the bundle has no feature bank.
     """
     folder = Path(out)
@@ -125,22 +127,32 @@ def evaluate(
         pictures = join_labels(pictures, bundle.class_names)
         logger.info("%d pictures%s", len(pictures), "" if name == UNSPLIT else f" of the split {name}")
         with predictor.runtime.applied():
-            predictions = build_table_predictions(pictures, predictor.predict_probabilities(pictures), name)
+            found = predictor.predict_readable(pictures)
+            if found.problems:  # what only decoding finds, such as truncated files
+                _refuse(found.problems, folder / "bad_files.csv" if processes.is_main else None)
+            predictions = build_table_predictions(pictures, found.probabilities, name)
             if unfamiliar is not None:
                 compare_familiarity(predictor, pictures, unfamiliar, folder)
         if processes.is_main:
-            found = write_evaluation(predictions, pictures, folder, folder / "plots", plots=plots, custom=metrics)[name]
-            write_scores_without_known(predictions, _find_known(run, bundle, pictures), {name: found}, folder, metrics)
+            written = write_evaluation(predictions, pictures, folder, folder / "plots", plots=plots, custom=metrics)
+            scores = written[name]
+            write_scores_without_known(predictions, _find_known(run, bundle, pictures), {name: scores}, folder, metrics)
             save_abstention(measure_abstention(bundle.evidence, predictions), folder / "abstention.json")
             if ranking:
                 write_ranking(predictions, folder)
         else:
-            found = compute_metrics(
+            scores = compute_metrics(
                 predictions.targets, predictions.probabilities, predictions.class_names, custom=metrics
             )
         # A process that ends before all files are written could end the others.
         processes.gather(None)
-        return found
+        return scores
+
+
+def _refuse(problems: Sequence[ImageProblem], bad_files: Path | None) -> Never:
+    if bad_files is not None:
+        list_problems(problems, bad_files)
+    raise BadImagesError(problems, next_step=WITHOUT_BAD, listed_in=bad_files)
 
 
 def _find_known(run: str | Path, bundle: Bundle, pictures: ImageTable) -> NDArray[np.object_]:
