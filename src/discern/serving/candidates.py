@@ -145,8 +145,8 @@ def _load_losses(path: Path) -> list[Candidate]:
             path=row.path,
             title="The classifier disagrees",
             explanation="Its label may be wrong, or the classifier; the surest disagreements come first.",
-            details=[f"taken for {row.predicted}, {percent(row.confidence, 0)} sure"],
+            details=[f"taken for {row.predicted}, {percent(confidence, 0)} sure"],
             suggested=row.predicted,
         )
-        for row in wrong.itertuples(index=False)
+        for row, confidence in zip(wrong.itertuples(index=False), wrong["confidence"].tolist(), strict=True)
     ]
