@@ -4,11 +4,10 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from textwrap import shorten
 
 from pydantic import BaseModel, ConfigDict
 
-from discern.errors import RunFolderError
+from discern.errors import RunFolderError, one_line
 from discern.files import read_json, write_json
 from discern.runtime import Runtime
 
@@ -95,7 +94,7 @@ def load_environment(path: Path) -> Environment:
     try:
         return Environment.model_validate(read_json(path))
     except (OSError, ValueError) as error:
-        reason = shorten(str(error), 300, placeholder=" ...")
+        reason = one_line(error)
         raise RunFolderError(f"{path} is damaged ({reason}); start again with --overwrite") from None
 
 

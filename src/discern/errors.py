@@ -108,3 +108,8 @@ def cut(text: str, characters: int = _MAX_CHARACTERS) -> str:
     """Return a text that is not longer than so many characters: of a longer one the beginning and the end."""
     half = (characters - 5) // 2
     return text if len(text) <= characters else f"{text[:half]} ... {text[-half:]}"
+
+
+def one_line(value: object, characters: int = _MAX_CHARACTERS) -> str:
+    """Return the text of an error or of a value that was read, in one line that is not too long."""
+    return cut(" ".join(str(value).split()), characters)

@@ -71,6 +71,14 @@ def test_join_by_name_and_not_by_place() -> None:
     assert joined.targets().tolist() == [0, 2, -1, 3]
 
 
+@pytest.mark.parametrize("names", [("1.0", "2.0", "10"), ("01", "02", "010")])
+def test_join_by_the_value_of_numbers(names: tuple[str, ...]) -> None:
+    table = build_table({"id": ["a", "b", "c"], "label": ["2", "10", None]}, source="here")
+    joined = join_classes(table, names)
+    assert joined.targets().tolist() == [1, 2, -1]
+    assert joined.frame["label"].tolist()[:2] == list(names[1:])
+
+
 def test_join_lists_every_unknown_class() -> None:
     with pytest.raises(DataError, match=r"does not know:\n  '2': 1 pictures\n  '10': 1 pictures\nIt knows 1, 3"):
         join_classes(small_table(), ("1", "3"))
@@ -89,7 +97,15 @@ def test_join_takes_the_spelling_of_the_classifier() -> None:
     [
         *(("train", "train"), ("Val", "validation"), (" valid ", "validation"), ("TEST", "test"), ("ants", None)),
         *(("Training set", "train"), ("test_images", "test"), ("hold-out", "test"), ("val2017", "validation")),
-        *(("PublicTest", "validation"), ("", None), ("set", None), ("contest", None), ("trains", None)),
+        *(
+            ("PublicTest", "validation"),
+            ("test1", "test"),
+            ("test2", None),
+            ("", None),
+            ("set", None),
+            ("contest", None),
+            ("trains", None),
+        ),
     ],
 )
 def test_split_names(name: str, split: str | None) -> None:

@@ -166,3 +166,11 @@ def test_different_labels_for_a_picture_are_listed() -> None:
     b = make_answers(["3", "2", "1"], ["bee", "bee", "bee"], ["ant"] * 3, "b.csv")
     with pytest.raises(DataError, match=r"one in a\.csv and another in b\.csv:\n  1: 'ant' and 'bee'\n  3: 'ant' and"):
         pair_predictions(a, b)
+
+
+def test_classes_are_joined_by_value_and_spelt_as_the_first_run_does():
+    a = make_answers(["p", "q", "r"], ["1", "2", "2"], ["1", "1", "2"], "a.csv")
+    b = make_answers(["p", "q", "r"], ["1.0", "2.0", "2.0"], ["1.0", "2.0", "1.0"], "b.csv")
+    pairs = pair_predictions(a, b)
+    assert pairs.frame["predicted_b"].tolist() == ["1", "2", "1"]
+    assert list(pairs.find_disagreements()["id"]) == ["q", "r"]

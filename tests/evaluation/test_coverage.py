@@ -32,7 +32,7 @@ def test_the_chosen_threshold_is_described_by_counting():
     assert point.error == pytest.approx(1 - is_right[answered].mean())
     assert 0.25 < point.coverage < 0.4
     assert point.error < point.error_high <= 0.1
-    assert "of new pictures like these at most 9.8%, with 95 % confidence" in point.describe()
+    assert "of new pictures like these at most 9.8 %, with 95 % confidence" in point.describe()
 
 
 def choose_best_epoch(rng, count, epochs, mean_margin):

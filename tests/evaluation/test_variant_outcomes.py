@@ -68,4 +68,4 @@ def test_the_choice_says_by_which_pictures_and_tests_one_alone() -> None:
     assert describe_choice(outcomes, "test", None) == "highest: one; all others are worse (on test pictures)"
     text = describe_choice(outcomes, "validation", make_outcome("one", "1" * 18 + "00"))
     assert text.startswith("highest: one; all others are worse (on validation pictures, which also chose the epoch of")
-    assert text.endswith("). On 20 test pictures, used for one alone: 90.0% [68.3, 98.8]")
+    assert text.endswith("). On 20 test pictures, used for one alone: 90.0 % [68.3, 98.8]")

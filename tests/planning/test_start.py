@@ -69,7 +69,7 @@ def test_the_weights_that_see_more_are_taken_with_the_evidence(wide, weights):
     found, reason = start(wide, [candidates, "data.fit=squash"])
     assert found.weights == str(weights / "seeing.safetensors")
     assert reason.startswith(f"{BACKBONE} seeing.safetensors squash, by the loss of a linear probe on 32 pictures")
-    assert reason.endswith("(100.0% correct)")
+    assert reason.endswith("(100.0 % correct)")
     assert f"{BACKBONE} blind.safetensors squash" in reason
 
 

@@ -174,5 +174,5 @@ def test_what_the_audit_says_comes_before_the_mistakes_and_a_picture_once(audite
     (audited / "evaluation" / "predictions.csv").write_text(text)
     found = load_candidates(audited, None)
     assert [one.id for one in found] == ["red/3.png", "green/2.png", "red/7.png"]
-    assert found[0].details == ["looks blue", "the same pixels", "taken for green, 90% sure"]
+    assert found[0].details == ["looks blue", "the same pixels", "taken for green, 90 % sure"]
     assert [one.id for one in load_candidates(audited, audited)] == ["red/3.png", "green/2.png"]

@@ -88,7 +88,7 @@ def test_log_lines_say_what_learns_and_how_it_goes(caplog):
         log_phases(LogLines((HEAD, ALL)), [(HEAD, 5), (ALL, 20)])
     assert caplog.messages[0].startswith("phase head: training head for 5 epochs, ")
     assert caplog.messages[1] == (
-        "epoch 1 of 25, head: train 80.0% (loss 0.5000), validation 70.0% (loss 0.6000), the best so far; "
+        "epoch 1 of 25, head: train 80.0 % (loss 0.5000), validation 70.0 % (loss 0.6000), the best so far; "
         "2.0 s, 50 images/s"
     )
     shown = [message.split(",")[0] for message in caplog.messages if message.startswith("epoch")]

@@ -20,7 +20,7 @@ def test_slow_loading_is_told_once_with_what_to_try(caplog, workers, expected):
 def test_loading_that_is_only_a_part_is_not_called_a_bound(caplog):
     with caplog.at_level(logging.WARNING, "discern"):
         LoaderMeter(0).observe(images=3000, batches=90, waiting_seconds=9, training_seconds=41, cached=True)
-    assert "loader 333 img/s, model 94 img/s: 22% of the time goes into loading, try data.workers=2" in caplog.text
+    assert "loader 333 img/s, model 94 img/s: 22 % of the time goes into loading, try data.workers=2" in caplog.text
 
 
 def test_what_is_not_slow_is_not_reported(caplog):

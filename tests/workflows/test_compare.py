@@ -43,7 +43,7 @@ def test_the_table_says_what_the_runs_say(compared):
     assert f"{100 * mean:.1f}" in page.text
     assert "Highest: weights=none; no other completed (on validation pictures, which also chose the epoch" in page.text
     count = metrics[0]["test"]["count"]
-    assert f"On {count} test pictures, used for weights=none alone: {100 * tested:.1f}% [" in page.text
+    assert f"On {count} test pictures, used for weights=none alone: {100 * tested:.1f} % [" in page.text
     assert "2 runs did not complete" in page.text
     assert "/nowhere/weights.safetensors" in page.text
 

@@ -63,6 +63,13 @@ def test_a_file_without_splits_is_one(tmp_path):
     assert metrics["all"].count == 40
 
 
+def test_true_classes_that_are_spelt_otherwise_are_joined_by_value(tmp_path):
+    frame = write_predictions(tmp_path / "p.csv", ["1", "2"], [""] * 40)
+    expected = evaluate_predictions(tmp_path / "p.csv", out=tmp_path / "out", plots=False)["all"].accuracy
+    frame.assign(true=frame["true"] + ".0").to_csv(tmp_path / "p.csv", index=False)
+    assert evaluate_predictions(tmp_path / "p.csv", out=tmp_path / "out", plots=False)["all"].accuracy == expected
+
+
 def test_two_classes_have_a_plot_of_roc_and_more_have_none(tmp_path):
     write_predictions(tmp_path / "two.csv", ["ant", "bee"], [""] * 30)
     write_predictions(tmp_path / "three.csv", ["ant", "bee", "cow"], [""] * 30)

@@ -55,15 +55,15 @@ def test_each_picture_has_a_figure_and_a_row(run, new_photos):
 
 
 def test_the_true_class_is_explained_too_where_it_is_another(run, new_photos, tmp_path):
-    rows = pd.DataFrame({"image": [str(new_photos / "red" / "0.png")] * 3, "label": ["blue", "red", "violet"]})
+    rows = pd.DataFrame({"image": [str(new_photos / "red" / "0.png")] * 3, "label": ["Blue", "red", "violet"]})
     for place, label in enumerate(rows["label"]):
         rows.iloc[[place]].to_csv(tmp_path / "labelled.csv", index=False)
         frame = discern.explain(run, [str(tmp_path / "labelled.csv")], out=tmp_path / "out").frame
         assert frame["predicted"].item() == "red"
-        assert frame["true"].item() == label
+        assert frame["true"].item() == label.lower()
         # A class that the classifier does not know has no evidence.
         targets = list(frame.filter(like="target").iloc[0])
-        assert targets == (["red", "blue"] if label == "blue" else ["red"])
+        assert targets == (["red", "blue"] if label == "Blue" else ["red"])
 
 
 def test_the_truth_is_found_in_the_split_of_the_run(run, tmp_path):
@@ -78,7 +78,7 @@ def test_the_truth_is_found_in_the_split_of_the_run(run, tmp_path):
 
 def test_one_class_or_several_can_be_asked_for(run, new_photos):
     picture = str(new_photos / "red" / "0.png")
-    frame = discern.explain(run, picture, target="blue", method="hires-cam").frame
+    frame = discern.explain(run, picture, target="Blue", method="hires-cam").frame
     assert (frame["target"].item(), frame["predicted"].item(), frame["method"].item()) == ("blue", "red", "hires-cam")
     frame = discern.explain(run, picture, top_k=2).frame
     assert frame["target"].item() == "red"

@@ -225,6 +225,18 @@ def test_a_loaded_classifier_evaluates_what_can_be_read(trained_run, tmp_path):
         predictor.evaluate(photos, on_bad="fallback")
 
 
+def test_an_evaluation_ends_with_all_bad_pictures_also_where_only_decoding_finds_them(trained_run, tmp_path):
+    photos = draw_photos(tmp_path / "photos", per_class=2, first_seed=50)
+    for path in (photos / "red" / "0.png", photos / "blue" / "1.png"):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    (photos / "red" / "bad.png").write_bytes(b"nothing")
+    for count in (3, 2):
+        with pytest.raises(BadImagesError, match=rf"{count} pictures cannot be used(.|\n)*--on-bad skip"):
+            evaluate(trained_run, photos, out=tmp_path / "out", verbose=False)
+        assert len(pd.read_csv(tmp_path / "out" / "bad_files.csv")) == count
+        (photos / "red" / "bad.png").unlink(missing_ok=True)
+
+
 @pytest.fixture(scope="module")
 def sure_run(tmp_path_factory):
     """A run with enough validation pictures for a guarantee, and with a feature bank."""
@@ -277,12 +289,12 @@ def test_sets_hold_the_first_guess_and_grow_with_what_is_asked(sure_run, tmp_pat
     [
         (
             {"max_error": 0.001},
-            "60 validation pictures cannot support at most 0.10% wrong answers with 95 % confidence; the lowest",
+            "60 validation pictures cannot support at most 0.10 % wrong answers with 95 % confidence; the lowest",
         ),
         ({"max_error": 1.5}, "the largest share of wrong answers is 1.5; expected more than 0 and less than 1"),
         (
             {"set_coverage": 0.999},
-            "60 validation pictures are too few for sets .* 99.90% of all cases; ask for at most 98.36%",
+            "60 validation pictures are too few for sets .* 99.90 % of all cases; ask for at most 98.36 %",
         ),
         ({"set_coverage": 0}, "the coverage of sets is 0; expected more than 0 and less than 1"),
     ],

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from discern.auditing.findings import Balance, Finding, Item, build_finding
 from discern.data.table import SPLITS, ImageTable
 from discern.evaluation.intervals import exact_interval
+from discern.percent import percent
 
 SUPPOSED_ACCURACY = 0.9
 _FEW_PICTURES = 10
@@ -95,6 +96,6 @@ def _explain(split: str, count: int, width: float) -> str:
     if not count:
         return f"There is no {split} split."
     return (
-        f"With {count} {split} pictures, an accuracy of {SUPPOSED_ACCURACY:.0%} will have a 95 % interval "
+        f"With {count} {split} pictures, an accuracy of {percent(SUPPOSED_ACCURACY, 0)} will have a 95 % interval "
         f"{100 * width:.1f} points wide."
     )

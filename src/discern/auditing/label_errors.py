@@ -17,6 +17,7 @@ from discern.auditing.pretrained_features import LabelledFeatures
 from discern.data.duplicates.matching import Duplicates
 from discern.data.table import ImageTable
 from discern.errors import ConfigError
+from discern.percent import percent
 
 logger = logging.getLogger("discern")
 
@@ -59,7 +60,7 @@ def find_label_errors(table: ImageTable, features: LabelledFeatures, duplicates:
     targets = labelled.targets()
     probabilities = predict_out_of_fold(features.features, targets, duplicates.clusters[features.rows])
     accuracy = float((probabilities.argmax(axis=1) == targets).mean())
-    logger.info("labels were compared with a classifier on features, which is right for %.0f%%", 100 * accuracy)
+    logger.info("labels were compared with a classifier on features, which is right for %.0f %%", 100 * accuracy)
     return build_label_findings(labelled, find_label_issues(targets, probabilities))
 
 
@@ -119,8 +120,8 @@ def build_label_findings(table: ImageTable, issues: Sequence[LabelIssue]) -> lis
     items = [
         build(
             [issue.row],
-            f"rather {table.class_names[issue.suggested]} ({issue.suggested_probability:.0%}) than "
-            f"{table.class_names[table.targets()[issue.row]]} ({issue.label_probability:.0%})",
+            f"rather {table.class_names[issue.suggested]} ({percent(issue.suggested_probability, 0)}) than "
+            f"{table.class_names[table.targets()[issue.row]]} ({percent(issue.label_probability, 0)})",
             score=issue.score,
             action="relabel",
             suggested_label=table.class_names[issue.suggested],

@@ -130,8 +130,10 @@ _ALIKE = ({"JPEG", "MPO"}, {"JPEG", "JPEG2000"})
 
 def _list_checks(records: Records) -> list[_Check]:
     """Return the checks, measured against what is usual among these records where that matters."""
-    usual_side = float(np.median(_shorter_side(records)))
-    usual_aspect = float(np.median(_aspect(records)))
+    return [*_list_look_checks(records), *_list_size_checks(records), *_list_header_checks()]
+
+
+def _list_look_checks(records: Records) -> list[_Check]:
     usual_sharpness = float(np.median(records["sharpness"]))
     return [
         _Check(
@@ -164,6 +166,13 @@ def _list_checks(records: Records) -> list[_Check]:
             lambda one: f"mean brightness {one['brightness']:.0f} of 255",
             lambda one: 1 - one["brightness"] / 255,
         ),
+    ]
+
+
+def _list_size_checks(records: Records) -> list[_Check]:
+    usual_side = float(np.median(_shorter_side(records)))
+    usual_aspect = float(np.median(_aspect(records)))
+    return [
         _Check(
             "very_small",
             "warning",
@@ -191,7 +200,6 @@ def _list_checks(records: Records) -> list[_Check]:
             _describe_size,
             lambda one: float(_aspect(one)),
         ),
-        *_list_header_checks(),
     ]
 
 

@@ -28,6 +28,8 @@ from discern.errors import BadImagesError, ImageProblem, name_some
 
 logger = logging.getLogger("discern")
 
+WITHOUT_BAD = "Repair or remove them, or leave them out with data.on_bad=skip (discern evaluate: --on-bad skip)."
+
 
 class FixedPictures(NamedTuple):
     """The pictures after the user's fixes, the ids that the fixes leave out, and the fixes."""
@@ -148,6 +150,8 @@ def load_labelled(source: Source, settings: DataSettings, bad_files: Path | None
     # With bad files left out, a truncated one must not stop the training in the middle of an epoch either.
     verify = "full" if settings.on_bad == "skip" else settings.verify
     problems = check_images(pictures.table, verify=verify, max_pixels=settings.max_pixels)
+    if problems and verify == "header":  # the list that ends the command is that of all
+        problems = check_images(pictures.table, verify="full", max_pixels=settings.max_pixels)
     return _drop_bad_pictures(pictures, None, problems, settings, bad_files)
 
 
@@ -211,15 +215,11 @@ def _drop_bad_pictures(
     """Leave out pictures that cannot be used, or stop at them."""
     table, dropped, fixes = pictures
     if bad_files is not None:
-        _list_problems(problems, bad_files)
+        list_problems(problems, bad_files)
     if not problems:
         return CheckedPictures(table, dropped, fixes, fingerprints=fingerprints)
     if settings.on_bad == "error":
-        raise BadImagesError(
-            problems,
-            next_step="Repair or remove them, or leave them out with data.on_bad=skip.",
-            listed_in=bad_files,
-        )
+        raise BadImagesError(problems, next_step=WITHOUT_BAD, listed_in=bad_files)
     logger.warning("left out %d of %d pictures that cannot be used; see %s", len(problems), len(table), bad_files)
     kept = drop_images(table, problems)
     if fingerprints is not None:
@@ -228,7 +228,8 @@ def _drop_bad_pictures(
     return CheckedPictures(kept, (*dropped, *unusable), fixes, tuple(problems), fingerprints)
 
 
-def _list_problems(problems: Sequence[ImageProblem], bad_files: Path) -> None:
+def list_problems(problems: Sequence[ImageProblem], bad_files: Path) -> None:
+    """Write the list of bad files, or remove that of an earlier call where there are none."""
     if problems:
         bad_files.parent.mkdir(parents=True, exist_ok=True)
         save_bad_files(problems, bad_files)

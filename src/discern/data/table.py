@@ -29,7 +29,7 @@ _SPLIT_WORDS = {
     "test": ("test", "testing", "tst", "holdout", "heldout", "privatetest"),
 }  # fmt: skip
 _SPLIT_BY_WORD = {word: split for split, words in _SPLIT_WORDS.items() for word in words}
-_AFTER_SPLIT = re.compile(r"(set|split|data|images?|pictures?|photos?|samples?|(19|20)[0-9]{2})$")
+_AFTER_SPLIT = re.compile(r"(set|split|data|images?|pictures?|photos?|samples?|(19|20)[0-9]{2}|1)$")
 
 _ESCAPE = re.compile(r"\\ud[89a-f][0-9a-f]{2}")
 

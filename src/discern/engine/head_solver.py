@@ -108,7 +108,7 @@ def _search(
             hits.append(probabilities.argmax(axis=1) == truth)
         found = ProbeScore(strength, float(np.concatenate(losses).mean()), float(np.concatenate(hits).mean()))
         logger.debug(
-            "C = %g: loss %.4f accuracy %.1f%% on held-out pictures", strength, found.loss, 100 * found.accuracy
+            "C = %g: loss %.4f accuracy %.1f %% on held-out pictures", strength, found.loss, 100 * found.accuracy
         )
         if best is not None and found.loss >= best.loss:
             break

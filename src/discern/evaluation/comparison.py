@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 from discern.data.table import parse_split
 from discern.errors import DataError, list_some
 from discern.evaluation.intervals import Interval, exact_interval
-from discern.evaluation.predictions import UNSPLIT, Predictions
+from discern.evaluation.predictions import UNSPLIT, Predictions, spell_classes_as
 from discern.evaluation.seed_comparison import estimate_mean
 
 SIGNIFICANCE = 0.05
@@ -92,12 +92,13 @@ def select_split(predictions: Predictions, split: str) -> Predictions:
 
 
 def pair_predictions(a: Predictions, b: Predictions) -> PairedPredictions:
-    """Join the predictions of two classifiers by the ids of their pictures.
+    """Join the predictions of two classifiers by the ids of their pictures; classes take the spelling of `a`.
 
     Raises:
         DataError: They have no picture in common, or pictures with different true classes; all are listed.
     """
     columns = ["id", "path", "true", "predicted", "confidence"]
+    b = spell_classes_as(a, b)
     frame = a.frame[columns].merge(b.frame[columns], on="id", suffixes=("_a", "_b")).sort_values("id")
     if frame.empty:
         raise DataError(

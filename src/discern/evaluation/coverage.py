@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom  # type: ignore[attr-defined]
 
 from discern.evaluation.intervals import exact_interval, exact_upper_bound
+from discern.percent import percent
 
 PROMISE_CONFIDENCE = 0.95
 """How often a promised share of wrong answers is kept, over classifiers that are trained and thresholds chosen."""
@@ -34,9 +35,10 @@ class OperatingPoint(NamedTuple):
     def describe(self) -> str:
         """Return a sentence with the threshold and its outcome on validation pictures."""
         return (
-            f"an answer takes a confidence of {self.threshold:.1%}: {self.coverage:.0%} of {self.pictures} validation "
-            f"pictures had it, and {self.error:.1%} of those were wrong; of new pictures like these at most "
-            f"{self.error_high:.1%}, with 95 % confidence"
+            f"an answer takes a confidence of {percent(self.threshold)}: {percent(self.coverage, 0)} of "
+            f"{self.pictures} validation pictures had it, and {percent(self.error)} of those were wrong; "
+            f"of new pictures like these at most "
+            f"{percent(self.error_high)}, with 95 % confidence"
         )
 
 

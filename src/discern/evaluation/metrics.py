@@ -24,6 +24,7 @@ from discern.evaluation.custom_metrics import MetricFunction, compute_custom_met
 from discern.evaluation.intervals import Interval, SavedInterval, exact_interval, mean_interval, score_interval
 from discern.evaluation.ranking import can_rank, compute_ranking
 from discern.files import read_json, write_json
+from discern.percent import percent
 
 _SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
 """Keeps the loss of a probability that underflowed to zero finite, at about 87."""
@@ -73,13 +74,13 @@ class Metrics(BaseModel):
     def describe(self) -> str:
         """Return one line for people."""
         low, high = self.accuracy.low, self.accuracy.high
-        parts = [f"accuracy {self.accuracy.value:.1%} (95 % interval {low:.1%} to {high:.1%})"]
+        parts = [f"accuracy {percent(self.accuracy.value)} (95 % interval {percent(low)} to {percent(high)})"]
         if self.macro_f1 is not None:
             parts.append(f"macro F1 {self.macro_f1.value:.3f}")
         if self.loss is not None:
             parts.append(f"loss {self.loss.value:.4f}")
         if self.ece is not None:
-            parts.append(f"calibration error {self.ece.value:.1%}")
+            parts.append(f"calibration error {percent(self.ece.value)}")
         parts += [f"{name} {value:.4g}" for name, value in self.custom.items()]
         return ", ".join([*parts, f"{self.count} pictures"])
 

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from textwrap import shorten
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from discern.data.table import SPLITS, ImageTable, build_table, check_unique
-from discern.errors import DataError, list_some, name_some
+from discern.data.class_finder import match_labels
+from discern.data.table import SPLITS, ImageTable, build_table, check_unique, natural_sort
+from discern.errors import DataError, cut, list_some, name_some
 from discern.evaluation.familiarity import Familiarity
 from discern.files import write_table
 
@@ -175,6 +175,23 @@ def build_picture_table(predictions: Predictions) -> ImageTable:
     return build_table(columns, source=predictions.source)
 
 
+def spell_classes_as(known: Predictions, predictions: Predictions) -> Predictions:
+    """Return predictions in whose frame each class is spelt as in `known`; classes that it does not have stay.
+
+    Raises:
+        DataError: Several classes of the one mean one class of the other.
+    """
+    theirs, ours = (
+        natural_sort({*one.class_names, *one.frame["true"], *one.frame["predicted"]} - {""})
+        for one in (known, predictions)
+    )
+    spelling = match_labels(ours, theirs, predictions.source)
+    columns = {
+        name: predictions.frame[name].map(lambda label: spelling.get(label, label)) for name in ("true", "predicted")
+    }
+    return replace(predictions, frame=predictions.frame.assign(**columns))
+
+
 def tabulate_predictions(predictions: Predictions) -> pd.DataFrame:
     """Return the columns of a predictions.csv: those of `Predictions.frame`, then probability_CLASS for each class.
 
@@ -237,7 +254,7 @@ def load_predictions(path: str | Path, *, with_probabilities: bool = True) -> Pr
     names = list(_read(path, None, rows=0).columns)
     missing = [name for name in _REQUIRED if name not in names]
     if missing:
-        shown = name_some([shorten(name, 40, placeholder=" ...") for name in names])
+        shown = name_some([cut(name, 40) for name in names])
         raise DataError(
             f"{path}: no column {', '.join(missing)}; it has {shown}. Expected a predictions.csv as training and "
             "`discern evaluate` write it: id, path, split, true, predicted, confidence and probability_CLASS."

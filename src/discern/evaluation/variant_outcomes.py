@@ -139,7 +139,7 @@ def describe_choice(outcomes: Sequence[VariantOutcome], split: str, tested: Vari
         return text
     value, low, high = (100 * end for end in tested.accuracy)
     pictures = tested.is_correct.shape[-1]
-    return f"{text}. On {pictures} test pictures, used for {tested.name} alone: {value:.1f}% [{low:.1f}, {high:.1f}]"
+    return f"{text}. On {pictures} test pictures, used for {tested.name} alone: {value:.1f} % [{low:.1f}, {high:.1f}]"
 
 
 def log_outcomes(outcomes: Sequence[VariantOutcome], choice: str) -> None:
@@ -150,7 +150,7 @@ def log_outcomes(outcomes: Sequence[VariantOutcome], choice: str) -> None:
             logger.warning("%s: no run completed: %s", outcome.name, outcome.runs[0].error)
             continue
         logger.info(
-            "%s: accuracy %.1f%% [%.1f, %.1f] over %d seeds and %d pictures, %.0f s a run",
+            "%s: accuracy %.1f %% [%.1f, %.1f] over %d seeds and %d pictures, %.0f s a run",
             outcome.name,
             *(100 * end for end in accuracy),
             *outcome.is_correct.shape,

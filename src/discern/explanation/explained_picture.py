@@ -7,9 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from discern.data.class_finder import ClassFinder
 from discern.data.table import ImageTable
 from discern.errors import ConfigError, name_some
 from discern.evaluation.familiarity import Familiarity, describe_familiarity
+from discern.percent import percent
 
 
 class ExplainedClass(NamedTuple):
@@ -42,7 +44,8 @@ class ExplainedPicture(NamedTuple):
     def describe(self) -> str:
         """Return one line for people."""
         truth = "" if self.true_name is None else f", true {self.true_name}"
-        return f"{self.id}: predicted {self.predicted} {self.confidence:.0%}{truth}{self.describe_familiarity(', ')}"
+        answer = f"predicted {self.predicted} {percent(self.confidence, 0)}"
+        return f"{self.id}: {answer}{truth}{self.describe_familiarity(', ')}"
 
     def describe_familiarity(self, start: str) -> str:
         """Return how familiar it is, for people, after a `start`; nothing where it is not known."""
@@ -52,13 +55,14 @@ class ExplainedPicture(NamedTuple):
 
 
 def find_class(name: str, class_names: Sequence[str]) -> int:
-    """Return the index of a class.
+    """Return the index of a class by its name, which may be spelt otherwise.
 
     Raises:
         ConfigError: The classifier has no such class.
     """
-    if name in class_names:
-        return class_names.index(name)
+    index = ClassFinder(class_names).find(name)
+    if index is not None:
+        return index
     near = get_close_matches(name, class_names, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     raise ConfigError(f"the classifier has no class {name!r}{hint}; it has {name_some(class_names)}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from discern.data.class_finder import ClassFinder, match_labels
 from discern.data.moved import check_found, find_pictures
 from discern.data.sources.csv_file import read_cells
 from discern.data.table import ImageTable, build_table
@@ -47,14 +48,19 @@ def find_true_names(
     """Return the true class of each picture by its id, None where it is not known.
 
     It is the label that came with the picture, or the one in the run's split.csv, or the name of its folder if that is
-    a class.
+    a class. A label that spells a class otherwise takes the spelling of the class.
+
+    Raises:
+        DataError: Several labels mean one class.
     """
     saved = _load_labels(folder, table.frame["path"], data)
+    finder, spelling = ClassFinder(class_names), match_labels(table.class_names, class_names, table.source)
     names: dict[str, str | None] = {}
     for name, path, label in zip(*(table.frame[column] for column in ("id", "path", "label")), strict=True):
-        parent = Path(path).parent.name
-        guess = parent if parent in class_names else None
-        names[name] = str(label) if pd.notna(label) else saved.get(_make_absolute(path), guess)
+        index = finder.find(Path(path).parent.name)
+        guess = None if index is None else class_names[index]
+        own = None if pd.isna(label) else spelling.get(str(label), str(label))
+        names[name] = own or saved.get(_make_absolute(path), guess)
     return names
 
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from pydantic.dataclasses import dataclass
 
 from discern.errors import name_some
+from discern.percent import percent
 
 FORMAT: Literal["discern-export-certificate"] = "discern-export-certificate"
 FORMAT_VERSION: Literal[1] = 1
@@ -124,7 +125,7 @@ class Certificate:
         if self.accuracy is not None:
             lines.append(
                 f"  accuracy on {self.accuracy.count} {self.accuracy.split} pictures: "
-                f"{100 * self.accuracy.exported:.1f} % (discern: {100 * self.accuracy.ours:.1f} %)"
+                f"{percent(self.accuracy.exported)} (discern: {percent(self.accuracy.ours)})"
             )
         return [*lines, f"  {self.latency.describe()}", f"  measured with {self.runtime}"]
 
@@ -148,7 +149,7 @@ def find_faults(certificate: Certificate, max_drop: float) -> list[str]:
     same, min_agreement = certificate.same_pixels, AGREEMENT[certificate.precision]
     if same.label_agreement < min_agreement:
         faults.append(
-            f"only {100 * same.label_agreement:.1f} % of the labels agree on the same pixels, at least "
+            f"only {percent(same.label_agreement)} of the labels agree on the same pixels, at least "
             f"{100 * min_agreement:g} % must; it answers differently on {name_some(same.differing)}"
         )
     # Written so that it refuses NaN, too.
@@ -160,7 +161,7 @@ def find_faults(certificate: Certificate, max_drop: float) -> list[str]:
     files = certificate.from_files
     if len(files.differing) > max(1, files.count // 100):
         faults.append(
-            f"only {100 * files.label_agreement:.1f} % of the labels agree with those of discern predict; it answers "
+            f"only {percent(files.label_agreement)} of the labels agree with those of discern predict; it answers "
             f"differently on {name_some(files.differing)}"
         )
     if certificate.precision == "fp32" and not files.largest_probability_difference <= MAX_DIFFERENCE_FROM_FILES:
@@ -171,7 +172,7 @@ def find_faults(certificate: Certificate, max_drop: float) -> list[str]:
     accuracy = certificate.accuracy
     if accuracy is not None and accuracy.drop > max_drop:
         faults.append(
-            f"accuracy on {accuracy.count} {accuracy.split} pictures falls from {100 * accuracy.ours:.1f} % to "
-            f"{100 * accuracy.exported:.1f} %, by more than --max-drop {max_drop:g}"
+            f"accuracy on {accuracy.count} {accuracy.split} pictures falls from {percent(accuracy.ours)} to "
+            f"{percent(accuracy.exported)}, by more than --max-drop {max_drop:g}"
         )
     return faults

@@ -4,14 +4,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from textwrap import shorten
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from discern.config.settings import AugmentPolicy, HeadSolver, PhaseBase, TrainingBase
 from discern.data.reading.preprocess import Preprocess
-from discern.errors import RunFolderError
+from discern.errors import RunFolderError, one_line
 from discern.files import compute_sha256, read_json, write_json
 from discern.models.architecture import Architecture
 from discern.runtime import Precision
@@ -144,7 +143,7 @@ def load_plan(path: Path) -> Plan:
     try:
         return Plan.model_validate({name: value for name, value in content.items() if name not in (_SEALED, _CHECKSUM)})
     except ValueError as error:
-        reason = shorten(str(error), 300, placeholder=" ...")
+        reason = one_line(error)
         raise RunFolderError(
             f"{path} is damaged or of another version ({reason}); start again with --overwrite"
         ) from None

@@ -59,29 +59,10 @@ def plan_training(
     check_policies(settings)
     train = table.select("train")
     sides = measure_sides(train, settings.data.max_pixels)
-    (start, architecture, classifier, size), reasons = _choose_network(settings, train, sides, runtime, cache, network)
-    images = min(settings.training.max_images or len(train), len(train))
-    batch_size, reasons["training.batch_size"] = choose_batch_size(
-        settings.training.batch_size,
-        classifier,
-        size,
-        images=images,
-        is_pretrained=start.weights != "none",
-        runtime=runtime,
-    )
-    facts = PhaseFacts(
-        images=images,
-        num_classes=len(table.class_names),
-        is_pretrained=start.weights != "none",
-        has_linear_head=architecture.head == "linear",
-        is_enlarged=find_shorter_side(sides) <= size,
-        batch_size=batch_size,
-        features=classifier.backbone.num_features,
-        mixes=settings.training.mixup > 0 or settings.training.cutmix > 0,
-        features_cached=settings.cache.features == "auto",
-        views=settings.cache.views,
-        budget_seconds=None if settings.run.budget is None else parse_duration(settings.run.budget),
-        custom_augment="augment" in custom,
+    chosen, reasons = _choose_network(settings, train, sides, runtime, cache, network)
+    start, architecture, classifier, size = chosen
+    facts, reasons["training.batch_size"] = _gather_facts(
+        settings, train, chosen, sides, runtime, custom_augment="augment" in custom
     )
     phases, phase_reasons = plan_phases(settings.training.phases, facts)
     check_phases(phases, classifier)
@@ -94,11 +75,11 @@ def plan_training(
         weights=start.weights,
         preprocess=Preprocess(size, start.fit, classifier.backbone.mean, classifier.backbone.std, table.depth_range),
         training=TrainingPlan(
-            batch_size=batch_size,
+            batch_size=facts.batch_size,
             **{name: getattr(settings.training, name) for name in TrainingBase.model_fields},
         ),
         phases=phases,
-        reading=plan_reading(settings, images, cache, runtime),
+        reading=plan_reading(settings, facts.images, cache, runtime),
         machine=_describe_machine(runtime),
         evaluates_test=settings.run.evaluate_test,
         draws_plots=settings.run.plots,
@@ -142,6 +123,43 @@ def _choose_network(
     )
     size, reasons["data.image_size"] = choose_image_size(asked_size, classifier.backbone, stem, sides)
     return _ChosenNetwork(start, architecture, classifier, size), reasons
+
+
+def _gather_facts(
+    settings: Settings,
+    train: ImageTable,
+    chosen: _ChosenNetwork,
+    sides: Sequence[tuple[int, int]],
+    runtime: Runtime,
+    *,
+    custom_augment: bool,
+) -> tuple[PhaseFacts, str | None]:
+    """Return what phases are planned by, and the reason for the batch size, which is chosen here."""
+    images = min(settings.training.max_images or len(train), len(train))
+    is_pretrained = chosen.start.weights != "none"
+    batch_size, reason = choose_batch_size(
+        settings.training.batch_size,
+        chosen.classifier,
+        chosen.image_size,
+        images=images,
+        is_pretrained=is_pretrained,
+        runtime=runtime,
+    )
+    facts = PhaseFacts(
+        images=images,
+        num_classes=len(train.class_names),
+        is_pretrained=is_pretrained,
+        has_linear_head=chosen.architecture.head == "linear",
+        is_enlarged=find_shorter_side(sides) <= chosen.image_size,
+        batch_size=batch_size,
+        features=chosen.classifier.backbone.num_features,
+        mixes=settings.training.mixup > 0 or settings.training.cutmix > 0,
+        features_cached=settings.cache.features == "auto",
+        views=settings.cache.views,
+        budget_seconds=None if settings.run.budget is None else parse_duration(settings.run.budget),
+        custom_augment=custom_augment,
+    )
+    return facts, reason
 
 
 def check_policies(settings: Settings) -> None:

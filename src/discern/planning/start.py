@@ -22,6 +22,7 @@ from discern.models.backbone import TIMM_PREFIX
 from discern.models.build import build_classifier
 from discern.models.weights.catalog import PUBLISHED_NAMES
 from discern.models.weights.pretrained import is_cached, load_pretrained
+from discern.percent import percent
 from discern.planning.plan import OWN_WEIGHTS
 from discern.planning.sizes import choose_image_size
 from discern.runtime import Runtime
@@ -77,7 +78,7 @@ def choose_start(
     scores = [_probe(start, settings, sample, sides, runtime, cache) for start in starts]
     best = min(range(len(starts)), key=lambda place: scores[place].loss)
     found = ", ".join(
-        f"{one.describe()} {score.loss:.3f} ({score.accuracy:.1%} correct)"
+        f"{one.describe()} {score.loss:.3f} ({percent(score.accuracy)} correct)"
         for one, score in zip(starts, scores, strict=True)
     )
     return starts[best], (

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from discern.percent import percent
 from discern.plots.percent import show_percent
 from discern.plots.style import MUTED_COLOR, TRAIN_COLOR, build_figure, tidy_axes
 
@@ -38,7 +39,7 @@ def plot_coverage(curve: pd.DataFrame) -> Figure:
     )
     axes.step(coverage, curve["error"], where="pre", color=TRAIN_COLOR, label="wrong answers")
     error = float(curve["error"].iloc[-1])
-    all_answered = f"all answered: {100 * error:.1f} % wrong"
+    all_answered = f"all answered: {percent(error)} wrong"
     axes.axhline(error, color=MUTED_COLOR, linestyle="--", linewidth=1, label=all_answered)
     axes.set(
         xlabel="share of pictures answered, the most confident first",

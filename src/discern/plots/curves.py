@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from discern.percent import percent
 from discern.plots.percent import show_percent
 from discern.plots.phases import build_bands, draw_bands
 from discern.plots.style import TRAIN_COLOR, VALIDATION_COLOR, build_figure, tidy_axes
@@ -112,7 +113,7 @@ def _find_floor(accuracies: NDArray[np.float64]) -> float:
 
 def _mark_best(axes: Axes, epoch: int, value: float, measure: str, color: str) -> None:
     """Ring the best epoch and show its value in the legend, where it covers no line."""
-    shown = f"{100 * value:.1f} %" if measure == "accuracy" else f"{value:.3f}"
+    shown = percent(value) if measure == "accuracy" else f"{value:.3f}"
     axes.axvline(epoch, ymax=1 - _NAMES_SHARE, color=color, linewidth=1, linestyle=":")
     axes.plot(
         [epoch],

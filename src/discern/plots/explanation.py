@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from discern.percent import percent
 from discern.plots.cells import GAP_INCHES, LINE_POINTS, CaptionLine, add_cell, draw_image, find_tallest, write_line
 from discern.plots.style import MISTAKE_COLOR, MUTED_COLOR, build_figure
 
@@ -91,7 +92,7 @@ def _draw_panels(
     for place, shown in enumerate(evidence, start=1):
         axes = add_cell(figure, GAP_INCHES + place * (_PANEL_INCHES + GAP_INCHES), top_inches, _PANEL_INCHES)
         draw_image(axes, shown.overlay)
-        confidence = f" {100 * shown.confidence:.0f} %"
+        confidence = f" {percent(shown.confidence, 0)}"
         color = _color_name(shown.class_name, true_name)
         write_line(axes, 0, CaptionLine(f"{shown.role} ", shown.class_name, confidence, color))
 

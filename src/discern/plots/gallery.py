@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from discern.percent import percent
 from discern.plots.cells import GAP_INCHES, LINE_POINTS, CaptionLine, add_cell, draw_image, find_tallest, write_line
 from discern.plots.style import MISTAKE_COLOR, MUTED_COLOR, build_figure
 
@@ -83,7 +84,7 @@ def _name_picture(file_name: str, true_name: str) -> list[CaptionLine]:
 
 def _name_answer(who: str, answer: Answer, true_name: str) -> CaptionLine:
     color = "black" if answer.name == true_name else MISTAKE_COLOR
-    return CaptionLine(f"{who} ", answer.name, f" {100 * answer.confidence:.0f} %", color)
+    return CaptionLine(f"{who} ", answer.name, f" {percent(answer.confidence, 0)}", color)
 
 
 def _draw_gallery(

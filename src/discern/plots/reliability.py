@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from discern.percent import percent
 from discern.plots.percent import show_percent
 from discern.plots.style import MISTAKE_COLOR, MUTED_COLOR, TRAIN_COLOR, build_figure, tidy_axes
 
@@ -40,7 +41,7 @@ def plot_reliability(bins: pd.DataFrame, *, calibration_error: float | None) -> 
     show_percent(lower.xaxis, whole=True)
     for axes in (upper, lower):
         tidy_axes(axes)
-    error = "" if calibration_error is None else f": expected calibration error {100 * calibration_error:.1f} %"
+    error = "" if calibration_error is None else f": expected calibration error {percent(calibration_error)}"
     figure.suptitle(f"Reliability{error}")
     return figure
 

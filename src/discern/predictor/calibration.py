@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from torch import Tensor
 
 from discern.errors import BundleError
+from discern.percent import percent
 
 
 class Calibration(BaseModel):
@@ -39,13 +40,13 @@ class Calibration(BaseModel):
         if self.is_neutral:
             return (
                 f"confidences stay as the network gives them: {self.count} validation pictures do not show that "
-                f"calibration helps; their calibration error is {self.ece_before:.1%}"
+                f"calibration helps; their calibration error is {percent(self.ece_before)}"
             )
         more = "" if self.scales is None else ", and a scale and a bias per class"
         return (
             f"confidences are calibrated with temperature {self.temperature:.2f}{more}: calibration error "
-            f"{self.ece_after:.1%} in cross-validation on {self.count} validation pictures, {self.ece_before:.1%} "
-            "without it"
+            f"{percent(self.ece_after)} in cross-validation on {self.count} validation pictures, "
+            f"{percent(self.ece_before)} without it"
         )
 
     def apply(self, logits: Tensor) -> Tensor:

@@ -1,38 +1,13 @@
-"""How a user's file writes the classes: the same name in other letters, the same number spelt otherwise."""
+"""How the answers for a user's file write the classes: as it does itself."""
 
 import re
-import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
+from discern.data.class_finder import parse_number
+
 _CASES: tuple[Callable[[str], str], ...] = (str, str.upper, str.lower, str.title, str.capitalize)
 _SEPARATOR = re.compile(r"[\s_-]+")
-
-
-class ClassFinder:
-    """Finds a class by a text that means it: its name, the same number, or else the name in another case.
-
-    Two classes that differ only in what is compared are not told apart by it: nothing is found then.
-    """
-
-    def __init__(self, class_names: Sequence[str]) -> None:
-        self._tables = [(make_key, _index(class_names, make_key)) for make_key in (str, _compose, parse_number, _fold)]
-
-    def find(self, text: str) -> int | None:
-        """Return the index of a class, None where the text means none."""
-        for make_key, table in self._tables:
-            key = make_key(text)
-            if key is not None and key in table:
-                return table[key]
-        return None
-
-
-def parse_number(text: str) -> Decimal | None:
-    """Return the number that a text spells with digits and a point, None for any other text."""
-    stripped = text.strip()
-    return Decimal(stripped) if _NUMBER.fullmatch(stripped) else None
 
 
 def spell_classes(class_names: Sequence[str], seen: dict[int, str], examples: Sequence[str]) -> list[str]:
@@ -58,20 +33,6 @@ def spell_number(number: Decimal, examples: Iterable[str]) -> str:
     if number != number.to_integral_value():
         places = max(places, -int(number.normalize().as_tuple().exponent))
     return f"{number:.{places}f}".zfill(width + places + (places > 0))
-
-
-def _index(class_names: Sequence[str], make_key: Callable[[str], object]) -> dict[object, int]:
-    keys = [make_key(name) for name in class_names]
-    counts = Counter(keys)
-    return {key: index for index, key in enumerate(keys) if key is not None and counts[key] == 1}
-
-
-def _compose(text: str) -> str:
-    return unicodedata.normalize("NFC", text.strip())
-
-
-def _fold(text: str) -> str:
-    return _SEPARATOR.sub(" ", _compose(text)).casefold()
 
 
 def _find_change(pairs: Sequence[tuple[str, str]]) -> Callable[[str], str]:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from textwrap import shorten
 from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -11,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from discern.data.reading.decode import DECODE_RULES, MAX_PIXELS
 from discern.data.reading.deep_pixels import DepthRange
 from discern.data.reading.preprocess import Preprocess
-from discern.errors import BundleError, name_some
+from discern.errors import BundleError, name_some, one_line
 from discern.files import read_json
 from discern.models.architecture import Architecture
 from discern.predictor.calibration import Calibration
@@ -25,7 +24,6 @@ DESCRIPTION_FILE = "bundle.json"
 MAX_IMAGE_SIZE = 4096
 _MAX_PIXELS = 10**10
 _MAX_CLASSES = 10**6
-_SHOWN_CHARACTERS = 300
 
 
 class Decoding(NamedTuple):
@@ -91,12 +89,12 @@ def read_description(path: Path) -> dict[str, Any]:
     try:
         content = read_json(path)
     except (OSError, ValueError) as error:
-        raise BundleError(f"{path} is damaged: {_shorten(error)}") from None
+        raise BundleError(f"{path} is damaged: {one_line(error)}") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise BundleError(f"{path} is not the description of a discern bundle")
     if content.get("format_version") not in (UNSIGNED_VERSION, FORMAT_VERSION):
         raise BundleError(
-            f"{path} has format version {_shorten(content.get('format_version'))}; this version of discern reads "
+            f"{path} has format version {one_line(content.get('format_version'))}; this version of discern reads "
             f"{UNSIGNED_VERSION} and {FORMAT_VERSION}. {_written_by(content)}"
         )
     return content
@@ -124,7 +122,7 @@ def check_description(content: Mapping[str, Any], path: Path) -> BundleDescripti
             f"would differ. {_written_by(content)}"
         )
     if isinstance(max_pixels, bool) or not 1 <= max_pixels <= _MAX_PIXELS:
-        raise BundleError(f"{path} has max_pixels {_shorten(max_pixels)}; expected 1 to {_MAX_PIXELS:,}")
+        raise BundleError(f"{path} has max_pixels {one_line(max_pixels)}; expected 1 to {_MAX_PIXELS:,}")
     return description
 
 
@@ -147,10 +145,10 @@ def build_preprocess(description: BundleDescription, path: Path) -> Preprocess:
     try:
         preprocess = Preprocess.from_dict(description.preprocess)
     except BundleError as error:
-        raise BundleError(f"{path}: {_shorten(error)}") from None
+        raise BundleError(f"{path}: {one_line(error)}") from None
     if preprocess.image_size > MAX_IMAGE_SIZE:
         raise BundleError(
-            f"{path} has image_size {_shorten(preprocess.image_size)}; expected at most {MAX_IMAGE_SIZE} pixels"
+            f"{path} has image_size {one_line(preprocess.image_size)}; expected at most {MAX_IMAGE_SIZE} pixels"
         )
     if not all(0 <= value <= 1 for value in preprocess.mean):
         raise BundleError(f"{path} has the mean {preprocess.mean}; expected three numbers from 0 to 1")
@@ -163,13 +161,9 @@ def _list_problems(error: ValidationError | RecursionError) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     problems = [f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors(include_input=False)]
-    return name_some([_shorten(problem) for problem in problems])
+    return name_some(list(map(one_line, problems)))
 
 
 def _written_by(description: Mapping[str, Any]) -> str:
-    writer = _shorten(description.get("discern_version", "of unknown version"))
+    writer = one_line(description.get("discern_version", "of unknown version"))
     return f"It was written by discern {writer}; use that version"
-
-
-def _shorten(value: object) -> str:
-    return shorten(str(value)[:10_000], _SHOWN_CHARACTERS, placeholder=" ...") or "..."

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from discern.errors import ConfigError
 from discern.evaluation.conformal import compute_min_probability
 from discern.evaluation.coverage import OperatingPoint, choose_operating_point, find_smallest_error
+from discern.percent import percent
 
 _USUAL_CHOICES = 30
 
@@ -52,9 +53,9 @@ class Evidence:
         if point is None:
             smallest = find_smallest_error(self.confidences, self.is_right, choices=self.num_choices)
             raise ConfigError(
-                f"{len(self)} validation pictures cannot support at most {max_error:.2%} wrong answers with 95 % "
-                f"confidence; the lowest share that they support is {smallest:.2%}. Allow more, or train with more "
-                "validation pictures"
+                f"{len(self)} validation pictures cannot support at most {percent(max_error, 2)} wrong answers with "
+                f"95 % confidence; the lowest share that they support is {percent(smallest, 2)}. Allow more, or train "
+                "with more validation pictures"
             )
         return point
 
@@ -72,7 +73,7 @@ class Evidence:
         if min_probability == 0 and np.ceil((len(self) + 1) * set_coverage) > len(self):
             raise ConfigError(
                 f"{len(self)} validation pictures are too few for sets that contain the true class in "
-                f"{set_coverage:.2%} of all cases; ask for at most {len(self) / (len(self) + 1):.2%}"
+                f"{percent(set_coverage, 2)} of all cases; ask for at most {percent(len(self) / (len(self) + 1), 2)}"
             )
         return min_probability
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from textwrap import shorten
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from discern.errors import BundleError, ConfigError, name_some
+from discern.errors import BundleError, ConfigError, name_some, one_line
 from discern.models.architecture import CUSTOM, Architecture
 from discern.models.build import build_classifier
 from discern.models.classifier import Classifier
@@ -100,7 +99,7 @@ def load_feature_bank(features_path: Path, names_path: Path, num_features: int) 
             raise ValueError("it is too large")
         frame = pd.read_csv(names_path, dtype="str", keep_default_na=False)[["id", "path", "label"]]
     except (OSError, ValueError, KeyError) as error:
-        raise BundleError(f"{names_path} is missing or damaged: {_shorten(error)}") from None
+        raise BundleError(f"{names_path} is missing or damaged: {one_line(error)}") from None
     if len(frame) != len(features):
         raise BundleError(f"{names_path} is damaged: it has {len(frame)} rows for {len(features)} pictures")
     return FeatureBank(features.numpy(), frame)
@@ -133,19 +132,15 @@ def _read_shapes(path: Path) -> Mapping[str, list[int]]:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError) as error:
-        raise BundleError(f"{path} is damaged: {_shorten(error)}") from None
+        raise BundleError(f"{path} is damaged: {one_line(error)}") from None
 
 
 def _load(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError, ValueError, KeyError) as error:
-        raise BundleError(f"{path} is damaged: {_shorten(error)}") from None
+        raise BundleError(f"{path} is damaged: {one_line(error)}") from None
 
 
 def _describe_misfit(path: Path, reason: str) -> str:
-    return f"{path} does not fit the network and the classes that bundle.json names: {_shorten(reason)}"
-
-
-def _shorten(reason: object) -> str:
-    return shorten(str(reason), 300, placeholder=" ...")
+    return f"{path} does not fit the network and the classes that bundle.json names: {one_line(reason)}"

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from discern.data.class_finder import ClassFinder
 from discern.data.sources.csv_file import read_cells
 from discern.data.table import ImageTable
 from discern.errors import DataError, name_some
-from discern.predictor.class_spelling import ClassFinder
 from discern.predictor.submission_form import SubmissionForm
 from discern.predictor.submission_labels import find_label_form
 from discern.predictor.submission_numbers import find_number_form, match_columns

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from discern.predictor.class_spelling import parse_number
+from discern.data.class_finder import parse_number
+from discern.errors import cut
 
 ROUNDING = 1e-3
 """How far from 1 the probabilities of a row may add up, for people round them."""
@@ -52,6 +53,6 @@ class SubmissionForm:
         return len(numbers) == len(cells) and (len(cells) == 1 or abs(sum(numbers) - 1) <= ROUNDING)
 
 
-def shorten(cell: str) -> str:
-    """Return a cell for a message, cut where it is long."""
-    return repr(cell if len(cell) <= 40 else cell[:37] + "...")
+def show_cell(cell: str) -> str:
+    """Return a cell for a message."""
+    return repr(cut(cell, 40))

@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pandas as pd
 
+from discern.data.class_finder import ClassFinder, parse_number
 from discern.errors import DataError, name_some
-from discern.predictor.class_spelling import ClassFinder, parse_number, spell_classes, spell_number
-from discern.predictor.submission_form import SubmissionForm, shorten
+from discern.predictor.class_spelling import spell_classes, spell_number
+from discern.predictor.submission_form import SubmissionForm, show_cell
 
 _LIST_SEPARATORS = re.compile(r"[\s,;|/+&]+")
 _BRACKETS = "[](){}'\""
@@ -71,7 +72,7 @@ class _LabelColumn:
         return self._build(note, labels, is_loud=False)
 
     def _of_other_names(self) -> SubmissionForm:
-        foreign = name_some([shorten(cell) for cell in self.unknown])
+        foreign = name_some([show_cell(cell) for cell in self.unknown])
         if not self.classes and len(self.unknown) > 1:
             raise DataError(
                 f"{self.shown} holds {foreign}, which are none of the classes {name_some(self.class_names)}. {_WAY_ON}"
@@ -84,7 +85,7 @@ class _LabelColumn:
             return self._of_fractions(numbers)
         if all(number is None for number in self.class_numbers):
             return self._of_places(numbers)
-        some = name_some([shorten(cell) for cell in self.values])
+        some = name_some([show_cell(cell) for cell in self.values])
         if len(self.values) > 1:
             raise DataError(
                 f"{self.shown} holds {some}, which are not all classes; those are {name_some(self.class_names)}. "
@@ -95,7 +96,7 @@ class _LabelColumn:
 
     def _of_places(self, numbers: Sequence[Decimal]) -> SubmissionForm:
         """Return the form of numbers for classes that have names: counted from 0, or from 1 if the last is met."""
-        some, count = name_some([shorten(cell) for cell in self.values]), len(self.class_names)
+        some, count = name_some([show_cell(cell) for cell in self.values]), len(self.class_names)
         low, high = min(numbers), max(numbers)
         if any("." in cell for cell in self.values) and low >= 0 and high <= 1:
             raise DataError(
@@ -154,11 +155,12 @@ class _LabelColumn:
                 continue
             if parts and all(parse_number(part) is not None for part in parts):
                 raise DataError(
-                    f"{self.shown} asks for several numbers in a cell ({shorten(cell)}), as several labels, masks and "
-                    "boxes are written. The classifier gives one class to each picture, so this cannot be answered"
+                    f"{self.shown} asks for several numbers in a cell ({show_cell(cell)}), as several labels, "
+                    "masks and boxes are written. The classifier gives one class to each picture, so this cannot be "
+                    "answered"
                 )
             if all(self.finder.find(part) is not None for part in parts):
                 raise DataError(
-                    f"{self.shown} asks for several labels in a cell ({shorten(cell)}). The classifier gives one class "
-                    "to each picture, so this cannot be answered"
+                    f"{self.shown} asks for several labels in a cell ({show_cell(cell)}). The classifier gives one "
+                    "class to each picture, so this cannot be answered"
                 )

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from discern.data.class_finder import ClassFinder, parse_number
 from discern.errors import DataError, name_some
-from discern.predictor.class_spelling import ClassFinder, parse_number
-from discern.predictor.submission_form import ROUNDING, SubmissionForm, shorten
+from discern.predictor.submission_form import ROUNDING, SubmissionForm, show_cell
 
 
 def match_columns(names: Sequence[str], class_names: Sequence[str]) -> dict[str, int] | None:
@@ -71,7 +71,7 @@ def _read_numbers(answers: pd.DataFrame, source: str) -> npt.NDArray[np.float64]
     odd = cells[is_filled & ~((values >= 0) & (values <= 1))]
     if len(odd):
         raise DataError(
-            f"{source} has columns named as classes that hold {name_some([shorten(cell) for cell in pd.unique(odd)])}; "
+            f"{source} has columns named as classes that hold {name_some(list(map(show_cell, pd.unique(odd))))}; "
             "expected numbers from 0 to 1, since what is known of a picture is the probability of each class"
         )
     return values

@@ -11,10 +11,10 @@ from discern.auditing.record import AuditRecord, FindingRecord, ItemRecord, read
 from discern.data.reading.decode import MAX_PIXELS
 from discern.data.reading.thumbnails import encode_thumbnail, load_thumbnail
 from discern.data.table import ImageTable
-from discern.errors import BadImageError, name_some
+from discern.errors import BadImageError, cut, name_some
 from discern.files import write_atomically
 from discern.reports.pages import render_page
-from discern.reports.wording import count_of, shorten
+from discern.reports.wording import count_of
 
 LoadThumbnail = Callable[[str], bytes | None]
 """Returns a JPEG file of a picture by its path, or by its id where it has none; None if it cannot be read."""
@@ -153,11 +153,11 @@ def _advise_one(item: ItemRecord, name: str) -> str:
 
 def _advise(item: ItemRecord) -> str:
     if item.action == "drop" and len(item.ids) > 1 and item.action_ids:
-        names = [shorten(name, 60) for name in item.action_ids]
+        names = [cut(name, 60) for name in item.action_ids]
         chosen = "all of them" if len(names) == len(item.ids) else name_some(names, shown=3)
         return f"Leave out {chosen}?"
     if item.action == "relabel" and item.suggested_label is not None:
-        return f"Relabel as “{shorten(item.suggested_label, 40)}”?"
+        return f"Relabel as “{cut(item.suggested_label, 40)}”?"
     return {"drop": "Leave out?", "group": "Keep in the same split.", "relabel": "Relabel?"}.get(item.action, "")
 
 

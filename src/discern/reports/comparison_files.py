@@ -15,6 +15,7 @@ from discern.evaluation.comparison import Comparison, PairedPredictions, describ
 from discern.evaluation.intervals import Interval
 from discern.evaluation.predictions import UNSPLIT, Predictions
 from discern.files import write_json, write_table
+from discern.percent import percent
 from discern.plots.gallery import GALLERY_SIZE, Answer, plot_disagreements
 from discern.plots.saving import replace_figure
 from discern.predictor.description import Decoding
@@ -80,7 +81,7 @@ def _log_classes(a: Predictions, b: Predictions) -> None:
 
 
 def _describe(accuracy: Interval) -> str:
-    return f"{accuracy.value:.1%} (95 % interval {accuracy.low:.1%} to {accuracy.high:.1%})"
+    return f"{percent(accuracy.value)} (95 % interval {percent(accuracy.low)} to {percent(accuracy.high)})"
 
 
 def _describe_pictures(pairs: PairedPredictions, split: str) -> str:

@@ -59,8 +59,8 @@ def compare_familiarity(
         _write(separation, of_usual, of_other, reference, out)
     auroc = separation.auroc
     logger.info(
-        "%d pictures of another kind are separated from these %d with AUROC %.3f (95 %% interval %.3f to %.3f); %.1f%% "
-        "of them and %.1f%% of these count as unlike the training pictures",
+        "%d pictures of another kind are separated from these %d with AUROC %.3f (95 %% interval %.3f to %.3f); "
+        "%.1f %% of them and %.1f %% of these count as unlike the training pictures",
         len(of_other),
         len(of_usual),
         auroc.value,

@@ -11,15 +11,16 @@ from discern.evaluation.custom_metrics import MetricFunction
 from discern.evaluation.metrics import Metrics, compute_metrics, save_metrics
 from discern.evaluation.predictions import Predictions
 from discern.files import write_table
+from discern.percent import percent
 
 logger = logging.getLogger("discern")
 
 _FILE = "known_pictures.csv"
 _SCORES = (
-    ("accuracy", "accuracy", ".1%"),
-    ("macro_f1", "macro F1", ".3f"),
-    ("loss", "loss", ".4f"),
-    ("ece", "calibration error", ".1%"),
+    ("accuracy", "accuracy", percent),
+    ("macro_f1", "macro F1", "{:.3f}".format),
+    ("loss", "loss", "{:.4f}".format),
+    ("ece", "calibration error", percent),
 )
 
 
@@ -76,7 +77,7 @@ def _tabulate(whole: Metrics, clean: Metrics) -> list[str]:
     for key, label, form in _SCORES:
         one, other = getattr(whole, key), getattr(clean, key)
         if one is not None and other is not None:
-            shown = [f"{each.value:{form}} ({each.low:{form}} to {each.high:{form}})" for each in (one, other)]
+            shown = [f"{form(each.value)} ({form(each.low)} to {form(each.high)})" for each in (one, other)]
             rows.append((label, shown[0], shown[1]))
     rows += [
         (name, f"{value:.4g}", f"{clean.custom[name]:.4g}")

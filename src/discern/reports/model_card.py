@@ -6,9 +6,10 @@ Source: Mitchell et al., "Model cards for model reporting", 2019; we keep the pa
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from discern.errors import cut
 from discern.reports.run_facts import RunFacts
 from discern.reports.verdict import find_baseline, quote
-from discern.reports.wording import count_of, grouped, join_words, percent, percent_range, shorten
+from discern.reports.wording import count_of, grouped, join_words, percent, percent_range
 
 _MAX_LISTED = 12
 _UNEQUAL = 3.0
@@ -63,7 +64,7 @@ def _describe_use(facts: RunFacts) -> Iterator[str]:
     names = facts.class_names
     if not names:
         return
-    listed = ", ".join(shorten(name, 40) for name in names[:_MAX_LISTED])
+    listed = ", ".join(cut(name, 40) for name in names[:_MAX_LISTED])
     more = f" and {grouped(len(names) - _MAX_LISTED)} more" if len(names) > _MAX_LISTED else ""
     yield f"Sorts pictures into {count_of(len(names), 'class', 'classes')}: {listed}{more}."
     yield "It is meant for pictures like those it was trained on: the same subjects, cameras, framing and quality."

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from discern.errors import cut
 from discern.reports import wording
 
 _TEMPLATES = "templates"
@@ -52,7 +53,7 @@ def _build_environment() -> Environment:
         "decimal": wording.decimal,
         "grouped": wording.grouped,
         "count_of": wording.count_of,
-        "shorten": wording.shorten,
+        "cut": cut,
         "capitalize_first": wording.capitalize_first,
         "data_uri": encode_image,
     }

@@ -13,6 +13,7 @@ from discern.errors import ConfigError
 from discern.evaluation.metrics import Metrics, load_metrics
 from discern.evaluation.predictions import Predictions, load_predictions
 from discern.models.custom import Network
+from discern.percent import percent
 from discern.planning.plan import Plan, load_plan
 from discern.plots.curves import plot_curves, plot_schedule
 from discern.predictor.load import load
@@ -43,7 +44,7 @@ class Run:
         self.folder = RunFolder(Path(root))
 
     def __repr__(self) -> str:
-        accuracies = [f"{split} accuracy {values.accuracy.value:.1%}" for split, values in self.metrics.items()]
+        accuracies = [f"{split} accuracy {percent(values.accuracy.value)}" for split, values in self.metrics.items()]
         return f"<Run {self.folder.root}: {', '.join(accuracies) or 'not evaluated'}>"
 
     @cached_property

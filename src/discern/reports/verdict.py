@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from discern.errors import cut
 from discern.evaluation.intervals import Interval
 from discern.evaluation.metrics import Metrics
 from discern.reports.run_facts import RunFacts
-from discern.reports.wording import count_of, grouped, join_words, percent, percent_range, shorten
+from discern.reports.wording import count_of, grouped, join_words, percent, percent_range
 
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 _WIDE_INTERVAL = 0.1
@@ -115,7 +116,7 @@ def find_best_epoch(facts: RunFacts) -> BestEpoch | None:
 
 def quote(name: str) -> str:
     """Return a class name as part of a sentence; one written from right to left does not turn the rest around."""
-    shown = shorten(name, 40)
+    shown = cut(name, 40)
     return f"“{shown}”" if shown.isascii() else f"“{_ISOLATE}{shown}{_END_ISOLATE}”"
 
 

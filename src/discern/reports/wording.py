@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+from discern.percent import percent as in_percent
+
 THIN_SPACE = "\u202f"
 """A narrow space at which no line breaks."""
 
@@ -13,12 +15,7 @@ def percent(fraction: float | None, digits: int = 1) -> str:
     """Return a fraction in percent, a dash where there is none; no rounding makes it 0 or 100 %."""
     if fraction is None or not math.isfinite(fraction):
         return DASH
-    shown, smallest = round(100 * fraction, digits), 10.0**-digits
-    if shown == 0 and fraction > 0:
-        return f"<{smallest:.{digits}f}{THIN_SPACE}%"
-    if shown == 100 and fraction < 1:
-        return f">{100 - smallest:.{digits}f}{THIN_SPACE}%"
-    return f"{shown:.{digits}f}{THIN_SPACE}%"
+    return in_percent(fraction, digits).replace(" ", THIN_SPACE)
 
 
 def percent_range(low: float, high: float, digits: int = 1) -> str:
@@ -46,14 +43,6 @@ def count_of(count: int, one: str, many: str | None = None) -> str:
 def join_words(words: Sequence[str]) -> str:
     """Return a list in words: a, b and c."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def shorten(text: str, max_length: int = 60) -> str:
-    """Cut the middle of a text that is too long, since names of similar things often differ at the end."""
-    if len(text) <= max_length:
-        return text
-    tail = (max_length - 1) // 2
-    return f"{text[: max_length - 1 - tail]}…{text[len(text) - tail :]}"
 
 
 def capitalize_first(text: str) -> str:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, ValidationError
 from discern.errors import DataError
 from discern.evaluation.predictions import load_predictions
 from discern.files import read_json
+from discern.percent import percent
 
 _MAX_LOSSES = 500
 _SEVERITIES = {"error": 0, "warning": 1, "note": 2}
@@ -144,8 +145,8 @@ def _load_losses(path: Path) -> list[Candidate]:
             path=row.path,
             title="The classifier disagrees",
             explanation="Its label may be wrong, or the classifier; the surest disagreements come first.",
-            details=[f"taken for {row.predicted}, {row.confidence:.0%} sure"],
+            details=[f"taken for {row.predicted}, {percent(confidence, 0)} sure"],
             suggested=row.predicted,
         )
-        for row in wrong.itertuples(index=False)
+        for row, confidence in zip(wrong.itertuples(index=False), wrong["confidence"].tolist(), strict=True)
     ]

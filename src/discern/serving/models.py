@@ -4,13 +4,13 @@ import asyncio
 import gc
 from concurrent.futures import ThreadPoolExecutor
 
-from discern.errors import name_some
+from discern.errors import cut, name_some
 from discern.predictor.predictor import Predictor
 from discern.serving.limits import Limits
 from discern.serving.metrics import Metrics
 from discern.serving.refusals import NOT_FOUND, OVERLOADED, Refusal
 from discern.serving.served_model import Folders, LoadPredictor, ServedModel, open_model, warm_up
-from discern.serving.uploads import shorten
+from discern.serving.uploads import MAX_NAME
 
 
 class Models:
@@ -52,7 +52,9 @@ class Models:
             raise Refusal(OVERLOADED, "the classifier is still being loaded", {"Retry-After": "1"})
         wanted = next(iter(self._open)) if name is None else name
         if wanted not in self._open:
-            raise Refusal(NOT_FOUND, f"there is no model {shorten(wanted)!r}; there are {name_some(list(self._open))}")
+            raise Refusal(
+                NOT_FOUND, f"there is no model {cut(wanted, MAX_NAME)!r}; there are {name_some(list(self._open))}"
+            )
         return self._open[wanted]
 
     async def load(self) -> list[ServedModel]:

@@ -10,10 +10,11 @@ from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from discern.errors import cut
 from discern.serving.limits import Limits
 from discern.serving.refusals import BAD_REQUEST, TOO_LARGE, UNSUPPORTED, Refusal
 
-_LONGEST_NAME = 120
+MAX_NAME = 120
 _MULTIPART = "multipart/form-data"
 
 
@@ -35,7 +36,8 @@ async def read_uploads(request: Request, limits: Limits) -> list[Upload]:
         return await _read_form(request, limits)
     if kind and not kind.startswith("image/") and kind != "application/octet-stream":
         raise Refusal(
-            UNSUPPORTED, f"a body of type {shorten(kind)}; expected {_MULTIPART} with files, or one picture as image/*"
+            UNSUPPORTED,
+            f"a body of type {cut(kind, MAX_NAME)}; expected {_MULTIPART} with files, or one picture as image/*",
         )
     content = await request.body()
     if not content:
@@ -48,9 +50,9 @@ async def _read_form(request: Request, limits: Limits) -> list[Upload]:
         form = await _Form(request, limits).parse()
     except MultiPartException as error:
         status = TOO_LARGE if error.message.startswith("Too many") else BAD_REQUEST
-        raise Refusal(status, f"the form cannot be read: {shorten(error.message)}") from None
+        raise Refusal(status, f"the form cannot be read: {cut(error.message, MAX_NAME)}") from None
     except (FormParserError, LookupError, ValueError) as error:
-        raise Refusal(BAD_REQUEST, f"the form cannot be read: {shorten(str(error))}") from None
+        raise Refusal(BAD_REQUEST, f"the form cannot be read: {cut(str(error), MAX_NAME)}") from None
     try:
         files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
         if not files:
@@ -82,12 +84,4 @@ def clean_name(name: str | None) -> str:
     """Return the last part of a file's name as it may be shown: without control characters, and not too long."""
     last = re.split(r"[/\\]", name or "")[-1]
     printable = "".join(character for character in last if character.isprintable())
-    return shorten(printable.strip() or "picture")
-
-
-def shorten(text: str) -> str:
-    """Return a text that came from a client, with its middle left out where it is long."""
-    if len(text) <= _LONGEST_NAME:
-        return text
-    half = _LONGEST_NAME // 2
-    return f"{text[:half]}…{text[-half:]}"
+    return cut(printable.strip() or "picture", MAX_NAME)

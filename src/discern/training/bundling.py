@@ -11,6 +11,7 @@ from discern.engine.forward import collect_features, prepare_images
 from discern.engine.head_solver import STRENGTHS
 from discern.evaluation.coverage import REPORTED_ERRORS, choose_operating_point
 from discern.models.classifier import Classifier
+from discern.percent import percent
 from discern.planning.plan import Plan
 from discern.predictor.bundle import Bundle
 from discern.predictor.calibration import Calibration, compute_probabilities
@@ -90,7 +91,11 @@ def _log_coverage(evidence: Evidence) -> None:
         error: choose_operating_point(evidence.confidences, evidence.is_right, error, choices=evidence.num_choices)
         for error in REPORTED_ERRORS
     }
-    shares = [f"at most {error:.0%} wrong: {point.coverage:.0%} answered" for error, point in points.items() if point]
+    shares = [
+        f"at most {percent(error, 0)} wrong: {percent(point.coverage, 0)} answered"
+        for error, point in points.items()
+        if point
+    ]
     if shares:
         logger.info(
             "with --max-error, predict answers unknown where it is unsure; with 95 %% confidence, %s", "; ".join(shares)

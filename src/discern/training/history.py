@@ -4,11 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from textwrap import shorten
 
 import pandas as pd
 
-from discern.errors import RunFolderError
+from discern.errors import RunFolderError, one_line
 from discern.files import write_atomically
 
 
@@ -61,7 +60,7 @@ def load_history(path: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(path)
     except (OSError, ValueError) as error:
-        reason = shorten(str(error), 300, placeholder=" ...")
+        reason = one_line(error)
         raise RunFolderError(f"{path} is missing or damaged ({reason}); train again with --overwrite") from None
 
 

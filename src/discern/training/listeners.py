@@ -9,6 +9,7 @@ from discern.data.reading.loaders import Batch
 from discern.engine.loop import Step, StepResult
 from discern.errors import ConfigError
 from discern.ownership import check_owned
+from discern.percent import percent
 from discern.planning.plan import PhasePlan
 from discern.training.history import EpochRow, save_history
 
@@ -124,13 +125,13 @@ class LogLines(Listener):
         row = rows[-1]
         self._epochs_done = sum(other.phase == row.phase for other in rows)
         validation = (
-            f"validation {row.validation_accuracy:.1%} (loss {row.validation_loss:.4f})"
+            f"validation {percent(row.validation_accuracy)} (loss {row.validation_loss:.4f})"
             if row.has_validation
             else "no validation split"
         )
         logger.log(
             logging.INFO if self._is_shown() else logging.DEBUG,
-            "epoch %d of %d, %s: train %.1f%% (loss %.4f), %s%s; %.1f s, %.0f images/s",
+            "epoch %d of %d, %s: train %.1f %% (loss %.4f), %s%s; %.1f s, %.0f images/s",
             row.epoch,
             row.epoch + self._count_left(),
             row.phase,

@@ -2,6 +2,8 @@
 
 import logging
 
+from discern.percent import percent
+
 logger = logging.getLogger("discern")
 
 _TOLERATED_SHARE = 0.2
@@ -26,7 +28,9 @@ class LoaderMeter:
             return
         self._has_warned = True
         share = waiting_seconds / training_seconds
-        finding = "loader-bound" if self._workers or share > 0.5 else f"{share:.0%} of the time goes into loading"
+        finding = (
+            "loader-bound" if self._workers or share > 0.5 else f"{percent(share, 0)} of the time goes into loading"
+        )
         # Loader processes that training waits for read all the time; without them only the waiting time is reading.
         loading_seconds = training_seconds if self._workers else waiting_seconds
         logger.warning(

@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from discern.evaluation.intervals import Interval
 from discern.evaluation.seed_comparison import describe_difference, estimate_mean
+from discern.percent import percent
 from discern.training.fit import FitResult, Floor
 
 
@@ -23,8 +24,8 @@ def describe_outcome(result: FitResult, targets: npt.NDArray[np.int64], monitor:
         return _describe_floor(result, floor, monitor)
     difference = _compare(floor, result.validation_logits.argmax(dim=1).numpy() == targets, targets)
     return (
-        f"epoch {result.best.epoch}, {result.best.validation_accuracy:.1%} correct on validation, the score that it "
-        f"was chosen by; {describe_difference(result.best.phase, floor.row.phase, difference)}"
+        f"epoch {result.best.epoch}, {percent(result.best.validation_accuracy)} correct on validation, the score "
+        f"that it was chosen by; {describe_difference(result.best.phase, floor.row.phase, difference)}"
     )
 
 
@@ -38,10 +39,10 @@ def _describe_floor(result: FitResult, floor: Floor, monitor: str) -> str:
         )
     elif later:
         highest = max(row.validation_accuracy for row in later)
-        comparison = f"the best of {len(later)} later epochs had {highest:.1%}"
+        comparison = f"the best of {len(later)} later epochs had {percent(highest)}"
     return (
-        f"the frozen network with the head of phase {floor.row.phase}, {floor.row.validation_accuracy:.1%} correct on "
-        f"validation: {comparison}"
+        f"the frozen network with the head of phase {floor.row.phase}, {percent(floor.row.validation_accuracy)} "
+        f"correct on validation: {comparison}"
     )
 
 

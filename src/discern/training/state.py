@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from textwrap import shorten
 from typing import Annotated, Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from discern.engine.schedules import Plateau
-from discern.errors import RunFolderError
+from discern.errors import RunFolderError, one_line
 from discern.files import make_folder, replacing
 from discern.processes import ALONE, Processes
 from discern.training.history import EpochRow
@@ -246,7 +245,7 @@ def load_state(folder: Path) -> TrainingState:
         if state.progress.frozen is not None:
             state.frozen = _load_frozen(state.progress, folder)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RecursionError) as error:
-        reason = shorten(str(error), 300, placeholder=" ...")
+        reason = one_line(error)
         raise RunFolderError(f"{path} is damaged ({reason}); start again with --overwrite") from None
     return state
 
@@ -262,7 +261,7 @@ def restoring(folder: Path | None) -> Iterator[None]:
         yield
     except (RuntimeError, LookupError, ValueError, TypeError, AttributeError, OverflowError) as error:
         place = STATE_FILE if folder is None else folder / STATE_FILE
-        reason = shorten(str(error), 300, placeholder=" ...")
+        reason = one_line(error)
         raise RunFolderError(
             f"{place} does not fit the plan of its run ({reason}); start again with --overwrite"
         ) from error

@@ -12,6 +12,7 @@ from discern.errors import DataError, name_some
 from discern.evaluation.intervals import exact_interval
 from discern.evaluation.metrics import load_metrics
 from discern.files import read_json, write_json, write_table
+from discern.percent import percent
 from discern.plots.saving import save_figure
 from discern.plots.tuning import plot_importance, plot_trials
 from discern.run_folder import RunFolder
@@ -99,8 +100,8 @@ def describe_rivals(study: "Study", search: Search) -> str:
         within = sum(value >= low for value in others.values())
         if within:
             parts.append(
-                f"{within} of {len(others)} others are within the 95 % interval of the best, which begins at {low:.1%} "
-                f"with {pictures} validation pictures: they may be as good"
+                f"{within} of {len(others)} others are within the 95 % interval of the best, which begins at "
+                f"{percent(low)} with {pictures} validation pictures: they may be as good"
             )
     return f"trials: {'; '.join(parts)}" if parts else ""
 
@@ -121,7 +122,7 @@ def train_best(study: "Study", search: Search) -> None:
     write_json(record, {"trial": number, "seconds": run.seconds, "peak_bytes": run.peak_bytes, "error": None})
     for split_name, metrics in load_metrics(folder.evaluation / "metrics.json").items():
         ends = (100 * end for end in metrics.accuracy)
-        logger.info("trained again with the best settings: %s accuracy %.1f%% [%.1f, %.1f]", split_name, *ends)
+        logger.info("trained again with the best settings: %s accuracy %.1f %% [%.1f, %.1f]", split_name, *ends)
     logger.info(
         "the settings were chosen by their validation scores, which are therefore too high, as is the confidence of "
         "thresholds for --max-error, which does not count the choice among trials; next: discern predict %s "

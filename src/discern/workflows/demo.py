@@ -9,6 +9,7 @@ from rich.console import Console
 from discern.console import build_console
 from discern.demo import DEMO_TYPES, PRETRAINED_WEIGHTS, draw_dataset
 from discern.errors import RunFolderError
+from discern.percent import percent
 from discern.reports.run import Run
 from discern.workflows.predict import predict
 from discern.workflows.train import train
@@ -79,8 +80,8 @@ def _print_results(console: Console, out: Path, runs: dict[str, Run], right: int
     console.print("\nOn test pictures that no run has seen:", style="bold")
     for name, run in runs.items():
         accuracy = run.metrics["test"].accuracy
-        interval = f"95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}"
-        console.print(f"  {name:<11} accuracy {accuracy.value:.1%}  ({interval})")
+        interval = f"95 % interval {percent(accuracy.low)} to {percent(accuracy.high)}"
+        console.print(f"  {name:<11} accuracy {percent(accuracy.value)}  ({interval})")
     frozen, tuned = (runs[name].metrics["test"].accuracy for name in ("frozen", "fine-tuned"))
     if frozen.low < tuned.high and tuned.low < frozen.high:
         console.print("  The first two intervals overlap: there are too few test pictures to say which is better.")

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,11 @@ from numpy.typing import NDArray
 from discern.config.load import check_settings
 from discern.console import reporting
 from discern.data.cache.home import build_cache
-from discern.data.prepare import load_labelled
+from discern.data.prepare import WITHOUT_BAD, list_problems, load_labelled
 from discern.data.sources.inputs import Input
 from discern.data.sources.load import Source
 from discern.data.table import ImageTable
-from discern.errors import ConfigError
+from discern.errors import BadImagesError, ConfigError, ImageProblem
 from discern.evaluation.abstention import measure_abstention, save_abstention
 from discern.evaluation.custom_metrics import MetricFunction
 from discern.evaluation.evaluated_pictures import choose_evaluated_split, join_labels
@@ -100,6 +101,7 @@ def evaluate(
         DataError: There are no pictures to evaluate, pictures without a label, or classes unknown to the classifier.
         ConfigError: An option is not understood, or `out` is the evaluation that training wrote.
         RunFolderError: Another process writes to `out`.
+        BadImagesError: Pictures cannot be read and `on_bad` is "error"; all are listed in bad_files.csv.
         BundleError: `unfamiliar` is given, and the bundle has no feature bank.
     """
     folder = Path(out)
@@ -131,15 +133,17 @@ def evaluate(
         logger.info("%d pictures%s", len(pictures), "" if name == UNSPLIT else f" of the split {name}")
         policy = build_policy(AnswerForm(), bundle)
         with predictor.runtime.applied():
-            probabilities, similarities = predictor.answer(pictures, similarity=policy.knows_familiarity)
-            familiarity = policy.measure_familiarity(similarities)
+            found = predictor.predict_readable(pictures, similarity=policy.knows_familiarity)
+            if found.problems:  # what only decoding finds, such as truncated files
+                _refuse(found.problems, folder / "bad_files.csv" if processes.is_main else None)
+            familiarity = policy.measure_familiarity(found.similarities)
             if familiarity is not None:
                 log_familiarity(pictures.frame["id"].tolist(), familiarity)
-            predictions = build_table_predictions(pictures, probabilities, name, familiarity)
+            predictions = build_table_predictions(pictures, found.probabilities, name, familiarity)
             if unfamiliar is not None:
-                compare_familiarity(predictor, similarities, unfamiliar, folder)
+                compare_familiarity(predictor, found.similarities, unfamiliar, folder)
         if processes.is_main:
-            found = write_evaluation(
+            written = write_evaluation(
                 predictions,
                 pictures,
                 folder,
@@ -147,20 +151,27 @@ def evaluate(
                 plots=plots,
                 custom=metrics,
                 max_pixels=bundle.max_pixels,
-            )[name]
+            )
+            scores = written[name]
             data = source if isinstance(source, str | Path) else None
             known = _find_known(run, bundle, pictures, data)
-            write_scores_without_known(predictions, known, {name: found}, folder, metrics)
+            write_scores_without_known(predictions, known, {name: scores}, folder, metrics)
             save_abstention(measure_abstention(bundle.evidence, predictions), folder / "abstention.json")
             if ranking:
                 write_ranking(predictions, folder)
         else:
-            found = compute_metrics(
+            scores = compute_metrics(
                 predictions.targets, predictions.probabilities, predictions.class_names, custom=metrics
             )
         # A process that ends before all files are written could end the others.
         processes.gather(None)
-        return found
+        return scores
+
+
+def _refuse(problems: Sequence[ImageProblem], bad_files: Path | None) -> Never:
+    if bad_files is not None:
+        list_problems(problems, bad_files)
+    raise BadImagesError(problems, next_step=WITHOUT_BAD, listed_in=bad_files)
 
 
 def _find_known(run: str | Path, bundle: Bundle, pictures: ImageTable, data: str | Path | None) -> NDArray[np.object_]:
@@ -211,6 +222,7 @@ def evaluate_predictions(
     with reporting(verbose=verbose), owning(folder, "discern evaluate"):
         loaded = load_predictions(path)
         pictures = join_labels(build_picture_table(loaded), loaded.class_names)
+        loaded = replace(loaded, frame=loaded.frame.assign(true=pictures.frame["label"]))
         counts = ", ".join(f"{len(loaded.select(name))} {name}" for name in loaded.splits)
         logger.info("%d pictures%s", len(loaded), "" if loaded.splits == (UNSPLIT,) else f": {counts}")
         max_pixels, depth_range = load_decoding(find_run_around(path).root)

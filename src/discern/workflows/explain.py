@@ -104,38 +104,64 @@ def explain(
         # The explanations of a bundle are beside it, not in it.
         folder = RunFolder(Path(run).parent if Path(run).name == "bundle" else Path(run))
         columns = ColumnSettings(image_column, label_column, image_root, image_suffix)
-        depth_range = predictor.bundle.preprocess.depth_range
-        if inputs is None:
-            table = replace(load_mistakes(folder, data), depth_range=depth_range)
-        else:
-            table = load_inputs(inputs, columns, depth_range=depth_range)
-        log_ignored(table)
+        table = _load_table(predictor, inputs, columns, folder, data)
         place = folder.explanations if out is None else Path(out)
         check_folder(place)
         with predictor.runtime.applied(), owning(folder.root if out is None else place, "discern explain"):
-            policy = build_policy(AnswerForm(), predictor.bundle)
-            found = predictor.predict_readable(drop_labels(table), similarity=policy.knows_familiarity)
-            readable, problems = found.table, found.problems
-            if problems and not len(readable):
-                moved = f", or {GIVE_DATA}" if mistakes else ""
-                raise BadImagesError(problems, next_step=f"Repair or remove them{moved}; nothing was explained.")
-            true_names = find_true_names(table, predictor.class_names, folder, data)
-            familiarity = policy.measure_familiarity(found.similarities)
-            log_familiarity(readable.frame["id"].tolist(), familiarity)
-            pictures = describe_pictures(
-                readable,
-                found.probabilities,
-                predictor.class_names,
-                true_names,
-                familiarity,
-                asked_for=asked_for,
-                top_k=top_k,
-            )
+            readable, pictures, problems = _answer(predictor, table, folder, data, asked_for, top_k)
             near = find_neighbours(predictor, readable, neighbours, folder.read_data_root(), data)
             frame = _write(predictor, readable, pictures, near, place, method)
         write_problems(problems, place / BAD_FILES_NAME)
         logger.info("%d pictures explained in %s", len(frame), place)
         return Explanations(frame, problems, place)
+
+
+def _load_table(
+    predictor: Predictor,
+    inputs: Sequence[Input] | Input | None,
+    columns: ColumnSettings,
+    folder: RunFolder,
+    data: str | Path | None,
+) -> ImageTable:
+    """Return the pictures to explain: the inputs, or else the mistakes of the run."""
+    depth_range = predictor.bundle.preprocess.depth_range
+    if inputs is None:
+        table = replace(load_mistakes(folder, data), depth_range=depth_range)
+    else:
+        table = load_inputs(inputs, columns, depth_range=depth_range)
+    log_ignored(table)
+    return table
+
+
+def _answer(
+    predictor: Predictor,
+    table: ImageTable,
+    folder: RunFolder,
+    data: str | Path | None,
+    asked_for: int | None,
+    top_k: int,
+) -> tuple[ImageTable, list[ExplainedPicture], tuple[ImageProblem, ...]]:
+    """Return the pictures that can be read, with the classes to explain for each, and the problems of the others."""
+    policy = build_policy(AnswerForm(), predictor.bundle)
+    found = predictor.predict_readable(drop_labels(table), similarity=policy.knows_familiarity)
+    if found.problems and not len(found.table):
+        raise BadImagesError(
+            found.problems,
+            next_step=f"Repair or remove them, or if they were moved, {GIVE_DATA}; nothing was explained.",
+        )
+    true_names = find_true_names(table, predictor.class_names, folder, data)
+    familiarity = policy.measure_familiarity(found.similarities)
+    log_familiarity(found.table.frame["id"].tolist(), familiarity)
+    pictures = describe_pictures(
+        found.table,
+        found.probabilities,
+        predictor.class_names,
+        true_names,
+        familiarity,
+        asked_for=asked_for,
+        top_k=top_k,
+    )
+    return found.table, pictures, found.problems
 
 
 def _write(

@@ -99,9 +99,7 @@ def predict(
         table = load_inputs(inputs, columns, depth_range=bundle.preprocess.depth_range)
         log_ignored(table)
         if out is not None:
-            sources = [*_list_paths(inputs), *table.frame["path"], str(like or "")]
-            is_earlier = holds_answers if submission is None else submission.is_filled_in
-            check_answers_file(out, sources, is_earlier, overwrite=overwrite)
+            _check_out(out, [*_list_paths(inputs), *table.frame["path"], str(like or "")], submission, overwrite)
         if submission is not None:
             table = submission.choose_pictures(table)
         own_share = -(-len(table) // processes.count)
@@ -121,6 +119,11 @@ def predict(
         # A process that ends before the answers are written could end the others.
         processes.gather(None)
         return Answers(frame, found.problems)
+
+
+def _check_out(out: Path, sources: Sequence[str], submission: Submission | None, overwrite: bool) -> None:
+    is_earlier = holds_answers if submission is None else submission.is_filled_in
+    check_answers_file(out, sources, is_earlier, overwrite=overwrite)
 
 
 def _list_paths(inputs: Sequence[Input] | Input) -> list[str]:

@@ -19,18 +19,19 @@ from discern.engine.forward import check_same_rows
 from discern.engine.train_step import Loss
 from discern.environment import describe_machine, load_environment, save_environment
 from discern.evaluation.custom_metrics import MetricFunction
+from discern.models.classifier import Classifier
 from discern.models.custom import Network
 from discern.ownership import owning
 from discern.planning.adapt import adapt_plan, check_same_settings, choose_resumed_runtime
-from discern.planning.plan import check_sealed, load_plan
-from discern.processes import join_processes
+from discern.planning.plan import Plan, check_sealed, load_plan
+from discern.processes import Processes, join_processes
 from discern.reports.run import Run
 from discern.run_folder import RunFolder, check_interrupted_run
 from discern.runtime import seed_everything
 from discern.training.custom import Custom
 from discern.training.listeners import Listener
 from discern.training.start import build_planned, load_start
-from discern.training.state import has_state, load_state
+from discern.training.state import TrainingState, has_state, load_state
 from discern.workflows.train import Job, carry_out, choose_listeners
 
 logger = logging.getLogger("discern")
@@ -103,13 +104,19 @@ def resume(
                 logger.info("%s, seed %d", runtime.describe(), plan.seed)
                 seed_everything(plan.seed)
                 classifier = build_planned(plan, len(table.class_names), runtime, network)
-                state = load_state(folder.state) if has_state(folder.state) else None
-                if state is None:
-                    logger.info("no epoch was complete: starting from the first")
-                    load_start(plan, classifier)
-                else:
-                    state.check_processes(processes.count)
-                    logger.info("resumed after epoch %d", len(state.progress.rows))
+                state = _load_state(folder, plan, classifier, processes)
             check_same_rows(table, processes)
             job = Job(plan, table, environment, folder, runtime, custom, started)
             return carry_out(job, classifier, state, [*listeners, *choose_listeners(job, messages.console)])
+
+
+def _load_state(folder: RunFolder, plan: Plan, classifier: Classifier, processes: Processes) -> TrainingState | None:
+    """Return where the training was left; None where it begins again, with the weights that the plan starts from."""
+    if not has_state(folder.state):
+        logger.info("no epoch was complete: starting from the first")
+        load_start(plan, classifier)
+        return None
+    state = load_state(folder.state)
+    state.check_processes(processes.count)
+    logger.info("resumed after epoch %d", len(state.progress.rows))
+    return state

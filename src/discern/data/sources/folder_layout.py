@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from discern.data.sources.walk import Unused
+from discern.data.sources.written_table import show_labels_in_names, show_levels
 from discern.data.table import natural_sort, parse_split
 from discern.errors import DataError, list_some, name_some
 
 EXPECTED = "Expected FOLDER/CLASS/picture.jpg, or FOLDER/train/CLASS/picture.jpg (and the same in val and test)."
 _NO_CLASSES = f"pictures, but no class folders. {EXPECTED} Where the labels are in a CSV, give the CSV."
-_OTHERWISE = "Move the folders to that shape, or give a CSV with a picture and a label in each row."
 
 _Parts = tuple[str, ...]
 
@@ -91,7 +91,7 @@ def _place_in_splits(root: str, parts: Sequence[_Parts], at: int, splits: dict[s
     _check_classes_in_splits(root, inside, at, splits)
     place = at + 1 + _count_shared_wrappers(inside, at + 1)
     for name in splits:
-        _check_one_reading(root, [one for one in inside if one[at] == name], place)
+        _check_one_reading(root, [one for one in inside if one[at] == name], place, inside, at)
     placed, loose = _place(inside, place, lambda one: splits[one[at]])
     return Layout(placed, unused + loose, _describe_depth(placed))
 
@@ -101,7 +101,11 @@ def _check_classes_in_splits(root: str, inside: Sequence[_Parts], at: int, split
     flat = [name for name in splits if name not in with_classes and (splits[name] != "test" or not with_classes)]
     if flat:
         places = name_some([f"{root}/{name}" for name in flat])
-        raise DataError(f"{places}: {_NO_CLASSES}")
+        # The pictures of a test split often have no labels.
+        labelled = [one for one in inside if splits[one[at]] != "test"] or inside
+        place, pictures = _start_at(root, labelled, at)
+        way_on = "" if with_classes else show_labels_in_names(place, pictures, with_splits=True)
+        raise DataError(f"{places}: {_NO_CLASSES}{way_on}")
 
 
 def _count_shared_wrappers(inside: Sequence[_Parts], at: int) -> int:
@@ -113,10 +117,10 @@ def _count_shared_wrappers(inside: Sequence[_Parts], at: int) -> int:
 
 def _place_in_classes(root: str, parts: Sequence[_Parts], at: int) -> Layout:
     if parts and all(len(one) == at + 1 for one in parts):
-        raise DataError(f"{root}: {_NO_CLASSES}")
+        raise DataError(f"{root}: {_NO_CLASSES}{show_labels_in_names(*_start_at(root, parts, at))}")
     splits = _find_splits_in_classes(root, parts, at)
     if not splits:
-        _check_one_reading(root, parts, at)
+        _check_one_reading(root, parts, at, parts, at)
         placed, unused = _place(parts, at, lambda _: None)
         return Layout(placed, unused, _describe_depth(placed))
     placed, unused = _place(parts, at, lambda one: splits[one[at + 1]])
@@ -140,8 +144,11 @@ def _find_splits_in_classes(root: str, parts: Sequence[_Parts], at: int) -> dict
     return named
 
 
-def _check_one_reading(root: str, parts: Sequence[_Parts], at: int) -> None:
-    """Refuse folders that hold the same folders again and again, and no pictures: either could be the classes."""
+def _check_one_reading(root: str, parts: Sequence[_Parts], at: int, all_parts: Sequence[_Parts], start: int) -> None:
+    """Refuse folders that hold the same folders again and again, and no pictures: either could be the classes.
+
+    `parts` are those of one split; what is shown as a way on is for all, from the depth `start`.
+    """
     inside = [one for one in parts if len(one) > at + 1]
     if not inside or any(len(one) == at + 2 for one in inside):
         return
@@ -151,11 +158,19 @@ def _check_one_reading(root: str, parts: Sequence[_Parts], at: int) -> None:
     repeated = natural_sort(name for name, outer in outer_by_inner.items() if len(outer) > 1)
     if len(outer_by_inner) < 2 or 2 * len(repeated) <= len(outer_by_inner):
         return
-    outer = natural_sort({one[at] for one in inside})
+    outer, inner = name_some(natural_sort({one[at] for one in inside})), name_some(repeated)
+    place, pictures = _start_at(root, all_parts, start)
+    levels = [(at - start + 1, inner), (at - start, outer)]
     raise DataError(
-        f"{root}: the classes may be {name_some(outer)}, or the folders that repeat inside them, "
-        f"{name_some(repeated)}. {EXPECTED} {_OTHERWISE}"
+        f"{root}: the classes may be {outer}, or the folders that repeat inside them, {inner}. {EXPECTED}\n"
+        f"{show_levels(place, pictures, levels, with_splits=start < at)}"
     )
+
+
+def _start_at(root: str, parts: Iterable[_Parts], start: int) -> tuple[str, list[str]]:
+    """Return the folder at this depth, which is the same for all, and the names of the pictures from there."""
+    names = [one for one in parts if len(one) > start]
+    return "/".join((root, *names[0][:start])), ["/".join(one[start:]) for one in names]
 
 
 def _place(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from torch.utils.data import Dataset
 
-from discern.data.names import match_names
+from discern.data.class_finder import match_labels
 from discern.data.sources.arrays import load_arrays, load_npz
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.csv_file import load_csv, load_frame
@@ -19,7 +19,7 @@ from discern.data.sources.folder import load_folder
 from discern.data.sources.header import show_list
 from discern.data.sources.inputs import load_inputs
 from discern.data.sources.torch_dataset import load_dataset, load_dataset_splits
-from discern.data.table import SPLITS, ImageTable, join_all, natural_sort
+from discern.data.table import SPLITS, ImageTable, join_all
 from discern.errors import DataError, cut, list_some, name_some
 
 __all__ = ["ColumnSettings", "Source", "join_classes", "load_inputs", "load_table"]
@@ -46,26 +46,25 @@ def load_table(source: Source, columns: ColumnSettings | None = None) -> ImageTa
 
 
 def join_classes(table: ImageTable, class_names: Sequence[str]) -> ImageTable:
-    """Return the table with these classes, joined by name; unlabelled pictures stay unlabelled.
+    """Return the table with these classes; unlabelled pictures stay unlabelled.
 
-    A label that differs in the Unicode form only takes the spelling of the class.
+    A label that spells a class otherwise, such as `1.0` for `1` or `Dog` for `dog`, takes the spelling of the class.
 
     Raises:
-        DataError: The table has labels that are none of them.
+        DataError: The table has labels that are none of them, or several for one of them.
     """
     counts = table.frame["label"].value_counts()
-    places = match_names(table.class_names, class_names)
-    unknown = natural_sort(name for name, place in zip(table.class_names, places, strict=True) if place < 0)
+    found = match_labels(table.class_names, class_names, table.source)
+    unknown = [name for name in table.class_names if name not in found]
     if unknown:
         listed = list_some([f"{name!r}: {counts.get(name, 0)} pictures" for name in unknown])
         raise DataError(
             f"{table.source}: classes that the classifier does not know:\n{listed}\n"
             f"It knows {name_some(class_names)}. Rename or leave out the others."
         )
-    spelling = {name: class_names[place] for name, place in zip(table.class_names, places, strict=True)}
     frame = table.frame
-    if any(name != known for name, known in spelling.items()):
-        frame = frame.assign(label=frame["label"].map(spelling).astype("str"))
+    if any(name != known for name, known in found.items()):
+        frame = frame.assign(label=frame["label"].map(found).astype("str"))
     return replace(table, frame=frame, class_names=tuple(class_names))
 
 

@@ -167,7 +167,11 @@ def _finish(table: ImageTable) -> tuple[ImageTable, tuple[str, ...]]:
             "They could never be predicted: move some of their pictures to train, or leave them out."
         )
     if len(names) < 2:
-        raise DataError(f"{table.source}: one class only, {names[0]!r}. A classifier needs two or more classes.")
+        is_folder = Path(table.source).is_dir()
+        raise DataError(
+            f"{table.source}: one class only, {names[0]!r}. A classifier needs two or more classes"
+            f"{'; where the names of the files hold them, give the folder of the files itself' * is_folder}."
+        )
     remarks = [f"class {name!r} has no pictures left" for name in table.class_names if name not in names]
     for split in SPLITS[1:]:
         if not any(counts[name, split] for name in names):

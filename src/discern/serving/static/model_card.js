@@ -56,7 +56,7 @@ function drawScores(scores) {
     drawRow(split, "accuracy", score.accuracy),
     drawRow("", "macro F1", score.macro_f1),
   ]);
-  return drawTable(["", "", "", "95% interval"], rows);
+  return drawTable(["", "", "", "95\u202f% interval"], rows);
 }
 
 function drawRow(split, name, { value, low, high }) {
