@@ -88,7 +88,7 @@ def test_the_scores_without_them_stand_beside(tmp_path: Path, caplog: pytest.Log
         record.message for record in caplog.records if record.message.lstrip().startswith(("all", "acc"))
     )
     assert header.split() == ["all", "6", "pictures", "without", "the", "known,", "3"]
-    assert [cell.split(" (")[0] for cell in accuracy.split("  ")[1:] if cell] == ["50.0 %", "0.0 %"]
+    assert [cell.strip().split(" (")[0] for cell in accuracy.split("  ")[1:] if cell] == ["50.0 %", "0.0 %"]
     assert header.index("without") == accuracy.index(" 0.0 %") + 1
 
 
