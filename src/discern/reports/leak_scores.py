@@ -26,5 +26,6 @@ def write_scores_without_leaks(predictions: Predictions, leaks: Path, path: Path
         one = kept.select(split)
         metrics[split] = compute_metrics(one.targets, one.probabilities, one.class_names)
         leaked = len(predictions.select(split)) - len(one)
-        logger.info("%s without %d leaked pictures: %s", split, leaked, metrics[split].describe())
+        if leaked:
+            logger.info("%s without %d leaked pictures: %s", split, leaked, metrics[split].describe())
     save_metrics(metrics, path)
