@@ -44,3 +44,15 @@ def test_details_are_for_the_file_unless_they_are_asked_for(tmp_path, capsys):
             assert "DEBUG a detail" in (tmp_path / f"{asked}.txt").read_text(encoding="utf-8")
     finally:
         logger.setLevel(level)
+
+
+def test_a_program_without_a_log_file_keeps_no_more_than_its_last_messages(tmp_path):
+    with reporting(verbose=False) as messages:
+        for number in range(3_000):
+            logger.info("message %d", number)
+        messages.open_log(tmp_path / "log.txt")
+        logger.info("one more")
+    lines = (tmp_path / "log.txt").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 1_001
+    assert lines[0].endswith("message 2000")
+    assert lines[-1].endswith("one more")

@@ -1,6 +1,6 @@
 """Memory of large tensors on Linux: freed memory is kept, and huge pages are used.
 
-Only the command line calls this, since it owns its process; a program that imports discern keeps its own allocator.
+Only the command line changes this, since it owns its process; a program that imports discern keeps its own allocator.
 """
 
 import ctypes
@@ -51,6 +51,12 @@ def prefer_huge_pages() -> None:
     if start is not None:
         libc.madvise(start + -start % _HUGE_PAGE, _GROWTH - _HUGE_PAGE, _MADV_HUGEPAGE)
         libc.free(start)
+
+
+def return_freed_memory() -> None:
+    """Return memory that is free now to the system, once, such as that of a network that was replaced."""
+    if _is_glibc():
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _is_glibc() -> bool:

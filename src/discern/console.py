@@ -1,9 +1,9 @@
 """Where the log of a workflow goes: to the log file of its run and, if asked for, to standard output."""
 
 import logging
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from logging.handlers import MemoryHandler
 from pathlib import Path
 
 from rich.console import Console
@@ -12,7 +12,8 @@ from discern.processes import join_processes
 
 logger = logging.getLogger("discern")
 
-_KEPT_LINES = 10_000
+_KEPT_MESSAGES = 1_000
+"""The last messages before a log file is opened; a server, which has none, runs for months."""
 
 
 class MessageLog:
@@ -20,7 +21,7 @@ class MessageLog:
 
     def __init__(self, console: Console | None, level: int = logging.INFO) -> None:
         self.console = console
-        self._kept = MemoryHandler(_KEPT_LINES, flushLevel=logging.CRITICAL + 1)
+        self._kept = _KeptMessages()
         self._handlers: list[logging.Handler] = [self._kept]
         if console is not None:
             self._handlers.append(_ConsoleHandler(console, level))
@@ -31,10 +32,10 @@ class MessageLog:
         """Append all messages, earlier and later ones, to a file, with the time."""
         file_handler = _LogFile(path, encoding="utf-8", errors="backslashreplace")
         file_handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        self._kept.setTarget(file_handler)
-        self._kept.flush()
-        self._kept.setTarget(None)
         logger.removeHandler(self._kept)
+        for record in self._kept.records:
+            file_handler.handle(record)
+        self._kept.records.clear()
         logger.addHandler(file_handler)
         self._handlers.append(file_handler)
 
@@ -77,6 +78,17 @@ def show_details(asked: bool) -> None:
 def fit_encoding(text: str, encoding: str) -> str:
     r"""Return the text with an escape, such as `\u72d7`, for each character that the encoding lacks."""
     return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+class _KeptMessages(logging.Handler):
+    """Keeps the last messages."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: deque[logging.LogRecord] = deque(maxlen=_KEPT_MESSAGES)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
 
 
 class _LogFile(logging.FileHandler):

@@ -4,6 +4,7 @@ import asyncio
 import gc
 from concurrent.futures import ThreadPoolExecutor
 
+from discern.allocation import return_freed_memory
 from discern.errors import cut, name_some
 from discern.predictor.predictor import Predictor
 from discern.serving.limits import Limits
@@ -76,6 +77,7 @@ class Models:
             del predictors
             # The graph of a prepared network refers to itself, so without this its memory stays for many reloads.
             gc.collect()
+            return_freed_memory()
         return self.list_all()
 
     async def close(self) -> None:
