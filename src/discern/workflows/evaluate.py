@@ -25,6 +25,7 @@ from discern.evaluation.known_pictures import find_known, load_known_pictures
 from discern.evaluation.metrics import Metrics, compute_metrics
 from discern.evaluation.predictions import (
     UNSPLIT,
+    Predictions,
     build_picture_table,
     build_table_predictions,
     load_predictions,
@@ -36,6 +37,7 @@ from discern.predictor.answers_file import log_familiarity
 from discern.predictor.bundle import Bundle, load_bundle
 from discern.predictor.description import load_decoding
 from discern.predictor.load import build_predictor
+from discern.predictor.predictor import Predictor
 from discern.processes import join_processes
 from discern.reports.evaluation_files import write_evaluation, write_ranking, write_scores
 from discern.reports.familiarity import compare_familiarity
@@ -71,8 +73,7 @@ def evaluate(
 
     Pictures that the run was trained on, or chosen by, are counted and listed in known_pictures.csv, and metrics.json
     has the scores without them beside. predictions.csv says how familiar each picture is, where that is known.
-    abstention.json has the results on these pictures of the confidence thresholds
-    for usual error rates.
+    abstention.json has the results on these pictures of the confidence thresholds for usual error rates.
 
     Args:
         run: A run folder or a bundle.
@@ -109,41 +110,26 @@ def evaluate(
         raise ConfigError(f"{folder} has the run's own evaluation; give another --out")
     columns = {"image_column": image_column, "label_column": label_column, "split_column": split_column}
     places = {"image_root": image_root, "image_suffix": image_suffix}
-    settings = check_settings(
-        {
-            "data": {
-                **columns,
-                **places,
-                "on_bad": on_bad,
-                "missing_labels": missing_labels,
-                "fixes": list(map(str, fixes)),
-            }
-        }
-    ).data
+    treatment = {"on_bad": on_bad, "missing_labels": missing_labels, "fixes": list(map(str, fixes))}
+    settings = check_settings({"data": {**columns, **places, **treatment}}).data
     processes = join_processes()
     owned = owning(folder, "discern evaluate") if processes.is_main else nullcontext()
     with reporting(verbose=verbose), owned:
         bundle = load_bundle(Path(run), network)
         predictor = build_predictor(bundle, device=device, processes=processes)
         settings = settings.model_copy(update={"depth_range": bundle.preprocess.depth_range})
+        bad_files = folder / "bad_files.csv" if processes.is_main else None
         with processes.main_first():
-            pictures = load_labelled(source, settings, folder / "bad_files.csv" if processes.is_main else None).table
+            pictures = load_labelled(source, settings, bad_files).table
         name, pictures = choose_evaluated_split(pictures, split)
         pictures = join_labels(pictures, bundle.class_names)
         logger.info("%d pictures%s", len(pictures), "" if name == UNSPLIT else f" of the split {name}")
-        policy = build_policy(AnswerForm(), bundle)
         with predictor.runtime.applied():
-            found = predictor.predict_readable(pictures, similarity=policy.knows_familiarity)
-            if found.problems:  # what only decoding finds, such as truncated files
-                _refuse(found.problems, folder / "bad_files.csv" if processes.is_main else None)
-            familiarity = policy.measure_familiarity(found.similarities)
-            if familiarity is not None:
-                log_familiarity(pictures.frame["id"].tolist(), familiarity)
-            predictions = build_table_predictions(pictures, found.probabilities, name, familiarity)
+            predictions, similarities = _predict(predictor, pictures, name, bad_files)
             if unfamiliar is not None:
-                compare_familiarity(predictor, found.similarities, unfamiliar, folder)
+                compare_familiarity(predictor, similarities, unfamiliar, folder)
         if processes.is_main:
-            written = write_evaluation(
+            scores = write_evaluation(
                 predictions,
                 pictures,
                 folder,
@@ -151,10 +137,8 @@ def evaluate(
                 plots=plots,
                 custom=metrics,
                 max_pixels=bundle.max_pixels,
-            )
-            scores = written[name]
-            data = source if isinstance(source, str | Path) else None
-            known = _find_known(run, bundle, pictures, data)
+            )[name]
+            known = _find_known(run, bundle, pictures, source if isinstance(source, str | Path) else None)
             write_scores_without_known(predictions, known, {name: scores}, folder, metrics)
             save_abstention(measure_abstention(bundle.evidence, predictions), folder / "abstention.json")
             if ranking:
@@ -166,6 +150,20 @@ def evaluate(
         # A process that ends before all files are written could end the others.
         processes.gather(None)
         return scores
+
+
+def _predict(
+    predictor: Predictor, pictures: ImageTable, split: str, bad_files: Path | None
+) -> tuple[Predictions, NDArray[np.float64] | None]:
+    """Return the predictions, and similarities (N,) to the training pictures where the bundle can tell them."""
+    policy = build_policy(AnswerForm(), predictor.bundle)
+    found = predictor.predict_readable(pictures, similarity=policy.knows_familiarity)
+    if found.problems:  # what only decoding finds, such as truncated files
+        _refuse(found.problems, bad_files)
+    familiarity = policy.measure_familiarity(found.similarities)
+    if familiarity is not None:
+        log_familiarity(pictures.frame["id"].tolist(), familiarity)
+    return build_table_predictions(pictures, found.probabilities, split, familiarity), found.similarities
 
 
 def _refuse(problems: Sequence[ImageProblem], bad_files: Path | None) -> Never:
