@@ -120,3 +120,12 @@ def test_folders_that_repeat_deeper_are_refused(one: str, other: str) -> None:
     names = [f"{folder}/{name}/1.png" for folder in (one, other) for name in ("ants", "bees")]
     with pytest.raises(DataError, match="or the folders that repeat inside them, ants, bees"):
         find_layout("photos", sorted(names))
+
+
+def test_folders_that_repeat_below_several_others_are_no_classes() -> None:
+    names = [
+        f"{name}/{place}/{side}/1.png"
+        for name, place in (("ants", "p1"), ("ants", "p2"), ("bees", "p3"))
+        for side in "lr"
+    ]
+    assert {label for label, _ in arrange(*names).values()} == {"ants", "bees"}

@@ -213,20 +213,23 @@ def _find_splits_in_classes(root: str, parts: Sequence[_Parts], at: int) -> dict
 def _check_one_reading(root: str, parts: Sequence[_Parts], at: int, all_parts: Sequence[_Parts], start: int) -> None:
     """Refuse folders that hold the same folders again and again, and no pictures: either could be the classes.
 
+    These may lie in a single folder of each, such as a/x/ants and b/y/ants.
     `parts` are those of one split; what is shown as a way on is for all, from the depth `start`.
     """
     inside = [one for one in parts if len(one) > at + 1]
-    depth = at + 1
+    depth, outers = at + 1, {one[at] for one in inside}
     while inside and all(len(one) > depth + 1 for one in inside):
         repeated = _find_repeated(inside, depth, at)
         if repeated:
-            outer, inner = name_some(natural_sort({one[at] for one in inside})), name_some(repeated)
+            outer, inner = name_some(natural_sort(outers)), name_some(repeated)
             place, pictures = _start_at(root, all_parts, start)
             levels = [(depth - start, inner), (at - start, outer)]
             raise DataError(
                 f"{root}: the classes may be {outer}, or the folders that repeat inside them, {inner}. {EXPECTED}\n"
                 f"{show_levels(place, pictures, levels, with_splits=start < at)}"
             )
+        if len({(one[at], one[depth]) for one in inside}) > len(outers):
+            return
         depth += 1
 
 

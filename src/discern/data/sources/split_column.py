@@ -24,7 +24,8 @@ _NAMES = (
 _SPEAKS_OF_SPLIT = re.compile("split|partition|fold(?!er)|subset|holdout|heldout")
 _SPLIT_IN_NAME = re.compile("train|valid|val|test")
 _FLAG = re.compile(
-    "(?:is|isin|in|for|usedfor|use|usefor)?(?P<split>train|training|val|valid|validation|dev|test|testing|holdout|heldout|eval)"
+    "(?:is|isin|in|for|usedfor|use|usefor)?"
+    "(?P<split>train|training|val|valid|validation|dev|test|testing|holdout|heldout|eval)"
     "(?:set|split|image|picture|data|sample|flag)?"
 )
 _YES, _NO = ("true", "1", "yes", "y", "t"), ("false", "0", "no", "n", "f")
