@@ -69,6 +69,7 @@ def test_frame_with_flags(photos: Path, flags: object) -> None:
         ("partition", ("0", "1", "2"), "'partition' holds '0', '1', '2', which may stand for train, validation, test"),
         ("data set", ("0", "1"), "'data set' holds '0', '1', which may stand for train, validation"),
         ("train/test", ("0", "1"), "'train/test' holds '0', '1', which may stand for train, test"),
+        ("tr_te", ("0", "1"), "'tr_te' holds '0', '1', which may stand for train, test"),
         ("kind", ("test", "test"), "'kind' holds 'test'"),
         ("mode", ("train", "query", "gallery"), "'mode' holds 'gallery', 'query', 'train'"),
         ("from", ("coco_train", "coco_val"), "'from' holds 'coco_train', 'coco_val'"),
@@ -93,6 +94,7 @@ def test_a_doubtful_column_is_named_and_not_used(
     [
         ("split", ("left", "right")),
         ("cv_fold", ("0", "1", "2", "3")),
+        ("is_query", ("0", "1")),
         ("kind", ("train", "", "", "train")),
         ("kind", ("train", "test", "spare")),
     ],

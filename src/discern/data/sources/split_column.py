@@ -148,7 +148,9 @@ def _is_doubtful(name: str, values: Collection[str]) -> bool:
     plain = _plain(name)
     if len(values) > 1 and (plain in _NAMES or _SPEAKS_OF_SPLIT.search(plain)):
         return True
-    if any(map(parse_split, _WORD.findall(name))) and (_read_codes(name, values) or _read_yes_no(values)):
+    words = [word.casefold() for word in _WORD.findall(name)]
+    is_named = any(parse_split(word) or word in _OF_A_TEST for word in words) or len(_SHORT.keys() & words) > 1
+    if is_named and (_read_codes(name, values) or _read_yes_no(values)):
         return True
     is_of_a_test = any(value.casefold() in _OF_A_TEST for value in values)
     return is_of_a_test or len(set(_read_words(values, _find_word).values()) - {None}) > 1
@@ -177,8 +179,12 @@ def _find_word(value: str) -> str | None:
 
 def _read_codes(name: str, values: Collection[str]) -> dict[str, str]:
     """Return the splits that 0, 1 and 2 mean, in the order that the name of the column has; empty for other cells."""
-    named = [parse_split(word) for word in _SPLIT_IN_NAME.findall(_plain(name))]
-    order = [split for split in named if split is not None] if len(set(named)) > 1 else SPLITS
+    words = [word.casefold() for word in _WORD.findall(name)]
+    if _OF_A_TEST.keys() & words:
+        return {}
+    short = [_SHORT[word] for word in words if word in _SHORT]
+    named = short or [split for word in _SPLIT_IN_NAME.findall(_plain(name)) if (split := parse_split(word))]
+    order = named if len(set(named)) > 1 else SPLITS
     meanings = {code: split for place, split in enumerate(order) for code in (f"{place}", f"{place}.0")}
     return {value: meanings[value] for value in values} if set(values) <= meanings.keys() else {}
 
