@@ -108,7 +108,22 @@ def test_words_that_may_be_a_class_are_kept_and_named(photos: Path, caplog: pyte
     caplog.set_level(logging.INFO, "discern")
     table = load_fixed(write_table("1.png,NA\n2.png,none\n3.png,None\n")(photos), DataSettings()).table
     assert table.class_names == ("NA", "None", "none")
-    assert "taken for a class: 'NA' (1 pictures). Where that stands for no label, empty these cells" in caplog.text
+    named = "'NA' (1 pictures), 'None' (1 pictures), 'none' (1 pictures)"
+    assert f"taken for a class: {named}. Where that stands for no label, empty these cells" in caplog.text
+
+
+@pytest.mark.parametrize("build", [write_table("1.png,nan\n2.png,\n3.png,b\n"), frame_of(["nan", np.nan, "b"])])
+def test_a_class_that_is_called_nan_is_kept_by_the_setting(photos: Path, build: Build) -> None:
+    source = build(photos)
+    with pytest.raises(DataError, match=r"2 of 3 pictures have no label(.|\n)*data.missing_labels=keep"):
+        load_fixed(source, DataSettings())
+    with pytest.raises(DataError, match="1 of 3 pictures have no label:\n  row 2: "):
+        load_fixed(source, DataSettings(missing_labels="keep"))
+    fixed = photos / "fixes.csv"
+    fixed.write_text("path,action,value\n2.png,drop,\n")
+    if isinstance(source, Path):
+        table = load_fixed(source, DataSettings(missing_labels="keep", fixes=(fixed,))).table
+        assert table.class_names == ("b", "nan")
 
 
 def test_what_is_missing() -> None:

@@ -33,8 +33,14 @@ def test_blanks_and_forms_of_unicode(one: str, other: str) -> None:
     assert find_similar_classes(label(one, other)) == [{one: 1, other: 1}]
 
 
+def test_one_number_in_several_forms() -> None:
+    found = find_similar_classes(label("3", "3", "3.0", "03", "\uff13", "+3", "1.5", "1.50", "2"))
+    assert found == [{"3": 2, "+3": 1, "03": 1, "3.0": 1, "\uff13": 1}, {"1.5": 1, "1.50": 1}]
+
+
 @pytest.mark.parametrize(
-    "names", [("a", "A"), ("1", "-1"), ("1.0", "10"), ("dog", "dogs"), ("c", "c++"), ("a.b", "ab")]
+    "names",
+    [("a", "A"), ("1", "-1"), ("1.0", "10"), ("1.5", "15"), ("3", "3a"), ("dog", "dogs"), ("c", "c++"), ("a.b", "ab")],
 )
 def test_what_is_another_class(names: tuple[str, str]) -> None:
     assert find_similar_classes(label(*names)) == []
@@ -47,7 +53,7 @@ def test_a_warning_in_one_line_and_a_proposal(
     with caplog.at_level(logging.WARNING, "discern"):
         table = load_fixed(root, DataSettings()).table
     (record,) = caplog.records
-    assert "only, with their pictures: 'Dog' (3), 'dog' (2), 'dog ' (1). Each counts" in record.getMessage()
+    assert "of a number), with their pictures: 'Dog' (3), 'dog' (2), 'dog ' (1). Each counts" in record.getMessage()
     assert len(table.class_names) == 4
     (finding,) = find_similar_spellings(table)
     assert [item.detail for item in finding.items] == [

@@ -7,8 +7,9 @@ from discern.data.similar_classes import find_similar_classes
 from discern.data.table import ImageTable
 
 _EXPLANATION = (
-    "They differ in case, blanks or the form of Unicode only, and each counts as a class of its own. The pictures are "
-    "proposed to be relabelled as the most frequent spelling; remove the rows in fixes.csv where the classes differ."
+    "They differ in case, blanks, the form of Unicode or that of a number only, and each counts as a class of its own. "
+    "The pictures are proposed to be relabelled as the most frequent spelling; remove the rows in fixes.csv where the "
+    "classes differ."
 )
 
 

@@ -30,7 +30,10 @@ def evaluate(
     ] = None,
     missing_labels: Annotated[
         str | None,
-        typer.Option(help="refuse: stop at pictures without a label; drop: leave them out. [default: refuse]"),
+        typer.Option(
+            help="refuse: stop at pictures without a label; drop: leave them out; keep: the text nan in a table is a "
+            "class. [default: refuse]"
+        ),
     ] = None,
     apply: Apply = None,
     unfamiliar: Annotated[

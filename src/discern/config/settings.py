@@ -122,8 +122,10 @@ class DataSettings(Section):
         description="values that become black and white in pictures of more than 8 bits, such as [0, 4095]; measured: "
         "those that the pictures use; without it [0, 65535] for whole numbers",
     )
-    missing_labels: Literal["refuse", "drop"] = Field(
-        "refuse", description="refuse: stop if pictures have no label; drop: leave them out"
+    missing_labels: Literal["refuse", "drop", "keep"] = Field(
+        "refuse",
+        description="refuse: stop if pictures have no label; drop: leave them out; keep: the text nan in a table is a "
+        "class, and others without a label stop",
     )
     max_pixels: Count = Field(100_000_000, description="larger pictures are refused without being decoded")
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field("auto", description="loader processes")

@@ -12,10 +12,14 @@ logger = logging.getLogger("discern")
 
 _MISSING = ("nan", "NaN", "NAN", "<NA>", "NaT")
 """How a missing value reads after a program made text of it."""
-_PERHAPS_MISSING = ("na", "n/a", "#n/a", "null", "#na")
+_PERHAPS_MISSING = ("na", "n/a", "#n/a", "null", "#na", "none")
 """Words that may be the name of a class as well."""
 
 _WAY_OUT = "Label them, or leave them out with data.missing_labels=drop (--missing-labels drop of evaluate)."
+_KEEP = (
+    " If the table has a class that is called nan, set data.missing_labels=keep (--missing-labels keep): only empty "
+    "cells are missing then."
+)
 
 
 def is_missing(label: object) -> bool:
@@ -26,14 +30,14 @@ def is_missing(label: object) -> bool:
 
 
 def resolve_missing_labels(
-    table: ImageTable, given: ImageTable, policy: Literal["refuse", "drop"]
+    table: ImageTable, given: ImageTable, policy: Literal["refuse", "drop", "keep"]
 ) -> tuple[ImageTable, tuple[str, ...]]:
     """Return the pictures that have a label, and the ids of the others, which only the policy "drop" leaves out.
 
     `given` is the table before fixes, in which the rows are those that the user counts.
 
     Raises:
-        DataError: Pictures have no label and the policy is "refuse", or none has one.
+        DataError: Pictures have no label and the policy is not "drop", or none has one.
     """
     _warn_of_doubtful_names(table)
     is_unlabelled = table.frame["label"].isna().to_numpy()
@@ -41,10 +45,11 @@ def resolve_missing_labels(
     if not len(ids):
         return table, ()
     count = f"{len(ids)} of {len(table)} pictures have no label"
-    if policy == "refuse" or len(ids) == len(table):
+    if policy != "drop" or len(ids) == len(table):
         rows = pd.Index(given.frame["id"]).get_indexer(pd.Index(ids)) + 1
         listed = list_some([f"row {row}: {name}" for row, name in zip(rows.tolist(), ids, strict=True)])
         way = "Label them." if len(ids) == len(table) else _WAY_OUT
+        way += _KEEP if way == _WAY_OUT and table.arrays is None and policy != "keep" else ""
         raise DataError(f"{table.source}: {count}:\n{listed}\n{way}")
     logger.warning("left out: %s", count)
     return table.take((~is_unlabelled).nonzero()[0]), tuple(ids)

@@ -124,6 +124,7 @@ def load_fixed(source: Source, settings: DataSettings) -> FixedPictures:
         image_suffix=settings.image_suffix,
         split_column=settings.split_column,
         group_column=settings.group_column,
+        keep_nan=settings.missing_labels == "keep",
     )
     table = load_table(source, columns)
     files = tuple(load_fixes(path) for path in settings.fixes)

@@ -88,7 +88,8 @@ def evaluate(
         image_suffix: Extension to add to ids in a CSV, such as `.jpg`.
         on_bad: What to do about files that cannot be used: "error" stops, "skip" leaves them out.
         fixes: fixes.csv of an audit or overrides.csv of a review to apply.
-        missing_labels: What to do about pictures without a label: "refuse" stops, "drop" leaves them out.
+        missing_labels: What to do about pictures without a label: "refuse" stops, "drop" leaves them out, "keep" takes
+            the text nan in a table for a class and stops at others.
         device: Where to compute; see `discern.load`.
         network: Your own, if the run was trained with one.
         unfamiliar: Pictures of other things, to measure how well they are recognised as unfamiliar; writes

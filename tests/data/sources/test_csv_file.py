@@ -1,7 +1,10 @@
+import gzip
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from data_pictures import MakeFolder, draw
 from discern.data.sources.columns import ColumnSettings
@@ -189,7 +192,31 @@ def test_empty_file(photos: Path) -> None:
         load_table(write(photos, ""))
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00image", b'image,label\n"1.png,a\n'])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_files_that_begin_with_the_mark_of_their_encoding(photos: Path, encoding: str) -> None:
+    (photos / "excel.csv").write_text("image\tlabel\n1.png\tcaf\xe9\n2.png\tb\n", encoding=encoding)
+    assert load_table(photos / "excel.csv").class_names == ("b", "caf\xe9")
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        ("image,label\n1.png,caf\xe9\n".encode("cp1252"), "another encoding: save it as CSV UTF-8"),
+        ("image,label\n1.png,caf\xe9\n".encode("utf-16-le"), "another encoding: save it as CSV UTF-8"),
+        (gzip.compress(b"image,label\n1.png,a\n"), "compressed with gzip: unpack it first"),
+        (b"PK\x03\x04\xff\x00", "a workbook or a zip archive: save the table as CSV UTF-8"),
+    ],
+)
+def test_files_that_are_no_such_text(photos: Path, content: bytes, advice: str) -> None:
+    (photos / "bad.csv").write_bytes(content)
+    with pytest.raises(DataError, match=f"bad.csv: not readable as CSV in UTF-8: .*{advice}"):
+        load_table(photos / "bad.csv")
+    (photos / "bad.gz").write_bytes(gzip.compress(content))
+    with pytest.raises(DataError, match="compressed with gzip: unpack it first"):
+        load_table(photos / "bad.gz")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b'image,label\n"1.png,a\n'])
 def test_unreadable_files(photos: Path, content: bytes) -> None:
     (photos / "bad.csv").write_bytes(content)
     with pytest.raises(DataError, match=r"bad.csv: not readable as CSV"):
@@ -208,3 +235,21 @@ def test_frame_starts_from_the_working_folder(photos: Path, monkeypatch: pytest.
     monkeypatch.chdir(photos)
     table = load_table(pd.DataFrame({"image": ["1.png", "2.png"], "label": [True, False]}))
     assert table.class_names == ("False", "True")
+
+
+def test_labels_that_are_bytes_or_large_numbers(photos: Path) -> None:
+    frame = pd.DataFrame({"image": ["1.png", "2.png"], "label": ["caf\xe9".encode(), b"a\xff"]})
+    assert load_table(frame, ColumnSettings(image_root=photos)).class_names == ("a\\udcff", "caf\xe9")
+    frame["label"] = [1e20, 2.0]
+    assert load_table(frame, ColumnSettings(image_root=photos)).class_names == ("2", "100000000000000000000")
+
+
+@pytest.mark.parametrize("cell", [["red"], ("red",), np.array([0, 1]), torch.tensor(1), {"red": 1}])
+def test_cells_that_hold_several_labels_are_refused(photos: Path, cell: object) -> None:
+    labels = pd.Series(["blue", cell], dtype="object")
+    frame = pd.DataFrame({"image": ["1.png", "2.png"], "label": labels})
+    message = f"no text or number, in 1 of 2 rows:\n  row 2: {type(cell).__name__}\nWrite one class into each cell"
+    with pytest.raises(DataError, match=message):
+        load_table(frame, ColumnSettings(image_root=photos))
+    with pytest.raises(DataError, match=f"labels holds cells that are {message}"):
+        load_table({"images": np.zeros((2, 4, 4, 3), np.uint8), "labels": labels})

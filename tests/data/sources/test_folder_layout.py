@@ -83,3 +83,49 @@ def test_folders_that_repeat_can_be_read_in_two_ways(outer: str) -> None:
 def test_splits_in_some_classes_only_can_be_read_in_two_ways(other: str) -> None:
     with pytest.raises(DataError, match=rf"called test, train, but there are pictures beside them:\n  {other}\n"):
         arrange("ants/test/1.png", "ants/train/1.png", other)
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("seg_train/seg_train", "seg_test/seg_test"),
+        ("flowersTrain", "flowersTest"),
+        ("01_train", "02_test"),
+        ("train/train", "test/test"),
+        ("train/images/images", "test/images/images"),
+    ],
+)
+def test_words_for_splits_in_the_names_of_folders_and_folders_around_their_classes(train: str, test: str) -> None:
+    names = [f"{folder}/{name}/1.png" for folder in (train, test) for name in ("ants", "bees")]
+    layout = find_layout("photos", sorted([*names, "seg_pred/seg_pred/1.png"]))
+    assert {one.file: (one.label, one.split) for one in layout.placed} == {
+        f"{folder}/{name}/1.png": (name, split)
+        for folder, split in ((train, "train"), (test, "test"))
+        for name in ("ants", "bees")
+    }
+    assert layout.unused == [("seg_pred/seg_pred/1.png", "beside the folders of the splits")]
+    assert ("the folder seg_test is the split test" in layout.remarks) == (test == "seg_test/seg_test")
+
+
+def test_a_test_split_without_labels_in_a_folder_of_its_name() -> None:
+    layout = find_layout("photos", ["test/test/1.png", "train/train/ants/1.png", "train/train/bees/1.png"])
+    assert [(one.label, one.split) for one in layout.placed] == [("ants", "train"), ("bees", "train")]
+    assert layout.unused == [("test/test/1.png", "in no class folder")]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("a/x", "b/x"), ("a/x", "b/y"), ("train/a", "test/b"), ("train station", "test tube")]
+)
+def test_folders_that_repeat_deeper_are_refused(one: str, other: str) -> None:
+    names = [f"{folder}/{name}/1.png" for folder in (one, other) for name in ("ants", "bees")]
+    with pytest.raises(DataError, match="or the folders that repeat inside them, ants, bees"):
+        find_layout("photos", sorted(names))
+
+
+def test_folders_that_repeat_below_several_others_are_no_classes() -> None:
+    names = [
+        f"{name}/{place}/{side}/1.png"
+        for name, place in (("ants", "p1"), ("ants", "p2"), ("bees", "p3"))
+        for side in "lr"
+    ]
+    assert {label for label, _ in arrange(*names).values()} == {"ants", "bees"}

@@ -44,6 +44,19 @@ def test_names_that_were_written_on_another_machine(images: Path, beginning: str
         assert relative(table, images) == ["red/1.png", "red/2.png", "blue/1.png"]
 
 
+def test_home_and_file_addresses_are_understood(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(images.parent))
+    for names in (["~/images/red/1.png"], [f"file://{images}/red/1.png"]):
+        assert relative(load(names, images / "blue"), images) == ["red/1.png"]
+    assert relative(load(["1.png"], Path("~/images/blue")), images) == ["blue/1.png"]
+
+
+@pytest.mark.parametrize("start", ["https://x.y/d/", "s3://bucket/", "HTTP://x/", "https:/x.y/", "data:image/png,"])
+def test_addresses_are_refused(images: Path, start: str) -> None:
+    with pytest.raises(DataError, match=rf"1 of 2 names are addresses .*\n  {start}red/1.png\nDownload these"):
+        load([f"{start}red/1.png", "red/2.png"], images)
+
+
 def test_it_is_said_what_was_changed(images: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "discern")
     load(["/kaggle/input/x/red/1.png", "red\\2.png"], images)

@@ -1,4 +1,5 @@
 import logging
+import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -40,6 +41,11 @@ def write(folder: Path, header: str, *cells: str, name: str = "labels.csv") -> P
         ("train,is_val", ("1,0", "0,1", "0,0"), ["train", "validation", "test"]),
         ("is_valid,is_test", ("0,0", "1,0", "0,1", "0,0"), ["train", "validation", "test", "train"]),
         ("split,is_test", ("train,no", "test,yes"), ["train", "test"]),
+        ("part", ("tr", "va", "TE"), ["train", "validation", "test"]),
+        ("is_held_out", ("0", "1"), ["train", "test"]),
+        ("is_holdout", ("-1", "1"), ["train", "test"]),
+        ("held-out", ("0", "-1"), ["train", "test"]),
+        ("origin", ("train.csv", "old/test.csv"), ["train", "test"]),
     ],
 )
 def test_column_is_found_by_what_it_holds(
@@ -61,10 +67,12 @@ def test_frame_with_flags(photos: Path, flags: object) -> None:
     ("header", "cells", "said"),
     [
         ("partition", ("0", "1", "2"), "'partition' holds '0', '1', '2', which may stand for train, validation, test"),
-        ("split", ("left", "right"), "'split' holds 'left', 'right'; it is not used"),
+        ("data set", ("0", "1"), "'data set' holds '0', '1', which may stand for train, validation"),
+        ("train/test", ("0", "1"), "'train/test' holds '0', '1', which may stand for train, test"),
+        ("tr_te", ("0", "1"), "'tr_te' holds '0', '1', which may stand for train, test"),
         ("kind", ("test", "test"), "'kind' holds 'test'"),
-        ("kind", ("train", "", "", "train"), "'kind' holds 'train'"),
-        ("kind", ("train", "test", "spare"), "'kind' holds 'spare', 'test', 'train'"),
+        ("mode", ("train", "query", "gallery"), "'mode' holds 'gallery', 'query', 'train'"),
+        ("from", ("coco_train", "coco_val"), "'from' holds 'coco_train', 'coco_val'"),
         ("valid", ("1", "0"), "'valid' is true for 1 of 2 pictures and may mean validation or that a row is in order"),
         ("is_valid", ("1", "1", "0"), "'is_valid' is true for 2 of 3 pictures"),
     ],
@@ -75,7 +83,43 @@ def test_a_doubtful_column_is_named_and_not_used(
     table = load_table(write(photos, header, *cells))
     assert table.frame["split"].isna().all()
     assert said in caplog.text
-    assert f"set data.split_column={header}, otherwise none" in caplog.text
+    named = shlex.quote(header)
+    assert f"set data.split_column={named} (--split-column {named} of evaluate), otherwise none" in caplog.text
+    settings = ColumnSettings(split_column=header)
+    assert load_table(write(photos, header, *cells), settings).frame["split"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"),
+    [
+        ("split", ("left", "right")),
+        ("cv_fold", ("0", "1", "2", "3")),
+        ("is_query", ("0", "1")),
+        ("kind", ("train", "", "", "train")),
+        ("kind", ("train", "test", "spare")),
+    ],
+)
+def test_a_column_that_no_setting_makes_a_split_is_to_be_rewritten(
+    photos: Path, header: str, cells: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert load_table(write(photos, header, *cells)).frame["split"].isna().all()
+    assert f"column {header!r} holds" in caplog.text
+    assert "write train, validation or test in its cells, otherwise set data.split_column=none (--split" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"), [("folder", ("a", "b")), ("strain", ("0", "1")), ("value", ("0", "1")), ("rank", ("tr", "hi"))]
+)
+def test_a_column_of_other_things_is_not_spoken_of(
+    photos: Path, header: str, cells: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert load_table(write(photos, header, *cells)).frame["split"].isna().all()
+    assert not caplog.text
+
+
+def test_codes_mean_what_the_name_of_the_column_says(photos: Path) -> None:
+    table = load_table(write(photos, "train_test", "0", "1"), ColumnSettings(split_column="train_test"))
+    assert table.frame["split"].tolist() == ["train", "test"]
 
 
 def test_what_is_doubtful_is_settled_by_the_setting(photos: Path, caplog: pytest.LogCaptureFixture) -> None:

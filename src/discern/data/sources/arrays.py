@@ -21,7 +21,7 @@ from discern.data.sources.array_parts import (
     find_parts,
     name_labels,
 )
-from discern.data.sources.csv_file import as_text
+from discern.data.sources.csv_file import as_text, check_single
 from discern.data.table import ImageTable, build_table, natural_sort
 from discern.errors import DataError, name_some
 
@@ -133,6 +133,7 @@ def _name_known(labels: "pd.Series[Any]", class_names: Sequence[str] | None, sho
     values = labels.to_numpy()
     if class_names is not None and len(values) and _holds_whole_numbers(values):
         return _name_labels(values.astype(np.int64), class_names, shown)
+    check_single(labels, shown)
     text = [str(label).strip() for label in as_text(labels.infer_objects())]
     unknown = natural_sort(set(text) - set(class_names)) if class_names is not None else ()
     if unknown:

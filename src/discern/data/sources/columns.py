@@ -29,6 +29,7 @@ class ColumnSettings:
 
     `image_root` is the folder that picture names start from (None: the folder of the CSV, or the working folder for a
     DataFrame), `image_suffix` what they lack at the end, such as `.jpg` or `jpg`. `split_column` may be `none`.
+    With `keep_nan`, a label that is the text `nan` is a class.
     """
 
     image_column: str | None = None
@@ -37,6 +38,7 @@ class ColumnSettings:
     image_suffix: str | None = None
     split_column: str | None = None
     group_column: str | None = None
+    keep_nan: bool = False
 
 
 @dataclass(frozen=True)

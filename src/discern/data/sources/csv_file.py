@@ -7,10 +7,12 @@ from itertools import compress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from discern.data.missing_labels import is_missing
 from discern.data.sources.columns import ChosenColumns, ColumnSettings, choose_columns
+from discern.data.sources.encoding import advise_on_text, find_encoding
 from discern.data.sources.header import check_header
 from discern.data.sources.picture_files import find_files
 from discern.data.sources.split_column import (
@@ -42,14 +44,15 @@ def load_csv(path: Path, settings: ColumnSettings, *, labelled: bool) -> ImageTa
 def read_cells(path: Path, *, only: Collection[str] | None = None) -> pd.DataFrame:
     """Read a CSV file, or `only` these of its columns, as text.
 
-    Cells are separated by comma, semicolon or tab, whichever occurs most in the first line.
+    The file is UTF-8, or UTF-16 with its mark. Cells are separated by comma, semicolon or tab, whichever occurs most
+    in the first line.
     A row that is too short ends in empty cells. A column without a name is called by its place, such as `column 3`.
 
     Raises:
-        DataError: The file is no CSV in UTF-8, or has rows with more cells than columns; all are listed.
+        DataError: The file is no CSV as expected, or has rows with more cells than columns; all are listed.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with path.open(encoding=find_encoding(path), newline="") as file:
             separator = max(",;\t", key=file.readline().count)
             file.seek(0)
             reader = csv.reader(file, delimiter=separator, strict=True)
@@ -69,7 +72,7 @@ def read_cells(path: Path, *, only: Collection[str] | None = None) -> pd.DataFra
                 if len(shared) > _MAX_SHARED_CELLS:
                     shared.clear()
     except (OSError, ValueError, csv.Error) as error:
-        raise DataError(f"{path}: not readable as CSV in UTF-8: {error}") from error
+        raise DataError(f"{path}: not readable as CSV in UTF-8: {error}.{advise_on_text(path, error)}") from error
     if not names:
         raise DataError(f"{path}: empty; expected a line of column names and one row per picture.")
     if long:
@@ -93,7 +96,7 @@ def load_frame(
         DataError: Columns or rows cannot be used, or not one of the pictures exists.
     """
     names = [str(name) for name in frame.columns]
-    root = Path(settings.image_root or folder)
+    root = Path(settings.image_root or folder).expanduser()
     check_header(names, root, source)
     _check_different(names, source)
     raw = {name: cells for name, (_, cells) in zip(names, frame.reset_index(drop=True).items(), strict=True)}
@@ -101,6 +104,9 @@ def load_frame(
     splits = [column.name for column in found if column.doubt is None]
     columns = choose_columns(names, settings, labelled=labelled, source=source, split_columns=splits)
     used = dict.fromkeys((columns.image, columns.label, columns.group, *columns.own_ids))
+    for name in (columns.label, columns.group):
+        if name is not None:
+            check_single(raw[name], f"{source}: column {name!r}")
     text = pd.DataFrame({name: _strip(as_text(raw[name])) for name in used if name is not None})
     ids = text[columns.image]
     _check_filled(ids, columns.image, source)
@@ -110,7 +116,7 @@ def load_frame(
         cells["split"] = split.tolist()
     elif labelled and settings.split_column is None:
         warn_of_split_in_paths(cells["id"], source)
-    if columns.label is not None:
+    if columns.label is not None and not settings.keep_nan:
         text[columns.label] = text[columns.label].where(~text[columns.label].map(is_missing))
     kinds = {"label": columns.label, "group": columns.group, "own_id": _choose_own_id(text, columns)}
     cells |= {kind: text[name].tolist() for kind, name in kinds.items() if name}
@@ -123,10 +129,40 @@ def load_frame(
 
 
 def as_text(cells: "pd.Series[Any]") -> "pd.Series[str]":
-    """Return cells as text; whole numbers that became floats for the sake of a missing one lose their `.0`."""
-    if pd.api.types.is_float_dtype(cells) and (cells.dropna() % 1 == 0).all():
-        cells = cells.astype("Int64")
-    return cells.astype("object").map(lambda cell: escape(str(cell)), na_action="ignore").astype("str")
+    """Return cells as text; whole numbers that became floats for the sake of a missing one lose their `.0`.
+
+    Bytes are read as UTF-8; others are escaped.
+    """
+    are_whole = pd.api.types.is_float_dtype(cells) and (cells.dropna() % 1 == 0).all()
+
+    def write(cell: object) -> str:
+        if isinstance(cell, bytes):
+            return escape(cell.decode("utf-8", "surrogateescape"))
+        return str(int(cell)) if are_whole else escape(str(cell))  # type: ignore[call-overload]
+
+    return cells.astype("object").map(write, na_action="ignore").astype("str")
+
+
+def check_single(cells: "pd.Series[Any]", what: str) -> None:
+    """Check that each cell holds one value, and no list, array or the like.
+
+    Raises:
+        DataError: Some hold several; `what` names the column.
+    """
+    if not pd.api.types.is_object_dtype(cells):
+        return
+    rows = [f"row {row}: {type(cell).__name__}" for row, cell in enumerate(cells, start=1) if not _is_single(cell)]
+    if rows:
+        raise DataError(
+            f"{what} holds cells that are no text or number, in {len(rows)} of {len(cells)} rows:\n{list_some(rows)}\n"
+            "Write one class into each cell: cells.map(lambda cell: cell[0]) takes the only element of a list, "
+            "cells.map(lambda row: int(np.argmax(row))) the class of a one-hot row, "
+            "cells.map(lambda cell: cell.item()) that of a tensor."
+        )
+
+
+def _is_single(cell: object) -> bool:
+    return pd.api.types.is_scalar(cell) and (isinstance(cell, np.generic) or not hasattr(cell, "shape"))
 
 
 def _strip(cells: "pd.Series[str]") -> "pd.Series[str]":

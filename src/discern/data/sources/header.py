@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from discern.data.reading.decode import supported_extensions
+from discern.data.sources.encoding import advise_on_packed
 from discern.errors import DataError
 
 EXAMPLE = "image,label\n  red/1.png,red\n  blue/1.png,blue"
@@ -29,12 +30,14 @@ def check_header(names: Sequence[str], root: Path, source: str) -> None:
 
 
 def show_list(file: Path) -> str:
-    """Return the wanted form for a text file that lists pictures, beginning on a new line; empty for other files."""
+    """Return the wanted form for a text file that lists pictures, or what to do with a packed file; else nothing."""
     try:
         with file.open(encoding="utf-8") as text:
             cells = text.readline(_MAX_LINE).replace(",", " ").split()
-    except (OSError, ValueError):
+    except OSError:
         return ""
+    except ValueError:
+        return advise_on_packed(file)
     if not any(_has_extension(cell) for cell in cells):
         return ""
     place = next(place for place, cell in enumerate(cells) if _has_extension(cell))

@@ -10,11 +10,12 @@ from pathlib import Path
 from discern.data.names import name_key
 from discern.data.reading.decode import supported_extensions
 from discern.data.table import join_all
-from discern.errors import DataError, list_some, name_some
+from discern.errors import DataError, cut, list_some, name_some
 
 logger = logging.getLogger("discern")
 
 _DRIVE = re.compile(r"[A-Za-z]:/")
+_ADDRESS = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+://|https?:/|data:image/", re.IGNORECASE)
 _MAX_SEARCHED = 20_000
 """How many files are looked at to find the folder that names start from, for an advice."""
 
@@ -25,11 +26,13 @@ def find_files(names: Sequence[str], root: Path, suffix: str, source: str) -> li
     A name without extension is looked up in its folder. A name that is not there as it is written may differ from the
     file in the Unicode form, in case, in the separator of folders, or by a beginning that this machine does not have:
     `/kaggle/input/birds/red/1.png` or `C:\birds\red\1.png` for `red/1.png`. What was changed is said in the log.
+    `~/` is the user's home folder, and `file://` before a path does not count.
 
     Raises:
-        DataError: Not one of the files exists, or a name fits several.
+        DataError: Not one of the files exists, a name fits several, or names are addresses on the web.
     """
-    written = [f"{name}{suffix}" for name in names] if suffix else list(names)
+    _check_no_addresses(names, source)
+    written = [_expand(f"{name}{suffix}") for name in names]
     paths = join_all(root, written)
     search = _Search(root)
     missing = [row for row, path in enumerate(paths) if not _replace(paths, row, search.find_as_written(path))]
@@ -57,6 +60,22 @@ def find_files(names: Sequence[str], root: Path, suffix: str, source: str) -> li
 def _replace(paths: list[str], row: int, found: str | None) -> bool:
     paths[row] = found or paths[row]
     return found is not None
+
+
+def _expand(name: str) -> str:
+    if name.startswith("~/"):
+        return os.path.expanduser(name)  # noqa: PTH111 - a Path takes longer
+    return name.removeprefix("file://") if name.startswith("file:///") else name
+
+
+def _check_no_addresses(names: Sequence[str], source: str) -> None:
+    addresses = [name for name in names if _ADDRESS.match(name)]
+    if addresses:
+        raise DataError(
+            f"{source}: {len(addresses)} of {len(names)} names are addresses such as https://, and no names of files:\n"
+            f"{list_some([cut(name) for name in addresses])}\n"
+            "Download these pictures, and write the names of the files."
+        )
 
 
 def _is_absolute(name: str) -> bool:

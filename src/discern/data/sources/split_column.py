@@ -3,7 +3,7 @@
 import logging
 import re
 import shlex
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,14 +21,21 @@ _NAMES = (
     "split", "splits", "set", "dataset", "datasplit", "subset", "partition", "phase", "fold", "usage", "traintest",
     "trainvaltest", "trainvalidtest", "splitname", "setname",
 )  # fmt: skip
-_SURELY_SPLIT = ("split", "splits", "partition", "fold", "datasplit", "splitname")
+_SPEAKS_OF_SPLIT = re.compile("split|partition|fold(?!er)|subset|holdout|heldout")
+_SPLIT_IN_NAME = re.compile("train|valid|val|test")
 _FLAG = re.compile(
-    "(?:is|isin|in|for|usedfor|use|usefor)?(?P<split>train|training|val|valid|validation|dev|test|testing|holdout|eval)"
+    "(?:is|isin|in|for|usedfor|use|usefor)?"
+    "(?P<split>train|training|val|valid|validation|dev|test|testing|holdout|heldout|eval)"
     "(?:set|split|image|picture|data|sample|flag)?"
 )
-_YES, _NO = ("true", "1", "1.0", "yes", "y", "t"), ("false", "0", "0.0", "no", "n", "f")
+_YES, _NO = ("true", "1", "yes", "y", "t"), ("false", "0", "no", "n", "f")
 _YES_OR_NO = dict.fromkeys(_YES, True) | dict.fromkeys(_NO, False)
-_CODES = dict(zip(("0", "1", "2", "0.0", "1.0", "2.0"), SPLITS * 2, strict=True))
+_SHORT = {"tr": "train", "va": "validation", "te": "test", "ts": "test"}
+"""Understood where a column holds nothing else, since they are codes of languages too."""
+_OF_A_TEST = dict.fromkeys(("query", "gallery", "probe"), "test")
+"""Parts of a test of recognition of persons; understood in a column that the user names."""
+_FILE_NAME = re.compile(r"(?:.*[/\\])?(?P<stem>[^/\\]+)\.[A-Za-z]\w{1,7}")
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _MAX_VALUES = 50
 _LOOKED_AT = 1000
 
@@ -56,22 +63,22 @@ def has_few_values(cells: "pd.Series[Any]") -> bool:
 
 
 def find_split_columns(columns: Mapping[str, "pd.Series[str]"]) -> list[SplitColumn]:
-    """Return the columns that hold words for train, validation and test, or yes and no under a name such as is_test.
+    """Return the columns whose names or cells speak of a split; those that do not say it clearly have a doubt.
 
-    `columns` are cells as text, by name.
+    Clear are words for train, validation and test, and yes and no under a name such as is_test. `columns` are cells as
+    text, by name.
     """
     found = (_read_column(name, cells) for name, cells in columns.items())
     return [column for column in found if column is not None]
 
 
 def read_named_column(name: str, cells: "pd.Series[str]") -> SplitColumn:
-    """Return the column that the user says is the split; it may also hold 0, 1 and 2."""
+    """Return the column that the user says is the split; it may also hold 0, 1 and 2, or names with such words."""
     values = set(cells.dropna())
     flagged = _find_flagged(name, values)
     if flagged is not None:
         return SplitColumn(name, cells, _read_flags(cells, flagged), flagged)
-    meanings = _CODES if values <= _CODES.keys() else {cell: parse_split(cell) for cell in values}
-    return SplitColumn(name, cells, cells.map(meanings))
+    return SplitColumn(name, cells, cells.map(_read_codes(name, values) or _read_words(values, _find_word)))
 
 
 def join_split_columns(found: Sequence[SplitColumn], ids: "pd.Series[str]", source: str) -> "pd.Series[str] | None":
@@ -83,10 +90,7 @@ def join_split_columns(found: Sequence[SplitColumn], ids: "pd.Series[str]", sour
     used = [column for column in found if column.doubt is None]
     for column in found:
         if column.doubt is not None:
-            logger.warning(
-                "%s: column %r %s; it is not used. If it says the split, set data.split_column=%s, otherwise %s",
-                *(source, column.name, column.doubt, shlex.quote(column.name), NO_SPLIT),
-            )
+            logger.warning("%s: column %r %s; it is not used. %s", source, column.name, column.doubt, _advise(column))
     if not used:
         return None
     for column in used:
@@ -125,37 +129,91 @@ def _read_column(name: str, cells: "pd.Series[str]") -> SplitColumn | None:
     flagged = _find_flagged(name, values)
     if flagged is not None:
         return SplitColumn(name, cells, _read_flags(cells, flagged), flagged, _doubt_flag(name, cells))
-    meanings = {value: parse_split(value) for value in values}
+    meanings = _read_words(values, _parse_clear)
+    known = set(meanings.values()) - {None}
     splits = cells.map(meanings)
-    known = {split for split in meanings.values() if split is not None}
-    shown = f"holds {name_some(sorted(map(repr, values)), shown=5)}"
-    if values <= _CODES.keys():
-        shown += f", which may stand for {', '.join(SPLITS)}"
-    if not known:
-        return SplitColumn(name, cells, splits, doubt=shown) if values and _plain(name) in _SURELY_SPLIT else None
-    if _plain(name) in _NAMES or (None not in meanings.values() and len(known) > 1):
+    if known and (_plain(name) in _NAMES or (None not in meanings.values() and len(known) > 1)):
         return SplitColumn(name, cells, splits)
-    return SplitColumn(name, cells, splits, doubt=shown) if splits.notna().mean() >= 0.5 else None
+    codes = _read_codes(name, values)
+    if not (known or _is_doubtful(name, values)):
+        return None
+    doubt = f"holds {name_some(sorted(map(repr, values)), shown=5)}"
+    if codes:
+        doubt += f", which may stand for {', '.join(codes[value] for value in sorted(values))}"
+    return SplitColumn(name, cells, splits, doubt=doubt)
+
+
+def _is_doubtful(name: str, values: Collection[str]) -> bool:
+    """Return whether the name of a column, or the words in its cells, speak of a split that they do not say clearly."""
+    plain = _plain(name)
+    if len(values) > 1 and (plain in _NAMES or _SPEAKS_OF_SPLIT.search(plain)):
+        return True
+    words = [word.casefold() for word in _WORD.findall(name)]
+    is_named = any(parse_split(word) or word in _OF_A_TEST for word in words) or len(_SHORT.keys() & words) > 1
+    if is_named and (_read_codes(name, values) or _read_yes_no(values)):
+        return True
+    is_of_a_test = any(value.casefold() in _OF_A_TEST for value in values)
+    return is_of_a_test or len(set(_read_words(values, _find_word).values()) - {None}) > 1
+
+
+def _read_words(values: Collection[str], read: Callable[[str], str | None]) -> dict[str, str | None]:
+    """Return the split that each cell means by `read`; all may be short ones, such as tr and te."""
+    short = {value: _SHORT.get(value.casefold()) for value in values}
+    if "train" in short.values() and None not in short.values():
+        return short
+    return {value: read(value) for value in values}
+
+
+def _parse_clear(value: str) -> str | None:
+    """Return the split that a cell means as a word, or as the name of a file such as train.csv."""
+    file = _FILE_NAME.fullmatch(value)
+    return parse_split(file["stem"] if file else value)
+
+
+def _find_word(value: str) -> str | None:
+    """Return the only split that a cell, or words in it, mean: train for imagenet_train."""
+    words = (parse_split(word) or _OF_A_TEST.get(word.casefold()) for word in _WORD.findall(value))
+    found = {_parse_clear(value), *words} - {None}
+    return found.pop() if len(found) == 1 else None
+
+
+def _read_codes(name: str, values: Collection[str]) -> dict[str, str]:
+    """Return the splits that 0, 1 and 2 mean, in the order that the name of the column has; empty for other cells."""
+    words = [word.casefold() for word in _WORD.findall(name)]
+    if _OF_A_TEST.keys() & words:
+        return {}
+    short = [_SHORT[word] for word in words if word in _SHORT]
+    named = short or [split for word in _SPLIT_IN_NAME.findall(_plain(name)) if (split := parse_split(word))]
+    order = named if len(set(named)) > 1 else SPLITS
+    meanings = {code: split for place, split in enumerate(order) for code in (f"{place}", f"{place}.0")}
+    return {value: meanings[value] for value in values} if set(values) <= meanings.keys() else {}
 
 
 def _find_flagged(name: str, values: Collection[str]) -> str | None:
     """Return the split that a column of yes and no is about, by its name."""
     match = _FLAG.fullmatch(_plain(name))
-    is_flag = bool(values) and all(value.casefold() in _YES_OR_NO for value in values)
-    return parse_split(match["split"]) if match is not None and is_flag else None
+    return parse_split(match["split"]) if match is not None and _read_yes_no(values) else None
+
+
+def _read_yes_no(values: Collection[str]) -> dict[str, bool]:
+    """Return which cells mean yes; empty where some are neither. Beside 1, -1 means no, and beside 0 it means yes."""
+    folded = {value: value.casefold().removesuffix(".0") for value in values}
+    known = _YES_OR_NO | {"-1": "1" not in folded.values()} if len(values) <= 2 else _YES_OR_NO
+    return {value: known[text] for value, text in folded.items()} if set(folded.values()) <= known.keys() else {}
 
 
 def _read_flags(cells: "pd.Series[str]", flagged: str) -> "pd.Series[str]":
     """Return the split that is flagged; for other rows the one that remains, which further columns may correct."""
     rest = "train" if flagged != "train" else "test"
-    return cells.map({cell: flagged if _YES_OR_NO[cell.casefold()] else rest for cell in cells.dropna().unique()})
+    is_yes = _read_yes_no(cells.dropna().unique())
+    return cells.map({cell: flagged if yes else rest for cell, yes in is_yes.items()})
 
 
 def _doubt_flag(name: str, cells: "pd.Series[str]") -> str | None:
     """Return why a column of yes and no may be no split: `valid` can also mean that a row is in order."""
     if _plain(name).removeprefix("is") != "valid":
         return None
-    is_yes = cells.dropna().map(lambda cell: _YES_OR_NO[cell.casefold()])
+    is_yes = cells.dropna().map(_read_yes_no(cells.dropna().unique()))
     if _plain(name) == "isvalid" and is_yes.mean() <= 0.5:
         return None
     return f"is true for {int(is_yes.sum())} of {len(cells)} pictures and may mean validation or that a row is in order"
@@ -179,7 +237,7 @@ def _check_filled(column: SplitColumn, ids: "pd.Series[str]", source: str) -> No
     raise DataError(
         f"{source}: column {column.name!r} holds something else than train, validation or test for "
         f"{is_unknown.sum()} of {len(ids)} pictures:\n{list_some([f'{name}: {cell!r}' for name, cell in unknown])}\n"
-        f"Correct these cells; if the column is no split, set data.split_column={NO_SPLIT}, or to the one that is."
+        f"Correct these cells; if the column is no split, set {_show_setting(NO_SPLIT)}, or name the one that is."
     )
 
 
@@ -199,8 +257,21 @@ def _check_agreement(
             raise DataError(
                 f"{source}: the columns {named} could each be the split, but say different things of {len(rows)} of "
                 f"{len(ids)} pictures:\n{list_some(examples)}\n"
-                f"Set data.split_column to one of them, or to {NO_SPLIT} where neither is."
+                f"Set {_show_setting(columns[0].name)} or another of them, or {NO_SPLIT} where neither is."
             )
+
+
+def _advise(column: SplitColumn) -> str:
+    """Return how to use a column that is doubtful, and how to say that it is no split."""
+    if read_named_column(column.name, column.cells).splits.notna().all():
+        return f"If it says the split, set {_show_setting(column.name)}, otherwise {NO_SPLIT}"
+    return "If it says the split, write train, validation or test in its cells, otherwise set " + _show_setting(
+        NO_SPLIT
+    )
+
+
+def _show_setting(column: str) -> str:
+    return f"data.split_column={shlex.quote(column)} (--split-column {shlex.quote(column)} of evaluate)"
 
 
 def _show_cells(columns: Sequence[SplitColumn], row: int) -> str:
