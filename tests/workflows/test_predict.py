@@ -174,6 +174,20 @@ def test_answers_never_replace_what_they_are_made_from(trained_run, flat_folder,
     assert (tmp_path / "new" / "folder" / "answers.csv").is_file()
 
 
+def test_a_file_has_the_form_of_its_name_or_is_refused_before_any_work(trained_run, flat_folder, tmp_path):
+    out = tmp_path / "answers.tsv"
+    frame = predict(trained_run, flat_folder, out=out).frame
+    assert pd.read_csv(out, sep="\t")["label"].tolist() == frame["label"].tolist()
+    predict(trained_run, flat_folder, out=out)  # its own earlier answers
+    for name in ("answers.xlsx", "answers.csv.gz", "answers.json"):
+        with pytest.raises(
+            ConfigError, match=r"answers are not written as \.\w+; --out needs a name that ends in .csv"
+        ):
+            predict("no run", "no picture", out=tmp_path / name)
+    with pytest.raises(ConfigError, match="not written to standard output"):
+        predict("no run", "no picture", out="-")
+
+
 def test_a_file_that_holds_no_answers_is_replaced_only_where_that_is_asked_for(trained_run, flat_folder, tmp_path):
     picture, out = flat_folder / "1.png", tmp_path / "out.csv"
     sample = tmp_path / "sample.csv"
