@@ -21,6 +21,14 @@ def pictures():
     return [rng.integers(0, 256, (*shape, 3), dtype=np.uint8) for shape in ((3, 40, 40), (1, 97, 33), (2, 20, 75))]
 
 
+@pytest.fixture(scope="module")
+def exported_torch(trained_run, tmp_path_factory):
+    """The trained classifier as a .pt2 file; tests must not change it."""
+    bundle, path = load_bundle(trained_run), tmp_path_factory.mktemp("torch") / "file.pt2"
+    save_torch(ExportGraph(bundle), describe_export(bundle, "fp32", "abc"), path)
+    return path
+
+
 def test_one_file_answers_any_number_of_pictures_of_any_size(exported_onnx, trained_run, pictures, predict_alike):
     exported, bundle = OnnxFile(exported_onnx, 1), load_bundle(trained_run)
     for images in pictures:
@@ -78,24 +86,21 @@ def test_an_onnx_file_names_its_axes(exported_onnx):
     onnx.checker.check_model(model)
 
 
-def test_a_pt2_file_answers_alike_and_keeps_nothing_pickled(trained_run, pictures, tmp_path, predict_alike):
-    bundle, path = load_bundle(trained_run), tmp_path / "file.pt2"
-    save_torch(ExportGraph(bundle), describe_export(bundle, "fp32", "abc"), path)
-    exported = TorchFile(path, 1)
+def test_a_pt2_file_answers_alike_and_keeps_nothing_pickled(exported_torch, trained_run, pictures, predict_alike):
+    exported, bundle = TorchFile(exported_torch, 1), load_bundle(trained_run)
     for images in pictures:
         np.testing.assert_allclose(exported.predict(images), predict_alike(bundle, images), atol=1e-5)
     assert exported.metadata["weights_sha256"] == "abc"
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(exported_torch) as archive:
         config = json.loads(archive.read(next(n for n in archive.namelist() if "weights_config" in n)))["config"]
         assert not any(entry["use_pickle"] for entry in config.values())
         model = next(name for name in archive.namelist() if name.endswith("models/model.json"))
         assert "src/discern" not in archive.read(model).decode()
 
 
-def test_a_pickled_part_of_a_pt2_file_is_never_loaded(trained_run, tmp_path):
-    path, harmful = tmp_path / "file.pt2", tmp_path / "harmful.pt2"
-    save_torch(ExportGraph(load_bundle(trained_run)), {}, path)
-    with zipfile.ZipFile(path) as source, zipfile.ZipFile(harmful, "w", zipfile.ZIP_STORED) as target:
+def test_a_pickled_part_of_a_pt2_file_is_never_loaded(exported_torch, tmp_path):
+    harmful = tmp_path / "harmful.pt2"
+    with zipfile.ZipFile(exported_torch) as source, zipfile.ZipFile(harmful, "w", zipfile.ZIP_STORED) as target:
         for name in source.namelist():
             content = source.read(name)
             if name.endswith("weights_config.json"):

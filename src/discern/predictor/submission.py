@@ -149,6 +149,6 @@ def _check_column_names(answers: pd.DataFrame, class_names: Sequence[str], sourc
         return
     if all(finder.find(cell) is not None and parse_number(cell) is None for cell in cells):
         raise DataError(
-            f"{source}: the first line looks like an answer ({name}) and not like names of columns. Put a line of names "
-            "above it, such as id,label"
+            f"{source}: the first line looks like an answer ({name}) and not like names of columns. Put a line of "
+            "names above it, such as id,label"
         )

@@ -65,8 +65,8 @@ def predict(
     Args:
         run: A run folder or a bundle.
         inputs: Files, folders, glob patterns, CSV or .npz files, PIL images, arrays, or a torch `Dataset`.
-        out: .csv or .tsv file to write with id, path, label, confidence and familiarity (see `Predictor.predict`), or in the form of
-            `like`. Nothing is written by default.
+        out: .csv or .tsv file to write with id, path, label, confidence and familiarity (see `Predictor.predict`), or
+            in the form of `like`. Nothing is written by default.
         probabilities: Add the probability of each class, one column per class.
         top_k: Number of labels per picture, with their confidences, the most probable first.
         max_error: Largest share of wrong answers; less certain pictures are "unknown", see `Predictor.predict`.
