@@ -138,9 +138,9 @@ def read_json(path: Path, *, max_bytes: int = _MOST_JSON_BYTES) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-def write_table(table: "DataFrame", path: str | Path) -> None:
+def write_table(table: "DataFrame", path: str | Path, *, separator: str = ",") -> None:
     """Write a table as CSV with six digits, atomically."""
-    write_atomically(Path(path), table.to_csv(index=False, float_format="%.6g"))
+    write_atomically(Path(path), table.to_csv(index=False, float_format="%.6g", sep=separator))
 
 
 def compute_sha256(path: Path) -> str:

@@ -41,6 +41,13 @@ def test_the_picture_stands_beside_its_maps() -> None:
     assert render(figure).width > 900
 
 
+def test_a_name_of_two_lines_is_written_in_one() -> None:
+    picture = np.zeros((20, 30, 3), dtype=np.uint8)
+    figure = plot_explanation(picture, "a\nb.jpg", "ant", [], [], title="", legend=LEGEND)
+    assert captions(figure)[0] == ["a b.jpg", "true ant"]
+    render(figure)
+
+
 def test_an_unknown_truth_is_neither_named_nor_held_against_an_answer() -> None:
     figure = draw(true_name=None)
     assert captions(figure)[0] == ["x.jpg"]

@@ -146,7 +146,11 @@ def test_a_sample_of_ones_and_zeros_gets_ones_and_zeros_unless_all_its_rows_are_
         ("id,label,other\na,x,y\n", r"'label', 'other' are no classes; expected one column of labels, or one column"),
         ("id,label,label\na,x,y\n", "columns of the same name: id, label, label"),
         ("id\na\n", "has 1 columns and 1 rows; expected ids and answers"),
-        ("id,label\na,x\na,x\n", "repeated ids: a"),
+        ("id,label\na,x\na,x\n", "repeated ids in its first column, 'id': a"),
+        ("label,id\ncat,a\ncat,b\n", "in its first column, 'label': cat. If the ids are in 'id', move that column"),
+        ("label,id\ncat,a\ndog,b\n", "has classes in its first column, 'label'; expected ids. If the ids are in 'id'"),
+        ("a.jpg,cat\nb.jpg,cat\n", "the first line, 'a.jpg,cat', looks like a picture"),
+        ("a,cat\nb,dog\n", r"looks like an answer .cat. and not like names of columns. Put a line of names above it"),
         (
             "id,label\na,x\nc,x\nd,x\n",
             r"asks for 2 of 3 pictures .* the 2 inputs: c, d. The inputs are called 'x/a.jpg'",
@@ -157,6 +161,40 @@ def test_a_sample_of_ones_and_zeros_gets_ones_and_zeros_unless_all_its_rows_are_
 def test_a_sample_that_does_not_fit_is_refused(fill, text, message):
     with pytest.raises(DataError, match=message):
         fill(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "class_names", "written"),
+    [
+        ("is_dog", ("0", "0"), NAMES, ["1", "0"]),
+        ("isDog", ("False", "True"), NAMES, ["True", "False"]),
+        ("contains a dog", ("no", "no"), NAMES, ["yes", "no"]),
+        ("dog_label", ("0", "1"), NAMES, ["1", "0"]),
+        ("is_cat", ("0", "1"), ("cat", "dog"), ["0", "1"]),  # its place among the classes would say the opposite
+        ("is_dog", ("0.5", "0.5"), NAMES, [0.7, 0.3]),
+        ("prob_dog", ("0", "0"), NAMES, [0.7, 0.3]),
+        ("island", ("0", "1"), ("cat", "land", "owl"), ["1", "0"]),  # by place: it is named after no class
+    ],
+)
+def test_a_column_named_after_one_class_asks_for_that_class(fill, name, values, class_names, written):
+    answers = fill(f"id,{name}\na,{values[0]}\nb,{values[1]}\n", class_names)
+    assert answers[name].tolist() == written
+
+
+def test_a_question_after_no_class_is_refused(fill):
+    with pytest.raises(DataError, match="'is_animal' asks for 1 or 0 and is named after none of the classes cat, dog"):
+        fill("id,is_animal\na,0\nb,1\n")
+
+
+def test_an_id_in_another_case_of_another_type_or_of_the_same_number_is_met_and_said(fill, caplog):
+    table = build_table({"id": ["0000.png", "dog_1.png"]}, source="test")
+    for number, other in (("0", "DOG_1.PNG"), ("0.0", "dog_1.jpg"), ("000000", "Dog_1")):
+        filled = fill(f"id,label\n{other},cat\n{number},cat\n", table=table)
+        assert filled["label"].tolist() == ["cat", "dog"]
+        assert f"{other!r} is 'dog_1.png', {number!r} is '0000.png'" in caplog.text
+    two = build_table({"id": ["1.png", "01.png"]}, source="test")
+    with pytest.raises(DataError, match="match several pictures: 001"):
+        fill("id,label\n001,cat\n", table=two)
 
 
 def test_ids_keep_their_leading_zeros(fill):

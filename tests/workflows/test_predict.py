@@ -165,13 +165,27 @@ def test_answers_never_replace_what_they_are_made_from(trained_run, flat_folder,
     picture = flat_folder / "1.png"
     before = picture.read_bytes()
     for out, like in ((picture, None), (flat_folder / "2.png", None), (sample, sample)):
-        with pytest.raises(ConfigError, match="would be replaced by the answers"):
+        with pytest.raises(ConfigError, match=r"would be replaced by the answers|are not written as .png"):
             predict(trained_run, [str(flat_folder), str(picture)], out=out, like=like)
     with pytest.raises(ConfigError, match="is a folder"):
         predict(trained_run, [str(flat_folder)], out=tmp_path)
     assert picture.read_bytes() == before
     predict(trained_run, [str(flat_folder)], out=tmp_path / "new" / "folder" / "answers.csv")
     assert (tmp_path / "new" / "folder" / "answers.csv").is_file()
+
+
+def test_a_file_has_the_form_of_its_name_or_is_refused_before_any_work(trained_run, flat_folder, tmp_path):
+    out = tmp_path / "answers.tsv"
+    frame = predict(trained_run, flat_folder, out=out).frame
+    assert pd.read_csv(out, sep="\t")["label"].tolist() == frame["label"].tolist()
+    predict(trained_run, flat_folder, out=out)  # its own earlier answers
+    for name in ("answers.xlsx", "answers.csv.gz", "answers.json"):
+        with pytest.raises(
+            ConfigError, match=r"answers are not written as \.\w+; --out needs a name that ends in .csv"
+        ):
+            predict("no run", "no picture", out=tmp_path / name)
+    with pytest.raises(ConfigError, match="not written to standard output"):
+        predict("no run", "no picture", out="-")
 
 
 def test_a_file_that_holds_no_answers_is_replaced_only_where_that_is_asked_for(trained_run, flat_folder, tmp_path):

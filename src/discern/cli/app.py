@@ -19,6 +19,7 @@ from discern.cli.encoding import escape_unprintable, read_names_as_utf8
 from discern.cli.evaluate import evaluate
 from discern.cli.explain import explain
 from discern.cli.export import export
+from discern.cli.interruption import ending_in_order
 from discern.cli.predict import predict
 from discern.cli.recipes import recipes_app
 from discern.cli.report import report
@@ -69,7 +70,8 @@ def main() -> None:
     gc.set_threshold(10_000, 10, 10)
     atexit.register(gc.freeze)
     try:
-        app()
+        with ending_in_order():
+            app()
     except SystemExit as end:
         _exit_job(end)
         raise

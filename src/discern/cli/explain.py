@@ -7,6 +7,7 @@ import typer
 
 from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix, LabelColumn, Moved, Verbose
 from discern.cli.predict import SOME_PICTURES_UNREADABLE
+from discern.errors import one_line
 
 
 def explain(
@@ -59,6 +60,6 @@ def explain(
         device=device,
     )
     for problem in explanations.problems:
-        typer.echo(f"discern: {problem.path}: {problem.reason}", err=True)
+        typer.echo(f"discern: {one_line(problem.path)}: {problem.reason}", err=True)
     if explanations.problems:
         raise typer.Exit(SOME_PICTURES_UNREADABLE)

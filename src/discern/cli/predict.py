@@ -15,7 +15,7 @@ _MAX_PRINTED, _MAX_PRINTED_COLUMNS = 20, 8
 def predict(
     run: Annotated[Path, typer.Argument(help="Run folder, or its bundle.")],
     inputs: Annotated[list[str], typer.Argument(help="Files, folders, glob patterns, CSV or .npz files.")],
-    out: Annotated[Path, typer.Option(help="CSV to write.")] = Path("predictions.csv"),
+    out: Annotated[Path, typer.Option(help="Table to write: .csv, or .tsv with tabs.")] = Path("predictions.csv"),
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Add the probability of each class, one column per class.")
     ] = False,

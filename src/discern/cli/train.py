@@ -1,11 +1,7 @@
 """discern train: train and evaluate a classifier on labelled pictures."""
 
-import os
-import signal
-import sys
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -47,7 +43,6 @@ def train(
         raise ConfigError("--resume needs the run folder: --out RUN")
     if data is None and not resume:
         raise ConfigError("give the labelled pictures: discern train FOLDER_OR_CSV_OR_NPZ")
-    _end_in_order()
     from discern.cli.huge_pages import HugePages
     from discern.console import show_details
     from discern.processes import join_processes
@@ -72,15 +67,3 @@ def train(
         )
     if join_processes().is_main:
         typer.echo(f"next: discern predict {run.folder.root} PICTURES... --out predictions.csv")
-
-
-def _end_in_order() -> None:
-    """Let SIGTERM, which a cluster sends when the time is up, give back the run folder before the process ends."""
-    training = os.getpid()
-
-    def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - as the system calls it
-        if os.getpid() != training:
-            os._exit(128 + number)  # a forked loader, which owns nothing
-        sys.exit(128 + number)
-
-    signal.signal(signal.SIGTERM, end)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from discern.data.class_finder import ClassFinder
 from discern.data.table import ImageTable
-from discern.errors import ConfigError, name_some
+from discern.errors import ConfigError, name_some, one_line
 from discern.evaluation.familiarity import Familiarity, describe_familiarity
 from discern.percent import percent
 
@@ -45,7 +45,7 @@ class ExplainedPicture(NamedTuple):
         """Return one line for people."""
         truth = "" if self.true_name is None else f", true {self.true_name}"
         answer = f"predicted {self.predicted} {percent(self.confidence, 0)}"
-        return f"{self.id}: {answer}{truth}{self.describe_familiarity(', ')}"
+        return f"{one_line(self.id)}: {answer}{truth}{self.describe_familiarity(', ')}"
 
     def describe_familiarity(self, start: str) -> str:
         """Return how familiar it is, for people, after a `start`; nothing where it is not known."""

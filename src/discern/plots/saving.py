@@ -17,7 +17,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     complete_fonts(figure)
     with replacing(Path(path)) as temporary, warnings.catch_warnings():
         # `complete_fonts` has said it; one more warning for each character would bury everything else.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        warnings.filterwarnings("ignore", message="(?s)Glyph .* missing from font")
         figure.savefig(temporary, format="png", dpi=150, pil_kwargs={"compress_level": _PNG_COMPRESSION})
 
 

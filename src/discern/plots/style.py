@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from discern.errors import one_line
+
 # Blue, orange and vermilion of Okabe and Ito's palette, which colour-blind readers can distinguish.
 TRAIN_COLOR = "#0072B2"
 VALIDATION_COLOR = "#E69F00"
@@ -33,14 +35,14 @@ def measure_points(text: str, font_points: float) -> float:
     """Return the width of one line of text."""
     with warnings.catch_warnings():
         # Characters that the font lacks are drawn as boxes; a warning for each would hide all other messages.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        warnings.filterwarnings("ignore", message="(?s)Glyph .* missing from font")
         width, _, _ = text_to_path.get_text_width_height_descent(text, FontProperties(size=font_points), ismath=False)
     return float(width)
 
 
 def shorten_middle(text: str, *, width_points: float, font_points: float) -> str:
-    """Cut the middle of a text that is too wide, since names of similar things often differ at the end."""
-    shortened = text
+    """Return a text in one line, without the middle if it is too wide: similar names often differ at the end."""
+    shortened = text = one_line(text)
     kept = len(text)
     while kept > 2 and measure_points(shortened, font_points) > width_points:
         kept -= 1

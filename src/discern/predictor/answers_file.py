@@ -1,4 +1,4 @@
-"""The CSV of answers, and the list of pictures that could not be read."""
+"""The table of answers, and the list of pictures that could not be read."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -15,9 +15,25 @@ from discern.predictor.answers import NOT_SURE, UNKNOWN, AnswerPolicy
 logger = logging.getLogger("discern")
 
 
-_FIRST_COLUMNS = "id,path,label,confidence"
+_FIRST_COLUMNS = ("id", "path", "label", "confidence")
+_SEPARATORS = {".csv": ",", ".tsv": "\t", "": ","}
 _BAD_FILES_HEADER = "path,reason"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def check_answers_form(file: Path) -> None:
+    """Raise where the name of a file asks for a form that answers are not written in.
+
+    Raises:
+        ConfigError: Its extension is none of those of the forms, or it stands for standard output.
+    """
+    if str(file) == "-":
+        raise ConfigError("answers are not written to standard output; --out needs the name of a .csv or .tsv file")
+    if file.suffix.lower() not in _SEPARATORS and not file.is_dir():
+        raise ConfigError(
+            f"{file}: answers are not written as {file.suffix}; --out needs a name that ends in .csv (commas) or "
+            ".tsv (tabs), which spreadsheets open too"
+        )
 
 
 def check_answers_file(
@@ -29,7 +45,7 @@ def check_answers_file(
         ConfigError: It is a folder, one of the sources, or, without `overwrite`, a file that is not `is_earlier`.
     """
     if file.is_dir():
-        raise ConfigError(f"{file} is a folder; --out needs the name of a CSV file")
+        raise ConfigError(f"{file} is a folder; --out needs the name of a .csv or .tsv file")
     if file.exists() and file.resolve() in {Path(source).resolve() for source in sources if source}:
         raise ConfigError(f"{file} is one of the inputs and would be replaced by the answers; give another --out")
     is_strange = file.exists() and not is_earlier(file)
@@ -45,17 +61,21 @@ def check_answers_file(
 
 def holds_answers(file: Path) -> bool:
     """Return whether a file begins as a table of answers does."""
-    return _begins_with(file, _FIRST_COLUMNS)
+    return _begins_with(file, _separator_of(file).join(_FIRST_COLUMNS))
 
 
 def write_answers(frame: pd.DataFrame, problems: Sequence[ImageProblem], file: Path, *, csv_safe: bool = False) -> None:
-    """Write the answers, and the problems to a CSV beside them.
+    """Write the answers, with tabs to a .tsv file and else as CSV, and the problems to a CSV beside them.
 
     With `csv_safe`, texts that a spreadsheet would take for a formula begin with an apostrophe.
     """
-    write_table(_disarm(frame) if csv_safe else frame, file)
+    write_table(_disarm(frame) if csv_safe else frame, file, separator=_separator_of(file))
     logger.info("%d %s in %s", len(frame), "answer" if len(frame) == 1 else "answers", file)
     write_problems(problems, _name_problems(file))
+
+
+def _separator_of(file: Path) -> str:
+    return _SEPARATORS[file.suffix.lower()]
 
 
 def _name_problems(file: Path) -> Path:

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from discern.data.class_finder import ClassFinder
+from discern.data.class_finder import ClassFinder, parse_number
 from discern.data.sources.csv_file import read_cells
+from discern.data.sources.header import check_header
 from discern.data.table import ImageTable
 from discern.errors import DataError, name_some
 from discern.predictor.submission_form import SubmissionForm
@@ -89,6 +90,7 @@ def read_submission(sample: Path, class_names: Sequence[str]) -> Submission:
         DataError: The file cannot be read, its ids are repeated, or it asks for what a classifier cannot answer.
     """
     cells = _read_sample(sample)
+    _check_ids(cells, class_names, str(sample))
     form = _find_form(cells.iloc[:, 1:], class_names, str(sample))
     level = logging.WARNING if form.is_loud else logging.INFO
     logger.log(level, "the sample submission asks for %s", form.note)
@@ -99,13 +101,23 @@ def _read_sample(sample: Path) -> pd.DataFrame:
     cells = read_cells(sample)
     if len(cells.columns) < 2 or cells.empty:
         raise DataError(f"{sample} has {len(cells.columns)} columns and {len(cells)} rows; expected ids and answers")
+    check_header(list(cells.columns), sample.parent, str(sample))
     if len(set(cells.columns)) < len(cells.columns):
         raise DataError(f"{sample} has columns of the same name: {name_some(list(cells.columns))}")
-    ids = cells.iloc[:, 0]
+    return cells
+
+
+def _check_ids(cells: pd.DataFrame, class_names: Sequence[str], source: str) -> None:
+    """Raise where the first column holds no ids: equal cells, or classes beside another column of ids."""
+    ids, finder = cells.iloc[:, 0], ClassFinder(class_names)
+    unique = [name for name in cells.columns[1:] if cells[name].is_unique and cells[name].str.strip().all()]
+    others = [repr(name) for name in unique if any(finder.find(cell) is None for cell in cells[name])]
+    way_on = f". If the ids are in {name_some(others)}, move that column to the front" if others else ""
     repeated = list(ids[ids.duplicated()].unique())
     if repeated:
-        raise DataError(f"{sample} has repeated ids: {name_some(repeated)}")
-    return cells
+        raise DataError(f"{source} has repeated ids in its first column, {ids.name!r}: {name_some(repeated)}{way_on}")
+    if others and all(finder.find(cell) is not None for cell in ids) and len(cells.columns) == 2:
+        raise DataError(f"{source} has classes in its first column, {ids.name!r}; expected ids{way_on}")
 
 
 def _find_form(answers: pd.DataFrame, class_names: Sequence[str], source: str) -> SubmissionForm:
@@ -114,6 +126,7 @@ def _find_form(answers: pd.DataFrame, class_names: Sequence[str], source: str) -
     Raises:
         DataError: They ask for something else than a class, or numbers by class; it is named.
     """
+    _check_column_names(answers, class_names, source)
     columns = match_columns(list(answers.columns), class_names)
     if columns is not None:
         return find_number_form(answers, columns, class_names, source)
@@ -126,3 +139,16 @@ def _find_form(answers: pd.DataFrame, class_names: Sequence[str], source: str) -
         f"{'is no class' if len(strange) == 1 else 'are no classes'}; expected one column of labels, or one column for "
         f"each of the classes {name_some(class_names)}. Remove the other columns from a copy of the sample"
     )
+
+
+def _check_column_names(answers: pd.DataFrame, class_names: Sequence[str], source: str) -> None:
+    """Raise where the one answer column is named as a class and holds classes: its name is the first answer."""
+    finder, name = ClassFinder(class_names), answers.columns[0]
+    cells = answers.iloc[:, 0]
+    if len(answers.columns) > 1 or finder.find(name) is None or parse_number(name) is not None:
+        return
+    if all(finder.find(cell) is not None and parse_number(cell) is None for cell in cells):
+        raise DataError(
+            f"{source}: the first line looks like an answer ({name}) and not like names of columns. Put a line of "
+            "names above it, such as id,label"
+        )

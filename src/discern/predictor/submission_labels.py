@@ -10,6 +10,7 @@ from discern.data.class_finder import ClassFinder, parse_number
 from discern.errors import DataError, name_some
 from discern.predictor.class_spelling import spell_classes, spell_number
 from discern.predictor.submission_form import SubmissionForm, show_cell
+from discern.predictor.submission_question import find_question_form
 
 _LIST_SEPARATORS = re.compile(r"[\s,;|/+&]+")
 _BRACKETS = "[](){}'\""
@@ -45,6 +46,10 @@ class _LabelColumn:
 
     def find_form(self) -> SubmissionForm:
         self._refuse_lists()
+        if self.unknown or not self.values:
+            question = find_question_form(self.name, self.values, self.class_names, self.shown)
+            if question is not None:
+                return question
         if not self.values:
             return self._of_nothing()
         numbers = [number for cell in self.values if (number := parse_number(cell)) is not None]

@@ -53,7 +53,7 @@ def _draw(figure: Figure) -> str:
     buffer = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "discern"}), warnings.catch_warnings():
         # The page's own fonts write what matplotlib's font lacks.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        warnings.filterwarnings("ignore", message="(?s)Glyph .* missing from font")
         figure.savefig(buffer, format="svg", metadata=_NO_METADATA)
     return buffer.getvalue()
 

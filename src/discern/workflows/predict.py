@@ -16,6 +16,7 @@ from discern.models.custom import Network
 from discern.predictor.answers import AnswerForm, build_answers, build_policy
 from discern.predictor.answers_file import (
     check_answers_file,
+    check_answers_form,
     holds_answers,
     log_familiarity,
     log_unknown,
@@ -64,8 +65,8 @@ def predict(
     Args:
         run: A run folder or a bundle.
         inputs: Files, folders, glob patterns, CSV or .npz files, PIL images, arrays, or a torch `Dataset`.
-        out: CSV to write with id, path, label, confidence and familiarity (see `Predictor.predict`), or in the form of
-            `like`. Nothing is written by default.
+        out: .csv or .tsv file to write with id, path, label, confidence and familiarity (see `Predictor.predict`), or
+            in the form of `like`. Nothing is written by default.
         probabilities: Add the probability of each class, one column per class.
         top_k: Number of labels per picture, with their confidences, the most probable first.
         max_error: Largest share of wrong answers; less certain pictures are "unknown", see `Predictor.predict`.
@@ -89,6 +90,8 @@ def predict(
     out, like = (None if path is None else Path(path) for path in (out, like))
     form = AnswerForm(probabilities, top_k, max_error, set_coverage)
     on_bad = _choose_on_bad(on_bad, like)
+    if out is not None:
+        check_answers_form(out)
     with reporting(verbose=verbose) as messages:
         processes = join_processes()
         bundle = load_bundle(Path(run), network)

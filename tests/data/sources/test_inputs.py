@@ -176,8 +176,44 @@ def test_pil_pictures_of_different_sizes() -> None:
 
 def test_all_missing_inputs_are_listed(make_folder: MakeFolder) -> None:
     root = make_folder({".": 1})
-    with pytest.raises(DataError, match=r"no match, for\n  .*no.png\n  .*\*.gif\nCheck the spelling"):
+    with pytest.raises(DataError, match=r"no match, for\n  '.*no.png'\n  '.*\*.gif'\nCheck the spelling"):
         load_inputs([root / "no.png", root / "1.png", str(root / "*.gif")])
+
+
+def test_links_that_lead_nowhere_are_bad_files_under_a_pattern_as_in_a_folder(make_folder: MakeFolder) -> None:
+    root = make_folder({".": 1})
+    (root / "gone.png").symlink_to(root / "nothing")
+    (root / "self.png").symlink_to("self.png")
+    for inputs in (root, str(root / "*.png"), str(root / "**" / "*.png")):
+        assert load_inputs(inputs).frame["id"].tolist() == ["1.png", "gone.png", "self.png"]
+    assert load_inputs(root / "gone.png").frame["id"].tolist() == ["gone.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", r"''\nA name is empty"),
+        ("  ", r"A name is empty"),
+        ("https://x.y/1.png", "not read from addresses. Download them"),
+        (Path("https://x.y/1.png"), "not read from addresses. Download them"),
+        ("s3://bucket/red", "not read from addresses"),
+        ("file:///a%20b/1.png", "Give the path itself: /a b/1.png"),
+    ],
+)
+def test_what_is_no_path_gets_its_own_advice(name: str | Path, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load_inputs(name)
+
+
+def test_the_home_folder_is_found_where_the_shell_left_its_sign(
+    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_folder({"red": 2})
+    monkeypatch.setenv("HOME", str(root))
+    assert load_inputs("~/red").frame["id"].tolist() == ["1.png", "2.png"]
+    assert len(load_inputs("~/red/*.png")) == 2
+    with pytest.raises(DataError, match="Check the spelling"):
+        load_inputs("~no_such_user/red")
 
 
 def test_inputs_that_are_not_understood() -> None:

@@ -339,6 +339,8 @@ def _name_of(source: ImageSource) -> str:
 
 
 def _explain_unknown(source: ImageSource, shown: str) -> str:
+    if _is_empty(source):
+        return "the file is empty"
     head = b"" if isinstance(source, np.ndarray | Image.Image) else read_head(source)
     found = describe_type(head, shown)
     return f"not a picture of a supported type{f', but {found}' if found else f' ({_list_formats()})'}"
@@ -389,3 +391,9 @@ def _by_our_rules() -> Iterator[None]:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+
+
+def _is_empty(source: ImageSource) -> bool:
+    if isinstance(source, str | Path):
+        return Path(source).is_file() and Path(source).stat().st_size == 0
+    return isinstance(source, bytes) and not source

@@ -3,11 +3,13 @@
 import glob
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +37,8 @@ from discern.data.table import ImageTable, build_table, natural_sort
 from discern.errors import DataError, list_some, name_some
 
 _EXPECTED = "paths, DataFrames, NumPy arrays, PIL pictures or torch datasets"
+# `Path` makes one slash of two.
+_ADDRESS = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/{1,2}(?:localhost(?=/))?")
 _INPUT_TYPES = (str, Path, pd.DataFrame, Image.Image, np.ndarray, Dataset)
 Input = str | Path | pd.DataFrame | Image.Image | npt.NDArray[np.generic] | Dataset[Any]
 
@@ -59,7 +63,7 @@ def load_inputs(
     Raises:
         DataError: An input is missing or of a form that is not understood, or there are no pictures.
     """
-    listed = list_inputs(inputs)
+    listed = [_expand_home(item) for item in list_inputs(inputs)]
     if not listed:
         raise DataError(f"no inputs were given; expected {_EXPECTED}.")
     _check_understood(listed)
@@ -157,9 +161,10 @@ class _Gathered:
             self._add_row(place.name, str(place))
 
     def _add_match(self, match: Path) -> None:
-        obstacle = None if match.is_dir() else find_obstacle(match)
-        if obstacle is None:
-            self._add_place(match)
+        if match.is_dir():
+            self._add_folder(match)
+        elif (obstacle := find_obstacle(match)) is None:
+            self._add_row(match.name, str(match))
         else:
             self.unused.append(Unused(str(match), obstacle))
 
@@ -213,16 +218,36 @@ def _make_unique(ids: Sequence[str], whole_names: Sequence[str]) -> list[str]:
 
 
 def _check_understood(inputs: Sequence[object]) -> None:
-    missing = [
-        str(item)
-        for item in inputs
-        if isinstance(item, str | Path) and not os.path.exists(item) and not glob.glob(str(item), recursive=True)  # noqa: PTH110, PTH207 - a name that is too long is no error
-    ]
+    names = [str(item) for item in inputs if isinstance(item, str | Path)]
+    # A name that is too long is no error of the system here.
+    missing = [name for name in names if not os.path.exists(name) and not glob.glob(name, recursive=True)]  # noqa: PTH110, PTH207
     if missing:
-        raise DataError(f"There is no file or folder, and no match, for\n{list_some(missing)}\nCheck the spelling.")
+        raise DataError(
+            f"There is no file or folder, and no match, for\n{list_some(list(map(repr, missing)))}\n"
+            f"{_advise_missing(missing)}"
+        )
     odd = sorted({type(item).__name__ for item in inputs if not isinstance(item, _INPUT_TYPES)})
     if odd:
         raise DataError(f"Inputs of type {name_some(odd)} are not understood; expected {_EXPECTED}.")
+
+
+def _advise_missing(names: Sequence[str]) -> str:
+    """Return what to do about places that do not exist, by the first one that is no path at all."""
+    for name in names:
+        if not name.strip():
+            return "A name is empty, for instance since a variable of the shell is not set. Give a file or a folder."
+        address = _ADDRESS.match(name)
+        if address and address[1].lower() == "file":
+            return f"Give the path itself: /{unquote(name[address.end() :]).lstrip('/')}"
+        if address:
+            return "Pictures are not read from addresses. Download them, and give the file or folder."
+    return "Check the spelling."
+
+
+def _expand_home(item: object) -> Any:
+    """Return a path with the home folder for a `~` that the shell has left, as within quotes; others as they are."""
+    is_short = isinstance(item, str | Path) and str(item).startswith("~") and not os.path.lexists(item)
+    return os.path.expanduser(str(item)) if is_short else item  # noqa: PTH111 - an unknown user is no error of its own
 
 
 def _describe(item: object) -> str:
