@@ -40,7 +40,8 @@ def open_study(name: str, storage: str | None, folder: Path, *, seed: int) -> "S
         raise ConfigError("tuning needs the package optuna: pip install 'discern[tune]'")
     import optuna
 
-    optuna.logging.set_verbosity(logging.WARNING)
+    # A failed trial is logged by us, in one line; Optuna would add its traceback.
+    optuna.logging.set_verbosity(logging.ERROR)
     url = storage or f"sqlite:///{(folder / 'study.db').resolve()}"
     try:
         with warnings.catch_warnings():
