@@ -17,7 +17,7 @@ from benchmarks.soak.campaign import Round
 from benchmarks.soak.commands import KILLED, Command
 from benchmarks.soak.sound import Sound, UndisturbedError
 
-TOLERANCE = 0.02
+TOLERANCE = 0.01
 """Largest difference between confidences in bf16 that were computed in different batches."""
 STOPPED = (0, -signal.SIGTERM)
 """How a server ends that was asked to; uvicorn ends what it has begun and then hands the signal on."""

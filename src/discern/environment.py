@@ -5,7 +5,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from discern.errors import RunFolderError, one_line
 from discern.files import read_json, write_json
@@ -93,9 +93,12 @@ def load_environment(path: Path) -> Environment:
     """
     try:
         return Environment.model_validate(read_json(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = f"{'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}"
     except (OSError, ValueError) as error:
-        reason = one_line(error)
-        raise RunFolderError(f"{path} is damaged ({reason}); start again with --overwrite") from None
+        reason = str(error)
+    raise RunFolderError(f"{path} is damaged ({one_line(reason)}); start again with --overwrite")
 
 
 def describe_machine(runtime: Runtime) -> MachineRecord:

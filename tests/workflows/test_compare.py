@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from discern.errors import ConfigError, DataError, RunFolderError
+from discern.errors import ConfigError, DataError, RunFolderError, WriteError
+from discern.tuning import variant_runs
 from discern.tuning.variants import build_variants
 from discern.workflows.compare import compare
 from html_checks import check_page
@@ -144,3 +145,19 @@ def test_what_cannot_be_compared_is_told_before_the_first_run(recipes, varied, m
     with pytest.raises(ConfigError, match=message):
         compare(photos, out=tmp_path / "out", recipes=recipes, varied=varied)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_ends_the_comparison_and_the_same_command_goes_on(photos, tmp_path, monkeypatch):
+    started = []
+
+    def fill(_, folder, **__):
+        started.append(folder)
+        raise WriteError(folder.root / "state", "the disk is full", "Make room there")
+
+    monkeypatch.setattr(variant_runs, "run_child", fill)
+    out = tmp_path / "out"
+    with pytest.raises(WriteError) as caught:
+        compare(photos, out=out, recipes=["table"], varied=["model.dropout=0.1,0.2"], overrides=QUICK)
+    expected = f"the disk is full. Make room there, then run the same command again with --out {out}"
+    assert str(caught.value).endswith(expected)
+    assert len(started) == 1

@@ -1,21 +1,24 @@
 import json
+import sqlite3
 import time
+from contextlib import closing
 from datetime import datetime, timedelta
 
 import pandas as pd
 import pytest
 import torch
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
 from PIL import Image
 from safetensors.torch import save_file
 
 from discern.config.duration import parse_duration
 from discern.config.load import load_settings
-from discern.errors import ConfigError, DataError, RunFolderError
+from discern.errors import ConfigError, DataError, RunFolderError, WriteError
 from discern.models.backbone import build_backbone
 from discern.tuning.searchers import keeping_others_out, searching
 from discern.tuning.space import Range, build_default_space, check_space, load_space
-from discern.tuning.study import end_killed_trials, open_study, tabulate_trials
+from discern.tuning.study import end_killed_trials, open_study, recording, tabulate_trials
 from discern.tuning.trials import stop_in_time
 from discern.workflows.tune import tune
 from pictures import QUICK
@@ -221,3 +224,20 @@ def test_durations_are_read_as_people_write_them(text, seconds):
 def test_what_is_no_duration_is_reported(text):
     with pytest.raises(ConfigError, match=r"is not a duration; write 30s, 10m, 2h or 1h30m"):
         parse_duration(text)
+
+
+def write_on_full_disk():
+    """Fail as Optuna does when SQLite finds no room."""
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute("PRAGMA max_page_count = 1")
+        try:
+            database.execute("CREATE TABLE trials (number)")
+        except sqlite3.OperationalError as full:
+            raise StorageInternalError("the commit failed\nwith details") from full
+
+
+def test_a_database_on_a_full_disk_is_told_in_one_line_with_its_file(tmp_path):
+    with pytest.raises(WriteError) as caught, recording(tmp_path, None):
+        write_on_full_disk()
+    assert str(caught.value).startswith(f"{tmp_path / 'study.db'} cannot be written: the disk is full; ")
+    assert "\n" not in str(caught.value)

@@ -5,7 +5,9 @@ import errno
 import gc
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import typer
 
@@ -28,7 +30,7 @@ from discern.cli.serve import serve
 from discern.cli.train import train
 from discern.cli.tune import tune
 from discern.cli.weights import weights_app
-from discern.errors import DiscernError
+from discern.errors import DiscernError, WriteError
 
 app = typer.Typer(
     help="Turn labelled photos into an image classifier you can trust, ship and explain.",
@@ -55,8 +57,14 @@ app.add_typer(recipes_app, name="recipes")
 app.add_typer(weights_app, name="weights")
 
 
-def main() -> None:
-    """Run the command line; an error that a user can correct is printed without a traceback and exits with 2."""
+def fail(error: DiscernError | OSError) -> NoReturn:
+    """Print an error that a user can correct in one line, and exit with 2."""
+    print(f"discern: {find_write_error(error) or _describe(error)}", file=sys.stderr)
+    sys.exit(2)
+
+
+def main(tell: Callable[[DiscernError | OSError], NoReturn] = fail) -> None:
+    """Run the command line; an error that a user can correct ends it with `tell`, without a traceback."""
     read_names_as_utf8()
     escape_unprintable()
     keep_freed_memory()
@@ -75,17 +83,25 @@ def main() -> None:
     except SystemExit as end:
         _exit_job(end)
         raise
-    except DiscernError as error:
-        _fail(str(error))
-    except OSError as error:
-        _fail(_describe_system_error(error))
+    except (DiscernError, OSError) as error:
+        tell(error)
 
 
-def _describe_system_error(error: OSError) -> str:
+def find_write_error(error: DiscernError | OSError) -> WriteError | None:
+    """Return an error as one of writing a file; None if it is another."""
     from discern.files import explain_write_error
 
-    if error.filename and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
-        return str(explain_write_error(error, Path(error.filename)))
+    if isinstance(error, WriteError):
+        return error
+    numbers = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+    if isinstance(error, OSError) and error.filename and error.errno in numbers:
+        return explain_write_error(error, Path(error.filename))
+    return None
+
+
+def _describe(error: DiscernError | OSError) -> str:
+    if isinstance(error, DiscernError):
+        return str(error)
     return f"{error.filename}: {error.strerror or error}" if error.filename else str(error.strerror or error)
 
 
@@ -98,8 +114,3 @@ def _exit_job(end: SystemExit) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(end.code or 0)
-
-
-def _fail(message: str) -> None:
-    print(f"discern: {message}", file=sys.stderr)
-    sys.exit(2)

@@ -3,8 +3,10 @@
 import os
 import sys
 from threading import Thread
+from typing import NoReturn
 
-from discern.cli.app import main
+from discern.cli.app import fail, find_write_error, main
+from discern.errors import DiscernError
 
 
 def end_with_parent() -> None:
@@ -18,6 +20,16 @@ def end_with_parent() -> None:
     Thread(target=wait, daemon=True).start()
 
 
+def end(error: DiscernError | OSError) -> NoReturn:
+    """End this process so that the one that started it knows a file that could not be written from other errors."""
+    from discern.tuning.child_error import end_unwritten
+
+    unwritten = find_write_error(error)
+    if unwritten is None:
+        fail(error)
+    end_unwritten(unwritten)
+
+
 if __name__ == "__main__":
     end_with_parent()
-    main()
+    main(end)

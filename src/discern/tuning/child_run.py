@@ -5,15 +5,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Annotated, BinaryIO, NamedTuple
 
 import pandas as pd
 from pydantic import BaseModel, Field
 
+from discern.errors import WriteError
 from discern.files import read_json, write_json
 from discern.run_folder import RunFolder
 from discern.training.history import load_history
+from discern.tuning.child_error import CANNOT_WRITE, read_unwritten
 
 _CHILD_SETTINGS = ("run.report=false", "run.plots=false")
 """Settings of every training that is one of many, which needs no report and no plots."""
@@ -55,6 +58,9 @@ def run_child(
         overrides: `key=value` strings that override the recipe.
         is_one_of_many: Leave out report and plots.
         stop_when: Called with the history after each epoch; the run ends when it returns True.
+
+    Raises:
+        WriteError: A file cannot be written, for instance on a full disk: other trainings would fail in the same way.
     """
     log, record = (folder.root.with_name(f"{folder.root.name}{suffix}") for suffix in (".log", ".json"))
     known = _read_record(record)
@@ -74,12 +80,19 @@ def run_child(
         watched = _Watched(process, folder.history, stop_when)
         peak_bytes: int | None = None
         error: str | None = "interrupted"
+        unwritten: WriteError | None = None
         try:
             code, peak_bytes = watched.wait()
             error = None if code == 0 else _read_last_line(log) or f"it ended with {code}"
+            if code == CANNOT_WRITE:
+                unwritten = read_unwritten(error or "", folder.root)
+                error = f"{unwritten.path} cannot be written: {unwritten.reason}"
         finally:
             seconds = spent_seconds + time.perf_counter() - started
-            write_json(record, {"seconds": seconds, "peak_bytes": peak_bytes, "error": error})
+            with nullcontext() if unwritten is None else suppress(WriteError):
+                write_json(record, {"seconds": seconds, "peak_bytes": peak_bytes, "error": error})
+    if unwritten is not None:
+        raise unwritten
     return ChildRun(folder, seconds, peak_bytes, error, watched.was_stopped)
 
 

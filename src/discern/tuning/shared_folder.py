@@ -1,10 +1,12 @@
 """The folder that all runs of a comparison or search share, with a file that identifies it."""
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from discern.errors import RunFolderError
+from discern.errors import RunFolderError, WriteError
 from discern.files import read_json, write_json
 
 _NAME = "definition.json"
@@ -31,6 +33,19 @@ def open_shared_folder(out: Path, definition: Mapping[str, Any], *, kind: str, o
         raise RunFolderError(f"{out} is not empty and holds no {kind}; give another --out")
     out.mkdir(parents=True, exist_ok=True)
     write_json(path, definition)
+
+
+@contextmanager
+def going_on_in(out: Path) -> Iterator[None]:
+    """Say of a file that cannot be written which command goes on in this folder.
+
+    Raises:
+        WriteError: A file cannot be written.
+    """
+    try:
+        yield
+    except WriteError as error:
+        raise error.followed_by(f"run the same command again with --out {shlex.quote(str(out))}") from error
 
 
 def _read(path: Path) -> object:

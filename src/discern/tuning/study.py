@@ -1,7 +1,9 @@
 """The study that records all trials, in a database that several processes and machines can share."""
 
+import errno
 import importlib.util
 import logging
+import sqlite3
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from discern.errors import ConfigError, WriteError
+from discern.errors import ConfigError, WriteError, one_line
+from discern.files import explain_write_error
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -35,13 +38,15 @@ def open_study(name: str, storage: str | None, folder: Path, *, seed: int) -> "S
 
     Raises:
         ConfigError: Optuna is not installed, or the database cannot be opened.
+        WriteError: The disk of the database is full.
     """
     if importlib.util.find_spec("optuna") is None:
         raise ConfigError("tuning needs the package optuna: pip install 'discern[tune]'")
     import optuna
 
-    optuna.logging.set_verbosity(logging.WARNING)
-    url = storage or f"sqlite:///{(folder / 'study.db').resolve()}"
+    # A failed trial is logged by us, in one line; Optuna would add its traceback.
+    optuna.logging.set_verbosity(logging.ERROR)
+    url = _name_database(storage, folder)
     try:
         with warnings.catch_warnings():
             # Optuna calls the heartbeat experimental.
@@ -54,15 +59,17 @@ def open_study(name: str, storage: str | None, folder: Path, *, seed: int) -> "S
                 load_if_exists=True,
             )
             seed = (seed + _count_opening(study)) % 2**32
-    except Exception as error:  # noqa: BLE001 - whatever a database driver raises
-        raise ConfigError(f"the database {url} cannot be used: {error}") from None
+    except Exception as error:  # whatever a database driver raises
+        if _is_disk_full(error):
+            raise _explain_full_disk(url) from error
+        raise ConfigError(f"the database {url} cannot be used: {one_line(error)}") from None
     study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=_FIRST_RANDOM_TRIALS)
     return study
 
 
 @contextmanager
-def recording(study_folder: Path) -> Iterator[None]:
-    """Explain errors of the database while trials are recorded, for instance on a full disk.
+def recording(folder: Path, storage: str | None) -> Iterator[None]:
+    """Explain errors of the database of `open_study` while trials are recorded, for instance on a full disk.
 
     Raises:
         WriteError: The database cannot be written.
@@ -73,8 +80,29 @@ def recording(study_folder: Path) -> Iterator[None]:
     try:
         yield
     except (StorageInternalError, SQLAlchemyError) as error:
+        if _is_disk_full(error):
+            raise _explain_full_disk(_name_database(storage, folder)) from error
         cause = str(error.__cause__ or error).splitlines()[0]
-        raise WriteError(study_folder, f"the database of the search fails ({cause})", "Mend this") from error
+        raise WriteError(folder, f"the database of the search fails ({cause})", "Mend this") from error
+
+
+def _name_database(storage: str | None, folder: Path) -> str:
+    return storage or f"sqlite:///{(folder / 'study.db').resolve()}"
+
+
+def _is_disk_full(error: BaseException | None) -> bool:
+    """Whether SQLite gives a full disk as the cause, which SQLAlchemy and Optuna wrap in errors of their own."""
+    while error is not None:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            return True
+        error = error.__cause__
+    return False
+
+
+def _explain_full_disk(url: str) -> WriteError:
+    from sqlalchemy import make_url
+
+    return explain_write_error(OSError(errno.ENOSPC, "full"), Path(make_url(url).database or url))
 
 
 def _count_opening(study: "Study") -> int:

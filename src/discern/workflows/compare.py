@@ -15,6 +15,7 @@ from discern.ownership import owning
 from discern.plots.ladder import plot_ladder
 from discern.plots.saving import save_figure
 from discern.reports.comparison_page import write_comparison_page
+from discern.tuning.shared_folder import going_on_in
 from discern.tuning.variant_runs import (
     choose_split,
     gather_outcomes,
@@ -43,7 +44,8 @@ def compare(
     Ways are compared on the validation pictures, by which the best is chosen; only that one is shown with its score on
     the test pictures. Without validation pictures, the comparison is on test. All runs have the same split and share
     the cache. A second call with the same `out` keeps complete runs, resumes
-    interrupted ones and repeats failed ones. If a run fails, it is reported, and the others continue.
+    interrupted ones and repeats failed ones. If a run fails, it is reported, and the others continue; a full disk ends
+    the comparison.
 
     Args:
         source: A folder, CSV or .npz file with labelled pictures.
@@ -61,11 +63,12 @@ def compare(
         ConfigError: A recipe or setting is not understood, or there is nothing to compare.
         DataError: The pictures cannot be used, or no run completed.
         RunFolderError: `out` has another comparison, or other files, or another process writes to it.
+        WriteError: A file cannot be written, for instance because the disk is full.
     """
     if seeds < 1:
         raise ConfigError(f"{seeds} seeds; expected at least 1")
     folder = Path(out)
-    with reporting(verbose=verbose), owning(folder, "discern compare"):
+    with reporting(verbose=verbose), going_on_in(folder), owning(folder, "discern compare"):
         variants = build_variants([str(recipe) for recipe in recipes], varied, list_overrides(overrides))
         open_comparison(folder, source, variants)
         split = split_for_all(source, variants[0], folder)

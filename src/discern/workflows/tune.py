@@ -11,6 +11,7 @@ from discern.console import reporting
 from discern.tuning.best_trial import save_best_recipe, train_best, write_trials
 from discern.tuning.search import open_search
 from discern.tuning.searchers import keeping_others_out, searching
+from discern.tuning.shared_folder import going_on_in
 from discern.tuning.study import end_killed_trials, open_study, recording
 from discern.tuning.trials import run_trials
 
@@ -33,8 +34,8 @@ def tune(
     """Search for better settings; write trials.csv, best.toml, the plots and the run `best` to the folder `out`.
 
     The score of a trial is the validation score of its best epoch, in the phases that differ between trials. The test
-    split is used once, by the run `best`. A failed trial does not end the search. A second call with the same `out`
-    continues it; several processes may search at the same time, with `storage` on several machines.
+    split is used once, by the run `best`. A failed trial does not end the search; a full disk does. A second call with
+    the same `out` continues it; several processes may search at the same time, with `storage` on several machines.
 
     Args:
         source: A folder, CSV or .npz file with labelled pictures.
@@ -55,14 +56,15 @@ def tune(
         ConfigError: The recipe, the space or the database cannot be used.
         DataError: The pictures cannot be used, or no trial completed.
         RunFolderError: `out` has another search, or other files.
+        WriteError: A file cannot be written, for instance because the disk is full.
     """
     started, folder = time.monotonic(), Path(out)
-    with reporting(verbose=verbose):
+    with reporting(verbose=verbose), going_on_in(folder):
         search = open_search(
             name or folder.resolve().name, str(source), folder, recipe, list_overrides(overrides), space
         )
         study = open_study(search.name, storage, folder, seed=search.settings.run.seed)
-        with recording(folder):
+        with recording(folder, storage):
             with searching(folder):
                 run_trials(study, search, trials=trials, budget_seconds=budget_seconds, started=started)
             with keeping_others_out(folder) as is_alone:
