@@ -168,7 +168,7 @@ def _shape(shape: tuple[int, ...]) -> str | None:
 
 def _convert(images: Array) -> str | None:
     """Return what makes whole numbers from 0 to 255 of the numbers in `{}`, None where that is not known."""
-    if images.dtype == np.uint8:
+    if images.dtype in (np.uint8, np.uint16):
         return "{}"
     if images.dtype.kind == "b":
         return "{}.astype(np.uint8) * 255"
