@@ -1,5 +1,6 @@
 """A scikit-learn estimator over picture files or arrays."""
 
+import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,9 @@ from discern.models.custom import Network
 from discern.training.listeners import Listener
 from discern.workflows.train import train
 
+logger = logging.getLogger("discern")
+
+_DATA = Path(__file__).with_name("data")
 Images = Iterable[Any]
 """Pictures one by one, in any container; an array, a Series and a table are containers, too."""
 
@@ -100,7 +104,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         names = name_labels(self.classes_)
         named = np.full(len(labels), None, dtype=object)
         named[is_known] = np.array(names, dtype=object)[indices]
-        with tempfile.TemporaryDirectory() as temporary, self._without_list():
+        with tempfile.TemporaryDirectory() as temporary, self._without_list(), self._showing_doubts():
             run = train(
                 (samples, named),
                 out=Path(temporary) / "run" if self.out is None else self.out,
@@ -149,6 +153,22 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         if isinstance(self.random_state, int | np.integer):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    @contextmanager
+    def _showing_doubts(self) -> Iterator[None]:
+        """Show what is warned of pictures and labels, which no log is left of, where Python shows warnings of a log."""
+        if self.verbose or logger.hasHandlers():
+            yield
+            return
+        handler = logging.StreamHandler()
+        handler.setLevel(logging.WARNING)
+        # That there is no test split is no doubt here.
+        handler.addFilter(lambda record: Path(record.pathname).is_relative_to(_DATA) and record.module != "prepare")
+        logger.addHandler(handler)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
 
     @contextmanager
     def _without_list(self) -> Iterator[None]:

@@ -104,6 +104,10 @@ def test_advice_for_numbers_looks_at_the_values_in_train_and_predict(images: np.
     assert advice.replace("images", "array") in str(error.value)
 
 
+def test_labels_of_several_kinds_stay_apart() -> None:
+    assert load_table((PIXELS, [True, 1, "1.0", b"a"])).frame["label"].tolist()[:3] == ["True", "1", "1.0"]
+
+
 def test_error_has_the_line_that_mends_one_hot_labels() -> None:
     labels = np.eye(2)[LABELS]
     with pytest.raises(DataError, match=r"expected \(4,\), one label per picture. .*labels = labels.argmax\(axis=1\)$"):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from discern.data.missing_labels import is_missing
 from discern.data.table import SPLITS, parse_split
 from discern.errors import DataError, name_some
 
@@ -72,16 +73,32 @@ def name_labels(part: Part) -> str:
 
 
 def to_array(part: object) -> Array:
-    """Return an array; what is masked in one is missing.
+    """Return an array; what is masked in one is missing, and labels of several kinds stay what they are.
 
     Raises:
         ValueError: It has no one shape.
     """
+    if isinstance(part, list | tuple):
+        kinds = {name_kind(label) for label in part if not is_missing(label)}
+        if len(kinds) > 1 and kinds <= {"bool", "number", "str", "bytes"}:
+            mixed = np.empty(len(part), dtype=object)  # NumPy would take True for 1, and 1 for "1"
+            mixed[:] = part
+            return mixed
     if not isinstance(part, np.ma.MaskedArray):
         return np.asarray(part)
     values = np.asarray(part, dtype=object)
     values[np.ma.getmaskarray(part)] = None
     return values
+
+
+def name_kind(label: object) -> str:
+    """Return the type of a label; one of NumPy is that of Python, and whole numbers may be floats."""
+    if isinstance(label, bool | np.bool_):
+        return "bool"
+    for kind in (str, bytes):
+        if isinstance(label, kind):
+            return kind.__name__
+    return "number" if isinstance(label, int | float | np.number) else type(label).__name__
 
 
 def advise_images(images: Array, shown: str) -> str:
@@ -92,7 +109,9 @@ def advise_images(images: Array, shown: str) -> str:
         return ""
     if converted is None:
         return advise_numbers(images, name)
-    return f" Mend it with: {name} = {converted.format(name + shaped)}"
+    planes = shape_flat(images.shape[1]) if images.ndim == 2 and "transpose" in shaped else None
+    other = f" If the colours of a pixel lie together, it is {name}{planes}." if planes else ""
+    return f"{other} Mend it with: {name} = {converted.format(name + shaped)}"
 
 
 def advise_numbers(array: Array, name: str) -> str:
@@ -107,7 +126,8 @@ def advise_numbers(array: Array, name: str) -> str:
     low, high = float(array.min()), float(array.max())
     if array.dtype == np.int8:
         return f" Values from {low:g} to {high:g}: {name}.view(np.uint8) if 128..255 became negative."
-    span = f"(({name} - ({low:g})) / {high - low or 1:g} * 255).round().astype(np.uint8)"
+    shifted = f"({name} - ({low:g}))" if low else name
+    span = f"({shifted} / {high - low or 1:g} * 255).round().astype(np.uint8)"
     return (
         f" Values from {low:g} to {high:g}. Undo what scaled or normalised them, or scale all pictures, new ones too, "
         f"in one way: {span}"

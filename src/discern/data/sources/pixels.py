@@ -55,6 +55,8 @@ def refuse_flat(shape: tuple[int, ...]) -> DataError:
     """Return the error for an array (N, M) that may be N pictures in a row each."""
     line = shape_flat(shape[1])
     line = "array.reshape(-1, height, width, 3)" if line is None else f"array{line}"
+    if line.endswith(", 3)"):
+        line += " (array.reshape(-1, 3, height, width) if the colours lie in planes)"
     return DataError(
         f"an array of shape {shape} can be read as {shape[0]} flat pictures, or as one grey picture of {shape[0]} x "
         f"{shape[1]}. Say which: {line} for the first, array[None] for the second"

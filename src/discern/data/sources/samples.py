@@ -9,7 +9,7 @@ import pandas as pd
 from torch.utils.data import Dataset
 
 from discern.data.missing_labels import is_missing
-from discern.data.sources.array_parts import shape_flat, to_array
+from discern.data.sources.array_parts import name_kind, shape_flat, to_array
 from discern.data.sources.inputs import check_types, list_inputs
 from discern.data.sources.pixels import refuse_flat
 from discern.errors import DataError, list_some, name_some
@@ -111,12 +111,7 @@ def _read_labels(y: Any) -> npt.NDArray[Any]:
     if y is None or isinstance(y, str | bytes | dict | set):
         raise DataError(f"y is {'missing' if y is None else f'a {type(y).__name__}'}; expected one label per picture")
     try:
-        given = y if hasattr(y, "__len__") else list(y)
-        if isinstance(given, list | tuple) and len({_name_kind(label) for label in given if not is_missing(label)}) > 1:
-            values = np.empty(len(given), dtype=object)  # NumPy would take True for 1, and 1 for "1"
-            values[:] = given
-            return values
-        return to_array(given)
+        return to_array(y if hasattr(y, "__len__") else list(y))
     except (ValueError, TypeError):
         raise DataError(
             f"y is of type {type(y).__name__}, and no row of labels; expected one label per picture"
@@ -149,7 +144,7 @@ def _unify(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if not all(isinstance(label, str | bytes | int | np.integer | np.bool_ | float | np.floating) for label in labels):
         kinds = sorted({type(label).__name__ for label in labels})
         raise DataError(f"y has labels of type {name_some(kinds)}; expected texts or whole numbers")
-    kinds = sorted({_name_kind(label) for label in labels})
+    kinds = sorted({name_kind(label) for label in labels})
     if len(kinds) > 1:
         raise DataError(
             f"y has labels of several types: {name_some(kinds)}. Make them one: [str(label) for label in y]"
@@ -157,16 +152,6 @@ def _unify(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     unified = np.array(labels.tolist())
     _check_whole(unified)
     return unified
-
-
-def _name_kind(label: object) -> str:
-    """Return the type of a label; one of NumPy is that of Python, and whole numbers may be floats."""
-    if isinstance(label, bool | np.bool_):
-        return "bool"
-    for kind in (str, bytes):
-        if isinstance(label, kind):
-            return kind.__name__
-    return "number" if isinstance(label, int | float | np.number) else type(label).__name__
 
 
 def _check_whole(labels: npt.NDArray[Any]) -> None:
