@@ -12,7 +12,7 @@ from discern.data.missing_labels import is_missing
 from discern.data.sources.array_parts import name_kind, shape_flat, to_array
 from discern.data.sources.inputs import check_types, list_inputs
 from discern.data.sources.pixels import refuse_flat
-from discern.errors import DataError, list_some, name_some
+from discern.errors import DataError, cut, list_some, name_some
 
 _TABLES = (".csv", ".tsv", ".npz")
 
@@ -171,5 +171,5 @@ def _decode(label: object) -> str:
         return label.decode() if isinstance(label, bytes) else str(label)
     except UnicodeDecodeError as error:
         raise DataError(
-            f"y has bytes that are no UTF-8: {label!r}. Decode them: np.char.decode(y, 'cp1252')"
+            f"y has bytes that are no UTF-8: {cut(repr(label))}. Decode them: np.char.decode(y, 'cp1252')"
         ) from error
