@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import cross_val_score
 
@@ -12,8 +13,7 @@ from discern import ImageClassifier
 from discern.data.reading.dataset import decode_row
 from discern.data.sources.load import load_table
 from discern.data.sources.samples import list_samples
-from discern.errors import DataError
-from discern.estimator import _build_source
+from discern.errors import BadImagesError, DataError
 from pictures import COLOURS, QUICK, draw_photo
 
 SETTINGS = (*QUICK, "training.phases.*.epochs=6", "learning_rate=2e-3")
@@ -67,7 +67,7 @@ def test_it_takes_paths(photos, tmp_path):
     assert (tmp_path / "kept" / "bundle" / "bundle.json").is_file()
 
 
-@pytest.mark.parametrize("form", ["sizes", "equal", "pil", "paths", "mixed"])
+@pytest.mark.parametrize("form", ["sizes", "equal", "pil", "paths", "mixed", "deep"])
 def test_pictures_in_any_form_become_one_table(form, photos):
     drawn = [draw_photo((200, 50, 40), seed, size=size) for seed, size in enumerate((40, 40, 32))]
     path = next((photos / "red").iterdir())
@@ -77,13 +77,15 @@ def test_pictures_in_any_form_become_one_table(form, photos):
         "pil": drawn,
         "paths": pd.DataFrame({"path": [path, photos / "blue" / "0.png"]}),
         "mixed": [path, drawn[2], np.asarray(drawn[0])],
+        "deep": np.stack([np.asarray(picture) for picture in drawn[:2]]).astype(np.uint16) * 257,
     }[form]
     samples = list_samples(X)
     labels = ["a", "b", "a"][: len(samples)]
-    table = load_table(_build_source(samples, labels, None))
+    table = load_table((samples, labels))
     assert table.frame["label"].tolist() == labels
     found = [np.asarray(decode_row(table, row)) for row in range(len(table))]
     wanted = [np.asarray(Image.open(item) if isinstance(item, Path) else item) for item in samples]
+    wanted = [pixels // 257 if pixels.dtype == np.uint16 else pixels for pixels in wanted]
     assert all(np.array_equal(*pair) for pair in zip(found, wanted, strict=True))
 
 
@@ -98,11 +100,27 @@ def test_shapes_are_settled_before_any_work(arrays, monkeypatch):
         ImageClassifier().fit(images[0], labels[:40])
 
 
-def test_deep_pixels_are_scaled_alike_in_fit_and_predict(monkeypatch):
-    """A range that is set holds for arrays and files, in both."""
-    seen = []
-    monkeypatch.setattr("discern.estimator.load_inputs", lambda samples, depth_range: seen.append(depth_range) or 1 / 0)
-    images = np.zeros((6, 8, 8), np.uint16)
-    with pytest.raises(ZeroDivisionError):
-        ImageClassifier(overrides={"data.depth_range": [0, 500]}).fit(images, ["a", "b"] * 3)
-    assert seen == [(0, 500)]
+def test_what_is_not_fitted_says_so():
+    for ask in (ImageClassifier().predict, ImageClassifier().predict_proba):
+        with pytest.raises(NotFittedError):
+            ask(["a.png"])
+
+
+def test_missing_labels_are_left_out_where_that_is_set(arrays, monkeypatch):
+    seen = {}
+    monkeypatch.setattr("discern.estimator.train", lambda source, **options: seen.update(source=source, **options) or 1)
+    classifier = ImageClassifier(overrides={"data.missing_labels": "drop"}, random_state=np.int64(3))
+    with pytest.raises(AttributeError):
+        classifier.fit(arrays[0][:4], [1, None, 2, 1])
+    assert seen["source"][1].tolist() == ["1", None, "2", "1"]
+    assert classifier.classes_.tolist() == [1, 2]
+    assert "seed=3" in seen["overrides"]
+
+
+def test_the_error_names_no_list_in_a_folder_that_is_gone(photos, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"")
+    paths = [bad, *photos.glob("*/0.png")]
+    with pytest.raises(BadImagesError, match=r"bad.png: the file is empty\nRepair or .* overrides=") as caught:
+        ImageClassifier("table", overrides=QUICK).fit(paths, [path.parent.name for path in paths])
+    assert caught.value.listed_in is None

@@ -1,33 +1,33 @@
 """A scikit-learn estimator over picture files or arrays."""
 
+import logging
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from discern.config.load import load_settings
 from discern.config.overrides import Overrides, list_overrides
-from discern.data.picture_arrays import Pixels
-from discern.data.reading.dataset import decode_row
-from discern.data.reading.deep_pixels import DepthRange
 from discern.data.sources.inputs import load_inputs
-from discern.data.sources.load import LabelledArrays
 from discern.data.sources.samples import check_labels, list_samples, name_labels
 from discern.engine.train_step import Loss
-from discern.errors import DataError
+from discern.errors import BadImagesError, DataError
 from discern.evaluation.custom_metrics import MetricFunction
 from discern.models.custom import Network
 from discern.training.listeners import Listener
 from discern.workflows.train import train
 
+logger = logging.getLogger("discern")
+
+_DATA = Path(__file__).with_name("data")
 Images = Iterable[Any]
 """Pictures one by one, in any container; an array, a Series and a table are containers, too."""
 
@@ -36,14 +36,14 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
     """An image classifier that is trained by a recipe, for use wherever scikit-learn takes a classifier.
 
     `X` are pictures one by one: paths, arrays or PIL pictures in a list, a Series or a table of one column, or an array
-    uint8 (N, H, W, 3) or (N, H, W). `y` (N,) are labels: texts, whole numbers or booleans.
+    uint8 or uint16 (N, H, W, 3) or (N, H, W). A path may repeat. `y` (N,) are labels: texts, whole numbers or booleans.
 
     Args:
         recipe: Name of a recipe, or path of a TOML file.
         overrides: Settings that override the recipe: `key=value` strings, or a mapping such as `{"epochs": 5}`.
         out: A run folder to keep, without a run in it; by default a temporary folder, removed after fitting.
         validation_fraction: Fraction of the pictures, in [0, 1), that the best epoch is chosen by.
-        random_state: Seed of the run.
+        random_state: Seed of the run; None draws one, and a `RandomState` gives one.
         verbose: Show progress on standard output.
         network: Your own, as for `discern.train`.
         loss: Your own, as for `discern.train`.
@@ -63,7 +63,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         overrides: Overrides = (),
         out: str | Path | None = None,
         validation_fraction: float = 0.15,
-        random_state: int = 0,
+        random_state: int | np.random.RandomState | None = 0,
         verbose: bool = False,
         network: Network | None = None,
         loss: Loss | None = None,
@@ -91,22 +91,25 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
                 shapes and labels are checked before any work.
         """
         samples = list_samples(X)
-        labels = check_labels(y, len(samples))
-        self.classes_, indices = np.unique(labels, return_inverse=True)
-        names = name_labels(self.classes_)
-        own = {"data.split": [1 - self.validation_fraction, self.validation_fraction, 0.0], "seed": self.random_state}
+        own = {"data.split": [1 - self.validation_fraction, self.validation_fraction, 0.0], "seed": self._draw_seed()}
         if self.out is None:
             # Nobody would see them.
             own |= {"plots": False, "report": False}
-        asked = load_settings(self.recipe, list_overrides(own, self.overrides)).data.depth_range
-        depth_range = asked if isinstance(asked, tuple) else None
-        source = _build_source(samples, [names[index] for index in indices], depth_range)
-        with tempfile.TemporaryDirectory() as temporary:
+        overrides = list_overrides(own, self.overrides)
+        labels = check_labels(y, len(samples), load_settings(self.recipe, overrides).data.missing_labels)
+        is_known = np.array([label is not None for label in labels])
+        known = labels[is_known]
+        known = np.array(known.tolist()) if known.dtype == object else known
+        self.classes_, indices = np.unique(known, return_inverse=True)
+        names = name_labels(self.classes_)
+        named = np.full(len(labels), None, dtype=object)
+        named[is_known] = np.array(names, dtype=object)[indices]
+        with tempfile.TemporaryDirectory() as temporary, self._without_list(), self._showing_doubts():
             run = train(
-                source,
+                (samples, named),
                 out=Path(temporary) / "run" if self.out is None else self.out,
                 recipe=self.recipe,
-                overrides=list_overrides(own, self.overrides),
+                overrides=overrides,
                 network=self.network,
                 loss=self.loss,
                 metrics=self.metrics,
@@ -139,34 +142,41 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             DataError: A picture cannot be decoded.
         """
+        check_is_fitted(self, "predictor_")
         answers: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
         return answers
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "predictor_")
 
+    def _draw_seed(self) -> int:
+        if isinstance(self.random_state, int | np.integer):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-def _build_source(
-    samples: list[Any], labels: list[str], depth_range: DepthRange | None
-) -> pd.DataFrame | LabelledArrays | Dataset[Any]:
-    if all(isinstance(sample, str | Path) for sample in samples):
-        return pd.DataFrame({"path": [str(path) for path in samples], "label": labels})
-    table = load_inputs(samples, depth_range=depth_range)
-    pictures = [np.asarray(decode_row(table, row)) for row in range(len(table))]
-    if len({picture.shape for picture in pictures}) == 1:
-        return np.stack(pictures), labels
-    return _Pictures(pictures, labels)
+    @contextmanager
+    def _showing_doubts(self) -> Iterator[None]:
+        """Show what is warned of pictures and labels, which no log is left of, where Python shows warnings of a log."""
+        if self.verbose or logger.hasHandlers():
+            yield
+            return
+        handler = logging.StreamHandler()
+        handler.setLevel(logging.WARNING)
+        # That there is no test split is no doubt here.
+        handler.addFilter(lambda record: Path(record.pathname).is_relative_to(_DATA) and record.module != "prepare")
+        logger.addHandler(handler)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
 
-
-class _Pictures(Dataset[Any]):
-    """Pictures of several sizes with their labels, as a dataset."""
-
-    def __init__(self, pictures: Sequence[Pixels], labels: Sequence[str]) -> None:
-        self.pictures = pictures
-        self.targets = labels
-
-    def __len__(self) -> int:
-        return len(self.pictures)
-
-    def __getitem__(self, index: int) -> tuple[Pixels, str]:
-        return self.pictures[index], self.targets[index]
+    @contextmanager
+    def _without_list(self) -> Iterator[None]:
+        """Leave the list of bad files out of the error where its folder is gone by then."""
+        try:
+            yield
+        except BadImagesError as error:
+            if self.out is not None:
+                raise
+            way = 'Repair or remove them, or leave them out with overrides={"data.on_bad": "skip"}.'
+            raise BadImagesError(error.problems, next_step=way) from None

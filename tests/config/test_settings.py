@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 
 from discern.config.describe import describe_settings
 from discern.config.load import load_settings, read_settings, save_settings
+from discern.config.overrides import list_overrides
 from discern.config.settings import PhaseSettings, Settings
 from discern.errors import ConfigError
 from discern.recipes import list_recipe_names
@@ -181,3 +183,8 @@ def test_recipes_find_what_they_extend_beside_them_and_not_themselves(tmp_path, 
     (tmp_path / "loop.toml").write_text('extends = "loop.toml"\n')
     with pytest.raises(ConfigError, match="extend each other in a circle"):
         load_settings(tmp_path / "loop.toml")
+
+
+def test_numbers_of_numpy_are_numbers():
+    given = {"seed": np.int64(3), "learning_rate": np.float64(0.1), "plots": np.bool_(False), "split": np.array([1, 0])}
+    assert list_overrides(given) == ["seed=3", "learning_rate=0.1", "plots=false", "split=[1, 0]"]

@@ -7,6 +7,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from discern.config.settings import PHASE_DEFAULTS, PhaseSettings, Settings
 from discern.errors import ConfigError
 
@@ -39,7 +41,9 @@ def _flatten(overrides: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[s
 
 
 def _write_value(key: str, value: Any) -> str:
-    """Return a value as TOML."""
+    """Return a value as TOML; numbers of NumPy are numbers."""
+    if isinstance(value, np.generic | np.ndarray):
+        return _write_value(key, value.tolist())
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):

@@ -249,7 +249,8 @@ def test_truncated_files_are_refused(format_name: str, kept: float) -> None:
     [
         (lambda path: None, "a.jpg: no such file"),
         (lambda path: path.mkdir(), "a.jpg: a folder, not a file"),
-        (lambda path: path.write_bytes(b""), r"a.jpg: not a picture of a supported type \(JPEG, PNG"),
+        (lambda path: path.write_bytes(b""), "a.jpg: the file is empty"),
+        (lambda path: path.write_bytes(b"\0" * 99), r"a.jpg: not a picture of a supported type \(JPEG, PNG"),
         (lambda path: path.write_text("<html>404</html>"), "a.jpg: not a picture of a supported type"),
         (lambda path: path.write_bytes(encode(draw(1), "PDF")), "a.jpg: not a picture of a supported type"),
     ],

@@ -57,7 +57,7 @@ def test_arrays_are_scaled_like_files() -> None:
         assert np.array_equal(found, expected)
     table = load_inputs(values.astype(np.uint16), depth_range=(0, 500))
     assert table.arrays is not None
-    assert np.array_equal(table.arrays[0], expected)
+    assert np.array_equal(np.asarray(decode_row(table, 0)), expected)
 
 
 @pytest.mark.parametrize(

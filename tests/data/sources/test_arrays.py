@@ -5,6 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from data_pictures import MakeFolder
 from discern.data.sources.load import load_table
 from discern.errors import DataError
 
@@ -60,9 +61,19 @@ def test_grey_arrays_become_rgb_without_a_copy(channels: tuple[int, ...]) -> Non
     assert np.shares_memory(picture, images)
 
 
-def test_pictures_of_several_sizes_in_a_list() -> None:
-    with pytest.raises(DataError, match=r"images is no array of one shape: .*Give pictures of several sizes as files"):
-        load_table(([np.zeros((4, 4, 3), np.uint8), np.zeros((5, 4, 3), np.uint8)], ["a", "b"]))  # type: ignore[arg-type]
+def test_a_pair_takes_pictures_one_by_one(make_folder: MakeFolder) -> None:
+    """A path that repeats, as in a sample drawn with replacement, makes a group; masked labels are missing."""
+    path = make_folder({".": 1}) / "1.png"
+    images = [path, np.full((5, 4, 3), 7, np.uint8), path, np.full((8, 8), 500, np.uint16)]
+    table = load_table((images, np.ma.array([1, 2, 1, 2], mask=[False, False, False, True])))
+    assert table.frame["id"].tolist() == [str(path), "1", f"{path}#2", "3"]
+    assert table.frame["path"].tolist() == [str(path), "", str(path), ""]
+    assert table.frame["group"].fillna("").tolist() == [str(path), "", str(path), ""]
+    assert table.frame["label"].fillna("").tolist() == ["1", "2", "1", ""]
+    assert table.frame["array_index"].tolist() == [-1, 0, -1, 1]
+    assert table.arrays is not None
+    assert table.arrays[0].shape == (5, 4, 3)
+    assert table.arrays[1].max() == 500
 
 
 @pytest.mark.parametrize("names", [np.array(["wasp", "fée"]), np.char.encode(["wasp", "fée"], "utf-8")])

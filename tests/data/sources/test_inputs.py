@@ -1,11 +1,14 @@
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from data_pictures import MakeFolder, draw, write_run
+from discern.data.reading.dataset import decode_row
 from discern.data.sources.load import ColumnSettings, load_inputs, load_table
 from discern.errors import DataError
 
@@ -105,6 +108,13 @@ def test_arrays_of_one_or_many(shape: tuple[int, ...], pictures: list[tuple[int,
             r"one picture with its channels first, or as 3 grey .* Say which: array.transpose\(1, 2, 0\) for",
         ),
         ((28, 28, 2), r"one picture of 2 channels, or as 28 grey pictures of 28 x 2. Say which: array\[..., :3\] for"),
+        ((40, 3, 40), r"one picture of 3 channels in the middle, .* array.transpose\(0, 2, 1\) for the first"),
+        (
+            (9, 4800),
+            r"9 flat pictures, or as one grey .* array.reshape\(-1, 40, 40, 3\) .* for the first, array\[None\]",
+        ),
+        ((60, 784), r"60 flat pictures, .* array.reshape\(-1, 28, 28\) for the first"),
+        ((9, 9, 3, 4), r"The pictures lie along the last axis: array.transpose\(3, 0, 1, 2\)"),
         ((28,), r"an array of shape \(28,\); expected one picture \(H, W\)"),
         ((2, 9, 9, 7), r"an array of shape \(2, 9, 9, 7\)"),
     ],
@@ -141,9 +151,10 @@ def test_channels_first_are_moved_and_not_reshaped() -> None:
     [
         (np.zeros((2, 9, 9, 3), np.uint8), "an element of a list is one picture, and this one .* np.concatenate"),
         (np.zeros((9, 9, 13), np.uint8), r"shape \(9, 9, 13\)"),
-        (np.zeros((9, 9, 3)), r"array of float64 .* \(array \* 255\).round\(\).astype\(np.uint8\) if they are 0..1"),
+        (np.zeros((9, 9, 3)), r"array of float64 .* \(array \* 255\).round\(\).astype\(np.uint8\)$"),
         (np.zeros((9, 9, 3), bool), r"array.astype\(np.uint8\) \* 255"),
-        (np.zeros((0, 9, 3), np.uint8), "not empty"),
+        (np.zeros((0, 9, 3), np.uint8), r"\(0, 9, 3\) holds no pixels"),
+        (np.zeros(192, np.uint8), r"A flat picture: array.reshape\(-1, 8, 8, 3\)"),
     ],
 )
 def test_an_array_in_a_list_that_is_no_picture_is_refused(array: np.ndarray, message: str) -> None:
@@ -158,6 +169,45 @@ def test_containers_are_read_by_their_elements(make_folder: MakeFolder) -> None:
     for other in ({"a": file}, 3, None, b"x" * 500, {file}):
         with pytest.raises(DataError, match=r"^Inputs of type \w+ are not understood; expected paths"):
             load_inputs(other)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("one", "line"),
+    [
+        (torch.zeros(3, 8, 8), r"tensor.numpy\(\)"),
+        (b"png", r"PIL.Image.open\(io.BytesIO\(content\)\)"),
+        (BytesIO(b"png"), r"PIL.Image.open\(file\)"),
+        (memoryview(b"png"), r"np.asarray\(view\)"),
+    ],
+)
+def test_what_is_nearly_a_picture_is_told_how_to_become_one(one: object, line: str) -> None:
+    for given in (one, [one]):
+        with pytest.raises(DataError, match=line):
+            load_inputs(given)  # type: ignore[arg-type]
+
+
+def test_pictures_in_the_cells_of_a_frame() -> None:
+    pictures = [draw(1), np.asarray(draw(2, size=(9, 7)))]
+    frame = pd.DataFrame({"photo of it": pd.Series(pictures, dtype=object), "label": ["a", "b"]})
+    for table in (load_table(frame), load_inputs(frame)):
+        assert table.frame["label"].tolist() == ["a", "b"]
+        assert table.arrays is not None
+        assert [picture.shape for picture in table.arrays] == [(20, 24, 3), (7, 9, 3)]
+        assert np.array_equal(table.arrays[1], pictures[1])
+    with pytest.raises(DataError, match=r"^the DataFrame: column 'image' holds bytes, list; expected names of files"):
+        load_table(pd.DataFrame({"image": [b"x" * 900, [1] * 900], "label": ["a", "b"]}))
+
+
+def test_deep_pictures_in_memory_are_kept_whole_and_a_small_range_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    deep = np.arange(64, dtype=np.uint16).reshape(1, 8, 8) * 4
+    table = load_inputs(deep)
+    assert np.asarray(decode_row(table, 0)).max() == 1
+    assert "train with data.depth_range=[0,252]" in caplog.text
+    scaled = load_inputs(deep, depth_range=(0, 252))
+    assert np.asarray(decode_row(scaled, 0)).max() == 255
+    caplog.clear()
+    load_inputs(deep.astype(np.uint8))
+    assert not caplog.text
 
 
 def test_ids_of_the_tables_themselves_are_kept(make_folder: MakeFolder) -> None:

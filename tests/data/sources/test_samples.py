@@ -41,11 +41,17 @@ def test_numbers_and_booleans_are_labels(y):
         ([[1, 2, 1]], r"shape \(1, 3\).* Write y.ravel\(\)"),
         (5, "y is of type int, and no row of labels"),
         ([1, 2], "X has 3 pictures and y has 2 labels; expected one label per picture"),
-        ([1, None, np.nan], "2 missing labels, in the rows 1, 2. Leave them out: keep = ~pd.isna"),
+        ([1, None, np.nan], "2 missing labels, in the rows 1, 2. Leave them out with overrides"),
         (["a", "", "b"], "1 missing labels, in the rows 1"),
         ([0.5, 1, 2], r"numbers with a fraction: 0.5. These are measurements, .* np.digitize"),
         ([1.0, np.inf, 2], "numbers with a fraction: inf"),
-        (np.array([1, "a", 2], dtype=object), r"several types: int, str. Make them one: y.astype\(str\)"),
+        (np.array([1, "a", 2], dtype=object), r"several types: number, str. Make them one: \[str\(label\)"),
+        ([True, 1, 0], "several types: bool, number"),
+        ([1, "a", 2], "several types: number, str"),
+        (np.ma.array([1, 2, 3], mask=[0, 1, 0]), "1 missing labels, in the rows 1"),
+        (np.zeros(3, dtype=[("a", "i4")]), "labels of type .*; expected texts or whole numbers"),
+        (np.zeros(3, dtype="M8[ns]"), "labels of type datetime64"),
+        ([pd.Timestamp(0)] * 3, "labels of type Timestamp; expected texts"),
         ([{}, {}, {}], "labels of type dict; expected texts or whole numbers"),
         ([[1], [2, 3], [1]], "y is of type list, and no row of labels"),
         (None, "y is missing"),
@@ -63,11 +69,24 @@ def test_the_error_does_not_grow_with_the_labels():
     assert len(str(caught.value)) < 300
 
 
+def test_missing_labels_can_stay_to_be_left_out():
+    labels = check_labels(np.ma.array([3, 4, 5], mask=[0, 1, 0]), 3, "drop")
+    assert labels.tolist() == [3, None, 5]
+    with pytest.raises(DataError, match="y has 2 missing labels"):
+        check_labels([None, "nan"], 2, "drop")
+
+
+def test_text_of_numpy_is_text():
+    assert check_labels(np.array([np.str_("a"), "b"], dtype=object), 2).tolist() == ["a", "b"]
+
+
 def test_names_must_differ():
     with pytest.raises(DataError, match="different labels have the same text, blanks around it apart: a"):
         name_labels(np.array(["a", "a "]))
     with pytest.raises(DataError, match="the one label a; expected two classes or more"):
         name_labels(np.array(["a"]))
+    with pytest.raises(DataError, match="y has bytes that are no UTF-8"):
+        name_labels(np.array([b"a", b"\xff"]))
 
 
 def test_pictures_are_listed_by_their_elements():
@@ -91,6 +110,12 @@ def test_pictures_are_listed_by_their_elements():
         ),
         (["."], r"X has folders or tables; expected one picture for each row:\n  \."),
         (["a.csv"], "X has folders or tables"),
+        (np.zeros((42, 4800), np.uint8), r"can be read as 42 flat pictures, .* array.reshape\(-1, 40, 40, 3\)"),
+        (
+            pd.DataFrame(np.zeros((2, 784))),
+            r"table of numbers with the columns .* X.to_numpy\(np.uint8\).reshape\(-1, 28, 28\)",
+        ),
+        ([], "X is empty; expected pictures"),
         (7, "Inputs of type int are not understood"),
     ],
 )

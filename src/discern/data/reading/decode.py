@@ -126,6 +126,22 @@ def decode_image(
         return _to_rgb(turn_upright(image), shown, depth_range)
 
 
+def read_pixels(source: Image.Image | npt.NDArray[np.generic], *, name: str) -> npt.NDArray[np.generic]:
+    """Return a picture in memory as 8-bit RGB, or the values of one of more than 8 bits, which are scaled later.
+
+    Raises:
+        BadImageError: It cannot be decoded.
+    """
+    if isinstance(source, np.ndarray):
+        is_deep = source.dtype == np.uint16
+        return source if is_deep else np.asarray(decode_image(source, name=name))
+    if not source.mode.startswith(DEEP_MODES):
+        return np.asarray(decode_image(source, name=name))
+    with _refusing(name):
+        values = np.asarray(turn_upright(source))
+    return values.astype(np.uint16) if values.dtype.kind == "u" else values
+
+
 def inspect_image(
     content: bytes,
     *,
@@ -342,6 +358,8 @@ def _explain_unknown(source: ImageSource, shown: str) -> str:
     if _is_empty(source):
         return "the file is empty"
     head = b"" if isinstance(source, np.ndarray | Image.Image) else read_head(source)
+    if not head and isinstance(source, str | Path | bytes):
+        return "the file is empty"
     found = describe_type(head, shown)
     return f"not a picture of a supported type{f', but {found}' if found else f' ({_list_formats()})'}"
 

@@ -47,8 +47,20 @@ def apply_depth_range(
         wanted = _join(grey)
         logger.info("data.depth_range: %s", "no picture has more than 8 bits" if wanted is None else _name(wanted))
     elif wanted is None:
-        _warn_of_small_range(grey)
+        _warn_of_small_range(
+            grey,
+            "Set data.depth_range=%s (black, white) if that is the scale of all; it is kept with the classifier",
+        )
     return replace(table, depth_range=wanted)
+
+
+def warn_of_unscaled(table: ImageTable) -> None:
+    """Say where pictures for a classifier that has no range of its own use little of what the rules expect."""
+    way = (
+        "Scale them to 8 bits as the pictures that it was trained on, or train with data.depth_range=%s (black, white) "
+        "if that is the scale of all"
+    )
+    _warn_of_small_range([one for one in _measure(table, MAX_PIXELS) if not one.is_colour], way)
 
 
 def _measure(table: ImageTable, max_pixels: int) -> list[_Deep]:
@@ -92,7 +104,7 @@ def _join(found: Sequence[_Deep]) -> DepthRange | None:
     return (low, high) if low < high else (low, low + 1)
 
 
-def _warn_of_small_range(found: Sequence[_Deep]) -> None:
+def _warn_of_small_range(found: Sequence[_Deep], way: str) -> None:
     used = _join(found)
     if used is None:
         return
@@ -110,8 +122,7 @@ def _warn_of_small_range(found: Sequence[_Deep]) -> None:
     is_inside = used[0] >= 0 and used[1] <= full
     if not is_inside or used[1] - used[0] < _SMALL_SHARE * full:
         logger.warning(
-            "pictures of more than 8 bits use the values %s of 0 to %g, as in %s, so %s. Set data.depth_range=%s "
-            "(black, white) if that is the scale of all; it is kept with the classifier",
+            f"pictures of more than 8 bits use the values %s of 0 to %g, as in %s, so %s. {way}",
             f"{used[0]:g} to {used[1]:g}",
             full,
             found[0].path,

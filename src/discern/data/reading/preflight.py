@@ -29,8 +29,8 @@ def check_images(
     """Check every file of a table and return those that cannot be used, in the order of the table.
 
     `header` finds missing files, unsupported types and pictures that are too large; `full` decodes every pixel and
-    finds damaged and truncated files as well, and pictures that a dataset cannot give. Pictures in memory are not
-    checked.
+    finds damaged and truncated files as well, and pictures that a dataset cannot give. Of pictures in memory, those of
+    more than 8 bits are checked.
     """
 
     def check(path: str, index: int) -> ImageProblem | None:
@@ -50,12 +50,16 @@ def check_images(
 
     reads_arrays = verify == "full" and not table.is_in_memory
     places = zip(table.frame["path"].tolist(), table.frame["array_index"].tolist(), strict=True)
-    checked = [(path, index) for path, index in places if index < 0 or reads_arrays]
+    checked = [(path, index) for path, index in places if index < 0 or reads_arrays or _is_deep(table, index)]
     parts = [checked[start : start + _FILES_AT_ONCE] for start in range(0, len(checked), _FILES_AT_ONCE)]
     workers = threads or min(_MAX_THREADS, 2 * (os.cpu_count() or 1))
     with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
         warnings.simplefilter("ignore")  # our own rules decide what is a problem
         return [problem for problems in pool.map(check_all, parts) for problem in problems]
+
+
+def _is_deep(table: ImageTable, index: int) -> bool:
+    return table.is_in_memory and table.arrays is not None and table.arrays[index].dtype != np.uint8
 
 
 def save_bad_files(problems: Collection[ImageProblem], path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from discern.data.missing_labels import is_missing
 from discern.data.table import SPLITS, parse_split
 from discern.errors import DataError, name_some
 
@@ -22,7 +23,10 @@ _KINDS = {
     "images": ("images", "image", "imgs", "x", "data", "pictures", "photos", "pixels", "inputs", "arr_0"),
     "labels": ("labels", "label", "y", "targets", "target", "arr_1"),
 }
-_MIN_SIDE = 8
+MIN_SIDE = 8
+"""The side of the smallest picture that a flat row of numbers is taken for, in pixels."""
+_MIN_WHITE = 3
+"""Floats up to this, and above 1, are normalised rather than levels of 0 to 255."""
 _KIND_BY_WORD = {word: kind for kind, words in _KINDS.items() for word in words}
 
 
@@ -68,13 +72,66 @@ def name_labels(part: Part) -> str:
     return part.labels or ("labels" if part.split is None else f"{part.split}_labels")
 
 
+def to_array(part: object) -> Array:
+    """Return an array; what is masked in one is missing, and labels of several kinds stay what they are.
+
+    Raises:
+        ValueError: It has no one shape.
+    """
+    if isinstance(part, list | tuple):
+        kinds = {name_kind(label) for label in part if not is_missing(label)}
+        if len(kinds) > 1 and kinds <= {"bool", "number", "str", "bytes"}:
+            mixed = np.empty(len(part), dtype=object)  # NumPy would take True for 1, and 1 for "1"
+            mixed[:] = part
+            return mixed
+    if not isinstance(part, np.ma.MaskedArray):
+        return np.asarray(part)
+    values = np.asarray(part, dtype=object)
+    values[np.ma.getmaskarray(part)] = None
+    return values
+
+
+def name_kind(label: object) -> str:
+    """Return the type of a label; one of NumPy is that of Python, and whole numbers may be floats."""
+    if isinstance(label, bool | np.bool_):
+        return "bool"
+    for kind in (str, bytes):
+        if isinstance(label, kind):
+            return kind.__name__
+    return "number" if isinstance(label, int | float | np.number) else type(label).__name__
+
+
 def advise_images(images: Array, shown: str) -> str:
     """Return the line of NumPy that mends images of another form, where one does; `shown` ends with their name."""
-    shaped, converted = _shape(images.shape), _convert(images)
-    if shaped is None or converted is None:
-        return ""
     name = shown.rpartition(" ")[2]
-    return f" Mend it with: {name} = {converted.format(name + shaped)}"
+    shaped, converted = _shape(images.shape), _convert(images)
+    if shaped is None or not images.size:
+        return ""
+    if converted is None:
+        return advise_numbers(images, name)
+    planes = shape_flat(images.shape[1]) if images.ndim == 2 and "transpose" in shaped else None
+    other = f" If the colours of a pixel lie together, it is {name}{planes}." if planes else ""
+    return f"{other} Mend it with: {name} = {converted.format(name + shaped)}"
+
+
+def advise_numbers(array: Array, name: str) -> str:
+    """Return how to make whole numbers of pixels of other numbers, by their values; `name` is what they are called."""
+    converted = _convert(array)
+    if converted is not None:
+        return f" Mend it with: {converted.format(name)}"
+    if array.dtype.kind not in "iuf" or not array.size:
+        return ""
+    if not np.isfinite(array).all():
+        return f" It holds NaN or infinity: fill them first, such as by np.nan_to_num({name})."
+    low, high = float(array.min()), float(array.max())
+    if array.dtype == np.int8:
+        return f" Values from {low:g} to {high:g}: {name}.view(np.uint8) if 128..255 became negative."
+    shifted = f"({name} - ({low:g}))" if low else name
+    span = f"({shifted} / {high - low or 1:g} * 255).round().astype(np.uint8)"
+    return (
+        f" Values from {low:g} to {high:g}. Undo what scaled or normalised them, or scale all pictures, new ones too, "
+        f"in one way: {span}"
+    )
 
 
 def advise_labels(labels: Array, count: int, shown: str) -> str:
@@ -101,12 +158,21 @@ def _read_name(name: str) -> tuple[str | None, str] | None:
     return None
 
 
+def shape_flat(length: int) -> str | None:
+    """Return what makes square pictures of flat ones of so many numbers, None where they are not square."""
+    for channels, text in ((1, ".reshape(-1, {0}, {0})"), (3, ".reshape(-1, {0}, {0}, 3)")):
+        side = math.isqrt(length // channels)
+        if side >= MIN_SIDE and side * side * channels == length:
+            return text.format(side)
+    return None
+
+
 def _shape(shape: tuple[int, ...]) -> str | None:
     """Return what makes (N, H, W, 3) or (N, H, W) of a shape, None where that is not known."""
     if len(shape) == 2:
         for channels, text in ((1, ".reshape(-1, {0}, {0})"), (3, ".reshape(-1, 3, {0}, {0}).transpose(0, 2, 3, 1)")):
             side = math.isqrt(shape[1] // channels)
-            if side >= _MIN_SIDE and side * side * channels == shape[1]:
+            if side >= MIN_SIDE and side * side * channels == shape[1]:
                 return text.format(side)
         return None
     if len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3)):
@@ -122,7 +188,7 @@ def _shape(shape: tuple[int, ...]) -> str | None:
 
 def _convert(images: Array) -> str | None:
     """Return what makes whole numbers from 0 to 255 of the numbers in `{}`, None where that is not known."""
-    if images.dtype == np.uint8:
+    if images.dtype in (np.uint8, np.uint16):
         return "{}"
     if images.dtype.kind == "b":
         return "{}.astype(np.uint8) * 255"
@@ -133,6 +199,6 @@ def _convert(images: Array) -> str | None:
         return None
     if images.dtype.kind == "f" and high <= 1:
         return "({} * 255).round().astype(np.uint8)" if low >= 0 else "(({} + 1) * 127.5).round().astype(np.uint8)"
-    if low < 0:
+    if low < 0 or (images.dtype.kind == "f" and high < _MIN_WHITE):
         return None
-    return "{}.round().astype(np.uint8)" if high <= np.iinfo(np.uint8).max else "({} / 257).round().astype(np.uint8)"
+    return "{}.round().astype(np.uint8)" if high <= np.iinfo(np.uint8).max else "{}.round().astype(np.uint16)"

@@ -44,7 +44,7 @@ def load_npz(path: Path, *, labelled: bool) -> ImageTable:
 
 
 def load_arrays(parts: Mapping[str, Array], *, source: str, labelled: bool) -> ImageTable:
-    """Load pictures from arrays by name: `images` (uint8, (N, H, W, 3) or (N, H, W)) and `labels` (N,).
+    """Load pictures from arrays by name: `images` (uint8 or uint16, (N, H, W, 3) or (N, H, W)) and `labels` (N,).
 
     With a prefix (`train_`, `val_`, `test_`) they belong to that split; `x` and `y`, `data` and `targets` and their
     like mean the same, and the split may also come last. Whole numbers in `labels`, of whatever type, count into
@@ -66,7 +66,7 @@ def load_arrays(parts: Mapping[str, Array], *, source: str, labelled: bool) -> I
         ids += [f"{part.split}/{place}" if part.split else str(place) for place in range(len(array))]
         splits += [part.split] * len(array)
         given = None if part.labels is None else parts[part.labels]
-        labels += _read_labels(given, len(array), names, f"{source}: {name_labels(part)}", labelled)
+        labels += read_labels(given, len(array), names, f"{source}: {name_labels(part)}", labelled)
     used = {named, *(name for part in found for name in (part.images, part.labels))}
     return build_table(
         {"id": ids, "label": labels, "split": splits},
@@ -99,17 +99,27 @@ def _decode_text(array: Array, shown: str) -> Array:
 
 def _check_images(given: Array, shown: str) -> Pixels:
     images = given[..., np.newaxis] if given.ndim == 3 else given
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or images.size == 0:
+    if (
+        images.dtype not in (np.uint8, np.uint16)
+        or images.ndim != 4
+        or images.shape[3] not in (1, 3)
+        or images.size == 0
+    ):
         raise DataError(
             f"{shown} is {given.dtype} of shape {given.shape}; "
-            f"expected uint8 (0..255) of shape (N, H, W, 3) or (N, H, W).{advise_images(given, shown)}"
+            f"expected uint8 (0..255) or uint16 of shape (N, H, W, 3) or (N, H, W).{advise_images(given, shown)}"
         )
-    return np.broadcast_to(images.astype(np.uint8, copy=False), (*images.shape[:3], 3))
+    return np.broadcast_to(images, (*images.shape[:3], 3))
 
 
-def _read_labels(
+def read_labels(
     labels: Array | None, count: int, class_names: Sequence[str] | None, shown: str, labelled: bool
 ) -> Sequence[str | None]:
+    """Return the class of each of `count` pictures, None for one without.
+
+    Raises:
+        DataError: Labels are missing though all should be `labelled`, or have another shape or kind.
+    """
     if labels is None:
         if labelled:
             raise DataError(f"{shown} is missing. {EXPECTED}")

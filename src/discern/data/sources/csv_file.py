@@ -2,15 +2,19 @@
 
 import csv
 import os
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import compress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from discern.data.missing_labels import is_missing
+from discern.data.sources.cell_pictures import check_cells, holds_picture, take_pictures
 from discern.data.sources.columns import ChosenColumns, ColumnSettings, choose_columns
 from discern.data.sources.encoding import advise_on_text, find_encoding
 from discern.data.sources.header import check_header
@@ -84,9 +88,18 @@ def read_cells(path: Path, *, only: Collection[str] | None = None) -> pd.DataFra
 
 
 def load_frame(
-    frame: pd.DataFrame, settings: ColumnSettings, *, folder: Path, source: str, labelled: bool
+    frame: pd.DataFrame,
+    settings: ColumnSettings,
+    *,
+    folder: Path,
+    source: str,
+    labelled: bool,
+    may_repeat: bool = False,
 ) -> ImageTable:
     """Load the table that a DataFrame lists; `folder` is where picture names start when no `image_root` is set.
+
+    Arrays and PIL pictures in the cells are pictures in memory, called by their row. Where files `may_repeat`, as in a
+    sample drawn with replacement, the rows of one are a group, and the later ones are called `a.png#2`.
 
     A picture's id is its name as the user wrote it; a column of ids beside it is kept as `own_id`. A name without
     extension is looked up in its folder. A file that is missing keeps its row, to be found by the check of the
@@ -100,6 +113,9 @@ def load_frame(
     check_header(names, root, source)
     _check_different(names, source)
     raw = {name: cells for name, (_, cells) in zip(names, frame.reset_index(drop=True).items(), strict=True)}
+    pictures = [name for name, column in raw.items() if holds_picture(column)]
+    if len(pictures) == 1 and settings.image_column is None:
+        settings = replace(settings, image_column=pictures[0])
     found = _find_split(raw, settings) if labelled else []
     splits = [column.name for column in found if column.doubt is None]
     columns = choose_columns(names, settings, labelled=labelled, source=source, split_columns=splits)
@@ -107,6 +123,9 @@ def load_frame(
     for name in (columns.label, columns.group):
         if name is not None:
             check_single(raw[name], f"{source}: column {name!r}")
+    check_cells(raw[columns.image], columns.image, source)
+    arrays, places = take_pictures(raw[columns.image])
+    raw[columns.image] = _name_rows(raw[columns.image], places)
     text = pd.DataFrame({name: _strip(as_text(raw[name])) for name in used if name is not None})
     ids = text[columns.image]
     _check_filled(ids, columns.image, source)
@@ -122,10 +141,49 @@ def load_frame(
     cells |= {kind: text[name].tolist() for kind, name in kinds.items() if name}
     suffix = settings.image_suffix or ""
     suffix = f".{suffix}" if suffix.isalnum() else suffix
-    paths = find_files(cells["id"], root, suffix, source)
-    plain = pd.Series([os.path.normpath(path) if ".." in path else path for path in paths], dtype="object")
-    check_unique(plain, f"{source}: the same file")
-    return build_table({**cells, "path": paths}, source=source)
+    paths = _find_paths(cells["id"], places, root, suffix, source)
+    if may_repeat:
+        cells = _number_repeated(cells, paths)
+    else:
+        plain = [os.path.normpath(path) if ".." in path else path for path in paths if path]
+        check_unique(pd.Series(plain, dtype="object"), f"{source}: the same file")
+    return build_table({**cells, "path": paths}, arrays=arrays, array_index=places, source=source)
+
+
+def _name_rows(cells: "pd.Series[Any]", places: npt.NDArray[np.int64]) -> "pd.Series[Any]":
+    """Return the cells with the number of its row in place of each picture in memory."""
+    if (places < 0).all():
+        return cells
+    return pd.Series(
+        [str(row) if place >= 0 else cell for row, (cell, place) in enumerate(zip(cells, places, strict=True))],
+        dtype="object",
+    )
+
+
+def _find_paths(names: Sequence[str], places: npt.NDArray[np.int64], root: Path, suffix: str, source: str) -> list[str]:
+    """Return the path of each file, and empty text for a picture in memory."""
+    if (places < 0).all():
+        return find_files(names, root, suffix, source)
+    paths = [""] * len(names)
+    rows = np.flatnonzero(places < 0).tolist()
+    if rows:
+        for row, path in zip(rows, find_files([names[row] for row in rows], root, suffix, source), strict=True):
+            paths[row] = path
+    return paths
+
+
+def _number_repeated(cells: Mapping[str, list[Any]], paths: Sequence[str]) -> dict[str, list[Any]]:
+    """Return the cells with an id for each row, and a group for the rows of one file."""
+    counts = Counter(path for path in paths if path)
+    seen: Counter[str] = Counter()
+    ids, groups = [], []
+    for name, path in zip(cells["id"], paths, strict=True):
+        seen[path] += 1
+        is_repeated = counts[path] > 1
+        ids.append(f"{name}#{seen[path]}" if is_repeated and seen[path] > 1 else name)
+        groups.append(path if is_repeated else None)
+    repeated = {"id": ids, "group": groups} if max(counts.values(), default=0) > 1 else {}
+    return {**cells, **repeated}
 
 
 def as_text(cells: "pd.Series[Any]") -> "pd.Series[str]":

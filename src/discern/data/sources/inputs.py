@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from io import IOBase
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -19,8 +20,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from discern.data.picture_arrays import PictureArrays, join_arrays, name_picture
-from discern.data.reading.decode import decode_image
+from discern.data.reading.decode import read_pixels
 from discern.data.reading.deep_pixels import DepthRange
+from discern.data.reading.depth import warn_of_unscaled
 from discern.data.sources.arrays import load_npz
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.csv_file import load_csv, load_frame
@@ -40,6 +42,13 @@ _EXPECTED = "paths, DataFrames, NumPy arrays, PIL pictures or torch datasets"
 # `Path` makes one slash of two.
 _ADDRESS = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/{1,2}(?:localhost(?=/))?")
 _INPUT_TYPES = (str, Path, pd.DataFrame, Image.Image, np.ndarray, Dataset)
+_LINES: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (Tensor, "tensor.numpy() makes an array of a tensor."),
+    ((bytes, bytearray), "PIL.Image.open(io.BytesIO(content)) makes a picture of the bytes of a file."),
+    (IOBase, "PIL.Image.open(file) makes a picture of an open file."),
+    (memoryview, "np.asarray(view) makes an array of a memoryview."),
+)
+"""What makes an input of something else."""
 Input = str | Path | pd.DataFrame | Image.Image | npt.NDArray[np.generic] | Dataset[Any]
 
 logger = logging.getLogger("discern")
@@ -67,10 +76,12 @@ def load_inputs(
     if not listed:
         raise DataError(f"no inputs were given; expected {_EXPECTED}.")
     _check_understood(listed)
-    gathered = _Gathered(columns or ColumnSettings(), depth_range)
+    gathered = _Gathered(columns or ColumnSettings())
     for item in listed:
         gathered.add(item)
     table = gathered.to_table(", ".join(_describe(item) for item in listed[:3]) + (", ..." if len(listed) > 3 else ""))
+    if depth_range is None:
+        warn_of_unscaled(table)
     return replace(table, depth_range=depth_range)
 
 
@@ -85,9 +96,21 @@ def list_inputs(inputs: object) -> list[Any]:
         return inputs.reshape(-1).tolist() if holds_objects and inputs.ndim < 3 else split_array(inputs)
     if isinstance(inputs, _INPUT_TYPES):
         return [inputs]
-    if isinstance(inputs, Mapping | set | frozenset | bytes | Tensor) or not isinstance(inputs, Iterable):
-        raise DataError(f"Inputs of type {type(inputs).__name__} are not understood; expected {_EXPECTED}.")
+    is_single = isinstance(inputs, Mapping | set | frozenset | bytes | bytearray | memoryview | IOBase | Tensor)
+    if is_single or not isinstance(inputs, Iterable):
+        raise DataError(_describe_odd([inputs]))
     return list(inputs)
+
+
+def check_types(inputs: Sequence[object]) -> None:
+    """Check that each element is an input.
+
+    Raises:
+        DataError: Some are of another type; the error has the line that makes a picture of it, where one does.
+    """
+    odd = [item for item in inputs if not isinstance(item, _INPUT_TYPES)]
+    if odd:
+        raise DataError(_describe_odd(odd))
 
 
 def log_ignored(table: ImageTable) -> None:
@@ -99,9 +122,8 @@ def log_ignored(table: ImageTable) -> None:
 class _Gathered:
     """Pictures so far, a row each."""
 
-    def __init__(self, columns: ColumnSettings, depth_range: DepthRange | None) -> None:
+    def __init__(self, columns: ColumnSettings) -> None:
         self.columns = columns
-        self.depth_range = depth_range
         self.ids: list[str] = []
         self.own_ids: list[str | None] = []
         self.whole_names: list[str] = []
@@ -187,8 +209,7 @@ class _Gathered:
 
     def _add_picture(self, picture: Image.Image | npt.NDArray[np.generic]) -> None:
         index = self.num_arrays
-        pixels = decode_image(picture, name=name_picture(index), depth_range=self.depth_range)
-        self._add_arrays((np.asarray(pixels),))
+        self._add_arrays((read_pixels(picture, name=name_picture(index)),))
         self._add_row(str(index), "", array_index=index)
 
     def _add_arrays(self, arrays: PictureArrays) -> None:
@@ -226,9 +247,14 @@ def _check_understood(inputs: Sequence[object]) -> None:
             f"There is no file or folder, and no match, for\n{list_some(list(map(repr, missing)))}\n"
             f"{_advise_missing(missing)}"
         )
-    odd = sorted({type(item).__name__ for item in inputs if not isinstance(item, _INPUT_TYPES)})
-    if odd:
-        raise DataError(f"Inputs of type {name_some(odd)} are not understood; expected {_EXPECTED}.")
+    check_types(inputs)
+
+
+def _describe_odd(odd: Sequence[object]) -> str:
+    names = name_some(sorted({type(item).__name__ for item in odd}))
+    lines = dict.fromkeys(line for item in odd for kinds, line in _LINES if isinstance(item, kinds))
+    way = f" {' '.join(lines)}" if lines else ""
+    return f"Inputs of type {names} are not understood; expected {_EXPECTED}.{way}"
 
 
 def _advise_missing(names: Sequence[str]) -> str:

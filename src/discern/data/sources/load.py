@@ -9,30 +9,34 @@ from typing import Any, TypeGuard
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from PIL import Image
 from torch.utils.data import Dataset
 
 from discern.data.class_finder import match_labels
-from discern.data.sources.arrays import load_arrays, load_npz
+from discern.data.sources.array_parts import to_array
+from discern.data.sources.arrays import load_arrays, load_npz, read_labels
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.csv_file import load_csv, load_frame
 from discern.data.sources.folder import load_folder
 from discern.data.sources.header import show_list
-from discern.data.sources.inputs import load_inputs
+from discern.data.sources.inputs import check_types, list_inputs, load_inputs
+from discern.data.sources.split_column import NO_SPLIT
 from discern.data.sources.torch_dataset import load_dataset, load_dataset_splits
 from discern.data.table import SPLITS, ImageTable, join_all
 from discern.errors import DataError, cut, list_some, name_some
 
 __all__ = ["ColumnSettings", "Source", "join_classes", "load_inputs", "load_table"]
 
-LabelledArrays = tuple[npt.NDArray[np.generic], Sequence[object] | npt.NDArray[np.generic]]
+Pair = tuple[npt.NDArray[np.generic] | Sequence[object], Sequence[object] | npt.NDArray[np.generic]]
 Datasets = Mapping[str, Dataset[Any]] | tuple[Dataset[Any], ...]
-Source = str | Path | pd.DataFrame | LabelledArrays | Mapping[str, npt.NDArray[np.generic]] | Dataset[Any] | Datasets
+Source = str | Path | pd.DataFrame | Pair | Mapping[str, npt.NDArray[np.generic]] | Dataset[Any] | Datasets
 
 
 def load_table(source: Source, columns: ColumnSettings | None = None) -> ImageTable:
     """Load labelled pictures from whatever the user has them in; paths are absolute, to be found from any folder later.
 
-    That is a folder, a CSV or .npz file, a DataFrame, a pair (images, labels), arrays by name, a torch `Dataset` of
+    That is a folder, a CSV or .npz file, a DataFrame, a pair (images, labels), in which the images are an array or
+    one by one as paths, arrays or PIL pictures, arrays by name, a torch `Dataset` of
     (image, label), or datasets by split: `{"train": ..., "validation": ..., "test": ...}`, or a tuple of all three.
 
     Raises:
@@ -77,7 +81,7 @@ def _load(source: Source, settings: ColumnSettings) -> ImageTable:
         return load_dataset_splits(_name_splits(source), labelled=True)
     if isinstance(source, tuple) and len(source) == 2:
         images, labels = source
-        return _load_parts({"images": images, "labels": labels})
+        return _load_pair(images, labels, settings)
     if isinstance(source, Mapping):
         return _load_parts(source)
     if isinstance(source, str | Path):
@@ -109,7 +113,7 @@ def _load_parts(parts: Mapping[str, object]) -> ImageTable:
     arrays = {}
     for name, part in parts.items():
         try:
-            arrays[name] = _to_array(part)
+            arrays[name] = to_array(part)
         except ValueError as error:
             raise DataError(
                 f"the arrays: {name} is no array of one shape: {error}. Give pictures of several sizes as files."
@@ -117,13 +121,23 @@ def _load_parts(parts: Mapping[str, object]) -> ImageTable:
     return load_arrays(arrays, source="the arrays", labelled=True)
 
 
-def _to_array(part: object) -> npt.NDArray[np.generic]:
-    """Return an array; a label that is masked is missing."""
-    if not isinstance(part, np.ma.MaskedArray):
-        return np.asarray(part)
-    values = np.asarray(part, dtype=object)
-    values[np.ma.getmaskarray(part)] = None
-    return values
+def _load_pair(images: object, labels: object, settings: ColumnSettings) -> ImageTable:
+    """Load pictures in one array, or one by one: paths, arrays and PIL pictures, of which some may repeat."""
+    if _is_one_array(images):
+        return _load_parts({"images": images, "labels": labels})
+    samples = list_inputs(images)
+    check_types(samples)
+    source = "the pictures"
+    names = read_labels(to_array(labels), len(samples), None, f"{source}: labels", labelled=True)
+    frame = pd.DataFrame({"image": pd.Series(samples, dtype="object"), "label": list(names)})
+    columns = replace(settings, image_column="image", label_column="label", split_column=NO_SPLIT, group_column=None)
+    return load_frame(frame, columns, folder=Path(), source=source, labelled=True, may_repeat=True)
+
+
+def _is_one_array(images: object) -> bool:
+    if hasattr(images, "dtype"):
+        return np.asarray(images).dtype.kind not in "OSU"
+    return not any(isinstance(one, str | Path | Image.Image | np.ndarray) for one in list_inputs(images)[:1])
 
 
 def _load_place(place: Path, settings: ColumnSettings) -> ImageTable:

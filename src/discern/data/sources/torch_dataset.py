@@ -12,8 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
 from discern.data.picture_arrays import LazyPictures, Pixels
-from discern.data.reading.decode import decode_image, turn_upright
-from discern.data.reading.deep_pixels import DEEP_MODES
+from discern.data.reading.decode import read_pixels
 from discern.data.sources.dataset_labels import find_class_names, find_labels, name_label
 from discern.data.table import SPLITS, ImageTable, build_table, parse_split
 from discern.errors import BadImageError, DataError, name_some
@@ -52,8 +51,7 @@ class DatasetPictures(Sequence[Pixels]):
         item = self.read(index)
         shown = f"item {index} of {self._name}"
         pixels = _to_array(item.image, shown) if isinstance(item.image, Tensor) else item.image
-        deep = _find_deep_values(pixels)
-        return np.asarray(decode_image(pixels, name=shown)) if deep is None else deep
+        return read_pixels(pixels, name=shown)
 
     def read(self, index: int) -> _Item:
         """Return an item, unlabelled ones with the label None.
@@ -160,16 +158,6 @@ def _count(dataset: Dataset[Any], name: str) -> int:
     if not count:
         raise DataError(f"{name} is empty; expected one item a picture.")
     return count
-
-
-def _find_deep_values(image: Image.Image | npt.NDArray[Any]) -> npt.NDArray[Any] | None:
-    """Return the values of a picture of more than 8 bits; None for any other."""
-    if isinstance(image, Image.Image):
-        if not image.mode.startswith(DEEP_MODES):
-            return None
-        values = np.asarray(turn_upright(image))
-        return values.astype(np.uint16) if values.dtype.kind == "u" else values
-    return image if image.dtype == np.uint16 else None
 
 
 def _to_array(image: Tensor, shown: str) -> npt.NDArray[np.uint8]:

@@ -1,0 +1,68 @@
+"""Pictures that lie in the cells of a table, or in a list with paths."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from PIL import Image
+
+from discern.data.picture_arrays import PictureArrays, name_picture
+from discern.data.reading.decode import read_pixels
+from discern.data.sources.pixels import check_picture
+from discern.errors import DataError, name_some
+
+_PICTURES = (np.ndarray, Image.Image)
+
+
+def holds_picture(cells: "pd.Series[Any]") -> bool:
+    """Return whether one of the cells is an array of pixels or a PIL picture."""
+    return cells.dtype == object and any(map(_is_picture, cells))
+
+
+def check_cells(cells: "pd.Series[Any]", column: str, source: str) -> None:
+    """Check that the cells of a column of pictures can be names, or are pictures.
+
+    Raises:
+        DataError: One is neither.
+    """
+    if cells.dtype != object:
+        return
+    odd = sorted({type(cell).__name__ for cell in cells if not (_is_picture(cell) or _is_name(cell))})
+    if odd:
+        raise DataError(
+            f"{source}: column {column!r} holds {name_some(odd)}; expected names of files, arrays or PIL pictures."
+        )
+
+
+def take_pictures(cells: "pd.Series[Any]") -> tuple[PictureArrays | None, npt.NDArray[np.int64]]:
+    """Return the pictures among the cells, and for each cell its place among them, -1 where it is a name.
+
+    Raises:
+        DataError: An array is no picture.
+    """
+    is_picture = np.array([_is_picture(cell) for cell in cells], dtype=bool)
+    index = np.where(is_picture, np.cumsum(is_picture) - 1, -1).astype(np.int64)
+    given = (cell for cell, taken in zip(cells, is_picture, strict=True) if taken)
+    pixels = [
+        read_pixels(check_picture(cell) if isinstance(cell, np.ndarray) else cell, name=name_picture(place))
+        for place, cell in enumerate(given)
+    ]
+    return _join(pixels), index
+
+
+def _join(pixels: Sequence[npt.NDArray[np.generic]]) -> PictureArrays | None:
+    """Return pictures of one form as one array, which loader processes share without a copy."""
+    if len({(picture.shape, picture.dtype) for picture in pixels}) == 1:
+        return np.stack(pixels)
+    return tuple(pixels) or None
+
+
+def _is_picture(cell: object) -> bool:
+    return isinstance(cell, _PICTURES) and getattr(cell, "ndim", 2) > 0
+
+
+def _is_name(cell: object) -> bool:
+    return isinstance(cell, str | Path) or (pd.api.types.is_scalar(cell) and not isinstance(cell, bytes))
