@@ -109,7 +109,10 @@ def test_words_that_may_be_a_class_are_kept_and_named(photos: Path, caplog: pyte
     table = load_fixed(write_table("1.png,NA\n2.png,none\n3.png,None\n")(photos), DataSettings()).table
     assert table.class_names == ("NA", "None", "none")
     named = "'NA' (1 pictures), 'None' (1 pictures), 'none' (1 pictures)"
-    assert f"taken for a class: {named}. Where that stands for no label, empty these cells" in caplog.text
+    assert (
+        f"taken for a class: {named}. Where that stands for no label, empty their cells or leave these pictures out"
+        in caplog.text
+    )
 
 
 @pytest.mark.parametrize("build", [write_table("1.png,nan\n2.png,\n3.png,b\n"), frame_of(["nan", np.nan, "b"])])

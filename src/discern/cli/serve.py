@@ -1,5 +1,6 @@
 """discern serve: serve classifiers over HTTP, with a web page."""
 
+import signal
 from typing import Annotated
 
 import typer
@@ -42,6 +43,8 @@ def serve(
     """Serve classifiers over HTTP: a page at / and an API with POST /predict, GET /model, /health, /ready, /metrics."""
     from discern.workflows.serve import serve as serve_runs
 
+    # uvicorn answers what has begun, and then the signal ends the process, which service managers take for a clean end.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     serve_runs(
         runs,
         host=host,

@@ -60,6 +60,6 @@ def _warn_of_doubtful_names(table: ImageTable) -> None:
     if names:
         counts = table.frame["label"].value_counts()
         logger.warning(
-            "%s: taken for a class: %s. Where that stands for no label, empty these cells",
+            "%s: taken for a class: %s. Where that stands for no label, empty their cells or leave these pictures out",
             *(table.source, name_some([f"{name!r} ({counts[name]} pictures)" for name in names])),
         )

@@ -1,5 +1,6 @@
 """The folder that all runs of a comparison or search share, with a file that identifies it."""
 
+import logging
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,6 +9,8 @@ from typing import Any
 
 from discern.errors import RunFolderError, WriteError
 from discern.files import read_json, write_json
+
+logger = logging.getLogger("discern")
 
 _NAME = "definition.json"
 
@@ -37,15 +40,19 @@ def open_shared_folder(out: Path, definition: Mapping[str, Any], *, kind: str, o
 
 @contextmanager
 def going_on_in(out: Path) -> Iterator[None]:
-    """Say of a file that cannot be written which command goes on in this folder.
+    """Say after an interruption, and of a file that cannot be written, which command goes on in this folder.
 
     Raises:
         WriteError: A file cannot be written.
     """
+    next_step = f"run the same command again with --out {shlex.quote(str(out))}"
     try:
         yield
     except WriteError as error:
-        raise error.followed_by(f"run the same command again with --out {shlex.quote(str(out))}") from error
+        raise error.followed_by(next_step) from error
+    except (KeyboardInterrupt, SystemExit):
+        logger.warning("to go on, %s", next_step)
+        raise
 
 
 def _read(path: Path) -> object:

@@ -79,6 +79,8 @@ def recording(folder: Path, storage: str | None) -> Iterator[None]:
 
     try:
         yield
+    except AssertionError as error:  # Optuna does not find the trial that it began
+        raise WriteError(folder, "the database of the search was removed or damaged meanwhile", "Mend this") from error
     except (StorageInternalError, SQLAlchemyError) as error:
         if _is_disk_full(error):
             raise _explain_full_disk(_name_database(storage, folder)) from error

@@ -145,10 +145,8 @@ def _answer(
     policy = build_policy(AnswerForm(), predictor.bundle)
     found = predictor.predict_readable(drop_labels(table), similarity=policy.knows_familiarity)
     if found.problems and not len(found.table):
-        raise BadImagesError(
-            found.problems,
-            next_step=f"Repair or remove them, or if they were moved, {GIVE_DATA}; nothing was explained.",
-        )
+        step = f"Repair or remove them, or {GIVE_DATA}; nothing was explained."
+        raise BadImagesError(found.problems, next_step=step)
     true_names = find_true_names(table, predictor.class_names, folder, data)
     familiarity = policy.measure_familiarity(found.similarities)
     log_familiarity(found.table.frame["id"].tolist(), familiarity)

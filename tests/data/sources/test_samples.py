@@ -122,3 +122,12 @@ def test_pictures_are_listed_by_their_elements():
 def test_other_pictures_are_refused_in_a_line(X, message):  # noqa: N803
     with pytest.raises(DataError, match=message):
         list_samples(X)
+
+
+def test_a_class_that_is_called_nan_is_kept_on_request_and_the_error_says_so() -> None:
+    labels = ["nan", "a", "nan", "b"]
+    assert check_labels(labels, 4, "keep").tolist() == labels
+    with pytest.raises(DataError, match=r'"drop"\}, or "keep" where a class is called so'):
+        check_labels(labels, 4)
+    with pytest.raises(DataError, match=r"1 missing labels, in the rows 2"):
+        check_labels(["nan", "a", None, "b"], 4, "keep")

@@ -267,7 +267,7 @@ def test_split_that_cannot_be_read(tmp_path: Path) -> None:
     path.write_text("name,part\n1,train\n")
     with pytest.raises(DataError, match="has no column id, label, split; expected id, path, label, split"):
         apply_split(table_of({"a": 1}), path)
-    with pytest.raises(DataError, match=r"no.csv: not readable as CSV"):
+    with pytest.raises(DataError, match=r"no.csv: cannot be read: No such file"):
         apply_split(table_of({"a": 1}), tmp_path / "no.csv")
 
 

@@ -18,8 +18,8 @@ _PICTURES = (np.ndarray, Image.Image)
 
 
 def holds_picture(cells: "pd.Series[Any]") -> bool:
-    """Return whether one of the cells is an array of pixels or a PIL picture."""
-    return cells.dtype == object and any(map(_is_picture, cells))
+    """Return whether one of the cells is an array of pixels or a PIL picture; one with a single axis may be a label."""
+    return cells.dtype == object and any(_is_picture(cell) and getattr(cell, "ndim", 2) > 1 for cell in cells)
 
 
 def check_cells(cells: "pd.Series[Any]", column: str, source: str) -> None:

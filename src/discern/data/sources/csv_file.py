@@ -75,7 +75,9 @@ def read_cells(path: Path, *, only: Collection[str] | None = None) -> pd.DataFra
                     column.append(shared.setdefault(cell, cell))
                 if len(shared) > _MAX_SHARED_CELLS:
                     shared.clear()
-    except (OSError, ValueError, csv.Error) as error:
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, csv.Error) as error:
         raise DataError(f"{path}: not readable as CSV in UTF-8: {error}.{advise_on_text(path, error)}") from error
     if not names:
         raise DataError(f"{path}: empty; expected a line of column names and one row per picture.")

@@ -21,8 +21,6 @@ def find_encoding(path: Path) -> str:
 
 def advise_on_text(path: Path, error: Exception) -> str:
     """Return what a file is that cannot be read as text, and what to do; empty where that is not known."""
-    if isinstance(error, OSError):
-        return ""
     is_text = not isinstance(error, UnicodeError) and b"\0" not in _read_start(path)
     other = "" if is_text else " It is text in another encoding: save it as CSV UTF-8, as spreadsheets offer it."
     return advise_on_packed(path) or other

@@ -49,7 +49,8 @@ def list_samples(X: object) -> list[Any]:  # noqa: N803 - scikit-learn's name
 def check_labels(y: Any, count: int, policy: Literal["refuse", "drop", "keep"] = "refuse") -> npt.NDArray[Any]:
     """Return labels (N,) for `count` pictures, which are texts, whole numbers or booleans.
 
-    A column (N, 1) is flattened. With the policy "drop", missing labels stay, as None; "keep" is about cells of tables.
+    A column (N, 1) is flattened. With the policy "drop", missing labels stay, as None; with "keep", a class
+    may be called nan.
 
     Raises:
         DataError: y has another shape or length, missing labels, labels that are no classes, or one class only; the
@@ -62,17 +63,24 @@ def check_labels(y: Any, count: int, policy: Literal["refuse", "drop", "keep"] =
         raise DataError(f"y has shape {labels.shape}; expected (N,), one label per picture. {_mend_shape(labels)}")
     if len(labels) != count:
         raise DataError(f"X has {count} pictures and y has {len(labels)} labels; expected one label per picture")
-    is_known = np.array([not is_missing(label) for label in labels], dtype=bool)
+    is_missing_here = _is_no_text if policy == "keep" else is_missing
+    is_known = np.array([not is_missing_here(label) for label in labels], dtype=bool)
     if is_known.all():
         return _unify(labels)
     rows = [str(row) for row in np.flatnonzero(~is_known)]
     if policy != "drop" or not is_known.any():
         way = ' Leave them out with overrides={"data.missing_labels": "drop"}' if is_known.any() else ""
+        if not all(_is_no_text(label) for label in labels[~is_known]):
+            way += ', or "keep" where a class is called so'
         raise DataError(f"y has {len(rows)} missing labels, in the rows {name_some(rows)}.{way}")
     known = _unify(labels[is_known])
     all_labels = np.full(count, None, dtype=object)
     all_labels[is_known] = known
     return all_labels
+
+
+def _is_no_text(label: object) -> bool:
+    return is_missing(label) and not (isinstance(label, str) and label.strip())
 
 
 def name_labels(labels: npt.NDArray[Any]) -> list[str]:

@@ -163,8 +163,8 @@ def find_runs(folder: Path, subfolders: Iterable[str]) -> set[str]:
 
 
 def _holds_run(folder: Path) -> bool:
-    run = RunFolder(folder)
-    return (run.config.is_file() and run.environment.is_file()) or (run.bundle / "bundle.json").is_file()
+    run, is_file = RunFolder(folder), os.path.isfile  # which is False for what may not be looked at
+    return (is_file(run.config) and is_file(run.environment)) or is_file(run.bundle / "bundle.json")
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
