@@ -8,8 +8,10 @@ from discern.cli import app
 
 
 @pytest.fixture(autouse=True)
-def _restored_handlers():
-    earlier = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+def _usual_handlers():
+    """Obey both signals, also where the tests are a job in the background, which ignores Ctrl-C."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    earlier = {number: signal.signal(number, handler) for number, handler in usual.items()}
     yield
     for number, handler in earlier.items():
         signal.signal(number, handler)
