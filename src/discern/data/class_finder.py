@@ -18,7 +18,7 @@ _SEPARATOR = re.compile(r"[\s_-]+")
 class ClassFinder:
     """Finds a class by a text that means it: its name, the same number, or else the name in another case.
 
-    Two classes that differ only in what is compared are not told apart by it: nothing is found then.
+    Two classes that differ only in what is compared are not distinguished by it: nothing is found then.
     """
 
     def __init__(self, class_names: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Pictures without a label: told from those with one, and refused or left out."""
+"""Pictures without a label: which they are, and that they are refused or left out."""
 
 import logging
 from typing import Literal

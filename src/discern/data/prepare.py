@@ -112,7 +112,7 @@ def prepare_shared_split(
 
 
 def load_fixed(source: Source, settings: DataSettings) -> FixedPictures:
-    """Load a labelled table, apply the fixes that the settings name, and settle what has no label then.
+    """Load a labelled table, apply the fixes that the settings name, and decide about what has no label then.
 
     Raises:
         DataError: The source or a file of fixes is not understood, they do not fit, or labels are missing.
@@ -215,8 +215,7 @@ def _drop_bad_pictures(
 ) -> CheckedPictures:
     """Leave out pictures that cannot be used, or stop at them."""
     table, dropped, fixes = pictures
-    if bad_files is not None:
-        list_problems(problems, bad_files)
+    list_problems(problems, bad_files)
     if not problems:
         return CheckedPictures(table, dropped, fixes, fingerprints=fingerprints)
     if settings.on_bad == "error":
@@ -229,8 +228,10 @@ def _drop_bad_pictures(
     return CheckedPictures(kept, (*dropped, *unusable), fixes, tuple(problems), fingerprints)
 
 
-def list_problems(problems: Sequence[ImageProblem], bad_files: Path) -> None:
-    """Write the list of bad files, or remove that of an earlier call where there are none."""
+def list_problems(problems: Sequence[ImageProblem], bad_files: Path | None) -> None:
+    """Write the list of bad files if one is wanted, or remove that of an earlier call where there are none."""
+    if bad_files is None:
+        return
     if problems:
         bad_files.parent.mkdir(parents=True, exist_ok=True)
         save_bad_files(problems, bad_files)

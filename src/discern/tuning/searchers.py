@@ -22,7 +22,7 @@ def searching(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def keeping_others_out(folder: Path) -> Iterator[bool]:
-    """Yield True if no process searches in a folder, and let none begin; False if one does, or that cannot be told."""
+    """Yield True if no process searches in a folder, and let none begin; False if one does, or that is not known."""
     if sys.platform == "win32":
         yield False
     else:

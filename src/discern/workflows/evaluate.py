@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from discern.data.prepare import WITHOUT_BAD, list_problems, load_labelled
 from discern.data.sources.inputs import Input
 from discern.data.sources.load import Source
 from discern.data.table import ImageTable
-from discern.errors import BadImagesError, ConfigError, ImageProblem
+from discern.errors import BadImagesError, ConfigError
 from discern.evaluation.abstention import measure_abstention, save_abstention
 from discern.evaluation.custom_metrics import MetricFunction
 from discern.evaluation.evaluated_pictures import choose_evaluated_split, join_labels
@@ -160,17 +159,12 @@ def _predict(
     policy = build_policy(AnswerForm(), predictor.bundle)
     found = predictor.predict_readable(pictures, similarity=policy.knows_familiarity)
     if found.problems:  # what only decoding finds, such as truncated files
-        _refuse(found.problems, bad_files)
+        list_problems(found.problems, bad_files)
+        raise BadImagesError(found.problems, next_step=WITHOUT_BAD, listed_in=bad_files)
     familiarity = policy.measure_familiarity(found.similarities)
     if familiarity is not None:
         log_familiarity(pictures.frame["id"].tolist(), familiarity)
     return build_table_predictions(pictures, found.probabilities, split, familiarity), found.similarities
-
-
-def _refuse(problems: Sequence[ImageProblem], bad_files: Path | None) -> Never:
-    if bad_files is not None:
-        list_problems(problems, bad_files)
-    raise BadImagesError(problems, next_step=WITHOUT_BAD, listed_in=bad_files)
 
 
 def _find_known(run: str | Path, bundle: Bundle, pictures: ImageTable, data: str | Path | None) -> NDArray[np.object_]:

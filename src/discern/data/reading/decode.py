@@ -355,8 +355,6 @@ def _name_of(source: ImageSource) -> str:
 
 
 def _explain_unknown(source: ImageSource, shown: str) -> str:
-    if _is_empty(source):
-        return "the file is empty"
     head = b"" if isinstance(source, np.ndarray | Image.Image) else read_head(source)
     if not head and isinstance(source, str | Path | bytes):
         return "the file is empty"
@@ -409,9 +407,3 @@ def _by_our_rules() -> Iterator[None]:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS = limit
-
-
-def _is_empty(source: ImageSource) -> bool:
-    if isinstance(source, str | Path):
-        return Path(source).is_file() and Path(source).stat().st_size == 0
-    return isinstance(source, bytes) and not source

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from discern.data.missing_labels import is_missing
-from discern.data.sources.cell_pictures import check_cells, holds_picture, take_pictures
+from discern.data.sources.cell_pictures import are_texts, check_cells, holds_picture, take_pictures
 from discern.data.sources.columns import ChosenColumns, ColumnSettings, choose_columns
 from discern.data.sources.encoding import advise_on_text, find_encoding
 from discern.data.sources.header import check_header
@@ -209,7 +209,7 @@ def check_single(cells: "pd.Series[Any]", what: str) -> None:
     Raises:
         DataError: Some hold several; `what` names the column.
     """
-    if not pd.api.types.is_object_dtype(cells):
+    if are_texts(cells):
         return
     rows = [f"row {row}: {type(cell).__name__}" for row, cell in enumerate(cells, start=1) if not _is_single(cell)]
     if rows:
