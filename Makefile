@@ -32,7 +32,7 @@ bench-accuracy: $(INSTALLED)
 bench-scale: $(INSTALLED)
 	$(BIN)/python -m benchmarks.scale $(BENCH)
 
-# Kills, full disks, damaged files and hostile clients; docs/trust.md says what is counted. PART may name one part.
+# Kills, full disks, damaged files and hostile clients; docs/research/trust.md says what is counted. PART may name one part.
 MINUTES ?= 60
 SEED ?= 0
 soak: $(INSTALLED)
