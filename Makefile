@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test check bench bench-accuracy bench-scale soak lock clean
+.PHONY: demo test check docs bench bench-accuracy bench-scale soak lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/discern demo --overwrite
@@ -18,6 +18,10 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# A warning, such as a link that leads nowhere, is an error. The first page is docs/_build/html/index.html.
+docs: $(INSTALLED)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 
 # BENCH may hold names and options, see benchmarks/__main__.py.
 bench: $(INSTALLED)
@@ -44,7 +48,7 @@ lock:
 		--output-file requirements.lock $(UPGRADE)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist docs/_build docs/_generated docs/tutorials/notebooks
 
 # The stamp is written last, so an interrupted set-up is done again.
 $(INSTALLED): requirements.lock pyproject.toml
