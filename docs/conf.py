@@ -1,17 +1,20 @@
 """How Sphinx builds the documentation: `make docs`."""
 
 import sys
-from importlib.metadata import version as find_version
 from pathlib import Path
 
 from sphinx.application import Sphinx
 
+import discern
+
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS))
 
+from generators.type_names import NAMED_TYPES, name_types  # noqa: E402
+
 project = "discern"
 author = "the authors of discern"
-version = release = find_version("discern")
+version = release = discern.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "_generated"]
 
@@ -19,13 +22,15 @@ exclude_patterns = ["_build", "_generated"]
 myst_heading_anchors = 3
 myst_enable_extensions = ["attrs_block", "colon_fence"]
 nb_execution_mode = "off"
-suppress_warnings = ["toc.empty_glob"]
 
 # scikit-learn's own, which refers to pages of its documentation.
 autodoc_default_options = {"exclude-members": "set_score_request"}
 autodoc_member_order = "bysource"
+autodoc_type_aliases = {name: name for name in NAMED_TYPES}
 autodoc_typehints_format = "short"
 default_role = "code"
+# Quotes and dashes stand as in the program: --out is no dash.
+smartquotes = False
 maximum_signature_line_length = 80
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
@@ -67,3 +72,4 @@ def _write_if_changed(path: Path, text: str) -> None:
 def setup(app: Sphinx) -> None:
     """Connect the steps of this project to the build."""
     app.connect("builder-inited", write_generated)
+    app.connect("autodoc-before-process-signature", name_types)

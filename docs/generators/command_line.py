@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import typer
-from generators.tables import build_table
+from generators.tables import build_table, escape_text
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from discern.cli.app import app
@@ -30,11 +30,11 @@ def _describe_command(command: TyperCommand | TyperGroup, name: str) -> Iterator
     """Yield the heading, the purpose, the usage, and what may be given."""
     context = typer.Context(command, info_name=name)
     yield f"## {name}"
-    yield command.help or ""
+    yield escape_text(command.help or "")
     yield f"```text\n{command.get_usage(context).removeprefix('Usage: ')}\n```"
     records = [(parameter, parameter.get_help_record(context)) for parameter in command.params]
     rows = [
-        (f"`{record[0]}`", "argument" if isinstance(parameter, TyperArgument) else "option", record[1].replace("<", r"\<"))
+        (f"`{record[0]}`", "argument" if isinstance(parameter, TyperArgument) else "option", escape_text(record[1]))
         for parameter, record in records
         if record is not None
     ]

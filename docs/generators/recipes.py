@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from generators.tables import escape_text
+
 from discern.config.load import load_settings
 from discern.recipes import list_recipe_names, read_recipe_text
 
@@ -15,9 +17,9 @@ def _describe_recipe(name: str) -> Iterator[str]:
     recipe = load_settings(name).recipe
     yield f"## {name}"
     yield _start_sentence(recipe.purpose)
-    yield f"- time: {recipe.time}\n- expected: {recipe.expected}"
+    yield f"- time: {escape_text(recipe.time)}\n- expected: {escape_text(recipe.expected)}"
     yield f"```toml\n{read_recipe_text(name).strip()}\n```"
 
 
 def _start_sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+    return escape_text(f"{text[:1].upper()}{text[1:].removesuffix('.')}.")

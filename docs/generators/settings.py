@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from generators.tables import build_table
+from generators.tables import build_table, escape_text
 
 from discern.config.settings import Settings
 
@@ -30,13 +30,13 @@ def build_settings() -> str:
 
 def _describe_part(heading: str, path: str, part: Schema, parts: Schema) -> Iterator[str]:
     yield f"## {heading}"
-    yield part.get("description", "")
+    yield escape_text(part.get("description", ""))
     rows = (
         (
             f"`{path}.{name}`",
             _name_kind(field, parts),
             _name_default(field, required=name in part.get("required", ())),
-            field.get("description", ""),
+            escape_text(field.get("description", "")),
         )
         for name, field in part["properties"].items()
         if name != "phases"
