@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test check docs bench bench-accuracy bench-scale soak lock clean
+.PHONY: demo test check bench bench-accuracy bench-scale soak lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/discern demo --overwrite
@@ -20,6 +20,7 @@ check: $(INSTALLED)
 	$(BIN)/lint-imports
 
 # A warning, such as a link that leads nowhere, is an error. The first page is docs/_build/html/index.html.
+.PHONY: docs
 docs: $(INSTALLED)
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 
