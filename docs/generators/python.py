@@ -29,7 +29,7 @@ REGISTRIES: Mapping[str, Mapping[str, object]] = {
 def build_python() -> str:
     """Return one section a kind of public name, so that no name can be forgotten."""
     sections = {
-        "Functions": _list_names(lambda name, value: not isinstance(value, type) and name not in REGISTRIES),
+        "Functions": _list_names(lambda name, value: inspect.isroutine(value) and name not in REGISTRIES),
         "Classes": _list_names(lambda _, value: isinstance(value, type) and not _is_error(value)),
         "Registries": [*REGISTRIES],
         "Errors": _list_names(lambda _, value: _is_error(value)),
