@@ -3,13 +3,17 @@
 import re
 import shlex
 from pathlib import Path
+from textwrap import dedent
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 NOT_RUN = "<!-- not run:"
 """Before a block: it is not run, for the reason that follows."""
 
-_FENCE = re.compile(r"^(?P<before>[^\n]*)\n+(?P<fence>```+)(?P<language>[\w-]*)\n(?P<code>.*?)^(?P=fence)\s*$", re.M | re.S)
+_FENCE = re.compile(
+    r"^(?P<before>[^\n]*)\n+ *(?P<fence>```+)(?P<language>[\w-]*)\n(?P<code>.*?)^ *(?P=fence) *$",
+    re.MULTILINE | re.DOTALL,
+)
 _SHELLS = ("", "console", "sh", "bash", "shell")
 
 
@@ -33,7 +37,7 @@ def list_blocks(page: Path, language: str) -> list[Block]:
     text = page.read_text(encoding="utf-8")
     languages = _SHELLS if language == "console" else (language,)
     return [
-        Block(language, found["code"], text.count("\n", 0, found.start("code")))
+        Block(language, dedent(found["code"]), text.count("\n", 0, found.start("code")))
         for found in _FENCE.finditer("\n" + text)
         if found["language"] in languages and not found["before"].strip().startswith(NOT_RUN)
     ]

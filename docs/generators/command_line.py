@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import typer
-from generators.tables import build_table, escape_text
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from discern.cli.app import app
+from generators.tables import build_table, escape_text
 
 
 def build_command_line() -> str:

@@ -3,8 +3,6 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 
-from generators.tables import build_table
-
 import discern
 from discern.data.reading.augment import AUGMENTATIONS
 from discern.engine.optimizers import OPTIMIZERS
@@ -13,6 +11,7 @@ from discern.explanation.methods import EXPLANATIONS
 from discern.exporting.formats import EXPORT_FORMATS
 from discern.models.backbone import BACKBONES
 from discern.models.heads import HEADS
+from generators.tables import build_table
 
 REGISTRIES: Mapping[str, Mapping[str, object]] = {
     "register_backbone": BACKBONES,

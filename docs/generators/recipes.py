@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-from generators.tables import escape_text
-
 from discern.config.load import load_settings
 from discern.recipes import list_recipe_names, read_recipe_text
+from generators.tables import escape_text
 
 
 def build_recipes() -> str:

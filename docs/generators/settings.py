@@ -4,9 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from generators.tables import build_table, escape_text
-
 from discern.config.settings import Settings
+from generators.tables import build_table, escape_text
 
 Schema = Mapping[str, Any]
 

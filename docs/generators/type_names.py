@@ -19,7 +19,7 @@ NAMED_TYPES = {
 }
 
 
-def name_types(app: Sphinx, documented: object, is_method: bool) -> None:
+def name_types(_app: Sphinx, documented: object, _is_method: bool) -> None:
     """Put the names in place of the types, before the signature of a function is read."""
     annotations = getattr(documented, "__annotations__", {})
     for parameter, annotation in annotations.items():

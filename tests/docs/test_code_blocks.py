@@ -43,10 +43,9 @@ def test_python_runs(page, page_folder, quick_trainings, monkeypatch):
 def test_commands_run(page, page_folder, checked_calls, monkeypatch, capsys):
     for arguments in list_commands(page):
         monkeypatch.setattr(sys, "argv", ["discern", *arguments])
-        try:
-            main()
-        except SystemExit as end:
-            assert not end.code, f"discern {' '.join(arguments)}: {capsys.readouterr().err}"
+        with pytest.raises(SystemExit) as end:
+            sys.exit(main())
+        assert not end.value.code, f"discern {' '.join(arguments)}: {capsys.readouterr().err}"
 
 
 @over_pages(lambda page: list_blocks(page, "toml"))

@@ -84,7 +84,8 @@ def find_format(name: str) -> ExportFormat:
     if name in ("litert", "tflite"):
         raise ConfigError(
             f"{name} is not written by discern: there are {', '.join(EXPORT_FORMATS)}; for LiteRT, "
-            "once TensorFlow Lite, docs/reference/export.md names the converter litert-torch, whose files are not certified"
+            "once TensorFlow Lite, docs/reference/export.md names the converter litert-torch, whose files are not "
+            "certified"
         )
     if name == "openvino":
         raise ConfigError("openvino is not written by discern, since OpenVINO reads ONNX files: export to onnx")
