@@ -29,8 +29,6 @@ autodoc_member_order = "bysource"
 autodoc_type_aliases = {name: name for name in NAMED_TYPES}
 autodoc_typehints_format = "short"
 default_role = "code"
-# Quotes and dashes stand as in the program: --out is no dash.
-smartquotes = False
 maximum_signature_line_length = 80
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"

@@ -11,8 +11,8 @@ def build_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def escape_text(text: str) -> str:
-    """Return text that Markdown shows as it is."""
-    return re.sub(r"([\\*_<\[`])", r"\\\1", text)
+    """Return text that Markdown shows as it is, with options as code."""
+    return re.sub(r"(?<![\w-])(--[\w-]+)", r"`\1`", re.sub(r"([\\*_<\[`])", r"\\\1", text))
 
 
 def _escape(cell: str) -> str:

@@ -58,3 +58,10 @@ def test_links_to_files_lead_to_files(name):
     addresses = _LINK.findall((ROOT / name).read_text())
     assert addresses
     assert [address for address in addresses if "://" not in address and not (ROOT / address).is_file()] == []
+
+
+def test_the_numbers_of_the_readme_are_those_of_the_research_note():
+    results = re.findall(r"(0\.\d{3} \[[^]]+\]), (\d+) s", (ROOT / "README.md").read_text())
+    note = (ROOT / "docs" / "research" / "auto.md").read_text()
+    assert len(results) == 8
+    assert [pair for pair in results if f"{pair[0]} | {pair[1]} |" not in note] == []
