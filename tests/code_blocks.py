@@ -11,7 +11,7 @@ NOT_RUN = "<!-- not run:"
 """Before a block: it is not run, for the reason that follows."""
 
 _FENCE = re.compile(
-    r"^(?P<before>[^\n]*)\n+ *(?P<fence>```+)(?P<language>[\w-]*)\n(?P<code>.*?)^ *(?P=fence) *$",
+    r"^(?P<before>[^\n]*)\n+ *(?P<fence>```+)(?P<language>[^\n`]*)\n(?P<code>.*?)^ *(?P=fence) *$",
     re.MULTILINE | re.DOTALL,
 )
 _SHELLS = ("", "console", "sh", "bash", "shell")
@@ -23,6 +23,13 @@ class Block(NamedTuple):
     language: str
     code: str
     line: int
+
+
+class Command(NamedTuple):
+    """The arguments of one `discern` command, and the file that its output goes to, if any."""
+
+    arguments: list[str]
+    output: str | None
 
 
 def list_pages() -> list[Path]:
@@ -39,31 +46,30 @@ def list_blocks(page: Path, language: str) -> list[Block]:
     return [
         Block(language, dedent(found["code"]), text.count("\n", 0, found.start("code")))
         for found in _FENCE.finditer("\n" + text)
-        if found["language"] in languages and not found["before"].strip().startswith(NOT_RUN)
+        if found["language"].strip() in languages and not found["before"].strip().startswith(NOT_RUN)
     ]
 
 
-def list_commands(page: Path) -> list[list[str]]:
-    """Return the arguments of every `discern` command in the shell blocks of a page."""
+def list_commands(page: Path) -> list[Command]:
+    """Return every `discern` command in the shell blocks of a page."""
     lines = [
         line.strip().removeprefix("$ ")
         for block in list_blocks(page, "console")
         for line in block.code.replace("\\\n", " ").splitlines()
     ]
-    return [arguments for line in lines if (arguments := _find_arguments(line)) is not None]
+    return [command for line in lines if (command := _find_command(line)) is not None]
 
 
-def _find_arguments(line: str) -> list[str] | None:
-    """Return the arguments of `discern`, also if variables, torchrun or `python -m` stand before; None without it."""
+def _find_command(line: str) -> Command | None:
+    """Return the command of a line, also if variables, torchrun or `python -m` stand before it; None without one."""
     if not re.search(r"(^|\s)discern\s", line):
         return None
     words = shlex.split(line, comments=True)
     if "discern" not in words:
         return None
-    at = words.index("discern")
-    before = words[:at]
+    before, arguments = words[: words.index("discern")], words[words.index("discern") + 1 :]
     if not all("=" in word for word in before) and "-m" not in before:
         return None
-    arguments = words[at + 1 :]
-    ends = [arguments.index(sign) for sign in (">", "|", "&&", ";") if sign in arguments]
-    return arguments[: min(ends)] if ends else arguments
+    end = next((place for place, word in enumerate(arguments) if word in (">", "|", "&&", ";")), len(arguments))
+    is_kept = arguments[end : end + 1] == [">"]
+    return Command(arguments[:end], arguments[end + 1] if is_kept else None)
