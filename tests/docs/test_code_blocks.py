@@ -24,6 +24,11 @@ from discern.tuning.space import load_space
 
 REGISTRIES = (AUGMENTATIONS, BACKBONES, EXPLANATIONS, EXPORT_FORMATS, HEADS, OPTIMIZERS, SCHEDULES)
 
+MADE = {
+    "use_from_python.md": ("curves.png", "runs/own/explanations", "runs/own/export/own.onnx", "audited/audit.html"),
+}
+"""Files that the Python of a page writes."""
+
 
 def over_pages(list_parts):
     pages = [page for page in list_pages() if list_parts(page)]
@@ -38,6 +43,7 @@ def test_python_runs(page, page_folder, quick_trainings, monkeypatch):
     for block in list_blocks(page, "python"):
         # Errors then name the line of the page.
         exec(compile("\n" * block.line + block.code, str(page), "exec"), namespace)
+    assert [name for name in MADE.get(page.name, ()) if not (page_folder / name).exists()] == []
 
 
 @over_pages(list_commands)
