@@ -15,10 +15,11 @@ _FENCE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _SHELLS = ("", "console", "sh", "bash", "shell")
+_LANGUAGES = {"python": "python", "toml": "toml", **dict.fromkeys(_SHELLS, "console")}
 
 
 class Block(NamedTuple):
-    """One fenced block, and the line of the page that it begins at."""
+    """One fenced block: its language, "console" for all shells, and the line of the page that it begins at."""
 
     language: str
     code: str
@@ -39,24 +40,19 @@ def list_pages() -> list[Path]:
     return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(page for page in pages if not written & {*page.parts})]
 
 
-def list_blocks(page: Path, language: str) -> list[Block]:
-    """Return the blocks of a page in a language that are run; "console" stands for all shells."""
+def list_blocks(page: Path) -> list[Block]:
+    """Return the blocks of a page that are run, in their order."""
     text = page.read_text(encoding="utf-8")
-    languages = _SHELLS if language == "console" else (language,)
     return [
-        Block(language, dedent(found["code"]), text.count("\n", 0, found.start("code")))
+        Block(_LANGUAGES[language], dedent(found["code"]), text.count("\n", 0, found.start("code")))
         for found in _FENCE.finditer("\n" + text)
-        if found["language"].strip() in languages and not found["before"].strip().startswith(NOT_RUN)
+        if (language := found["language"].strip()) in _LANGUAGES and not found["before"].strip().startswith(NOT_RUN)
     ]
 
 
-def list_commands(page: Path) -> list[Command]:
-    """Return every `discern` command in the shell blocks of a page."""
-    lines = [
-        line.strip().removeprefix("$ ")
-        for block in list_blocks(page, "console")
-        for line in block.code.replace("\\\n", " ").splitlines()
-    ]
+def list_commands(block: Block) -> list[Command]:
+    """Return every `discern` command in a block of the shell."""
+    lines = [line.strip().removeprefix("$ ") for line in block.code.replace("\\\n", " ").splitlines()]
     return [command for line in lines if (command := _find_command(line)) is not None]
 
 

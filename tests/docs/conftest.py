@@ -46,11 +46,15 @@ def documented_folder(trained_run, tmp_path_factory):
 
 
 @pytest.fixture
-def page_folder(documented_folder, tmp_path, monkeypatch):
-    """A copy of that folder, in which the blocks of one page are run."""
-    shutil.copytree(documented_folder, tmp_path / "page")
-    monkeypatch.chdir(tmp_path / "page")
-    return tmp_path / "page"
+def page_folder(page, documented_folder, tmp_path, monkeypatch):
+    """The folder in which the blocks of one page are run: empty for a tutorial, which makes all that it needs."""
+    folder = tmp_path / "page"
+    if is_tutorial(page):
+        folder.mkdir()
+    else:
+        shutil.copytree(documented_folder, folder)
+    monkeypatch.chdir(folder)
+    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -72,11 +76,20 @@ def quick_trainings(monkeypatch):
 
 
 @pytest.fixture
-def checked_calls(monkeypatch):
-    """Let every long call end the command after a check of its arguments, its recipe and its settings."""
-    for place, name in LONG:
-        module = import_module(place)
-        monkeypatch.setattr(module, name, _build_check(inspect.signature(getattr(module, name))))
+def check_long_calls(page):
+    """A function that lets every long call end the command after a check of arguments, recipe and settings."""
+
+    def patch_calls(patch):
+        for place, name in LONG:
+            if not (name == "train" and is_tutorial(page)):
+                module = import_module(place)
+                patch.setattr(module, name, _build_check(inspect.signature(getattr(module, name))))
+
+    return patch_calls
+
+
+def is_tutorial(page):
+    return page.parent.name == "tutorials"
 
 
 def _build_check(signature):
