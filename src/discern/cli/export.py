@@ -11,8 +11,15 @@ from discern.errors import ConfigError
 
 def export(
     run: Annotated[Path, typer.Argument(help="Run folder, or its bundle.")],
-    export_format: Annotated[str | None, typer.Option("--format", help="onnx or torch. [default: onnx]")] = None,
-    precision: Annotated[str | None, typer.Option(help="fp32, fp16 or int8 (onnx only). [default: fp32]")] = None,
+    export_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="onnx or torch; state-dict (.safetensors) or pth: weights by the names of torchvision or timm. "
+            "[default: onnx]",
+        ),
+    ] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32, fp16 (onnx and torch) or int8 (onnx). [default: fp32]")] = None,
     out: Annotated[Path | None, typer.Option(help="File to write; in RUN/export by default.")] = None,
     max_drop: Annotated[
         float, typer.Option(min=0, max=1, help="Largest accepted loss of accuracy on the validation pictures.")

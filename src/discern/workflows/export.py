@@ -8,9 +8,11 @@ from discern.data.sources.load import Source
 from discern.errors import ConfigError, ExportError
 from discern.exporting.certificate import Certificate
 from discern.exporting.certificate_file import check_certificate, check_unchanged, save_certificate
+from discern.exporting.description import WEIGHTS
 from discern.exporting.formats import check_precision, find_format, find_format_of
 from discern.exporting.staging import staging
 from discern.exporting.subject import ExportSubject
+from discern.exporting.usage import save_usage
 from discern.models.custom import Network
 from discern.ownership import owning
 
@@ -32,7 +34,9 @@ def export(
 
     Args:
         run: A run folder, or a bundle with `data`.
-        export_format: A name of `discern.exporting.formats.EXPORT_FORMATS`: "onnx" or "torch", or one of your own.
+        export_format: A name of `discern.exporting.formats.EXPORT_FORMATS`: "onnx", "torch", "state-dict" or "pth", or
+            one of your own. The last two are weights for torchvision or timm; the facts to use them with and an example
+            are written beside the file.
         precision: "fp32", "fp16" or "int8", if the format supports it.
         out: The file to write; RUN/export/NAME by default.
         max_drop: Largest loss of accuracy, in 0..1, that is accepted on the validation pictures.
@@ -55,10 +59,12 @@ def export(
         with owning(subject.root, "discern export") if out is None else nullcontext():
             file.parent.mkdir(parents=True, exist_ok=True)
             with staging(file) as staged:
-                chosen.write(subject.build_order(checked), staged)
+                chosen.write(subject.build_order(chosen, checked), staged)
                 certificate = subject.certify(staged, chosen)
                 check_certificate(certificate, max_drop, f"{file} was not written")
             save_certificate(certificate, file)
+            if chosen.interface is WEIGHTS:
+                save_usage(file)
         return file
 
 
