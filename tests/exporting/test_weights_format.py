@@ -128,7 +128,7 @@ def test_a_run_is_exported_with_all_that_is_needed_beside_it(
     picture = tmp_path / "red.png"
     draw_photo((200, 50, 40), 700).save(picture)
     monkeypatch.setattr(sys, "argv", ["example", str(picture)])
-    runpy.run_path(f"{file}.py")
+    runpy.run_path(f"{file}.py", run_name="__main__")
     answer = load(trained_run).predict(picture).iloc[0]
     name, confidence = capsys.readouterr().out.removeprefix(f"{picture}: ").split()
     assert name == answer["label"]

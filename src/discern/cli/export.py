@@ -31,6 +31,13 @@ def export(
         Path | None,
         typer.Option(help="Export nothing; check this exported file again and renew its certificate."),
     ] = None,
+    public: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the bundle itself to this folder, to give away: without paths, pictures and features of the "
+            "training pictures."
+        ),
+    ] = None,
     verbose: Verbose = False,
 ) -> None:
     """Export a trained classifier with its preprocessing, after a check that both give the same answers."""
@@ -38,11 +45,16 @@ def export(
         raise ConfigError(
             "--verify FILE takes format and precision from the file; leave out --format, --precision and --out"
         )
+    if public is not None and (export_format, precision, out, data, verify) != (None, None, None, None, None):
+        raise ConfigError("--public DIR writes the bundle as it is; leave out the other options")
     from discern.console import show_details
     from discern.workflows.export import export as export_run
-    from discern.workflows.export import verify_export
+    from discern.workflows.export import export_public, verify_export
 
     show_details(verbose)
+    if public is not None:
+        typer.echo(f"written: {export_public(run, public)}")
+        return
     if verify is not None:
         verify_export(run, verify, max_drop=max_drop, data=data)
         typer.echo(f"verified: {verify}")

@@ -112,9 +112,10 @@ $fit
     return (pixels - mean) / std
 
 
-for path in sys.argv[1:]:
-    with torch.inference_mode():
-        probabilities = network(prepare(path)[None]).softmax(dim=1)[0]
-    best = int(probabilities.argmax())
-    print(f"{path}: {class_names[best]} {float(probabilities[best]):.4f}")
+if __name__ == "__main__":
+    for path in sys.argv[1:]:
+        with torch.inference_mode():
+            probabilities = network(prepare(path)[None]).softmax(dim=1)[0]
+        best = int(probabilities.argmax())
+        print(f"{path}: {class_names[best]} {float(probabilities[best]):.4f}")
 ''')
