@@ -188,7 +188,11 @@ def test_a_missing_package_is_named_with_what_to_install(trained_run, tmp_path, 
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [
-        ({"export_format": "onyx"}, ConfigError, "no export format 'onyx': did you mean onnx.*there are onnx, torch, state-dict, pth"),
+        (
+            {"export_format": "onyx"},
+            ConfigError,
+            "no export format 'onyx': did you mean onnx.*torch, state-dict, pth",
+        ),
         (
             {"export_format": "litert"},
             ConfigError,

@@ -155,5 +155,5 @@ def test_files_of_others_and_damaged_ones_are_told_apart(tmp_path):
     with pytest.raises(ExportError, match="was not made by discern export"):
         WeightsFile(file, 1)
     file.write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(ExportError, match="theirs.pth cannot be read: .*no whole PyTorch file"):
+    with pytest.raises(ExportError, match=r"theirs\.pth cannot be read: .*no whole PyTorch file"):
         WeightsFile(file, 1)

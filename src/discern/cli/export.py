@@ -19,7 +19,9 @@ def export(
             "[default: onnx]",
         ),
     ] = None,
-    precision: Annotated[str | None, typer.Option(help="fp32, fp16 (onnx and torch) or int8 (onnx). [default: fp32]")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="fp32, fp16 or int8 (not all in every format). [default: fp32]")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="File to write; in RUN/export by default.")] = None,
     max_drop: Annotated[
         float, typer.Option(min=0, max=1, help="Largest accepted loss of accuracy on the validation pictures.")

@@ -72,7 +72,7 @@ def _read_class_names(names: Any) -> Any:
         listed = json.loads(text) if path.suffix == ".json" else [line.strip() for line in text.splitlines()]
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"the names cannot be read from {names!r} ({error}); give a list such as [\"ant\", \"bee\"], or the path of a "
+            f'the names cannot be read from {names!r} ({error}); give a list such as ["ant", "bee"], or the path of a '
             "file with one name a line"
         ) from None
     return listed.get("class_names", listed) if isinstance(listed, dict) else [name for name in listed if name]
@@ -131,9 +131,7 @@ class DataSettings(Section):
     mean: Channels | None = Field(
         None, description="mean of red, green and blue (0 to 1) that pictures are normalised with; the backbone's own"
     )
-    std: Deviations | None = Field(
-        None, description="standard deviation of red, green and blue (0 to 1), likewise"
-    )
+    std: Deviations | None = Field(None, description="standard deviation of red, green and blue (0 to 1), likewise")
     verify: Literal["header", "full"] = Field(
         "header",
         description="how much of every file is decoded before training; data.audit, data.group_duplicates and "

@@ -10,7 +10,6 @@ from discern.errors import ExportError
 from discern.predictor.bundle import Bundle
 
 
-
 class Interface(NamedTuple):
     """What goes into the network of an exported file and what comes out, and where the steps around it are done."""
 

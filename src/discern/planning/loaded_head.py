@@ -1,10 +1,11 @@
 """Checks that a whole classifier, trained elsewhere, fits the pictures, and reads the shape of its head."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from discern.config.settings import ModelSettings
 from discern.data.class_finder import match_labels
-from discern.errors import ConfigError, list_some, name_some
+from discern.errors import ConfigError, name_some
 from discern.models.architecture import CUSTOM, Architecture
 from discern.models.classifier import Classifier
 from discern.models.weights.pretrained import read_head
@@ -71,17 +72,17 @@ def order_outputs(names: Sequence[str], class_names: Sequence[str]) -> list[int]
     Raises:
         ConfigError: Names occur twice, or one side has classes that the other has not.
     """
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ConfigError(f"model.class_names has {name_some(twice)} twice; give each output its own class")
     found = match_labels(class_names, names, "model.class_names")
     unknown = [name for name in class_names if name not in found]
     missing = [name for name in names if name not in found.values()]
-    if unknown or missing or len(set(names)) < len(names):
-        lines = [
-            f"only the pictures have {name_some(unknown)}" if unknown else "",
-            f"only the head has {name_some(missing)}" if missing else "",
-            "" if unknown or missing else "model.class_names has a name twice",
-        ]
+    differences = [f"only the pictures have {name_some(unknown)}"] if unknown else []
+    differences += [f"only the head has {name_some(missing)}"] if missing else []
+    if differences:
         raise ConfigError(
-            f"the classes of the head are not those of the pictures:\n{list_some([line for line in lines if line])}\n"
-            "Name the classes alike on both sides, and give pictures of each, or leave out those of other classes."
+            f"the classes of the head are not those of the pictures: {'; '.join(differences)}. Name the classes alike "
+            "on both sides, and give pictures of each class of the head and of no other"
         )
     return [list(names).index(found[name]) for name in class_names]

@@ -26,10 +26,10 @@ _MAX_SOLVING_SHARE = 0.2
 class PhaseFacts(NamedTuple):
     """What the phases are planned for.
 
-    `images` is the number of training pictures, `features` the length F of the features. `loads_head` is true if the head
-    starts from weights, too. `is_enlarged` is true if the
-    network sees pictures at their own size or larger, `mixes` if pictures are mixed. `features_cached` and `views` are
-    settings of the cache; `budget_seconds` is the time limit of the whole run, if there is one.
+    `images` is the number of training pictures, `features` the length F of the features. `loads_head` is true if the
+    head starts from weights, too. `is_enlarged` is true if the network sees pictures at their own size or larger,
+    `mixes` if pictures are mixed. `features_cached` and `views` are settings of the cache; `budget_seconds` is the time
+    limit of the whole run, if there is one.
     """
 
     images: int

@@ -105,8 +105,9 @@ class Plan(_Part):
     """Everything that training needs to know.
 
     `weights` names published weights, a file, "none", or "own" for those of a user's own network; `head_class_names`
-    are the classes of the outputs of the head that they hold, if it is loaded too. `custom` names the Python objects that the user gave (network, loss, metrics, augmentation), which a plan cannot hold. `reasons` says
-    why each value was chosen, by the name of the setting.
+    are the classes of the outputs of the head that the weights have, if that is loaded too. `custom` names the Python
+    objects that the user gave (network, loss, metrics, augmentation), which a plan cannot hold. `reasons` says why each
+    value was chosen, by the name of the setting. Without phases, nothing is trained.
     """
 
     format: int = PLAN_FORMAT

@@ -73,9 +73,7 @@ def export(
         return file
 
 
-def export_public(
-    run: str | Path, out: str | Path, *, network: Network | None = None, verbose: bool = True
-) -> Path:
+def export_public(run: str | Path, out: str | Path, *, network: Network | None = None, verbose: bool = True) -> Path:
     """Write the bundle of a run without paths, pictures and features of its training pictures, and return its folder.
 
     It is used as every bundle is; what needs features of training pictures (familiarity, similar pictures) is missing.

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -48,7 +49,7 @@ class HeadTensors(NamedTuple):
         return ", ".join(shapes) + (assumed if len(shapes) > 1 else "")
 
     def load_into(self, head: nn.Module, order: Sequence[int]) -> None:
-        """Load the layers into a linear or an mlp head of these widths; `order` (K,) are the rows of its outputs here."""
+        """Load the layers into a head of these widths, whose outputs are those of the file in this order (K,)."""
         rows = torch.tensor(order)
         for layer, here in zip(self.layers, list_linear_layers(head), strict=True):
             is_last = layer is self.layers[-1]
@@ -72,7 +73,7 @@ def find_head(tensors: Mapping[str, Tensor], network: nn.Module, num_features: i
     parts = [_NAME.fullmatch(name) for name in found]
     known = [part for part in parts if part is not None]
     places = sorted({int(part["place"] or 0): part["layer"] for part in known}.items())
-    follow_directly = any(later - place == 1 for (place, _), (later, _) in zip(places, places[1:], strict=False))
+    follow_directly = any(later - place == 1 for (place, _), (later, _) in pairwise(places))
     if not found or len(known) < len(parts) or len({part["module"] for part in known}) > 1 or follow_directly:
         given = f"a head that is not understood ({name_some(list(found))})" if found else "no head"
         raise WeightsError(f"{source} holds {given}; {_EXPECTED}")
