@@ -328,6 +328,8 @@ class TrainingSettings(TrainingBase):
         phases = own.get("phases", [{}])
         if not isinstance(phases, list | tuple) or not all(isinstance(phase, dict) for phase in phases):
             raise ValueError("the plan is a list of phases; in TOML each begins with [[training.phases]]")
+        if shared and not phases:
+            raise ValueError(f"without phases nothing is trained, so {', '.join(shared)} has no effect; leave it out")
         own["phases"] = [{**shared, **phase} for phase in phases]
         return own
 

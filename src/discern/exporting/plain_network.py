@@ -112,7 +112,7 @@ def load_strictly(plain: PlainNetwork, tensors: dict[str, Tensor]) -> nn.Module:
 
 def _find_classifier(network: nn.Module) -> str:
     """Return the name of the linear layer that gives the logits."""
-    name = getattr(network, "pretrained_cfg", {"classifier": "fc"})["classifier"]
+    name = getattr(network, "pretrained_cfg", {"classifier": "fc"}).get("classifier")
     if not isinstance(name, str) or not isinstance(network.get_submodule(name), nn.Linear):
         raise ExportError(f"the classifier of {type(network).__name__} is not one linear layer; {_TAKES_ALL}")
     return name

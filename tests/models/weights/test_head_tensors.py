@@ -91,7 +91,7 @@ def test_a_layer_without_a_bias_has_zeros(backbone, save):
         (nn.Sequential(nn.Linear(FEATURES, 8), nn.Linear(8, 3)), "a head that is not understood"),
         (nn.Sequential(nn.Linear(FEATURES, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3)), "not understood"),
         (nn.ModuleDict({"one": nn.Linear(FEATURES, 3), "two": nn.Linear(FEATURES, 3)}), "not understood"),
-        (nn.Linear(100, 3), r"fc has a weight of shape \(3, 100\).*expected a linear layer that takes 512 features"),
+        (nn.Linear(100, 3), r"fc has a weight of shape \(3, 100\).*expected a linear layer that takes 256 features"),
     ],
 )
 def test_other_heads_are_refused(backbone, save, head, message):
