@@ -70,8 +70,11 @@ class PlainNetwork(BaseModel):
         else:
             network = RESNETS[self.name](num_classes=self.num_classes, stem=self.stem)
         if self.hidden_features:
-            in_features = int(network.get_submodule(self.classifier).in_features)
-            head = MlpHead(in_features, self.num_classes, hidden_features=self.hidden_features, dropout=self.dropout)
+            layer = network.get_submodule(self.classifier)
+            assert isinstance(layer, nn.Linear)
+            head = MlpHead(
+                layer.in_features, self.num_classes, hidden_features=self.hidden_features, dropout=self.dropout
+            )
             network.set_submodule(self.classifier, head.layers)
         return network.eval()
 
@@ -80,9 +83,6 @@ def rename_tensors(bundle: Bundle, plain: PlainNetwork) -> dict[str, Tensor]:
     """Return the weights of a classifier by the names that they have in the plain network.
 
     Its last layer has the calibration inside, so that the softmax of the logits are the calibrated probabilities.
-
-    Raises:
-        ExportError: The network has other parts than the classifier.
     """
     layers = list_linear_layers(bundle.classifier.head)
     places = [""] if len(layers) == 1 else [f".{3 * place}" for place in range(len(layers))]
@@ -91,9 +91,7 @@ def rename_tensors(bundle: Bundle, plain: PlainNetwork) -> dict[str, Tensor]:
         values = (layer.weight, layer.bias) if layer is not layers[-1] else _calibrate(layer, bundle.calibration)
         for kind, value in zip(("weight", "bias"), values, strict=True):
             tensors[f"{plain.classifier}{place}.{kind}"] = value.detach()
-    tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-    load_strictly(plain, tensors)
-    return tensors
+    return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def load_strictly(plain: PlainNetwork, tensors: dict[str, Tensor]) -> nn.Module:

@@ -10,7 +10,7 @@ from discern.predictor.record import TrainingRecord
 
 
 def make_public(bundle: Bundle) -> Bundle:
-    """Return a bundle that gives the same answers and says nothing of where its pictures were and what they show.
+    """Return a bundle that gives the same answers and does not say where its pictures were, or what they show.
 
     Without features of training pictures, it cannot tell how familiar a picture is, or which ones are similar. The
     predictions for the validation pictures stay, without their names, so that error rates can be guaranteed.

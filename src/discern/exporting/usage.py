@@ -14,11 +14,11 @@ logger = logging.getLogger("discern")
 
 
 def save_usage(file: Path) -> None:
-    """Write FILE.json, with class names and preprocessing, and FILE.py, which classifies pictures without discern."""
+    """Write FILE.json, with class names and preprocessing, and FILE.py, which classifies pictures with them."""
     facts = _read_facts(WeightsFile(file, 1).metadata)
     write_json(file.with_name(f"{file.name}.json"), facts)
     example = file.with_name(f"{file.name}.py")
-    write_atomically(example, _write_example(file, facts))
+    write_atomically(example, _write_example(facts, is_pth=file.suffix == ".pth"))
     logger.info("class names and preprocessing: %s.json; an example to start from: python %s PICTURE", file, example)
 
 
@@ -26,13 +26,11 @@ def _read_facts(metadata: Mapping[str, str]) -> dict[str, object]:
     return {name: json.loads(value) if value[0] in "[{" else value for name, value in sorted(metadata.items())}
 
 
-def _write_example(file: Path, facts: Mapping[str, object]) -> str:
+def _write_example(facts: Mapping[str, object], *, is_pth: bool) -> str:
     plain = PlainNetwork.model_validate(facts["network"])
     preprocessing = facts["preprocessing"]
     assert isinstance(preprocessing, dict)
-    is_pth = file.suffix == ".pth"
     return _EXAMPLE.substitute(
-        file=file.name,
         load="torch.load(WEIGHTS, weights_only=True)" if is_pth else "load_file(WEIGHTS)",
         imports="\n".join(_import_lines(plain, is_pth=is_pth)),
         network="\n".join(_build_lines(plain)),
@@ -83,7 +81,7 @@ _FITS = {
 }
 
 _EXAMPLE = Template('''\
-"""Classifies pictures with the weights of $file: python $file.py PICTURE ..."""
+"""Classifies pictures with the weights beside it, from which it has its name: python NAME.py PICTURE ..."""
 
 import json
 import sys
@@ -92,8 +90,8 @@ from pathlib import Path
 import numpy as np
 $imports
 
-WEIGHTS = Path(__file__).with_name("$file")
-facts = json.loads(WEIGHTS.with_name("$file.json").read_text(encoding="utf-8"))
+WEIGHTS = Path(__file__).with_suffix("")
+facts = json.loads(Path(f"{WEIGHTS}.json").read_text(encoding="utf-8"))
 class_names, preprocessing = facts["class_names"], facts["preprocessing"]
 
 $network

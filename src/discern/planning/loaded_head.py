@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from discern.config.settings import ModelSettings
 from discern.data.class_finder import match_labels
 from discern.errors import ConfigError, name_some
-from discern.models.architecture import CUSTOM, Architecture
+from discern.models.architecture import Architecture
 from discern.models.classifier import Classifier
 from discern.models.weights.pretrained import read_head
 
@@ -53,7 +53,6 @@ def adopt_head(
         WeightsError: The file has no head that is understood.
         ConfigError: It has another number of outputs than there are names, or the pictures have other classes.
     """
-    assert architecture.backbone != CUSTOM
     head = read_head(classifier.backbone, weights)
     if head.num_classes != len(names):
         raise ConfigError(
