@@ -136,16 +136,17 @@ class Fit:
 
     def _evaluate_start(self) -> None:
         """Keep the classifier as it is, where there is nothing to train."""
-        logits, validation = None, EpochAverages(float("nan"), float("nan"), 0)
+        logits, validation = None, EpochAverages(math.nan, math.nan, 0)
         if len(self.data.validation):
             batches = self.data.build_evaluation_loader(self.data.validation, decodes_whole=True).batches()
             prepare = prepare_images(self.data.preprocess, self.runtime)
             logits, validation = predict_logits(self.classifier, batches, prepare, self.runtime)
-        scores = {"train_loss": float("nan"), "train_accuracy": float("nan"), "validation_loss": validation.loss}
         row = EpochRow(
             phase="",
             epoch=0,
-            **scores,
+            train_loss=math.nan,
+            train_accuracy=math.nan,
+            validation_loss=validation.loss,
             validation_accuracy=validation.accuracy,
             learning_rate=0.0,
             seconds=0.0,
