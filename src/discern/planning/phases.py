@@ -26,14 +26,16 @@ _MAX_SOLVING_SHARE = 0.2
 class PhaseFacts(NamedTuple):
     """What the phases are planned for.
 
-    `images` is the number of training pictures, `features` the length F of the features. `is_enlarged` is true if the
-    network sees pictures at their own size or larger, `mixes` if pictures are mixed. `features_cached` and `views` are
-    settings of the cache; `budget_seconds` is the time limit of the whole run, if there is one.
+    `images` is the number of training pictures, `features` the length F of the features. `loads_head` is true if the
+    head starts from weights, too. `is_enlarged` is true if the network sees pictures at their own size or larger,
+    `mixes` if pictures are mixed. `features_cached` and `views` are settings of the cache; `budget_seconds` is the time
+    limit of the whole run, if there is one.
     """
 
     images: int
     num_classes: int
     is_pretrained: bool = True
+    loads_head: bool = False
     has_linear_head: bool = True
     is_enlarged: bool = False
     batch_size: int = 32
@@ -145,6 +147,8 @@ def _plan_phase(phase: PhaseSettings, facts: PhaseFacts) -> tuple[PhasePlan, dic
 def _choose_solver(phase: PhaseSettings, facts: PhaseFacts) -> tuple[HeadSolver, str]:
     if phase.train != HEAD_ONLY:
         return "gradient", "gradient, since more than the head is trained"
+    if facts.loads_head:
+        return "gradient", "gradient, since the exact solution would replace the head of the weights"
     if not facts.has_linear_head:
         return "gradient", "gradient, since only a linear head has an exact solution"
     if facts.images * facts.num_classes > _SOLVABLE:

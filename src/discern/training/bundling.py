@@ -58,7 +58,7 @@ def build_bundle(classifier: Classifier, plan: Plan, data: TrainingData, result:
 def _count_choices(plan: Plan, result: FitResult) -> int:
     """Return among how many classifiers the validation pictures chose: epochs, and strengths where a head is solved."""
     solved = {phase.name for phase in plan.phases if phase.head_solver == "lbfgs"}
-    return sum(len(STRENGTHS) if row.phase in solved else 1 for row in result.rows)
+    return max(1, sum(len(STRENGTHS) if row.phase in solved else 1 for row in result.rows))
 
 
 def _keep_features(

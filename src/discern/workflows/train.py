@@ -135,7 +135,7 @@ def train(
             with processes.main_first():
                 seed_everything(plan.seed)
                 classifier = build_planned(plan, len(pictures.table.class_names), runtime, network)
-                weights = load_start(plan, classifier)
+                weights = load_start(plan, classifier, pictures.table.class_names)
                 environment = Environment(
                     **describe_machine(runtime).model_dump(),
                     data=describe_data(source, pictures, asked.data.image_root),
@@ -361,7 +361,7 @@ def _write_results(
     )
     bundle = replace(bundle, record=record)
     save_bundle(bundle, folder.bundle)
-    if plan.draws_plots:
+    if plan.draws_plots and plan.phases:
         draw_training(
             plan,
             build_history(result.rows),
