@@ -28,6 +28,10 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The packages in fresh environments, with each extra; needs uv. PYTHONS may name those to try, PART one test.
+release-check: $(INSTALLED)
+	$(BIN)/pytest -v --durations=0 tests/release_check.py $(if $(PART),-k $(PART))
+
 # BENCH may hold names and options, see benchmarks/__main__.py.
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks $(BENCH)
