@@ -97,24 +97,24 @@ def _build_feature_inputs(
     halves = cut_classifier(classifier)
     if halves is None:
         return None
-    policy = phase.augment if views > 1 else "none"
     backbone, first_trained = classifier.backbone.name, classifier.trainable_stages[0]
     prepare = prepare_images(data.preprocess, runtime)
     train = load_or_compute_features(
         halves.frozen,
-        data.build_feature_job(data.train, backbone, first_trained, policy, views, prepare, phase.picture_cache),
+        data.build_feature_job(data.train, backbone, first_trained, phase.augment, views, prepare, phase.picture_cache),
         runtime,
         # A callable has no key, so its features cannot be found in the cache.
-        None if policy == CUSTOM_AUGMENT else data.cache,
+        None if phase.augment == CUSTOM_AUGMENT else data.cache,
         memory_bytes=data.feature_memory_bytes,
     )
     if train is None:
         return None
     if phase.is_augmented:
         logger.debug(
-            "phase %s trains on features of %s; cache.views=K uses K augmented views, cache.features=off one per epoch",
+            "phase %s trains on features of %d augmented views of each picture; cache.features=off takes a new view in "
+            "every epoch",
             phase.name,
-            f"{views} augmented views" if views > 1 else "pictures without augmentation",
+            views,
         )
     validation, validation_loader = None, None
     if len(data.validation):
