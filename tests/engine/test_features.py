@@ -75,9 +75,11 @@ def test_frozen_layers_see_each_view_of_a_picture_once(table, monkeypatch):
         "forward",
         lambda self, images: (seen.append(len(images)), forward(self, images))[1],
     )
-    fit.run()
+    pooled = fit.run().pooled
     # Besides the pictures there are the two single black ones that tell the shape of features.
     assert sum(seen) == 2 * len(table.select("train")) + len(table.select("validation")) + 2
+    assert pooled.train is None
+    assert len(pooled.validation) == len(table.select("validation"))
 
 
 def test_features_are_kept_for_the_next_run_and_a_changed_file_is_computed_anew(tmp_path, caplog):

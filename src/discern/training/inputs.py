@@ -24,9 +24,12 @@ logger = logging.getLogger("discern")
 
 
 class PooledFeatures(NamedTuple):
-    """Features (M, F) of the training pictures in the feature bank, and (V, F) of validation pictures, on the CPU."""
+    """Features (M, F) of the training pictures in the feature bank, and (V, F) of validation pictures, on the CPU.
 
-    train: Tensor
+    Those of training pictures are None where they were augmented.
+    """
+
+    train: Tensor | None
     validation: Tensor
 
 
@@ -47,11 +50,12 @@ class PhaseInputs:
     validation_features: Tensor | None = None
 
     def pool(self, classifier: Classifier, rows: npt.NDArray[np.int64]) -> PooledFeatures | None:
-        """Return the head's inputs for these training rows and validation; None if they are not pooled or augmented."""
+        """Return the head's inputs for these training rows and validation; None if they are not pooled."""
         train, validation = self.train_features, self.validation_features
-        if self.views != 1 or classifier.trainable_stages != (HEAD,) or train is None or validation is None:
+        if classifier.trainable_stages != (HEAD,) or train is None or validation is None:
             return None
-        return PooledFeatures(train[0][torch.from_numpy(rows)].float(), validation[0].float())
+        kept = train[0][torch.from_numpy(rows)].float() if self.views == 1 else None
+        return PooledFeatures(kept, validation[0].float())
 
     def network_of(self, classifier: Classifier) -> nn.Module:
         """Return the part of a classifier, frozen as in this phase, that takes the batches."""
