@@ -34,6 +34,8 @@ def test_the_reference_recipes_do_exactly_what_they_promise():
     (phase,) = mlp.training.phases
     assert (mlp.model.head, mlp.model.hidden_features, mlp.model.dropout) == ("mlp", (512,), 0.5)
     assert (phase.schedule, phase.step_epochs, phase.gamma) == ("step", 5, 0.1)
+    assert (phase.optimizer, phase.augment) == ("adam", "none")
+    assert (mlp.data.image_size, mlp.data.fit) == (224, "squash")
     assert phase.weight_decay > 0
 
 

@@ -345,7 +345,7 @@ class CacheSettings(Section):
     views: Count | Literal["auto"] = Field(
         "auto",
         description="augmented views per picture whose features are computed once, in place of a new view in every "
-        "epoch; 1 = no augmentation; auto: one view for every 8 epochs of a head alone, else for every 3",
+        "epoch; 1 = no augmentation; auto: 5 for a head alone, else one for every 3 epochs and at least 3",
     )
     folder: UserPath | None = Field(None, description="folder of the cache; DISCERN_HOME/cache by default")
     limit_gigabytes: Positive = Field(

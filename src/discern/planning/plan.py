@@ -23,6 +23,7 @@ OWN_WEIGHTS = "own"
 """Stands for the weights that a user's own network has."""
 CUSTOM_AUGMENT = "custom"
 """Stands for an augmentation that the user gave as a callable."""
+NO_AUGMENT: tuple[AugmentPolicy, ...] = ("none", ())
 
 Value = TypeVar("Value")
 
@@ -60,7 +61,7 @@ class PhasePlan(PhaseBase):
     @property
     def is_augmented(self) -> bool:
         """Whether training pictures are changed at random."""
-        return self.augment not in ("none", ())
+        return self.augment not in NO_AUGMENT
 
     @property
     def sees_other_pictures(self) -> bool:

@@ -263,6 +263,9 @@ def _log_plan(plan: Plan) -> None:
     for name, reason in plan.reasons.items():
         logger.debug("%s: %s", name, reason)
     logger.info("plan: %s", _describe_plan(plan))
+    for phase in plan.phases:
+        if not phase.is_augmented and f"{phase.name}.augment" in plan.reasons:
+            logger.info("phase %s: augmentation %s", phase.name, plan.reasons[f"{phase.name}.augment"])
     only_head = [phase.name for phase in plan.phases if phase.train == ("head",)]
     if plan.weights == "none" and only_head:
         logger.warning(
