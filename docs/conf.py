@@ -10,7 +10,7 @@ import discern
 sys.path.insert(0, str(Path(__file__).parent))
 
 from generators.pages import write_parts
-from generators.type_names import NAMED_TYPES, name_types
+from generators.type_names import NAMED_TYPES, name_types, shorten_types
 
 project = "discern"
 author = "the authors of discern"
@@ -23,8 +23,8 @@ myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence"]
 nb_execution_mode = "off"
 
-# scikit-learn's own, which refers to pages of its documentation.
-autodoc_default_options = {"exclude-members": "set_score_request"}
+# Of scikit-learn, which refers to pages of its own, and of pydantic.
+autodoc_default_options = {"exclude-members": "model_config, set_score_request"}
 autodoc_member_order = "bysource"
 autodoc_type_aliases = {name: name for name in NAMED_TYPES}
 autodoc_typehints_format = "short"
@@ -45,3 +45,4 @@ def setup(app: Sphinx) -> None:
     """Connect the steps of this project to the build."""
     app.connect("builder-inited", write_parts)
     app.connect("autodoc-before-process-signature", name_types)
+    app.connect("autodoc-process-signature", shorten_types)

@@ -1,4 +1,7 @@
-"""Types that have a name in the code are shown by it in signatures, not by all that they stand for."""
+"""Types in signatures as a reader knows them: by the name that the code has for them, without checks and shapes."""
+
+import re
+from collections.abc import Sequence
 
 from sphinx.application import Sphinx
 
@@ -17,14 +20,26 @@ NAMED_TYPES = {
     "Overrides": Overrides,
     "Source": Source,
 }
+_SHOWN = {**NAMED_TYPES, "Sequence[Input] | Input": Sequence[Input] | Input}
+
+_CHECKED = re.compile(r"Annotated\[((?:[^\[\],]|\[[^\]]*\])+), \w+\([^)]*\)\]")
+_ARRAY = re.compile(r"ndarray\[tuple\[Any, \.\.\.\], dtype\[(\w+)\]\]")
 
 
 def name_types(_app: Sphinx, documented: object, _is_method: bool) -> None:
     """Put the names in place of the types, before the signature of a function is read."""
     annotations = getattr(documented, "__annotations__", {})
     for parameter, annotation in annotations.items():
-        for name, meaning in NAMED_TYPES.items():
+        for name, meaning in _SHOWN.items():
             if annotation == meaning:
                 annotations[parameter] = name
             elif annotation == meaning | None:
                 annotations[parameter] = f"{name} | None"
+
+
+def shorten_types(*event: object) -> tuple[str | None, str | None]:
+    """Return signature and result, the last two parts of the event, with `Annotated[int, Ge(ge=1)]` as `int`."""
+    shown = [
+        _ARRAY.sub(r"NDArray[\1]", _CHECKED.sub(r"\1", text)) if isinstance(text, str) else None for text in event[-2:]
+    ]
+    return shown[0], shown[1]
