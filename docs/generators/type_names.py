@@ -22,8 +22,11 @@ NAMED_TYPES = {
 }
 _SHOWN = {**NAMED_TYPES, "Sequence[Input] | Input": Sequence[Input] | Input}
 
-_CHECKED = re.compile(r"Annotated\[((?:[^\[\],]|\[[^\]]*\])+), \w+\([^)]*\)\]")
-_ARRAY = re.compile(r"ndarray\[tuple\[Any, \.\.\.\], dtype\[(\w+)\]\]")
+_SHORTER = (
+    (re.compile(r"[~\w.]*Annotated\[((?:[^\[\],]|\[[^\]]*\])+), [~\w.]+\([^)]*\)\]"), r"\1"),
+    (re.compile(r"[~\w.]*ndarray\[[~\w.]*tuple\[[~\w.]*Any, \.\.\.\], [~\w.]*dtype\[([~\w.]+)\]\]"), r"NDArray[\1]"),
+    (re.compile(r"TypeAliasForwardRef\('(\w+)'\)"), r"\1"),
+)
 
 
 def name_types(_app: Sphinx, documented: object, _is_method: bool) -> None:
@@ -39,7 +42,11 @@ def name_types(_app: Sphinx, documented: object, _is_method: bool) -> None:
 
 def shorten_types(*event: object) -> tuple[str | None, str | None]:
     """Return signature and result, the last two parts of the event, with `Annotated[int, Ge(ge=1)]` as `int`."""
-    shown = [
-        _ARRAY.sub(r"NDArray[\1]", _CHECKED.sub(r"\1", text)) if isinstance(text, str) else None for text in event[-2:]
-    ]
-    return shown[0], shown[1]
+    signature, result = (_shorten(text) if isinstance(text, str) else None for text in event[-2:])
+    return signature, result
+
+
+def _shorten(text: str) -> str:
+    for pattern, shorter in _SHORTER:
+        text = pattern.sub(shorter, text)
+    return text
