@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from discern.version import __version__
+
 if TYPE_CHECKING:
     from discern.data.reading.augment import register_augmentation
     from discern.engine.optimizers import register_optimizer
@@ -110,6 +112,7 @@ __all__ = [
     "RunFolderError",
     "TrainingError",
     "WeightsError",
+    "__version__",
     "audit",
     "compare",
     "diff",

@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from discern.errors import RunFolderError, one_line
 from discern.files import read_json, write_json
 from discern.runtime import Runtime
+from discern.version import __version__
 
 RUN_FORMAT = "discern-run"
 
-_RECORDED_PACKAGES = ("discern", "torch", "torchvision", "timm", "numpy", "pandas", "pillow", "scikit-learn")
+_RECORDED_PACKAGES = ("torch", "torchvision", "timm", "numpy", "pandas", "pillow", "scikit-learn")
 
 
 class _Record(BaseModel):
@@ -108,7 +109,7 @@ def describe_machine(runtime: Runtime) -> MachineRecord:
         platform=platform.platform(),
         processor=platform.processor() or platform.machine(),
         command=tuple(sys.argv),
-        packages={name: _find_version(name) for name in _RECORDED_PACKAGES},
+        packages={"discern": __version__} | {name: _find_version(name) for name in _RECORDED_PACKAGES},
         runtime=RuntimeRecord.model_validate(runtime.to_dict()),
     )
 

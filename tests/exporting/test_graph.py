@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+import discern
 from discern.errors import ExportError
 from discern.exporting.description import describe_export
 from discern.exporting.graph import ExportGraph
@@ -66,7 +67,7 @@ def test_a_file_says_of_itself_what_its_user_must_know(exported_onnx, trained_ru
     assert json.loads(metadata["calibration"])["temperature"] > 0
     assert metadata["precision"] == "fp32"
     assert metadata["input"].startswith("images: uint8 (N, H, W, 3)")
-    assert metadata["discern_version"]
+    assert metadata["discern_version"] == discern.__version__
     assert b"discern/export" not in exported_onnx.read_bytes()
 
 

@@ -41,6 +41,7 @@ def test_a_bundle_says_all_that_downstream_code_needs(trained_run):
     assert facts["record"]["scores"]["test"]["accuracy"]["value"] >= 0
     assert facts["record"]["environment"]["data"]["fingerprint"]
     assert facts["record"]["environment"]["packages"]["torch"] == torch.__version__.split("+")[0]
+    assert facts["discern_version"] == facts["record"]["environment"]["packages"]["discern"] == discern.__version__
 
 
 def test_six_validation_pictures_do_not_show_that_calibration_helps(trained_run):

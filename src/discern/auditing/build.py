@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any, Literal
 
 import pandas as pd
@@ -23,6 +22,7 @@ from discern.auditing.picture_findings import find_odd_pictures, find_unreadable
 from discern.data.duplicates.fingerprints import Fingerprints
 from discern.data.duplicates.matching import Duplicates
 from discern.data.table import ImageTable
+from discern.version import __version__
 
 Form = Literal["quick", "full"]
 
@@ -70,7 +70,7 @@ def build_audit(
     content = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "discern_version": version("discern"),
+        "discern_version": __version__,
         "source": table.source,
         "form": form,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -25,6 +25,7 @@ from discern.engine.loop import StepResult, run_epoch
 from discern.errors import ImageProblem
 from discern.processes import Processes
 from discern.runtime import Runtime
+from discern.version import __version__
 
 logger = logging.getLogger("discern")
 
@@ -205,7 +206,7 @@ def _compute_sample(frozen: nn.Module, job: FeatureJob, runtime: Runtime) -> Ten
 
 def _complete_key(frozen: nn.Module, job: FeatureJob, runtime: Runtime) -> str:
     digest = hashlib.sha256()
-    versions = [version(package) for package in ("discern", "torch", "torchvision", "timm")]
+    versions = [__version__, *(version(package) for package in ("torch", "torchvision", "timm"))]
     for part in (job.key, job.views, runtime.precision, runtime.device.type, runtime.determinism, *versions):
         digest.update(f"{part}\0".encode())
     for name, tensor in frozen.state_dict().items():

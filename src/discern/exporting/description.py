@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from importlib.metadata import version
 
 from discern.data.reading.decode import DECODE_RULES
 from discern.errors import ExportError
 from discern.predictor.bundle import Bundle
+from discern.version import __version__
 
 _INPUT = "images: uint8 (N, H, W, 3), RGB, upright, of any height and width; N pictures of one size"
 _OUTPUT = "probabilities: float32 (N, K), calibrated; logits: float32 (N, K), before calibration; K as in class_names"
@@ -17,7 +17,7 @@ def describe_export(bundle: Bundle, precision: str, weights_sha256: str) -> dict
     record = bundle.record
     weights = None if record is None else record.environment.weights
     content: dict[str, object] = {
-        "discern_version": version("discern"),
+        "discern_version": __version__,
         "class_names": list(bundle.class_names),
         "input": _INPUT,
         "output": _OUTPUT,

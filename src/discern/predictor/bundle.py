@@ -8,7 +8,6 @@ record of the training. `evidence.safetensors` has the predictions for the valid
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +46,7 @@ from discern.predictor.stored_tensors import (
     load_evidence,
     load_feature_bank,
 )
+from discern.version import __version__
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     description = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "discern_version": version("discern"),
+        "discern_version": __version__,
         "class_names": list(bundle.class_names),
         "architecture": bundle.architecture.model_dump(mode="json"),
         "preprocess": bundle.preprocess.to_dict(),

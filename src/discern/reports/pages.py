@@ -3,7 +3,6 @@
 import base64
 import hashlib
 from functools import cache
-from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
@@ -12,6 +11,7 @@ from markupsafe import Markup
 
 from discern.errors import cut
 from discern.reports import wording
+from discern.version import __version__
 
 _TEMPLATES = "templates"
 
@@ -29,7 +29,7 @@ def render_page(template: str, content: dict[str, Any]) -> str:
             f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
             "base-uri 'none'; form-action 'none'"
         ),
-        "discern_version": version("discern"),
+        "discern_version": __version__,
     }
     return _build_environment().get_template(template).render(**page, **content)
 
