@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Verbose
+from discern.cli.options import Overrides, Verbose
 
 ERRORS_FOUND = 1
 
@@ -14,12 +14,7 @@ def audit(
     data: Annotated[
         str, typer.Argument(help="Folder of class folders (or of train, val and test), CSV, or .npz file.")
     ],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[KEY=VALUE]...", help="Settings, such as model.backbone=, model.weights=, data.fixes=."
-        ),
-    ] = None,
+    overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="The folder to write; runs/NAME-audit by default.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out what needs a pretrained network.")] = False,
     verbose: Verbose = False,

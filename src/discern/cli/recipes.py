@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from discern.cli.completion import complete_recipe
+from discern.cli.options import Overrides
 from discern.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,10 +32,8 @@ def list_recipes(context: typer.Context) -> None:
 
 @recipes_app.command("show")
 def show(
-    name: Annotated[str, typer.Argument(help="A recipe's name, or a TOML file.")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings that override the recipe.")
-    ] = None,
+    name: Annotated[str, typer.Argument(help="A recipe's name, or a TOML file.", autocompletion=complete_recipe)],
+    overrides: Overrides = None,
     rates: Annotated[bool, typer.Option("--rates", help="Also print the learning rate of every epoch.")] = False,
     schedule: Annotated[Path | None, typer.Option(help="Also draw the learning rates to this PNG.")] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps per epoch in the drawing.")] = 20,
