@@ -109,9 +109,14 @@ def describe_machine(runtime: Runtime) -> MachineRecord:
         platform=platform.platform(),
         processor=platform.processor() or platform.machine(),
         command=tuple(sys.argv),
-        packages={"discern": __version__} | {name: _find_version(name) for name in _RECORDED_PACKAGES},
+        packages=list_versions(),
         runtime=RuntimeRecord.model_validate(runtime.to_dict()),
     )
+
+
+def list_versions() -> dict[str, str]:
+    """Return the versions of discern and of the packages that its results depend on."""
+    return {"discern": __version__} | {name: _find_version(name) for name in _RECORDED_PACKAGES}
 
 
 def _find_version(package: str) -> str:

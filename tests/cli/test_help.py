@@ -8,7 +8,7 @@ from discern.recipes import list_recipe_names
 def test_help_has_whole_sentences_in_the_order_of_use(run_cli):
     code, text, _ = run_cli("--help")
     assert code == 0
-    assert "..." not in text
+    assert "..." not in text.replace("[ARGS]...", "")
     assert "Train a classifier on labelled pictures, evaluate it, and write a run folder." in " ".join(text.split())
     headings = [line for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
     assert headings[1:] == [
