@@ -19,6 +19,10 @@ ImageSuffix = Annotated[str | None, typer.Option(help="Extension to add to ids i
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show more, such as every epoch and the reason for each choice.")
 ]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print the results as one JSON document; messages go to standard error."),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Moved = Annotated[
     Path | None, typer.Option("--data", help="Folder that the pictures of the run were moved to, if they were.")
