@@ -8,6 +8,7 @@ import typer
 
 from discern.cli.completion import complete_recipe
 from discern.cli.options import Apply, Overrides, Verbose, list_fixes
+from discern.cli.pages import Open, tell_page
 from discern.errors import ConfigError
 
 
@@ -26,6 +27,7 @@ def train(
     apply: Apply = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the interrupted run in --out.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
+    opens: Open = False,
     verbose: Verbose = False,
 ) -> None:
     """Train a classifier on labelled pictures, evaluate it, and write a run folder."""
@@ -66,3 +68,5 @@ def train(
         )
     if join_processes().is_main:
         typer.echo(f"next: discern predict {run.folder.root} PICTURES... --out predictions.csv")
+        if run.folder.report.is_file():
+            tell_page("report", run.folder.report, opens=opens)
