@@ -30,5 +30,5 @@ def test_the_demo_trains_three_ways_and_predicts_without_data_or_network(tmp_pat
     with Image.open(next((tmp_path / "demo" / "photos").rglob("*.jpg"))) as picture:
         assert picture.size == (96, 96)
         assert np.asarray(picture).std() > 5
-    with pytest.raises(RunFolderError, match="is not empty; give another --out, or --overwrite"):
+    with pytest.raises(RunFolderError, match=r"is not empty; give another out=..., or overwrite=True"):
         demo.run_demo(tmp_path / "demo", seed=1, overwrite=False)

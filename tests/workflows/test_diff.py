@@ -156,7 +156,7 @@ def test_disagreements_are_drawn_from_the_folder_that_the_pictures_were_moved_to
     assert (tmp_path / "out" / "disagreements.png").is_file()
     rows = pd.read_csv(tmp_path / "out" / "disagreements.csv")
     assert rows["path"].tolist() == [str(tmp_path / "new" / "ant" / "1.png")]
-    with pytest.raises(DataError, match="Give the folder with --data"):
+    with pytest.raises(DataError, match="Give the folder with data="):
         diff(tmp_path / "a.csv", tmp_path / "b.csv", out=tmp_path / "out", data=tmp_path)
 
 

@@ -114,7 +114,7 @@ def find_write_error(error: DiscernError | OSError) -> WriteError | None:
 
 def _describe(error: DiscernError | OSError) -> str:
     if isinstance(error, DiscernError):
-        return str(error)
+        return error.for_command_line()
     return f"{error.filename}: {error.strerror or error}" if error.filename else str(error.strerror or error)
 
 
