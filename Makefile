@@ -1,12 +1,21 @@
-# Every target sets up .venv by itself, from the pinned lock file.
+# Every target sets up .venv by itself, from the pinned lock files: the demo without the tools of developers.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip --quiet --disable-pip-version-check
+# Stamps, written last, so that an interrupted set-up is done again.
+PREPARED := $(VENV)/prepared
+USABLE := $(VENV)/usable
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test check bench bench-accuracy bench-scale soak lock clean
+# On Linux, a machine without an NVIDIA GPU gets PyTorch's builds for the CPU, 0.8 GB instead of 5.3, where this index
+# can be reached. The builds of the package index do not start without the NVIDIA libraries, which are most of it.
+CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+CPU_BUILDS = $(shell sed -n -E 's/^(torch|torchvision)==([0-9.]+).*/\1==\2+cpu/p' requirements.lock)
 
-demo: $(INSTALLED)
+.PHONY: demo test check release-check bench bench-accuracy bench-scale soak lock clean
+
+demo: $(USABLE)
 	$(BIN)/discern demo --overwrite
 
 # Two workers with one thread each: with more threads than cores, all wait for each other.
@@ -19,13 +28,17 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The packages in fresh environments, with each extra; needs uv. PYTHONS may name those to try, PART one test.
+release-check: $(INSTALLED)
+	$(BIN)/pytest -v --durations=0 tests/release_check.py $(if $(PART),-k $(PART))
+
 # BENCH may hold names and options, see benchmarks/__main__.py.
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks $(BENCH)
 
 # BENCH holds --data FOLDER --weights FILE --out FOLDER; fastai, which it compares with, is installed for it.
 bench-accuracy: $(INSTALLED)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock "fastai>=2.8"
+	$(PIP) install --constraint requirements-dev.lock "fastai>=2.8"
 	$(BIN)/python -m benchmarks.accuracy $(BENCH)
 
 # BENCH may hold --sizes 1000 10000 --kinds different --repeats 3 --folder FOLDER.
@@ -38,18 +51,29 @@ SEED ?= 0
 soak: $(INSTALLED)
 	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) --seed $(SEED) $(PART)
 
-# Rewrites requirements.lock; versions already pinned there stay unless UPGRADE="--upgrade" is given.
+# Rewrites the lock files; versions already pinned there stay unless UPGRADE="--upgrade" is given.
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --no-annotate --no-header
 lock:
-	uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --no-annotate --no-header \
-		--output-file requirements.lock $(UPGRADE)
+	$(LOCK) --extra dev --output-file requirements-dev.lock $(UPGRADE)
+	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock $(UPGRADE)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
 
-# The stamp is written last, so an interrupted set-up is done again.
-$(INSTALLED): requirements.lock pyproject.toml
+$(INSTALLED): $(USABLE) requirements-dev.lock pyproject.toml
+	$(PIP) install --constraint requirements-dev.lock --no-build-isolation --editable '.[dev]'
+	touch $(INSTALLED)
+
+$(USABLE): $(PREPARED) requirements.lock pyproject.toml
+	$(PIP) install --constraint requirements.lock --no-build-isolation --editable .
+	touch $(USABLE)
+
+# What builds discern, and torch.
+$(PREPARED): requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "discern needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $(INSTALLED)
+	$(PIP) install --constraint requirements-dev.lock hatchling editables
+	@if [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null; then \
+		$(PIP) install --retries 1 --timeout 20 --index-url $(CPU_INDEX) --no-deps $(CPU_BUILDS) 2>/dev/null \
+		|| echo "$(CPU_BUILDS) cannot be had from $(CPU_INDEX): the builds with CUDA follow, 4.5 GB more."; fi
+	touch $(PREPARED)

@@ -65,7 +65,7 @@ class Bench:
         given = [str(self.data), "--weights", str(self.weights), "--epochs", "1"]
         others = [Way("the plain loop", [*PYTHON, "benchmarks.plain_training", *given, "--per-epoch"])]
         if importlib.util.find_spec("fastai") is None:
-            print("fastai is not installed and is left out: pip install 'discern[bench]'", file=sys.stderr)
+            print("fastai is not installed and is left out: pip install fastai", file=sys.stderr)
         else:
             others.append(Way("fastai", [*PYTHON, "benchmarks.fastai_training", *given]))
         # The recipe `table` is one phase of all layers; pictures are changed as in the plain loop.

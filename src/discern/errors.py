@@ -4,7 +4,7 @@ import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 _SHOWN = 10
 """How many examples a message names; the rest is a number, so that no message grows with the data."""
@@ -36,6 +36,9 @@ OUT, DATA, OVERWRITE = option("out"), option("data"), option("overwrite", True)
 
 Advice = tuple[str | Option, ...]
 """A part of a message that names options."""
+
+Extra = Literal["export", "heif", "labels", "serve", "tensorboard", "tune"]
+"""Optional packages, by the name under which they are installed with discern."""
 
 
 class DiscernError(Exception):
@@ -131,6 +134,11 @@ class TrainingError(DiscernError):
 
 class ExportError(DiscernError):
     """An exported file cannot be written or read, or gives other answers than the classifier."""
+
+
+def install_command(extra: Extra) -> str:
+    """Return the command that installs optional packages; the distribution has another name than the library."""
+    return f"pip install 'discern-vision[{extra}]'"
 
 
 def list_some(items: Sequence[str], *, shown: int = _SHOWN) -> str:

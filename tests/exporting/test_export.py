@@ -180,7 +180,7 @@ def test_a_missing_package_is_named_with_what_to_install(trained_run, tmp_path, 
     if package == "onnxruntime":
         request.getfixturevalue("translated")
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ExportError, match=rf"needs the package {package}.*pip install 'discern\[export\]'"):
+    with pytest.raises(ExportError, match=rf"needs the package {package}.*pip install 'discern-vision\[export\]'"):
         export(trained_run, out=tmp_path / "file.onnx")
     assert files_in(tmp_path) == []
 

@@ -234,5 +234,5 @@ def test_a_missing_package_is_named_with_what_to_do(monkeypatch):
     from discern.serving import running
 
     monkeypatch.setattr(running, "_NEEDED", ("fastapi", "no_such_package"))
-    with pytest.raises(ConfigError, match=r"serving needs no_such_package; install them with: pip install 'discern"):
+    with pytest.raises(ConfigError, match=r"no_such_package; install them with: pip install 'discern-vision\[serve\]'"):
         running.check_packages()

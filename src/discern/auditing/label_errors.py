@@ -16,7 +16,7 @@ from discern.auditing.findings import Finding, ItemBuilder, build_finding
 from discern.auditing.pretrained_features import LabelledFeatures
 from discern.data.duplicates.matching import Duplicates
 from discern.data.table import ImageTable
-from discern.errors import ConfigError
+from discern.errors import ConfigError, install_command
 from discern.percent import percent
 
 logger = logging.getLogger("discern")
@@ -54,7 +54,7 @@ def find_label_errors(table: ImageTable, features: LabelledFeatures, duplicates:
     if len(table.class_names) < 2:
         return []
     if not has_cleanlab():
-        logger.info("wrong labels were not looked for: cleanlab is missing (pip install 'discern[labels]')")
+        logger.info("wrong labels were not looked for: cleanlab is missing (%s)", install_command("labels"))
         return []
     labelled = table.take(features.rows)
     targets = labelled.targets()
@@ -99,7 +99,7 @@ def find_label_issues(targets: npt.NDArray[np.int64], probabilities: Numbers) ->
     Source: Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset labels", 2021.
     """
     if not has_cleanlab():
-        raise ConfigError("label errors are found by the package cleanlab: pip install 'discern[labels]'")
+        raise ConfigError(f"label errors are found by the package cleanlab: {install_command('labels')}")
     from cleanlab.filter import find_label_issues as find_issues
 
     is_wrong = find_issues(targets, probabilities, filter_by="confident_learning", n_jobs=1)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from discern.config.duration import parse_duration
-from discern.errors import ConfigError
+from discern.errors import ConfigError, install_command
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -275,7 +275,9 @@ class TrainingBase(Section):
         5000,
         description="number of training pictures whose features the bundle keeps, to find similar and unfamiliar ones",
     )
-    tensorboard: bool = Field(False, description="also write TensorBoard events (needs discern[tensorboard])")
+    tensorboard: bool = Field(
+        False, description=f"also write TensorBoard events; needs {install_command('tensorboard')}"
+    )
 
 
 class TrainingSettings(TrainingBase):

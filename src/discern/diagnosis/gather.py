@@ -2,15 +2,16 @@
 
 import os
 import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
+from typing import get_args
 
 import torch
 from huggingface_hub.constants import HF_HOME
-from packaging.requirements import Requirement
 
 from discern.data.cache.free_memory import compute_free_memory_bytes
 from discern.data.cache.home import build_cache
@@ -18,12 +19,14 @@ from discern.data.reading.loaders import find_shared_memory_bytes
 from discern.diagnosis.problems import find_problems
 from discern.diagnosis.record import Diagnosis, FolderFacts, MachineFacts
 from discern.environment import list_versions
+from discern.errors import Extra
 from discern.files import discern_home
 from discern.models.weights.pretrained import list_weights
 from discern.runtime import choose_runtime, count_cores
 
 _DISTRIBUTION = "discern-vision"
-_OF_DEVELOPERS = ("bench", "dev", "docs")
+_OF_EXTRA = re.compile(r"([\w.-]+).*\bextra == ['\"](\w+)['\"]")
+"""Matches a requirement that belongs to an extra: the package and the extra."""
 _INSTRUCTIONS = ("avx2", "avx512_f", "avx512_bf16", "amx_bf16")
 _NVIDIA_DRIVER = Path("/proc/driver/nvidia")
 
@@ -56,14 +59,11 @@ def describe_folder(variable: str, folder: Path) -> FolderFacts:
     )
 
 
-def find_extras(requirements: Iterable[str]) -> dict[str, bool]:
-    """Return of each extra that users install whether all its packages are there, from the texts of requirements."""
-    extras: dict[str, bool] = {}
-    for requirement in map(Requirement, requirements):
-        name = "" if requirement.marker is None else str(requirement.marker).partition("extra == ")[2].strip("\"'")
-        if name and name not in _OF_DEVELOPERS:
-            extras[name] = extras.get(name, True) and _is_installed(requirement)
-    return extras
+def find_extras(requirements: Iterable[str]) -> dict[Extra, bool]:
+    """Return of each extra whether all its packages are installed, from the requirements of the distribution."""
+    found = [match.groups() for match in map(_OF_EXTRA.match, requirements) if match]
+    packages = {extra: [package for package, name in found if name == extra] for extra in get_args(Extra)}
+    return {extra: all(map(_is_installed, names)) for extra, names in packages.items() if names}
 
 
 def _list_requirements() -> list[str]:
@@ -73,9 +73,9 @@ def _list_requirements() -> list[str]:
         return []
 
 
-def _is_installed(requirement: Requirement) -> bool:
+def _is_installed(package: str) -> bool:
     try:
-        return requirement.specifier.contains(version(requirement.name), prereleases=True)
+        return bool(version(package))
     except PackageNotFoundError:
         return False
 

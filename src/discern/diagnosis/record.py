@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel, ConfigDict
 
+from discern.errors import Extra, install_command
 from discern.files import describe_bytes
 
 _REPORT = (
@@ -66,7 +67,7 @@ class Diagnosis(_Record):
     cache_bytes: int
     cache_limit_bytes: int
     weights: tuple[str, ...]
-    extras: dict[str, bool]
+    extras: dict[Extra, bool]
     problems: tuple[Problem, ...] = ()
 
     def describe(self) -> Iterator[str]:
@@ -90,11 +91,14 @@ class Diagnosis(_Record):
         yield from _REPORT
 
 
-def _describe_extras(extras: Mapping[str, bool]) -> Iterator[str]:
+def _describe_extras(extras: Mapping[Extra, bool]) -> Iterator[str]:
+    if not extras:
+        yield _align("extras", "unknown, since discern is used without being installed")
+        return
     yield _align("extras", ", ".join(name for name, is_installed in extras.items() if is_installed) or "none")
     missing = [name for name, is_installed in extras.items() if not is_installed]
     if missing:
-        yield _align("not installed", f"{', '.join(missing)} (pip install 'discern-vision[{missing[0]}]')")
+        yield _align("not installed", f"{', '.join(missing)} (such as: {install_command(missing[0])})")
 
 
 def _align(name: str, text: str) -> str:

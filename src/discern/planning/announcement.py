@@ -16,7 +16,7 @@ logger = logging.getLogger("discern")
 
 _LEAST, _MOST = 0.8, 1.5
 """Real times by estimated ones: pictures are read faster once they are kept, and slower where other programs run."""
-_FEW_PIXELS = 100 * 224**2
+_FEW_PIXELS = 400 * 224**2
 """So many, in pictures that a network reads, are no long work."""
 
 

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from discern.errors import ConfigError, option
+from discern.errors import ConfigError, install_command, option
 from discern.predictor.load import load
 from discern.predictor.predictor import Predictor
 from discern.runtime import choose_runtime
@@ -44,7 +44,7 @@ def check_packages() -> None:
     """
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise ConfigError(f"serving needs {', '.join(missing)}; install them with: pip install 'discern[serve]'")
+        raise ConfigError(f"serving needs {', '.join(missing)}; install them with: {install_command('serve')}")
 
 
 def open_listener(host: str, port: int) -> socket.socket:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from discern.data.reading.loaders import Batch
 from discern.engine.loop import Step, StepResult
-from discern.errors import ConfigError
+from discern.errors import ConfigError, install_command
 from discern.ownership import check_owned
 from discern.percent import percent
 from discern.planning.plan import PhasePlan
@@ -204,7 +204,7 @@ class TensorBoard(Listener):
         try:
             from torch.utils.tensorboard import SummaryWriter  # an optional package
         except ImportError:
-            raise ConfigError("training.tensorboard needs an extra: pip install 'discern[tensorboard]'") from None
+            raise ConfigError(f"training.tensorboard needs an extra: {install_command('tensorboard')}") from None
         self._writer = SummaryWriter(str(folder))
 
     def on_epoch_end(self, rows: Sequence[EpochRow], *, is_best: bool) -> None:  # noqa: ARG002

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from discern.errors import ConfigError, WriteError, one_line
+from discern.errors import ConfigError, WriteError, install_command, one_line
 from discern.files import explain_write_error
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def open_study(name: str, storage: str | None, folder: Path, *, seed: int) -> "S
         WriteError: The disk of the database is full.
     """
     if importlib.util.find_spec("optuna") is None:
-        raise ConfigError("tuning needs the package optuna: pip install 'discern[tune]'")
+        raise ConfigError(f"tuning needs the package optuna: {install_command('tune')}")
     import optuna
 
     # A failed trial is logged by us, in one line; Optuna would add its traceback.

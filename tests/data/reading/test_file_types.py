@@ -27,7 +27,7 @@ def zip_bytes() -> bytes:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (HEIC, r"but HEIC, under .jpg: install discern\[heif\] to read it"),
+        (HEIC, r"but HEIC, under .jpg: to read it: pip install 'discern-vision\[heif\]'"),
         (b'<?xml version="1.0"?><svg/>', "but XML or SVG, under .jpg: convert it"),
         (b'\n <svg xmlns="x"></svg>', "but SVG, under .jpg: convert it to JPEG or PNG"),
         (b"<!DOCTYPE html><html>", "but HTML, under .jpg: a web page was saved in place of a picture"),
@@ -73,8 +73,8 @@ def test_pictures_without_extension_are_used_and_others_named(make_folder: MakeF
     expected = {
         "ants/8.jpg~: JPEG under .jpg~: give it an extension of pictures to use it",
         "ants/README: no extension is no supported type of picture",
-        "bees/phone: HEIC: install discern[heif] to read it",
-        "bees/phone.heic: HEIC under .heic: install discern[heif] to read it",
+        "bees/phone: HEIC: to read it: pip install 'discern-vision[heif]'",
+        "bees/phone.heic: HEIC under .heic: to read it: pip install 'discern-vision[heif]'",
     }
     for table in (load_table(root), load_inputs([root])):
         assert sorted(table.frame["id"]) == ["ants/0007", "ants/1.png", "bees/1.png"]

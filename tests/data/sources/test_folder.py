@@ -64,7 +64,8 @@ def test_other_files_are_ignored_with_the_reason(make_folder: MakeFolder) -> Non
 
 
 def test_photos_of_phones_name_the_package_that_they_need() -> None:
-    assert explain_unsupported(".HEIC") == ".HEIC is no supported type of picture without discern[heif]"
+    reason = ".HEIC is no supported type of picture; to read it: pip install 'discern-vision[heif]'"
+    assert explain_unsupported(".HEIC") == reason
 
 
 def test_extensions_in_any_case(make_folder: MakeFolder) -> None:

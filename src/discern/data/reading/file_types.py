@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from discern.errors import install_command
+
 HEAD_BYTES = 32
 """How much of a file its type is found by."""
 
@@ -15,7 +17,7 @@ class FileType(NamedTuple):
     is_picture: bool = True
 
 
-_HEIC = FileType("HEIC", "install discern[heif] to read it")
+_HEIC = FileType("HEIC", f"to read it: {install_command('heif')}")
 _AVIF = FileType("AVIF", "install a Pillow with AVIF to read it")
 _CONVERT = "convert it to JPEG or PNG"
 _VIDEO = FileType("a video", "take pictures from it", is_picture=False)

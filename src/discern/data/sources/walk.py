@@ -11,7 +11,7 @@ from discern.data.reading.decode import supported_extensions
 from discern.data.reading.file_content import read_head
 from discern.data.reading.file_types import find_file_type
 from discern.data.table import natural_key
-from discern.errors import list_some
+from discern.errors import install_command, list_some
 from discern.run_folder import RUN_FOLDERS, RunFolder
 
 logger = logging.getLogger("discern")
@@ -76,7 +76,7 @@ def find_obstacle(path: str | Path) -> str | None:
 def explain_unsupported(suffix: str) -> str:
     """Return why a file is not used, by its extension."""
     reason = f"{suffix or 'no extension'} is no supported type of picture"
-    return f"{reason} without discern[heif]" if suffix.lower() in _HEIF else reason
+    return f"{reason}; to read it: {install_command('heif')}" if suffix.lower() in _HEIF else reason
 
 
 def sum_up(unused: Sequence[Unused]) -> list[str]:
