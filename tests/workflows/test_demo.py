@@ -35,5 +35,5 @@ def test_the_demo_trains_with_and_without_pretraining_and_predicts_without_data_
     with Image.open(next((tmp_path / "demo" / "photos").rglob("*.jpg"))) as picture:
         assert picture.size == (96, 96)
         assert np.asarray(picture).std() > 5
-    with pytest.raises(RunFolderError, match="is not empty; give another --out, or --overwrite"):
+    with pytest.raises(RunFolderError, match=r"is not empty; give another out=..., or overwrite=True"):
         demo.run_demo(tmp_path / "demo", seed=1, overwrite=False)

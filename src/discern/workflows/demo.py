@@ -7,7 +7,7 @@ from rich.console import Console
 
 from discern.console import build_console
 from discern.demo import DEMO_TYPES, PRETRAINED_WEIGHTS, draw_dataset
-from discern.errors import RunFolderError
+from discern.errors import OUT, OVERWRITE, RunFolderError
 from discern.percent import percent
 from discern.reports.run import Run
 from discern.workflows.predict import predict
@@ -27,7 +27,9 @@ def run_demo(out: Path, *, seed: int, overwrite: bool) -> dict[str, Run]:
     console = build_console()
     photos, new_photos = out / "photos", out / "new_photos"
     if out.exists() and any(out.iterdir()) and not overwrite:
-        raise RunFolderError(f"{out} is not empty; give another --out, or --overwrite to replace an earlier demo")
+        raise RunFolderError(
+            f"{out} is not empty; give another ", OUT, ", or ", OVERWRITE, " to replace an earlier demo"
+        )
     console.print(f"drawing {len(DEMO_TYPES)} types of aircraft, {IMAGES_PER_CLASS} pictures each: {photos}")
     draw_dataset(photos, DEMO_TYPES, images_per_class=IMAGES_PER_CLASS, size=IMAGE_SIZE, seed=seed)
     draw_dataset(new_photos, DEMO_TYPES, images_per_class=NEW_IMAGES_PER_CLASS, size=IMAGE_SIZE, seed=seed + 1)
