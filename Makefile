@@ -28,6 +28,11 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# A warning, such as a link that leads nowhere, is an error. The first page is docs/_build/html/index.html.
+.PHONY: docs
+docs: $(INSTALLED)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
+
 # The packages in fresh environments, with each extra; needs uv. PYTHONS may name those to try, PART one test.
 release-check: $(INSTALLED)
 	$(BIN)/pytest -v --durations=0 tests/release_check.py $(if $(PART),-k $(PART))
@@ -45,7 +50,7 @@ bench-accuracy: $(INSTALLED)
 bench-scale: $(INSTALLED)
 	$(BIN)/python -m benchmarks.scale $(BENCH)
 
-# Kills, full disks, damaged files and hostile clients; docs/trust.md says what is counted. PART may name one part.
+# Kills, full disks, damaged files and hostile clients; docs/research/trust.md says what is counted. PART may name one part.
 MINUTES ?= 60
 SEED ?= 0
 soak: $(INSTALLED)
@@ -58,7 +63,7 @@ lock:
 	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock $(UPGRADE)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist docs/_build docs/_generated docs/tutorials/notebooks
 
 $(INSTALLED): $(USABLE) requirements-dev.lock pyproject.toml
 	$(PIP) install --constraint requirements-dev.lock --no-build-isolation --editable '.[dev]'

@@ -42,7 +42,10 @@ class Bench:
         save_file(state, self.weights)
 
     def transfer(self) -> None:
-        """A frozen ResNet-50, 15 epochs with validation, from a cold start to the complete run folder."""
+        """A frozen ResNet-50, 15 epochs with validation, from a cold start to the complete run folder.
+
+        First both rotate and flip the pictures, then neither does, and both compute features once.
+        """
         ours = [
             "train",
             str(self.data),
@@ -52,13 +55,14 @@ class Bench:
             "{fresh}/run",
             f"model.weights={self.weights}",
         ]
-        plain = [str(self.data), "--weights", str(self.weights), "--frozen"]
-        compare(
-            "transfer",
-            Way("ours", [*PYTHON, "discern", *ours]),
-            [Way("the plain loop", [*PYTHON, "benchmarks.plain_training", *plain])],
-            self.repeats,
-        )
+        plain = [str(self.data), "--weights", str(self.weights), "--frozen", "--augment"]
+        for job, own, other in (("transfer", [], "rotate"), ("transfer, not augmented", ["augment=none"], "none")):
+            compare(
+                job,
+                Way("ours", [*PYTHON, "discern", *ours, *own]),
+                [Way("the plain loop", [*PYTHON, "benchmarks.plain_training", *plain, other])],
+                self.repeats,
+            )
 
     def fine_tune(self) -> None:
         """All layers of ResNet-50, seconds an epoch with validation."""
@@ -108,6 +112,7 @@ class Bench:
         settings = [f"model.backbone=timm:{backbone}", f"model.weights={self.mobilenet}"]
         ours = [str(self.data), "--recipe", "transfer", *settings]
         plain = [str(self.data), "--weights", str(self.mobilenet), "--backbone", backbone, "--frozen"]
+        plain += ["--augment", "rotate"]
         compare(
             "accuracy",
             Way("ours", [*PYTHON, "benchmarks.our_training", *ours]),

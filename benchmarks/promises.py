@@ -1,4 +1,4 @@
-"""Simulates what docs/trust.md says of calibration and of --max-error: python -m benchmarks.promises [DRAWS]."""
+"""Simulates calibration and --max-error, for docs/research/trust.md: python -m benchmarks.promises [DRAWS]."""
 
 import logging
 import sys

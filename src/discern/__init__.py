@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from discern.workflows.diff import diff
     from discern.workflows.evaluate import evaluate
     from discern.workflows.explain import explain
-    from discern.workflows.export import export
+    from discern.workflows.export import export, export_public
     from discern.workflows.predict import predict
     from discern.workflows.report import report
     from discern.workflows.resume import resume
@@ -75,6 +75,7 @@ _HOMES = {
     "evaluate": "workflows.evaluate",
     "explain": "workflows.explain",
     "export": "workflows.export",
+    "export_public": "workflows.export",
     "load": "predictor.load",
     "predict": "workflows.predict",
     "register_augmentation": "data.reading.augment",
@@ -119,6 +120,7 @@ __all__ = [
     "evaluate",
     "explain",
     "export",
+    "export_public",
     "load",
     "predict",
     "register_augmentation",

@@ -22,9 +22,13 @@ def test_a_run_is_exported_and_verified(run_cli, trained_run, tmp_path):
 
 def test_errors_are_for_people(run_cli, trained_run, tmp_path):
     for arguments, message in (
-        (["--format", "tflite"], "tflite is not written by discern: there are onnx, torch; for LiteRT"),
+        (
+            ["--format", "tflite"],
+            "tflite is not written by discern: there are onnx, torch, state-dict, pth; for LiteRT",
+        ),
         (["--verify", "x.onnx", "--format", "onnx"], "--verify FILE takes format and precision from the file"),
         (["--verify", tmp_path / "x.onnx"], "no such file"),
+        (["--public", tmp_path / "x", "--format", "onnx"], "--public DIR writes the bundle as it is"),
         (["--verify", trained_run / "split.csv"], "exported files end in .onnx (onnx), .pt2 (torch)"),
     ):
         code, _, err = run_cli("export", trained_run, *arguments)

@@ -34,6 +34,8 @@ def test_the_reference_recipes_do_exactly_what_they_promise():
     (phase,) = mlp.training.phases
     assert (mlp.model.head, mlp.model.hidden_features, mlp.model.dropout) == ("mlp", (512,), 0.5)
     assert (phase.schedule, phase.step_epochs, phase.gamma) == ("step", 5, 0.1)
+    assert (phase.optimizer, phase.augment) == ("adam", "none")
+    assert (mlp.data.image_size, mlp.data.fit) == (224, "squash")
     assert phase.weight_decay > 0
 
 
@@ -93,6 +95,7 @@ def test_numbers_may_be_written_as_scientific_notation_and_lists_as_toml():
         (["training.batch_size=0"], r"training\.batch_size: .*greater than or equal to 1"),
         (["data.split=[0.5, 0.1, 0.1]"], r"fractions for train, validation and test must add up to 1"),
         (["training.phases=5"], r"the plan is a list of phases; in TOML each begins with \[\[training\.phases\]\]"),
+        (["training.phases=[]"], "without phases nothing is trained, so .*optimizer.* has no effect; leave it out"),
         (["training.phases=5", "training.phases.*.epochs=1"], r"training\.phases is a list of phases"),
         (["training.phases.head=3"], r"training\.phases\.head is a phase; say which of its settings"),
         (["training.phases.*.learning_rate=inf"], r"learning_rate: .*finite"),

@@ -13,7 +13,7 @@ from discern.errors import RunFolderError
 from discern.training.listeners import Listener
 from discern.training.phase import Phase
 from discern.training.state import load_state
-from fitting import SMALL, build_fit, without_time
+from fitting import SMALL, build_fit, build_plan, without_time
 from pictures import draw_photos
 
 # With Adam, rounding decides the direction of a step wherever a gradient is nearly zero.
@@ -56,8 +56,18 @@ def test_as_many_views_as_epochs_are_what_augmentation_gives(table):
     assert_same_training(kept, anew)
 
 
-def test_frozen_layers_see_each_picture_once(table, monkeypatch):
-    fit = build_fit(table, "transfer", [*PLAIN, "training.phases.*.epochs=5"])
+def test_one_view_is_not_augmented_and_this_is_said(table, caplog):
+    with caplog.at_level(logging.INFO, "discern"):
+        plan = build_plan(table, "transfer", [*SMALL, "cache.views=1"])
+    assert plan.phases[0].augment == "none"
+    assert "phase head: augmentation none, since cache.views=1 asks for one view, which is not augmented" in caplog.text
+    caplog.clear()
+    assert build_plan(table, "transfer", SMALL).phases[0].augment == "flip-rotate"
+    assert "augmentation" not in caplog.text
+
+
+def test_frozen_layers_see_each_view_of_a_picture_once(table, monkeypatch):
+    fit = build_fit(table, "transfer", [*SMALL, "training.phases.*.epochs=5", "cache.views=2"])
     seen = []
     forward = type(fit.classifier.backbone.network).forward
     monkeypatch.setattr(
@@ -65,9 +75,11 @@ def test_frozen_layers_see_each_picture_once(table, monkeypatch):
         "forward",
         lambda self, images: (seen.append(len(images)), forward(self, images))[1],
     )
-    fit.run()
+    pooled = fit.run().pooled
     # Besides the pictures there are the two single black ones that tell the shape of features.
-    assert sum(seen) <= len(table) + 2
+    assert sum(seen) == 2 * len(table.select("train")) + len(table.select("validation")) + 2
+    assert pooled.train is None
+    assert len(pooled.validation) == len(table.select("validation"))
 
 
 def test_features_are_kept_for_the_next_run_and_a_changed_file_is_computed_anew(tmp_path, caplog):

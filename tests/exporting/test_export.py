@@ -188,11 +188,15 @@ def test_a_missing_package_is_named_with_what_to_install(trained_run, tmp_path, 
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [
-        ({"export_format": "onyx"}, ConfigError, "no export format 'onyx': did you mean onnx.*there are onnx, torch"),
+        (
+            {"export_format": "onyx"},
+            ConfigError,
+            "no export format 'onyx': did you mean onnx.*torch, state-dict, pth",
+        ),
         (
             {"export_format": "litert"},
             ConfigError,
-            "litert is not written by discern: there are onnx, torch;",
+            "litert is not written by discern: there are onnx, torch, state-dict, pth;",
         ),
         ({"export_format": "openvino"}, ConfigError, "OpenVINO reads ONNX files: export to onnx"),
         ({"precision": "int4"}, ExportError, "has no precision 'int4'; it has fp32, fp16, int8"),

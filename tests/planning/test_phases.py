@@ -109,20 +109,12 @@ def test_an_exact_head_that_would_take_much_of_a_budget_learns_by_steps():
     assert reasons["probe.head_solver"] == "gradient, since the exact solution would take about 240 of 60 s"
 
 
-@pytest.mark.parametrize(
-    ("overrides", "views"),
-    [
-        ([], (2, 0)),
-        (["cache.views=5"], (5, 0)),
-        (["training.phases.*.augment=none"], (1, 0)),
-        (['training.phases.fine-tune.train=["layer4","head"]'], (2, 5)),
-        (["training.mixup=0.2"], (0, 0)),
-        (["cache.features=off"], (0, 0)),
-    ],
-)
-def test_features_are_computed_once_where_the_stem_is_frozen(overrides, views):
-    every = [f"training.phases.*.{choice}" for choice in ("epochs=16", "head_solver=gradient", "augment=light")]
-    settings = load_settings("auto", [*every, *overrides])
+LIGHT = tuple(f"training.phases.*.{choice}" for choice in ("epochs=16", "head_solver=gradient", "augment=light"))
+TOP = 'training.phases.fine-tune.train=["layer4","head"]'
+
+
+def decide_views(overrides):
+    settings = load_settings("auto", [*LIGHT, *overrides])
     facts = PhaseFacts(
         1000,
         10,
@@ -130,5 +122,36 @@ def test_features_are_computed_once_where_the_stem_is_frozen(overrides, views):
         features_cached=settings.cache.features == "auto",
         views=settings.cache.views,
     )
-    phases, _ = plan_phases(settings.training.phases, facts)
-    assert tuple(phase.views for phase in phases) == views
+    phases, reasons = plan_phases(settings.training.phases, facts)
+    return [(phase.views, phase.augment) for phase in phases], reasons
+
+
+@pytest.mark.parametrize(
+    ("overrides", "probe", "tuned"),
+    [
+        ([], (5, "light"), (0, "light")),
+        (["cache.views=4"], (4, "light"), (0, "light")),
+        (["cache.views=1"], (1, "none"), (0, "light")),
+        (["training.phases.*.augment=none"], (1, "none"), (0, "none")),
+        ([TOP], (5, "light"), (5, "light")),
+        ([TOP, "training.phases.*.epochs=4"], (4, "light"), (3, "light")),
+        (["training.phases.probe.epochs=2"], (2, "light"), (0, "light")),
+        (["training.mixup=0.2"], (0, "light"), (0, "light")),
+        (["cache.features=off"], (0, "light"), (0, "light")),
+        (["training.phases.probe.head_solver=lbfgs"], (1, "none"), (0, "light")),
+        (["training.phases.probe.head_solver=lbfgs", "cache.views=2"], (2, "light"), (0, "light")),
+    ],
+)
+def test_an_augmentation_that_is_planned_is_done_in_several_views(overrides, probe, tuned):
+    assert decide_views(overrides)[0] == [probe, tuned]
+
+
+def test_the_number_of_views_and_a_missing_augmentation_have_their_reasons():
+    reasons = decide_views([TOP])[1]
+    assert reasons["probe.views"].startswith("5, with which a head is as accurate")
+    assert reasons["fine-tune.views"] == "5 for 16 epochs, since layers of the backbone are trained"
+    reasons = decide_views(["cache.views=1"])[1]
+    assert reasons["probe.augment"] == "none, since cache.views=1 asks for one view, which is not augmented"
+    assert "fine-tune.augment" not in reasons
+    reasons = decide_views(["training.phases.probe.head_solver=lbfgs"])[1]
+    assert reasons["probe.augment"].startswith("none, since an exact solution takes the pictures as they are")

@@ -11,8 +11,17 @@ from discern.errors import ConfigError
 
 def export(
     run: Annotated[Path, typer.Argument(help="Run folder, or its bundle.")],
-    export_format: Annotated[str | None, typer.Option("--format", help="onnx or torch. [default: onnx]")] = None,
-    precision: Annotated[str | None, typer.Option(help="fp32, fp16 or int8 (onnx only). [default: fp32]")] = None,
+    export_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="onnx or torch; state-dict (.safetensors) or pth: weights by the names of torchvision or timm. "
+            "[default: onnx]",
+        ),
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="fp32, fp16 or int8 (not all in every format). [default: fp32]")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="File to write; in RUN/export by default.")] = None,
     max_drop: Annotated[
         float, typer.Option(min=0, max=1, help="Largest accepted loss of accuracy on the validation pictures.")
@@ -24,6 +33,13 @@ def export(
         Path | None,
         typer.Option(help="Export nothing; check this exported file again and renew its certificate."),
     ] = None,
+    public: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the bundle itself to this folder, to give away: without paths, pictures and features of the "
+            "training pictures."
+        ),
+    ] = None,
     verbose: Verbose = False,
 ) -> None:
     """Export a trained classifier with its preprocessing, after a check that both give the same answers."""
@@ -31,11 +47,16 @@ def export(
         raise ConfigError(
             "--verify FILE takes format and precision from the file; leave out --format, --precision and --out"
         )
+    if public is not None and (export_format, precision, out, data, verify) != (None, None, None, None, None):
+        raise ConfigError("--public DIR writes the bundle as it is; leave out the other options")
     from discern.console import show_details
     from discern.workflows.export import export as export_run
-    from discern.workflows.export import verify_export
+    from discern.workflows.export import export_public, verify_export
 
     show_details(verbose)
+    if public is not None:
+        typer.echo(f"written: {export_public(run, public)}")
+        return
     if verify is not None:
         verify_export(run, verify, max_drop=max_drop, data=data)
         typer.echo(f"verified: {verify}")

@@ -54,6 +54,8 @@ def show(
         return
     from discern.planning.phases import TYPICAL_FACTS, plan_phases
 
+    if not settings.training.phases:
+        raise ConfigError(f"{name} has no phases, so it has no learning rates")
     phases, reasons = plan_phases(settings.training.phases, TYPICAL_FACTS)
     if reasons:
         typer.echo(f"# what depends on the data is planned here for {TYPICAL_FACTS.images} pictures")

@@ -1,5 +1,6 @@
 """The typed settings of a run, each with a description."""
 
+import json
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -13,6 +14,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
+Channels = tuple[Fraction, Fraction, Fraction]
+Deviations = tuple[Positive, Positive, Positive]
 
 WEIGHTS_BY_NAME = ("none", "auto", "imagenet", "imagenet-v1", "imagenet-v2")
 
@@ -57,6 +60,22 @@ def _refuse_no_weights(weights: str) -> str:
             f"{weights} names no weights; a candidate needs a file, or imagenet, imagenet-v1 or imagenet-v2"
         )
     return weights
+
+
+def _read_class_names(names: Any) -> Any:
+    """Return names as they are, or those of a file: a run keeps the names, not the file."""
+    if not isinstance(names, str | Path):
+        return names
+    path = Path(names).expanduser()
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        listed = json.loads(text) if path.suffix == ".json" else [line.strip() for line in text.splitlines()]
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f'the names cannot be read from {names!r} ({error}); give a list such as ["ant", "bee"], or the path of a '
+            "file with one name a line"
+        ) from None
+    return listed.get("class_names", listed) if isinstance(listed, dict) else [name for name in listed if name]
 
 
 def _make_tuple(parts: Any) -> Any:
@@ -109,6 +128,10 @@ class DataSettings(Section):
         "squash",
         description="how a picture is made square; auto: crop or squash, whichever is better in a linear probe",
     )
+    mean: Channels | None = Field(
+        None, description="mean of red, green and blue (0 to 1) that pictures are normalised with; the backbone's own"
+    )
+    std: Deviations | None = Field(None, description="standard deviation of red, green and blue (0 to 1), likewise")
     verify: Literal["header", "full"] = Field(
         "header",
         description="how much of every file is decoded before training; data.audit, data.group_duplicates and "
@@ -161,6 +184,14 @@ class ModelSettings(Section):
     )
     candidates: tuple[CandidateSettings, ...] = Field(
         (), description="other networks and weights to compare by a linear probe; the run starts from the best"
+    )
+    load_head: bool = Field(
+        False, description="take the head of the weights too, for a whole classifier that was trained elsewhere"
+    )
+    class_names: Annotated[tuple[str, ...], BeforeValidator(_read_class_names)] = Field(
+        (),
+        description="for load_head: the class of each output of that head, in order; or a file with one name a line, "
+        "or a .json file with a list",
     )
     stem: Literal["auto", "imagenet", "small"] = Field("auto", description="'small' suits pictures of 32 to 64 pixels")
     head: str = Field("linear", description="linear: one layer; mlp: hidden layers before it; or a registered head")
@@ -284,7 +315,9 @@ class TrainingSettings(TrainingBase):
     """How the network learns."""
 
     batch_size: Count | Literal["auto"] = Field(32, description="pictures per forward pass, in all processes together")
-    phases: tuple[PhaseSettings, ...] = (PhaseSettings(),)
+    phases: tuple[PhaseSettings, ...] = Field(
+        (PhaseSettings(),), description="the phases, one after the other; none to train nothing (with model.load_head)"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -294,9 +327,11 @@ class TrainingSettings(TrainingBase):
             return raw
         shared = {key: raw[key] for key in raw if key in PHASE_DEFAULTS}
         own = {key: raw[key] for key in raw if key not in PHASE_DEFAULTS}
-        phases = own.get("phases") or [{}]
+        phases = own.get("phases", [{}])
         if not isinstance(phases, list | tuple) or not all(isinstance(phase, dict) for phase in phases):
             raise ValueError("the plan is a list of phases; in TOML each begins with [[training.phases]]")
+        if shared and not phases:
+            raise ValueError(f"without phases nothing is trained, so {', '.join(shared)} has no effect; leave it out")
         own["phases"] = [{**shared, **phase} for phase in phases]
         return own
 
@@ -310,7 +345,7 @@ class CacheSettings(Section):
     views: Count | Literal["auto"] = Field(
         "auto",
         description="augmented views per picture whose features are computed once, in place of a new view in every "
-        "epoch; 1 = no augmentation; auto: one view for every 8 epochs of a head alone, else for every 3",
+        "epoch; 1 = no augmentation; auto: 5 for a head alone, else one for every 3 epochs and at least 3",
     )
     folder: UserPath | None = Field(None, description="folder of the cache; DISCERN_HOME/cache by default")
     limit_gigabytes: Positive = Field(

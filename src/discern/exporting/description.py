@@ -2,29 +2,52 @@
 
 import json
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from discern.data.reading.decode import DECODE_RULES
 from discern.errors import ExportError
 from discern.predictor.bundle import Bundle
 from discern.version import __version__
 
-_INPUT = "images: uint8 (N, H, W, 3), RGB, upright, of any height and width; N pictures of one size"
-_OUTPUT = "probabilities: float32 (N, K), calibrated; logits: float32 (N, K), before calibration; K as in class_names"
+
+class Interface(NamedTuple):
+    """What goes into the network of an exported file and what comes out, and where the steps around it are done."""
+
+    input: str
+    output: str
+    preprocessing: str
+    calibration: str
 
 
-def describe_export(bundle: Bundle, precision: str, weights_sha256: str) -> dict[str, str]:
+GRAPH = Interface(
+    input="images: uint8 (N, H, W, 3), RGB, upright, of any height and width; N pictures of one size",
+    output="probabilities: float32 (N, K), calibrated; logits: float32 (N, K), before calibration; K as in class_names",
+    preprocessing="inside the graph",
+    calibration="inside the graph",
+)
+WEIGHTS = Interface(
+    input="images: float32 (N, 3, S, S), RGB, upright, resized and normalised as preprocessing says",
+    output="logits: float32 (N, K), calibrated, whose softmax are the probabilities; K as in class_names",
+    preprocessing="before the network",
+    calibration="inside the last layer",
+)
+
+
+def describe_export(
+    bundle: Bundle, precision: str, weights_sha256: str, interface: Interface = GRAPH
+) -> dict[str, str]:
     """Return the metadata of an exported file; values that are no plain text are JSON."""
     record = bundle.record
     weights = None if record is None else record.environment.weights
     content: dict[str, object] = {
         "discern_version": __version__,
         "class_names": list(bundle.class_names),
-        "input": _INPUT,
-        "output": _OUTPUT,
+        "input": interface.input,
+        "output": interface.output,
         "precision": precision,
-        "preprocessing": {**bundle.preprocess.to_dict(), "where": "inside the graph"},
+        "preprocessing": {**bundle.preprocess.to_dict(), "where": interface.preprocessing},
         "decode_rules": DECODE_RULES,
-        "calibration": bundle.calibration.model_dump(),
+        "calibration": {**bundle.calibration.model_dump(), "where": interface.calibration},
         "abstention": None if record is None else record.model_dump(mode="json", include={"abstention"})["abstention"],
         "weights_sha256": weights_sha256,
         "pretrained_weights": None if weights is None else weights.source,

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from discern.errors import ConfigError, ExportError
+from discern.exporting.description import GRAPH, WEIGHTS, Interface
 from discern.exporting.graph import ExportGraph
 from discern.exporting.measurement import ExportedFile
 from discern.predictor.bundle import Bundle
@@ -38,20 +39,21 @@ Load = Callable[[Path, int], ExportedFile]
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """One format: `write` makes the file, `load` opens it with a number of threads."""
+    """One format: `write` makes the file, `load` opens it with a number of threads, `interface` says what it takes."""
 
     name: str
     suffix: str
     precisions: tuple[Precision, ...]
     write: Write
     load: Load
+    interface: Interface
 
 
 EXPORT_FORMATS: Registry[ExportFormat] = Registry("export format")
 
 
 def register_export_format(
-    name: str, *, suffix: str, precisions: Sequence[Precision], load: Load
+    name: str, *, suffix: str, precisions: Sequence[Precision], load: Load, interface: Interface = GRAPH
 ) -> Callable[[Write], Write]:
     """Return a decorator that adds a format, whose function writes one file.
 
@@ -60,6 +62,7 @@ def register_export_format(
         suffix: The end of its file names, which identifies the format: ".onnx".
         precisions: Those that it can be written in.
         load: Opens a file with a number of threads; what the file says of itself must contain the metadata.
+        interface: What goes into its network and what comes out; by default pictures and probabilities.
 
     Raises:
         ConfigError: The name or the suffix belongs to another format.
@@ -69,7 +72,7 @@ def register_export_format(
         others = [found.name for found in EXPORT_FORMATS.values() if found.suffix == suffix]
         if others and others != [name]:
             raise ConfigError(f"files of the export format {others[0]} end in {suffix}, too; take another suffix")
-        EXPORT_FORMATS.register(name)(ExportFormat(name, suffix, tuple(precisions), write, load))
+        EXPORT_FORMATS.register(name)(ExportFormat(name, suffix, tuple(precisions), write, load, interface))
         return write
 
     return add
@@ -84,7 +87,8 @@ def find_format(name: str) -> ExportFormat:
     if name in ("litert", "tflite"):
         raise ConfigError(
             f"{name} is not written by discern: there are {', '.join(EXPORT_FORMATS)}; for LiteRT, "
-            "once TensorFlow Lite, docs/export.md names the converter litert-torch, whose files are not certified"
+            "once TensorFlow Lite, docs/reference/export.md names the converter litert-torch, whose files are not "
+            "certified"
         )
     if name == "openvino":
         raise ConfigError("openvino is not written by discern, since OpenVINO reads ONNX files: export to onnx")
@@ -149,3 +153,25 @@ def _write_torch(order: ExportOrder, path: Path) -> None:
     from discern.exporting.torch_format import save_torch
 
     save_torch(ExportGraph(order.bundle, half=order.precision == "fp16"), order.metadata, path)
+
+
+def _load_weights(path: Path, threads: int) -> ExportedFile:
+    from discern.exporting.weights_format import WeightsFile
+
+    return WeightsFile(path, threads)
+
+
+@register_export_format(
+    "state-dict", suffix=".safetensors", precisions=("fp32",), load=_load_weights, interface=WEIGHTS
+)
+def _write_safetensors(order: ExportOrder, path: Path) -> None:
+    from discern.exporting.weights_format import save_safetensors
+
+    save_safetensors(order.bundle, order.metadata, path)
+
+
+@register_export_format("pth", suffix=".pth", precisions=("fp32",), load=_load_weights, interface=WEIGHTS)
+def _write_pth(order: ExportOrder, path: Path) -> None:
+    from discern.exporting.weights_format import save_pth
+
+    save_pth(order.bundle, order.metadata, path)

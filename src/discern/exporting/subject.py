@@ -57,9 +57,9 @@ class ExportSubject:
         folder = self.run.parent if self.run.name == "bundle" else self.run
         return RunFolder(folder).export / f"{self.root.name}{mark}{chosen.suffix}"
 
-    def build_order(self, precision: Precision) -> ExportOrder:
+    def build_order(self, chosen: ExportFormat, precision: Precision) -> ExportOrder:
         """Return what a format needs to write the classifier."""
-        metadata = describe_export(self.bundle, precision, self.weights_sha256)
+        metadata = describe_export(self.bundle, precision, self.weights_sha256, chosen.interface)
         return ExportOrder(self.bundle, precision, metadata, self._decode_training_pictures())
 
     def certify(self, file: Path, chosen: ExportFormat) -> Certificate:

@@ -65,6 +65,17 @@ class MlpHead(nn.Module):
         return logits
 
 
+def list_linear_layers(head: nn.Module) -> list[nn.Linear]:
+    """Return the linear layers of a "linear" or an "mlp" head, from the features to the logits.
+
+    Raises:
+        ConfigError: It is another head.
+    """
+    if not isinstance(head, LinearHead | MlpHead):
+        raise ConfigError(f"the head is a {type(head).__name__}; expected a linear or an mlp head")
+    return [layer for layer in head.layers if isinstance(layer, nn.Linear)]
+
+
 def build_head(
     kind: str, in_features: int, num_classes: int, hidden_features: Sequence[int], dropout: float
 ) -> nn.Module:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from discern.config.settings import AugmentPolicy, HeadSolver, PhaseBase, PhaseSettings
-from discern.planning.plan import CUSTOM_AUGMENT, PhasePlan
+from discern.planning.plan import CUSTOM_AUGMENT, NO_AUGMENT, PhasePlan
 
 HEAD_ONLY = ("head",)
 
@@ -21,19 +21,26 @@ _SOLVER_PASSES = 1500
 _SOLVER_FLOPS = 2e10
 _MAX_SOLVING_SHARE = 0.2
 """Largest share of a budget for solving for a head."""
+_HEAD_VIEWS = 5
+"""Augmented views for a head alone; docs/research/views.md has the measurement."""
+_MIN_VIEWS = 3
+_EPOCHS_PER_VIEW = 3
+"""Epochs that share a view where layers of the backbone are trained."""
 
 
 class PhaseFacts(NamedTuple):
     """What the phases are planned for.
 
-    `images` is the number of training pictures, `features` the length F of the features. `is_enlarged` is true if the
-    network sees pictures at their own size or larger, `mixes` if pictures are mixed. `features_cached` and `views` are
-    settings of the cache; `budget_seconds` is the time limit of the whole run, if there is one.
+    `images` is the number of training pictures, `features` the length F of the features. `loads_head` is true if the
+    head starts from weights, too. `is_enlarged` is true if the network sees pictures at their own size or larger,
+    `mixes` if pictures are mixed. `features_cached` and `views` are settings of the cache; `budget_seconds` is the time
+    limit of the whole run, if there is one.
     """
 
     images: int
     num_classes: int
     is_pretrained: bool = True
+    loads_head: bool = False
     has_linear_head: bool = True
     is_enlarged: bool = False
     batch_size: int = 32
@@ -97,7 +104,7 @@ def _solves_random_features(phase: PhaseSettings, facts: PhaseFacts) -> bool:
 
 
 def _plan_phase(phase: PhaseSettings, facts: PhaseFacts) -> tuple[PhasePlan, dict[str, str]]:
-    reasons: dict[str, str] = {}
+    reasons: dict[str, str | None] = {}
     if phase.head_solver == "auto":
         solver, reasons["head_solver"] = _choose_solver(phase, facts)
     else:
@@ -115,8 +122,10 @@ def _plan_phase(phase: PhaseSettings, facts: PhaseFacts) -> tuple[PhasePlan, dic
         rate, reasons["learning_rate"] = _choose_rate(phase, facts, optimizer)
     else:
         rate = phase.learning_rate
-    augment, reason = _choose_augment(phase, solver, epochs, facts)
-    reasons |= {"augment": reason} if reason else {}
+    augment, reasons["augment"] = _choose_augment(phase, epochs, facts)
+    views, reasons["views"] = _choose_views(phase, solver, epochs, augment, facts)
+    if views == 1 and augment not in NO_AUGMENT:
+        augment, reasons["augment"] = "none", _explain_no_augment(facts)
     if phase.layer_decay == "auto":
         decay, reasons["layer_decay"] = _choose_decay(facts)
     else:
@@ -136,15 +145,17 @@ def _plan_phase(phase: PhaseSettings, facts: PhaseFacts) -> tuple[PhasePlan, dic
         frozen_batchnorm=_choose_batchnorm(facts)[0] if phase.frozen_batchnorm == "auto" else phase.frozen_batchnorm,
         augment=augment,
         head_solver=solver,
-        views=_choose_views(phase, solver, epochs, augment, facts),
+        views=views,
         picture_cache="off",
     )
-    return plan, reasons
+    return plan, {name: reason for name, reason in reasons.items() if reason}
 
 
 def _choose_solver(phase: PhaseSettings, facts: PhaseFacts) -> tuple[HeadSolver, str]:
     if phase.train != HEAD_ONLY:
         return "gradient", "gradient, since more than the head is trained"
+    if facts.loads_head:
+        return "gradient", "gradient, since the exact solution would replace the head of the weights"
     if not facts.has_linear_head:
         return "gradient", "gradient, since only a linear head has an exact solution"
     if facts.images * facts.num_classes > _SOLVABLE:
@@ -185,10 +196,8 @@ def _choose_rate(phase: PhaseSettings, facts: PhaseFacts, optimizer: str) -> tup
     return 1e-3, "1e-3, for pretrained weights"
 
 
-def _choose_augment(
-    phase: PhaseSettings, solver: HeadSolver, epochs: int, facts: PhaseFacts
-) -> tuple[AugmentPolicy, str | None]:
-    if facts.custom_augment and solver != "lbfgs":
+def _choose_augment(phase: PhaseSettings, epochs: int, facts: PhaseFacts) -> tuple[AugmentPolicy, str | None]:
+    if facts.custom_augment:
         return CUSTOM_AUGMENT, None
     if phase.augment != "auto":
         return phase.augment, None
@@ -216,18 +225,30 @@ def _choose_batchnorm(facts: PhaseFacts) -> tuple[bool, str]:
 
 def _choose_views(
     phase: PhaseSettings, solver: HeadSolver, epochs: int, augment: AugmentPolicy, facts: PhaseFacts
-) -> int:
-    """Return how many views of each picture features are computed of; 0 if pictures are read in every epoch.
+) -> tuple[int, str | None]:
+    """Return how many views of each picture features are computed of, 0 if pictures are read in every epoch; and why.
 
-    Features need a frozen stem and more than one epoch, and cannot be mixed. `auto` is one augmented view for every 8
-    epochs of a head alone, which hardly gains from more, and one for every 3 if layers of the backbone are trained.
+    Features need a frozen stem and more than one epoch, and cannot be mixed. A single view is not augmented. An exact
+    solution uses all views at once, and can choose its regularisation by cross-validation only if there is one.
     """
     if phase.train == "all" or "stem" in phase.train:
-        return 0
+        return 0, None
     if solver != "lbfgs" and (not facts.features_cached or epochs == 1 or facts.mixes or phase.image_scale < 1):
-        return 0
-    if augment in ("none", ()):
-        return 1
+        return 0, None
+    if augment in NO_AUGMENT:
+        return 1, None
     if facts.views != "auto":
-        return min(facts.views, epochs)
-    return max(1, epochs // (8 if phase.train == HEAD_ONLY else 3))
+        return facts.views if solver == "lbfgs" else min(facts.views, epochs), None
+    if solver == "lbfgs":
+        return 1, None
+    if phase.train == HEAD_ONLY:
+        views = min(_HEAD_VIEWS, epochs)
+        return views, f"{views}, with which a head is as accurate as with a new view in every epoch"
+    views = min(max(_MIN_VIEWS, epochs // _EPOCHS_PER_VIEW), epochs)
+    return views, f"{views} for {epochs} epochs, since layers of the backbone are trained"
+
+
+def _explain_no_augment(facts: PhaseFacts) -> str:
+    if facts.views == 1:
+        return "none, since cache.views=1 asks for one view, which is not augmented"
+    return "none, since an exact solution takes the pictures as they are, unless cache.views asks for several views"

@@ -23,6 +23,7 @@ OWN_WEIGHTS = "own"
 """Stands for the weights that a user's own network has."""
 CUSTOM_AUGMENT = "custom"
 """Stands for an augmentation that the user gave as a callable."""
+NO_AUGMENT: tuple[AugmentPolicy, ...] = ("none", ())
 
 Value = TypeVar("Value")
 
@@ -60,7 +61,7 @@ class PhasePlan(PhaseBase):
     @property
     def is_augmented(self) -> bool:
         """Whether training pictures are changed at random."""
-        return self.augment not in ("none", ())
+        return self.augment not in NO_AUGMENT
 
     @property
     def sees_other_pictures(self) -> bool:
@@ -104,9 +105,10 @@ class BudgetPlan(_Part):
 class Plan(_Part):
     """Everything that training needs to know.
 
-    `weights` names published weights, a file, "none", or "own" for those of a user's own network. `custom` names the
-    Python objects that the user gave (network, loss, metrics, augmentation), which a plan cannot hold. `reasons` says
-    why each value was chosen, by the name of the setting.
+    `weights` names published weights, a file, "none", or "own" for those of a user's own network; `head_class_names`
+    are the classes of the outputs of the head that the weights have, if that is loaded too. `custom` names the Python
+    objects that the user gave (network, loss, metrics, augmentation), which a plan cannot hold. `reasons` says why each
+    value was chosen, by the name of the setting. Without phases, nothing is trained.
     """
 
     format: int = PLAN_FORMAT
@@ -114,9 +116,10 @@ class Plan(_Part):
     seed: int
     architecture: Architecture
     weights: Annotated[str, AfterValidator(_refuse_auto)]
+    head_class_names: tuple[str, ...] = ()
     preprocess: Preprocess
     training: TrainingPlan
-    phases: Annotated[tuple[PhasePlan, ...], Field(min_length=1)]
+    phases: tuple[PhasePlan, ...]
     reading: ReadingPlan
     machine: MachinePlan
     budget: BudgetPlan | None = None

@@ -10,7 +10,7 @@ from discern.config.duration import parse_duration
 from discern.config.settings import Settings, TrainingBase
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.reading.augment import check_policy
-from discern.data.reading.preprocess import Preprocess, scale_size
+from discern.data.reading.preprocess import scale_size
 from discern.data.table import ImageTable
 from discern.models.architecture import CUSTOM, Architecture
 from discern.models.build import build_classifier
@@ -19,9 +19,10 @@ from discern.models.custom import Network
 from discern.planning.budget import fit_to_budget
 from discern.planning.check import check_phases
 from discern.planning.estimate import count_pictures
+from discern.planning.loaded_head import adopt_head, check_load_head
 from discern.planning.phases import PhaseFacts, plan_phases
 from discern.planning.plan import OWN_WEIGHTS, MachinePlan, PhasePlan, Plan, TrainingPlan
-from discern.planning.reading import plan_picture_cache, plan_reading
+from discern.planning.reading import plan_picture_cache, plan_preprocess, plan_reading
 from discern.planning.sizes import choose_batch_size, choose_image_size, choose_stem, find_shorter_side, measure_sides
 from discern.planning.speed import measure_speed
 from discern.planning.start import Start, choose_start
@@ -58,6 +59,7 @@ def plan_training(
     started = time.monotonic() if started is None else started
     custom = dict(custom or {})
     check_policies(settings)
+    check_load_head(settings.model, trains=bool(settings.training.phases), custom_network=network is not None)
     train = table.select("train")
     sides = measure_sides(train, settings.data.max_pixels)
     chosen, reasons = _choose_network(settings, train, sides, runtime, cache, network)
@@ -74,7 +76,8 @@ def plan_training(
         seed=settings.run.seed,
         architecture=architecture,
         weights=start.weights,
-        preprocess=Preprocess(size, start.fit, classifier.backbone.mean, classifier.backbone.std, table.depth_range),
+        head_class_names=settings.model.class_names if settings.model.load_head else (),
+        preprocess=plan_preprocess(settings.data, size, start.fit, classifier.backbone, table.depth_range),
         training=TrainingPlan(
             batch_size=facts.batch_size,
             **{name: getattr(settings.training, name) for name in TrainingBase.model_fields},
@@ -88,7 +91,7 @@ def plan_training(
         custom=custom,
         reasons={name: reason for name, reason in reasons.items() if reason} | phase_reasons,
     )
-    if settings.run.budget is not None:
+    if settings.run.budget is not None and phases:
         plan = _fit_to_time(plan, settings, classifier, table, runtime, started)
     plan = _plan_picture_caches(plan, settings, table, sides, runtime)
     _log_plan(plan)
@@ -122,6 +125,12 @@ def _choose_network(
     classifier = build_classifier(
         architecture, len(train.class_names), network, image_size=None if asked_size == "auto" else asked_size
     )
+    if settings.model.load_head:
+        names = settings.model.class_names
+        architecture, reasons["model.head"] = adopt_head(
+            architecture, start.weights, classifier, names, train.class_names
+        )
+        classifier = build_classifier(architecture, len(train.class_names))
     size, reasons["data.image_size"] = choose_image_size(asked_size, classifier.backbone, stem, sides)
     return _ChosenNetwork(start, architecture, classifier, size), reasons
 
@@ -150,6 +159,7 @@ def _gather_facts(
         images=images,
         num_classes=len(train.class_names),
         is_pretrained=is_pretrained,
+        loads_head=settings.model.load_head,
         has_linear_head=chosen.architecture.head == "linear",
         is_enlarged=find_shorter_side(sides) <= chosen.image_size,
         batch_size=batch_size,
@@ -236,7 +246,7 @@ def _describe_plan(plan: Plan) -> str:
     """Return what will be done in one line; the reasons are in plan.json."""
     weights = "its own weights" if plan.weights == OWN_WEIGHTS else f"weights {Path(plan.weights).name}"
     start = "from scratch" if plan.weights == "none" else f"with {weights}"
-    phases = ", ".join(f"{phase.epochs} of {phase.name}" for phase in plan.phases)
+    phases = ", ".join(f"{phase.epochs} of {phase.name}" for phase in plan.phases) or "none, nothing is trained"
     return (
         f"{plan.architecture.backbone} {start}, {plan.preprocess.image_size} px ({plan.preprocess.fit}), "
         f"batches of {plan.training.batch_size}, epochs: {phases}; reasons are in plan.json"
@@ -247,6 +257,9 @@ def _log_plan(plan: Plan) -> None:
     for name, reason in plan.reasons.items():
         logger.debug("%s: %s", name, reason)
     logger.info("plan: %s", _describe_plan(plan))
+    for phase in plan.phases:
+        if not phase.is_augmented and f"{phase.name}.augment" in plan.reasons:
+            logger.info("phase %s: augmentation %s", phase.name, plan.reasons[f"{phase.name}.augment"])
     only_head = [phase.name for phase in plan.phases if phase.train == ("head",)]
     if plan.weights == "none" and only_head:
         logger.warning(

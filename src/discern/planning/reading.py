@@ -1,17 +1,26 @@
-"""Plans how pictures are read: loader processes, and where decoded pictures are kept between epochs."""
+"""Plans how pictures are read: preprocessing, loader processes, and where decoded pictures are kept between epochs."""
 
 from collections.abc import Sequence
 
-from discern.config.settings import Settings
+from discern.config.settings import DataSettings, Settings
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.cache.cache_choice import choose_picture_cache
 from discern.data.reading.augment import build_augment
+from discern.data.reading.deep_pixels import DepthRange
 from discern.data.reading.loaders import choose_workers
-from discern.data.reading.preprocess import scale_size
+from discern.data.reading.preprocess import Fit, Preprocess, scale_size
 from discern.data.table import ImageTable
+from discern.models.backbone import Backbone
 from discern.planning.plan import CUSTOM_AUGMENT, PhasePlan, ReadingPlan
 from discern.planning.sizes import find_shorter_side
 from discern.runtime import Runtime
+
+
+def plan_preprocess(
+    settings: DataSettings, size: int, fit: Fit, backbone: Backbone, depth_range: DepthRange | None
+) -> Preprocess:
+    """Return the preprocessing for a side in pixels, normalised as the settings say or as the backbone was trained."""
+    return Preprocess(size, fit, settings.mean or backbone.mean, settings.std or backbone.std, depth_range)
 
 
 def plan_reading(settings: Settings, images: int, cache: ArrayCache, runtime: Runtime) -> ReadingPlan:

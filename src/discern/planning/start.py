@@ -12,7 +12,7 @@ import numpy.typing as npt
 from discern.config.duration import parse_duration
 from discern.config.settings import ModelSettings, Settings
 from discern.data.cache.array_cache import ArrayCache
-from discern.data.reading.preprocess import Fit, Preprocess
+from discern.data.reading.preprocess import Fit
 from discern.data.splitting.sample import sample_table
 from discern.data.table import ImageTable
 from discern.engine.frozen_features import compute_frozen_features
@@ -24,6 +24,7 @@ from discern.models.weights.catalog import PUBLISHED_NAMES
 from discern.models.weights.pretrained import is_cached, load_pretrained
 from discern.percent import percent
 from discern.planning.plan import OWN_WEIGHTS
+from discern.planning.reading import plan_preprocess
 from discern.planning.sizes import choose_image_size
 from discern.runtime import Runtime
 
@@ -157,7 +158,7 @@ def compute_start_features(
     return compute_frozen_features(
         backbone,
         table,
-        Preprocess(size, start.fit, backbone.mean, backbone.std, table.depth_range),
+        plan_preprocess(settings.data, size, start.fit, backbone, table.depth_range),
         runtime,
         cache,
         max_pixels=settings.data.max_pixels,

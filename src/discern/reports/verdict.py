@@ -125,6 +125,8 @@ def _describe(facts: RunFacts, metrics: Metrics, baseline: Baseline | None) -> I
     origin = (
         "with which the best epoch was chosen" if facts.split == "validation" else "that it had not seen in training"
     )
+    if facts.plan is not None and not facts.plan.phases:
+        origin = "that nothing was trained on here"
     kind = "" if facts.split == "all" else f"{facts.split} "
     yield (
         f"Of {count_of(metrics.count, f'{kind}picture')} {origin}, it classifies {grouped(right)} correctly. "

@@ -58,7 +58,7 @@ def build_bundle(classifier: Classifier, plan: Plan, data: TrainingData, result:
 def _count_choices(plan: Plan, result: FitResult) -> int:
     """Return among how many classifiers the validation pictures chose: epochs, and strengths where a head is solved."""
     solved = {phase.name for phase in plan.phases if phase.head_solver == "lbfgs"}
-    return sum(len(STRENGTHS) if row.phase in solved else 1 for row in result.rows)
+    return max(1, sum(len(STRENGTHS) if row.phase in solved else 1 for row in result.rows))
 
 
 def _keep_features(
@@ -67,12 +67,15 @@ def _keep_features(
     """Return the feature bank and the validation features (V, F), computed only if training has not done so."""
     if len(data.bank_rows) == 0:
         return None, None
-    kept = data.train.take(data.bank_rows)
-    if result.pooled is not None:
-        train_features, validation_features = (features.numpy() for features in result.pooled)
-    else:
+    kept, pooled = data.train.take(data.bank_rows), result.pooled
+    if pooled is None or pooled.train is None:
         train_features = _compute_features(classifier, kept, data, runtime)
+    else:
+        train_features = pooled.train.numpy()
+    if pooled is None:
         validation_features = _compute_features(classifier, data.validation, data, runtime, decodes_whole=True)
+    else:
+        validation_features = pooled.validation.numpy()
     logger.debug("the bundle keeps the features of %d of %d training pictures", len(kept), len(data.train))
     return build_feature_bank(train_features, kept.frame), validation_features
 

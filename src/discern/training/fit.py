@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from discern.data.reading.loaders import Batch
-from discern.engine.forward import predict_logits
+from discern.engine.forward import predict_logits, prepare_images
 from discern.engine.loop import EpochAverages, run_epoch
 from discern.engine.optimizers import get_learning_rate
 from discern.engine.train_step import Loss
@@ -46,7 +46,7 @@ class Floor(NamedTuple):
 
 @dataclass(frozen=True)
 class FitResult:
-    """All epochs of a training, and the best one, whose weights the classifier has now.
+    """All epochs of a training, and the best one, whose weights the classifier has now: number 0 if none was trained.
 
     `validation_logits` (V, K) are those of the best epoch, if there is a validation split. `pooled` are the features of
     the head in that epoch, if it was trained alone. `floor` exists if the first of several phases trained the head
@@ -120,6 +120,8 @@ class Fit:
             with restoring(self.state_folder):
                 self._restore(state)
         try:
+            if not self.phases:
+                self._evaluate_start()
             while self.phase_index < len(self.phases) and not self._is_too_late():
                 self._run_phase(state)
                 state = None
@@ -131,6 +133,26 @@ class Fit:
         if self.best.row is None:
             raise TrainingError("no epoch was trained; each phase of the plan needs at least one")
         return FitResult(tuple(self.rows), self.best.row, self.best.logits, self.pooled, self.floor)
+
+    def _evaluate_start(self) -> None:
+        """Keep the classifier as it is, where there is nothing to train."""
+        logits, validation = None, EpochAverages(math.nan, math.nan, 0)
+        if len(self.data.validation):
+            batches = self.data.build_evaluation_loader(self.data.validation, decodes_whole=True).batches()
+            prepare = prepare_images(self.data.preprocess, self.runtime)
+            logits, validation = predict_logits(self.classifier, batches, prepare, self.runtime)
+        row = EpochRow(
+            phase="",
+            epoch=0,
+            train_loss=math.nan,
+            train_accuracy=math.nan,
+            validation_loss=validation.loss,
+            validation_accuracy=validation.accuracy,
+            learning_rate=0.0,
+            seconds=0.0,
+            images_per_second=0.0,
+        )
+        self.best.observe(row, self.classifier, logits)
 
     def _is_too_late(self) -> bool:
         """Return whether a model is trained and no time is left for another phase."""

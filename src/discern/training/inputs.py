@@ -24,9 +24,12 @@ logger = logging.getLogger("discern")
 
 
 class PooledFeatures(NamedTuple):
-    """Features (M, F) of the training pictures in the feature bank, and (V, F) of validation pictures, on the CPU."""
+    """Features (M, F) of the training pictures in the feature bank, and (V, F) of validation pictures, on the CPU.
 
-    train: Tensor
+    Those of training pictures are None where they were augmented.
+    """
+
+    train: Tensor | None
     validation: Tensor
 
 
@@ -47,11 +50,12 @@ class PhaseInputs:
     validation_features: Tensor | None = None
 
     def pool(self, classifier: Classifier, rows: npt.NDArray[np.int64]) -> PooledFeatures | None:
-        """Return the head's inputs for these training rows and validation; None if they are not pooled or augmented."""
+        """Return the head's inputs for these training rows and validation; None if they are not pooled."""
         train, validation = self.train_features, self.validation_features
-        if self.views != 1 or classifier.trainable_stages != (HEAD,) or train is None or validation is None:
+        if classifier.trainable_stages != (HEAD,) or train is None or validation is None:
             return None
-        return PooledFeatures(train[0][torch.from_numpy(rows)].float(), validation[0].float())
+        kept = train[0][torch.from_numpy(rows)].float() if self.views == 1 else None
+        return PooledFeatures(kept, validation[0].float())
 
     def network_of(self, classifier: Classifier) -> nn.Module:
         """Return the part of a classifier, frozen as in this phase, that takes the batches."""
@@ -97,24 +101,24 @@ def _build_feature_inputs(
     halves = cut_classifier(classifier)
     if halves is None:
         return None
-    policy = phase.augment if views > 1 else "none"
     backbone, first_trained = classifier.backbone.name, classifier.trainable_stages[0]
     prepare = prepare_images(data.preprocess, runtime)
     train = load_or_compute_features(
         halves.frozen,
-        data.build_feature_job(data.train, backbone, first_trained, policy, views, prepare, phase.picture_cache),
+        data.build_feature_job(data.train, backbone, first_trained, phase.augment, views, prepare, phase.picture_cache),
         runtime,
         # A callable has no key, so its features cannot be found in the cache.
-        None if policy == CUSTOM_AUGMENT else data.cache,
+        None if phase.augment == CUSTOM_AUGMENT else data.cache,
         memory_bytes=data.feature_memory_bytes,
     )
     if train is None:
         return None
     if phase.is_augmented:
         logger.debug(
-            "phase %s trains on features of %s; cache.views=K uses K augmented views, cache.features=off one per epoch",
+            "phase %s trains on features of %d augmented views of each picture; cache.features=off takes a new view in "
+            "every epoch",
             phase.name,
-            f"{views} augmented views" if views > 1 else "pictures without augmentation",
+            views,
         )
     validation, validation_loader = None, None
     if len(data.validation):

@@ -17,6 +17,8 @@ def describe_outcome(result: FitResult, targets: npt.NDArray[np.int64], monitor:
         targets: Class indices (V,) of the validation pictures.
         monitor: The score that the model was chosen by.
     """
+    if not result.rows:
+        return "the classifier as its weights had it: nothing was trained"
     floor = result.floor
     if floor is None or result.validation_logits is None or len(targets) < 2:
         return None

@@ -1,6 +1,7 @@
 """Builds the classifier of a plan and loads its starting weights."""
 
 import logging
+from collections.abc import Sequence
 
 from discern.environment import WeightsOrigin
 from discern.errors import ConfigError
@@ -8,7 +9,8 @@ from discern.models.backbone import Backbone
 from discern.models.build import build_classifier
 from discern.models.classifier import Classifier
 from discern.models.custom import Network
-from discern.models.weights.pretrained import load_pretrained
+from discern.models.weights.pretrained import load_pretrained, read_head
+from discern.planning.loaded_head import order_outputs
 from discern.planning.plan import OWN_WEIGHTS, Plan
 from discern.runtime import Runtime
 
@@ -31,8 +33,16 @@ def build_planned(plan: Plan, num_classes: int, runtime: Runtime, network: Netwo
     return classifier
 
 
-def load_start(plan: Plan, classifier: Classifier) -> WeightsOrigin | None:
-    """Load the weights of a plan into the backbone; return their origin, or None if none were loaded.
+def load_start(plan: Plan, classifier: Classifier, class_names: Sequence[str]) -> WeightsOrigin | None:
+    """Load the weights of a plan into the backbone, and into the head if it is loaded too; return their origin.
+
+    Args:
+        plan: What is loaded.
+        classifier: Changed in place.
+        class_names: The classes of its logits, to which the outputs of a loaded head are joined by name.
+
+    Returns:
+        None if nothing was loaded.
 
     Raises:
         WeightsError: The weights cannot be found, downloaded or read, or do not fit.
@@ -43,6 +53,10 @@ def load_start(plan: Plan, classifier: Classifier) -> WeightsOrigin | None:
         return None
     record = load_pretrained(classifier.backbone, plan.weights)
     logger.debug("the network starts with weights from %s", record.source)
+    if plan.head_class_names:
+        head = read_head(classifier.backbone, plan.weights)
+        head.load_into(classifier.head, order_outputs(plan.head_class_names, class_names))
+        logger.info("the head is that of the weights: %s", head.describe())
     return WeightsOrigin(source=record.source, sha256=record.sha256, note=record.note)
 
 

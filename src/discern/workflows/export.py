@@ -1,5 +1,6 @@
-"""Exports a trained classifier as one file for other runtimes, after a check that both give the same answers."""
+"""Exports a trained classifier: for other runtimes, after a check that both give the same answers, or to give away."""
 
+import logging
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -8,11 +9,17 @@ from discern.data.sources.load import Source
 from discern.errors import OUT, ConfigError, ExportError
 from discern.exporting.certificate import Certificate
 from discern.exporting.certificate_file import check_certificate, check_unchanged, save_certificate
+from discern.exporting.description import WEIGHTS
 from discern.exporting.formats import check_precision, find_format, find_format_of
+from discern.exporting.public_bundle import make_public
 from discern.exporting.staging import staging
 from discern.exporting.subject import ExportSubject
+from discern.exporting.usage import save_usage
 from discern.models.custom import Network
 from discern.ownership import owning
+from discern.predictor.bundle import load_bundle, save_bundle
+
+logger = logging.getLogger("discern")
 
 MAX_DROP = 0.01
 
@@ -32,7 +39,9 @@ def export(
 
     Args:
         run: A run folder, or a bundle with `data`.
-        export_format: A name of `discern.exporting.formats.EXPORT_FORMATS`: "onnx" or "torch", or one of your own.
+        export_format: A name of `discern.exporting.formats.EXPORT_FORMATS`: "onnx", "torch", "state-dict" or "pth", or
+            one of your own. The last two are weights for torchvision or timm; the facts to use them with and an example
+            are written beside the file.
         precision: "fp32", "fp16" or "int8", if the format supports it.
         out: The file to write; RUN/export/NAME by default.
         max_drop: Largest loss of accuracy, in 0..1, that is accepted on the validation pictures.
@@ -55,11 +64,39 @@ def export(
         with owning(subject.root, "discern export") if out is None else nullcontext():
             file.parent.mkdir(parents=True, exist_ok=True)
             with staging(file) as staged:
-                chosen.write(subject.build_order(checked), staged)
+                chosen.write(subject.build_order(chosen, checked), staged)
                 certificate = subject.certify(staged, chosen)
                 check_certificate(certificate, max_drop, f"{file} was not written")
             save_certificate(certificate, file)
+            if chosen.interface is WEIGHTS:
+                save_usage(file)
         return file
+
+
+def export_public(run: str | Path, out: str | Path, *, network: Network | None = None, verbose: bool = True) -> Path:
+    """Write the bundle of a run without paths, pictures and features of its training pictures, and return its folder.
+
+    It is used as every bundle is; what needs features of training pictures (familiarity, similar pictures) is missing.
+
+    Args:
+        run: A run folder or a bundle.
+        out: The folder to write; new or empty.
+        network: Your own, if the run was trained with one.
+        verbose: Show progress on standard output.
+
+    Raises:
+        ConfigError: The folder holds files.
+        BundleError: The run has no classifier that can be read.
+    """
+    folder = Path(out)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{folder} is there already and not an empty folder; give a new one to write the bundle to")
+    with reporting(verbose=verbose):
+        save_bundle(make_public(load_bundle(Path(run), network)), folder)
+        logger.info(
+            "without features of training pictures, it does not say how familiar a picture is and finds no similar ones"
+        )
+    return folder
 
 
 def verify_export(

@@ -104,17 +104,19 @@ def resume(
                 logger.info("%s, seed %d", runtime.describe(), plan.seed)
                 seed_everything(plan.seed)
                 classifier = build_planned(plan, len(table.class_names), runtime, network)
-                state = _load_state(folder, plan, classifier, processes)
+                state = _load_state(folder, plan, classifier, table.class_names, processes)
             check_same_rows(table, processes)
             job = Job(plan, table, environment, folder, runtime, custom, started)
             return carry_out(job, classifier, state, [*listeners, *choose_listeners(job, messages.console)])
 
 
-def _load_state(folder: RunFolder, plan: Plan, classifier: Classifier, processes: Processes) -> TrainingState | None:
+def _load_state(
+    folder: RunFolder, plan: Plan, classifier: Classifier, class_names: Sequence[str], processes: Processes
+) -> TrainingState | None:
     """Return where the training was left; None where it begins again, with the weights that the plan starts from."""
     if not has_state(folder.state):
         logger.info("no epoch was complete: starting from the first")
-        load_start(plan, classifier)
+        load_start(plan, classifier, class_names)
         return None
     state = load_state(folder.state)
     state.check_processes(processes.count)

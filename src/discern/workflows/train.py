@@ -138,7 +138,7 @@ def train(
                 classifier = build_planned(plan, len(pictures.table.class_names), runtime, network)
                 if messages.console is not None:
                     announce_time(plan, classifier, pictures.table, runtime)
-                weights = load_start(plan, classifier)
+                weights = load_start(plan, classifier, pictures.table.class_names)
                 environment = Environment(
                     **describe_machine(runtime).model_dump(),
                     data=describe_data(source, pictures, asked.data.image_root),
@@ -364,7 +364,7 @@ def _write_results(
     )
     bundle = replace(bundle, record=record)
     save_bundle(bundle, folder.bundle)
-    if plan.draws_plots:
+    if plan.draws_plots and plan.phases:
         draw_training(
             plan,
             build_history(result.rows),

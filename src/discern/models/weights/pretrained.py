@@ -15,6 +15,7 @@ from discern.models.weights.catalog import (
     our_weights,
 )
 from discern.models.weights.download import download, find_cached
+from discern.models.weights.head_tensors import HeadTensors, find_head
 from discern.models.weights.state_dicts import fit_tensors, read_tensors
 
 
@@ -54,15 +55,24 @@ def load_pretrained(
     Raises:
         WeightsError: The weights cannot be found, downloaded or read, or do not fit in full.
     """
-    if str(weights) in PUBLISHED_NAMES:
-        published = find_weights(backbone.name, str(weights))
-        path, source, note = _fetch(published, _choose_folder(cache_folder)), published.url, published.note
-    else:
-        path = Path(weights).expanduser()
-        source, note = str(path), ""
-    tensors = read_tensors(_existing(path))
-    unused = fit_tensors(backbone.network, tensors, source=source)
+    path, source, note = _find_file(backbone, weights, cache_folder)
+    unused = fit_tensors(backbone.network, read_tensors(path), source=source)
     return WeightsRecord(source, compute_sha256(path), unused, note)
+
+
+def read_head(backbone: Backbone, weights: str | Path, *, cache_folder: str | Path | None = None) -> HeadTensors:
+    """Return the head that pretrained weights hold beside those of a backbone.
+
+    Args:
+        backbone: Not changed.
+        weights: As `load_pretrained` takes them.
+        cache_folder: As `load_pretrained` takes it.
+
+    Raises:
+        WeightsError: The weights cannot be found, downloaded or read, or hold no head that is understood.
+    """
+    path, source, _ = _find_file(backbone, weights, cache_folder)
+    return find_head(read_tensors(path), backbone.network, backbone.num_features, source)
 
 
 def is_cached(backbone_name: str, weights: str | Path, *, cache_folder: str | Path | None = None) -> bool:
@@ -100,6 +110,15 @@ def list_weights(cache_folder: str | Path | None = None) -> list[WeightsRow]:
     folder = _choose_folder(cache_folder)
     published = [*our_weights(), *cached_timm_weights()]
     return [WeightsRow(weights.name, weights.url, find_cached(weights, folder), weights.note) for weights in published]
+
+
+def _find_file(backbone: Backbone, weights: str | Path, cache_folder: str | Path | None) -> tuple[Path, str, str]:
+    """Return where a file of weights is, its source and a note such as its licence."""
+    if str(weights) in PUBLISHED_NAMES:
+        published = find_weights(backbone.name, str(weights))
+        return _fetch(published, _choose_folder(cache_folder)), published.url, published.note
+    path = _existing(Path(weights).expanduser())
+    return path, str(path), ""
 
 
 def _choose_folder(cache_folder: str | Path | None) -> Path:

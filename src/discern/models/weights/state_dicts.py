@@ -74,6 +74,19 @@ def fit_tensors(network: nn.Module, tensors: Mapping[str, Tensor], *, source: st
     return unused
 
 
+def find_classifier_tensors(network: nn.Module, tensors: Mapping[str, Tensor], *, source: str) -> dict[str, Tensor]:
+    """Return the tensors of a classifier that a file holds beside those of a network, by their names without prefixes.
+
+    Raises:
+        WeightsError: The file holds a tensor twice.
+    """
+    own = network.state_dict()
+    given = _without_prefixes(tensors, own, source)
+    return {
+        name: tensor for name, tensor in given.items() if name not in own and name.partition(".")[0] in _CLASSIFIERS
+    }
+
+
 def _read_torch_file(path: Path) -> object:
     try:
         content: object = torch.load(path, map_location="cpu", weights_only=True)
