@@ -322,7 +322,7 @@ def _predict_splits(job: Job, bundle: Bundle, data: TrainingData, result: FitRes
         logger.info("the test split is left for later (run.evaluate_test=false)")
     elif not parts:
         logger.warning("there is neither a validation nor a test split: nothing is evaluated")
-    elif not len(test):
+    elif not len(test) and job.plan.phases:
         logger.warning(
             "there is no test split: the model was chosen by its validation scores, which are therefore too high"
         )
