@@ -1,4 +1,18 @@
-from discern.errors import BadImagesError, ImageProblem, cut, list_some, name_some, one_line
+import pickle
+
+from discern.errors import (
+    OUT,
+    OVERWRITE,
+    BadImagesError,
+    ImageProblem,
+    RunFolderError,
+    WriteError,
+    cut,
+    list_some,
+    name_some,
+    one_line,
+    option,
+)
 
 
 def test_no_message_grows_with_the_data():
@@ -17,3 +31,20 @@ def test_of_a_long_value_the_beginning_and_the_end_are_shown():
 def test_a_text_of_several_lines_becomes_one():
     assert one_line(ValueError("1 problem:\n   no number")) == "1 problem: no number"
     assert one_line("a " * 500, 20) == "a a a a ... a a a a"
+
+
+def test_an_option_is_spelled_for_the_caller():
+    error = RunFolderError("it is full; give another ", OUT, ", or ", OVERWRITE, " or ", option("on_bad", "skip"))
+    assert str(error) == 'it is full; give another out=..., or overwrite=True or on_bad="skip"'
+    assert error.for_command_line() == "it is full; give another --out, or --overwrite or --on-bad skip"
+    again = pickle.loads(pickle.dumps(error))
+    assert again.for_command_line() == error.for_command_line()
+    listed = BadImagesError([ImageProblem("a.png", "bad")], next_step=("Or go on by ", option("max_drop", 0.1), "."))
+    assert str(listed).splitlines()[-1] == "Or go on by max_drop=0.1."
+    assert listed.for_command_line().splitlines()[1:] == ["  a.png: bad", "Or go on by --max-drop 0.1."]
+    full = WriteError("run/a", "the disk is full", "Make room there")
+    assert (
+        full.for_command_line()
+        == str(full)
+        == "run/a cannot be written: the disk is full. Make room there, then run the same command again"
+    )

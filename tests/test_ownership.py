@@ -43,7 +43,7 @@ def test_the_second_is_refused_and_told_who_owns_the_folder_even_one_that_sleeps
     with pytest.raises(RunFolderError) as caught, owning(tmp_path / "run", "discern export"):
         pass
     assert f"run is in use by discern train, process {owner.pid} on {platform.node()} since 20" in str(caught.value)
-    assert f"stop it (kill {owner.pid}), or give another --out" in str(caught.value)
+    assert f"stop it (kill {owner.pid}), or give another out=..." in str(caught.value)
     owner.kill()
     owner.communicate()
     # Killed, it leaves its file, which means nothing.
@@ -120,5 +120,5 @@ def test_a_folder_that_was_made_and_stays_empty_goes_again(tmp_path):
         raise ValueError("bad pictures")
     assert not (tmp_path / "runs").exists()
     (tmp_path / "file").touch()
-    with pytest.raises(RunFolderError, match="file is a file; --out needs a folder"), owning(tmp_path / "file", ""):
+    with pytest.raises(RunFolderError, match=r"file is a file; out=... needs a folder"), owning(tmp_path / "file", ""):
         pass

@@ -37,7 +37,9 @@ def test_a_run_that_was_killed_before_it_existed_is_begun_anew_and_not_resumed(t
         source = folder.root / name
         (begun.root / name).write_bytes(source.read_bytes() if source.exists() else b"x")
     (begun.root / ".plan.json.123.tmp").touch()
-    with pytest.raises(RunFolderError, match=r"holds (no run to resume|only what is left .*); leave --resume out"):
+    with pytest.raises(
+        RunFolderError, match=r"holds (no run to resume|only what is left .*); discern.train starts one"
+    ):
         check_interrupted_run(begun)
     check_new_run(begun, overwrite=False)
     begun.begin_run()
@@ -45,10 +47,12 @@ def test_a_run_that_was_killed_before_it_existed_is_begun_anew_and_not_resumed(t
 
 
 def test_a_run_exists_from_the_moment_that_its_settings_are_written(folder):
-    with pytest.raises(RunFolderError, match="already holds a run; give another --out, or --overwrite"):
+    with pytest.raises(RunFolderError, match=r"already holds a run; give another out=..., or overwrite=True"):
         check_new_run(folder, overwrite=False)
     (folder.bundle / "bundle.json").unlink()
-    with pytest.raises(RunFolderError, match="already holds a run; give another --out, --resume to continue it, or"):
+    with pytest.raises(
+        RunFolderError, match=r"already holds a run; give another out=..., discern.resume to continue it, or"
+    ):
         check_new_run(folder, overwrite=False)
 
 

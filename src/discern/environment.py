@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from discern.errors import RunFolderError, one_line
+from discern.errors import OVERWRITE, RunFolderError, one_line
 from discern.files import read_json, write_json
 from discern.runtime import Runtime
 from discern.version import __version__
@@ -99,7 +99,7 @@ def load_environment(path: Path) -> Environment:
         reason = f"{'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}"
     except (OSError, ValueError) as error:
         reason = str(error)
-    raise RunFolderError(f"{path} is damaged ({one_line(reason)}); start again with --overwrite")
+    raise RunFolderError(f"{path} is damaged ({one_line(reason)}); start again with ", OVERWRITE)
 
 
 def describe_machine(runtime: Runtime) -> MachineRecord:
@@ -109,9 +109,14 @@ def describe_machine(runtime: Runtime) -> MachineRecord:
         platform=platform.platform(),
         processor=platform.processor() or platform.machine(),
         command=tuple(sys.argv),
-        packages={"discern": __version__} | {name: _find_version(name) for name in _RECORDED_PACKAGES},
+        packages=list_versions(),
         runtime=RuntimeRecord.model_validate(runtime.to_dict()),
     )
+
+
+def list_versions() -> dict[str, str]:
+    """Return the versions of discern and of the packages that its results depend on."""
+    return {"discern": __version__} | {name: _find_version(name) for name in _RECORDED_PACKAGES}
 
 
 def _find_version(package: str) -> str:

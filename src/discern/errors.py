@@ -1,5 +1,7 @@
 """All errors of discern; each message says what was given, what was expected and what to do next."""
 
+import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -10,12 +12,50 @@ _MAX_CHARACTERS = 300
 """Of one example, which may itself be a value that grows with the data."""
 
 
+class Option(NamedTuple):
+    """An option that a message advises, as it is written on the command line and in Python."""
+
+    command: str
+    python: str
+
+
+def option(name: str, value: str | float | bool | None = None) -> Option:
+    """Return an option with the value to give it; without one, any.
+
+    `--out` or `out=...`; with True `--overwrite` or `overwrite=True`; else `--on-bad skip` or `on_bad="skip"`.
+    """
+    flag = f"--{name.replace('_', '-')}"
+    if value is None:
+        return Option(flag, f"{name}=...")
+    if value is True:
+        return Option(flag, f"{name}=True")
+    return Option(f"{flag} {shlex.quote(str(value))}", f"{name}={json.dumps(value, ensure_ascii=False)}")
+
+
+OUT, DATA, OVERWRITE = option("out"), option("data"), option("overwrite", True)
+
+Advice = tuple[str | Option, ...]
+"""A part of a message that names options."""
+
 Extra = Literal["export", "heif", "labels", "serve", "tensorboard", "tune"]
 """Optional packages, by the name under which they are installed with discern."""
 
 
 class DiscernError(Exception):
-    """Base of all errors that a user can cause and correct; the command line prints the message and exits with 2."""
+    """Base of all errors that a user can cause and correct; the command line prints the message and exits with 2.
+
+    Options in the message are spelled as in Python; `for_command_line` spells them as a command takes them.
+    """
+
+    def __init__(self, *parts: str | Option) -> None:
+        super().__init__(*parts)
+
+    def __str__(self) -> str:
+        return "".join(part.python if isinstance(part, Option) else part for part in self.args)
+
+    def for_command_line(self) -> str:
+        """Return the message for a user of the command line."""
+        return "".join(part.command if isinstance(part, Option) else part for part in self.args)
 
 
 class ConfigError(DiscernError):
@@ -49,7 +89,7 @@ class BadImageError(DataError):
 class BadImagesError(DataError):
     """Several pictures cannot be used; all are in `problems` and, if it was written, in the file `listed_in`."""
 
-    def __init__(self, problems: Sequence[ImageProblem], *, next_step: str, listed_in: Path | None = None) -> None:
+    def __init__(self, problems: Sequence[ImageProblem], *, next_step: Advice, listed_in: Path | None = None) -> None:
         count = len(problems)
         lines = [
             f"{count} picture{'s' * (count != 1)} cannot be used:",
@@ -57,8 +97,7 @@ class BadImagesError(DataError):
         ]
         if listed_in is not None:
             lines.append(f"All are listed in {listed_in}.")
-        lines.append(next_step)
-        super().__init__("\n".join(lines))
+        super().__init__("\n".join([*lines, ""]), *next_step)
         self.problems = tuple(problems)
         self.listed_in = listed_in
 

@@ -179,4 +179,4 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
             if self.out is not None:
                 raise
             way = 'Repair or remove them, or leave them out with overrides={"data.on_bad": "skip"}.'
-            raise BadImagesError(error.problems, next_step=way) from None
+            raise BadImagesError(error.problems, next_step=(way,)) from None

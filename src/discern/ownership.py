@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from discern.errors import RunFolderError
+from discern.errors import OUT, RunFolderError
 from discern.files import explain_write_error
 
 if sys.platform != "win32":
@@ -95,7 +95,7 @@ def check_owned(folder: Path) -> None:
 def _make_folder(folder: Path) -> list[Path]:
     """Make a folder; return what was made, the innermost first."""
     if folder.exists() and not folder.is_dir():
-        raise RunFolderError(f"{folder} is a file; --out needs a folder")
+        raise RunFolderError(f"{folder} is a file; ", OUT, " needs a folder")
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     return missing
@@ -112,7 +112,7 @@ def _claim(path: Path, task: str) -> int:
                 continue
             owner = _read(handle)
             if is_locked is False or (owner is not None and _may_live(owner, is_locked=is_locked is True)):
-                raise RunFolderError(_refuse(path, owner))
+                raise RunFolderError(_describe_use(path, owner), OUT)
             os.ftruncate(handle, 0)
             os.pwrite(handle, _describe_self(task).model_dump_json(indent=2).encode(), 0)
         except BaseException:
@@ -196,18 +196,18 @@ def _find_start(process: int) -> str | None:
         return ""
 
 
-def _refuse(path: Path, owner: Owner | None) -> str:
+def _describe_use(path: Path, owner: Owner | None) -> str:
     folder = path.parent
     if owner is None:
-        return f"{folder} is in use by another process; wait until it ends, or give another --out"
+        return f"{folder} is in use by another process; wait until it ends, or give another "
     if owner.host == platform.node():
         return (
             f"{folder} is in use by {owner.describe()}; wait until it ends, stop it (kill {owner.process}), or give "
-            "another --out"
+            "another "
         )
     return (
         f"{folder} is in use by {owner.describe()}. Whether it still runs cannot be seen from here; if it does not, "
-        f"remove {path} and try again, or give another --out"
+        f"remove {path} and try again, or give another "
     )
 
 

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from discern.environment import RUN_FORMAT, load_environment
-from discern.errors import RunFolderError, name_some
+from discern.errors import OUT, OVERWRITE, Advice, Option, RunFolderError, name_some
 from discern.files import find_free_folder, read_json, write_atomically
 
 _DONE = ".state-of-a-complete-run"
+
+_RESUME = Option("--resume", "discern.resume")
+_START = Option("leave --resume out to start one", "discern.train starts one")
 
 RUN_FILES = (
     "config.toml",
@@ -202,14 +205,16 @@ def check_new_run(folder: RunFolder, *, overwrite: bool) -> None:
     root = folder.root
     if folder.holds_run():
         if not overwrite:
-            state = "" if folder.is_complete() else "--resume to continue it, "
-            raise RunFolderError(f"{root} already holds a run; give another --out, {state}or --overwrite to replace it")
+            state: Advice = () if folder.is_complete() else (_RESUME, " to continue it, ")
+            raise RunFolderError(
+                f"{root} already holds a run; give another ", OUT, ", ", *state, "or ", OVERWRITE, " to replace it"
+            )
         return
     strange = [] if folder.is_ours() else list(_find_run_names(folder))
     if strange:
         raise RunFolderError(
-            f"{root} holds no run of discern, but files that a run would replace: {name_some(strange)}; "
-            "give another --out"
+            f"{root} holds no run of discern, but files that a run would replace: {name_some(strange)}; give another ",
+            OUT,
         )
 
 
@@ -221,7 +226,7 @@ def check_interrupted_run(folder: RunFolder) -> None:
     """
     if not folder.holds_run():
         why = "only what is left of one that ended before it began" if folder.is_ours() else "no run to resume"
-        raise RunFolderError(f"{folder.root} holds {why}; leave --resume out to start one")
+        raise RunFolderError(f"{folder.root} holds {why}; ", _START)
     if folder.is_complete():
         report = f"; discern report {shlex.quote(str(folder.root))} writes its report, which is missing"
         raise RunFolderError(
@@ -240,7 +245,9 @@ def check_outside_data(folder: RunFolder, source: object) -> None:
         return
     data, out = Path(source).resolve(), folder.root.resolve()
     if out == data or data in out.parents:
-        raise RunFolderError(f"{folder.root} is inside the folder of pictures {source}; give an --out outside of it")
+        raise RunFolderError(
+            f"{folder.root} is inside the folder of pictures {source}; give an ", OUT, " outside of it"
+        )
 
 
 def name_new_run(source: object) -> Path:

@@ -127,20 +127,31 @@ def choose_runtime(
     reasons = {
         "device": device_reason,
         "precision": precision_reason,
-        "threads": "as many as the process may use" if threads == "auto" else "as set",
+        "threads": _explain_threads(thread_count, processes) if threads == "auto" else "as set",
     }
     return Runtime(
         chosen, chosen_precision, thread_count, determinism, reasons, processes, accelerates=acceleration == "auto"
     )
 
 
+def count_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _count_threads(processes: Processes) -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = count_cores()
     if processes.count > 1:
         # torchrun sets OMP_NUM_THREADS=1, so torch's number of threads means nothing here.
         return max(1, cores // processes.local_count)
     # A smaller number that the user has set, for instance by OMP_NUM_THREADS, is kept.
     return min(cores, torch.get_num_threads())
+
+
+def _explain_threads(threads: int, processes: Processes) -> str:
+    if processes.count == 1 and threads < count_cores():
+        return f"of {count_cores()} cores, since OMP_NUM_THREADS or torch.set_num_threads allows no more"
+    return "as many as the process may use"
 
 
 def _choose_device(setting: str, processes: Processes) -> tuple[torch.device, str]:

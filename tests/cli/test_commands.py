@@ -1,5 +1,6 @@
 import importlib
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 import discern
 from discern.cli.options import list_fixes
-from discern.recipes import list_recipe_names
+from discern.recipes import list_recipe_names, read_recipe_text
 from pictures import QUICK, WITH_PAGE, draw_photos
 
 HEAVY = ("torch", "torchvision", "timm", "pandas", "sklearn", "matplotlib", "scipy", "numpy")
@@ -47,9 +48,23 @@ def test_recipes_are_listed_and_shown_as_toml_that_can_be_used(run_cli, tmp_path
     assert all(re.search(rf"^{name}$", listing, re.MULTILINE) for name in list_recipe_names())
     code, shown, _ = run_cli("recipes", "show", "airplanes", "training.batch_size=4")
     assert tomllib.loads(shown)["training"]["batch_size"] == 4
+    assert shown.startswith("#:schema ./recipe.schema.json\n")
     (tmp_path / "mine.toml").write_text(shown)
     code, again, _ = run_cli("recipes", "show", tmp_path / "mine.toml")
     assert (code, again) == (0, shown)
+
+
+def test_every_recipe_has_the_form_of_the_schema(run_cli, tmp_path):
+    code, text, _ = run_cli("recipes", "schema", "--out", tmp_path / "recipe.schema.json")
+    assert (code, f"written: {tmp_path / 'recipe.schema.json'}" in text) == (0, True)
+    schema = json.loads((tmp_path / "recipe.schema.json").read_text())
+    _, printed, _ = run_cli("recipes", "schema")
+    assert json.loads(printed) == schema
+    validator = pytest.importorskip("jsonschema").Draft202012Validator(schema)
+    for name in list_recipe_names():
+        validator.validate(tomllib.loads(read_recipe_text(name)))
+    assert not validator.is_valid({"training": {"epcohs": 3}})
+    assert validator.is_valid({"extends": "auto", "training": {"epochs": 3, "learning_rate": "auto"}})
 
 
 def test_a_schedule_is_drawn_without_training(run_cli, tmp_path):
@@ -83,15 +98,24 @@ def test_weights_are_listed(run_cli, tmp_path, monkeypatch):
         assert "resnet50" in out
         assert "https://download.pytorch.org/models/resnet50-" in out
         assert "not downloaded" in out
+    code, out, _ = run_cli("weights", "list", "mobilenetv2_100")
+    assert (code, "resnet50" in out) == (0, False)
+    assert "timm:mobilenetv2_100.ra_in1k" in out.splitlines()
+    code, _, err = run_cli("weights", "list", "no-such-network")
+    assert (code, err.startswith("discern: no published weights have 'no-such-network'")) == (2, True)
 
 
-def test_the_whole_line_from_pictures_to_answers(run_cli, photos, tmp_path):
+def test_the_whole_line_from_pictures_to_answers(run_cli, photos, tmp_path, monkeypatch):
     out = tmp_path / "run"
+    monkeypatch.setattr("discern.planning.announcement._FEW_PIXELS", 0)
     code, text, _ = run_cli("train", photos, "--recipe", "table", "--out", out, *QUICK, *WITH_PAGE)
     assert code == 0
     assert "36 pictures of 3 classes: 24 train, 6 validation, 6 test" in text
     assert "classes: 0 = blue, 1 = green, 2 = red" in text
-    assert f"next: discern predict {out}" in text
+    assert re.search(r"^time: about [\d.]+ (to \d+ )?s on this machine: \d+ s for 1 epochs of", text, re.MULTILINE)
+    assert text.index("time: about") < text.index("phase all: ")
+    assert text.splitlines()[-2].startswith(f"next: discern predict {out}")
+    assert text.splitlines()[-1] == f"report: {out / 'report.html'}"
     code, _, _ = run_cli("predict", out, photos / "red", photos / "blue" / "*.png", "--out", tmp_path / "answers.csv")
     assert code == 0
     assert len(pd.read_csv(tmp_path / "answers.csv")) == 24

@@ -39,7 +39,10 @@ def test_a_comparison_lies_beside_the_predictions_of_b_by_default(run_cli, train
         (["evaluate"], "give a run and labelled pictures: discern evaluate RUN DATA; or --predictions FILE"),
         (["evaluate", "{run}"], "give a run and labelled pictures"),
         (["evaluate", "{run}", "--predictions", "p.csv"], "--predictions replaces RUN and DATA"),
-        (["evaluate", "--predictions", "p.csv", "--split", "test"], "only --out and --ranking can be given with it"),
+        (
+            ["evaluate", "--predictions", "p.csv", "--split", "test"],
+            "only --out, --ranking and --json can be given with it",
+        ),
         (["evaluate", "--predictions", "{tmp}/none.csv"], "none.csv: not readable as a CSV of predictions"),
         (["evaluate", "--predictions", "{run}/split.csv"], "split.csv: no column true"),
         (["diff", "{run}", "{tmp}"], "has no predictions; looked for"),

@@ -4,14 +4,21 @@ from discern.workflows.train import train
 from pictures import QUICK, WITH_PAGE
 
 
-def test_the_page_of_a_run_is_made_again(run_cli, trained_run, tmp_path):
+def test_the_page_of_a_run_is_made_again_and_opened(run_cli, trained_run, tmp_path, monkeypatch):
     run = shutil.copytree(trained_run, tmp_path / "run")
     (run / "report.html").unlink()
     # A run whose answers are all sure and right has no picture to show.
     thumbnails = {path.name for path in (run / "thumbnails").glob("*.jpg")}
     shutil.rmtree(run / "thumbnails", ignore_errors=True)
-    code, text, _ = run_cli("report", run)
+    opened = tmp_path / "opened.txt"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", str(browser))
+    monkeypatch.setattr("webbrowser._tryorder", None)
+    code, text, _ = run_cli("report", run, "--open")
     assert code == 0
+    assert opened.read_text().strip() == (run / "report.html").as_uri()
     assert f"written: {run / 'report.html'}" in text
     assert "<main" in (run / "report.html").read_text(encoding="utf-8")
     assert {path.name for path in (run / "thumbnails").glob("*.jpg")} == thumbnails

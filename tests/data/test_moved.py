@@ -36,6 +36,6 @@ def test_a_folder_without_any_of_them_is_refused_with_what_was_looked_for(tmp_pa
     check_found(paths, None)
     check_found([""], tmp_path)
     with pytest.raises(
-        DataError, match=r"none of the 1 pictures is in .*, nor .* such as .*old/red/1\.png\. Give .*--data"
+        DataError, match=r"none of the 1 pictures is in .*, nor .* such as .*old/red/1\.png\. Give .*data="
     ):
         check_found(paths, tmp_path)

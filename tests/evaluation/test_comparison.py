@@ -11,7 +11,6 @@ from discern.evaluation.comparison import (
     PairedPredictions,
     compare_pairs,
     compute_mcnemar,
-    describe_comparison,
     pair_predictions,
 )
 from discern.evaluation.intervals import exact_interval
@@ -107,9 +106,9 @@ def test_equally_good_classifiers_are_told_apart_as_seldom_as_promised() -> None
 )
 def test_the_verdict_is_in_words(rates: tuple[float, float], expected: str) -> None:
     comparison = compare_pairs(draw_pairs(200, *rates))
-    assert pd.Series([describe_comparison(comparison)]).str.contains(expected).all(), describe_comparison(comparison)
+    assert pd.Series([comparison.verdict]).str.contains(expected).all(), comparison.verdict
     assert comparison.is_decided == ("better" in expected)
-    assert comparison.to_dict()["verdict"] == describe_comparison(comparison)
+    assert comparison.model_dump()["verdict"] == comparison.verdict
 
 
 def test_few_pictures_decide_nothing_however_one_sided() -> None:

@@ -59,7 +59,8 @@ def test_what_answers_alike_has_no_faults(certificate):
         ),
         (
             {"precision": "int8", "accuracy": Accuracy("validation", 150, 0.96, 0.94)},
-            "accuracy on 150 validation pictures falls from 96.0 % to 94.0 %, by more than --max-drop 0.01",
+            "accuracy on 150 validation pictures falls from 96.0 % to 94.0 %, by more than the 0.01 that max_drop "
+            "accepts",
         ),
     ],
 )

@@ -154,13 +154,13 @@ def test_pictures_that_are_gone_are_reported_and_others_can_be_given(trained_run
     lines = text.splitlines()
     path = lines[1].split(",")[1]
     (run / "split.csv").write_text(text.replace(path, f"{path}.gone"))
-    with pytest.raises(BadImagesError, match="--data"):
+    with pytest.raises(BadImagesError, match="labelled pictures with data="):
         verify_export(run, copied)
     (run / "split.csv").write_text("\n".join([lines[0], *(line.replace(".png,", ".gone,") for line in lines[1:])]))
-    with pytest.raises(ExportError, match=r"none of the 36 pictures of .*split.csv is in .* any more; .*--data"):
+    with pytest.raises(ExportError, match=r"none of the 36 pictures of .*split.csv is in .* any more; .*data=..."):
         verify_export(run, copied)
     (run / "split.csv").unlink()
-    with pytest.raises(ExportError, match=r"has no split.csv.*--data"):
+    with pytest.raises(ExportError, match=r"has no split.csv.*data=..."):
         verify_export(run, copied)
     others = draw_photos(tmp_path / "others", per_class=4, first_seed=500)
     assert verify_export(run, copied, data=others).pictures == {"validation": 12}

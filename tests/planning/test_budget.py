@@ -7,7 +7,8 @@ import pytest
 from discern.config.load import load_settings
 from discern.data.reading.preprocess import Preprocess
 from discern.models.architecture import Architecture
-from discern.planning.budget import MARGIN, Counts, fit_to_budget, round_length
+from discern.planning.budget import MARGIN, fit_to_budget, round_length
+from discern.planning.estimate import Counts, Estimate
 from discern.planning.phases import PhaseFacts, plan_phases
 from discern.planning.plan import MachinePlan, Plan, ReadingPlan, TrainingPlan
 from discern.planning.speed import Speed
@@ -69,6 +70,16 @@ def test_a_plan_with_time_enough_stays_as_it_is():
     assert describe(found) == [("probe", 1), ("fine-tune", 10)]
     assert found.training.max_images is None
     assert "10 epochs of 31.0 s in fine-tune" in message(found)
+
+
+def test_the_parts_of_a_run_are_estimated_without_a_budget_too():
+    whole = plan(3600)
+    parts = Estimate(whole, SPEED, COUNTS).list_parts({"fine-tune": 10}, COUNTS.train)
+    features, epochs, ending = (part.seconds for part in parts)
+    assert features == pytest.approx(0.01 * 1100 * whole.phases[0].views, abs=0.01 * 1100)
+    assert epochs == pytest.approx(10 * (0.03 * 1000 + 0.01 * 100))
+    assert ending == pytest.approx(5 + 0.01 * (200 + 36) + 0.01 * 1100)
+    assert parts[1].describe() == "310 s for 10 epochs of 31.0 s in fine-tune"
 
 
 @pytest.mark.parametrize("seconds", [80, 100, 150, 200, 300])

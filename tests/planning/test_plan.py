@@ -40,6 +40,6 @@ def test_edited_settings_are_refused_by_name(path):
 @pytest.mark.parametrize("text", ["", "[]", "{}", "[" * 100_000, '{"a":' * 100_000, "1" * 5000, '{"format": 1}', "\0"])
 def test_hostile_plans_are_refused_by_name(path, text):
     path.write_text(text)
-    with pytest.raises(RunFolderError, match=r"plan.json (is|was) .*start again with --overwrite") as caught:
+    with pytest.raises(RunFolderError, match=r"plan.json (is|was) .*start again with overwrite=True") as caught:
         load_plan(path)
     assert len(str(caught.value)) < 700

@@ -136,9 +136,11 @@ def test_without_an_audit_the_surest_mistakes_come_first(tmp_path):
 
 
 def test_without_either_it_says_what_to_do(tmp_path):
-    with pytest.raises(DataError, match="neither an audit nor predictions; give the audit by --audit"):
+    with pytest.raises(DataError, match=r"neither an audit nor predictions; give the folder of one by audit=..."):
         load_candidates(tmp_path, None)
-    with pytest.raises(DataError, match="No such file or directory; give --audit the folder"):
+    with pytest.raises(
+        DataError, match="No such file or directory; give the folder that discern audit wrote by audit="
+    ):
         load_candidates(tmp_path, tmp_path / "elsewhere")
 
 

@@ -240,7 +240,7 @@ def test_without_a_validation_split_the_last_epoch_is_kept(photos):
 
 def test_a_damaged_state_is_reported(tmp_path):
     (tmp_path / STATE_FILE).write_bytes(b"not a state")
-    with pytest.raises(RunFolderError, match=r"is damaged .*start again with --overwrite"):
+    with pytest.raises(RunFolderError, match=r"is damaged .*start again with overwrite=True"):
         load_state(tmp_path)
 
 

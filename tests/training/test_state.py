@@ -95,7 +95,7 @@ def test_what_is_edited_and_signed_again_is_refused_too(folder, progress):
 @pytest.mark.parametrize("text", ["[" * 100_000, "[]", "5", "null", "", "{}", "1" * 5000])
 def test_hostile_progress_is_refused(folder, text):
     save_file({}, folder / STATE_FILE, metadata={"progress": text, "checksum": _compute_checksum({}, text)})
-    with pytest.raises(RunFolderError, match=r"start again with --overwrite"):
+    with pytest.raises(RunFolderError, match=r"start again with overwrite=True"):
         load_state(folder)
 
 
@@ -107,14 +107,14 @@ def test_every_flipped_bit_is_found(folder):
             changed = bytearray(content)
             changed[int(rng.integers(len(content)))] ^= 1 << int(rng.integers(8))
             (folder / name).write_bytes(changed)
-            with pytest.raises(RunFolderError, match=r"start again with --overwrite"):
+            with pytest.raises(RunFolderError, match=r"start again with overwrite=True"):
                 load_state(folder)
         (folder / name).write_bytes(content)
 
 
 def test_a_state_that_does_not_fit_is_told_by_name(tmp_path):
     with (
-        pytest.raises(RunFolderError, match=r"state.safetensors does not fit the plan of its run .*--overwrite"),
+        pytest.raises(RunFolderError, match=r"state.safetensors does not fit the plan of its run .*overwrite=True"),
         restoring(tmp_path),
     ):
         torch.nn.Linear(2, 2).load_state_dict({"weight": torch.zeros(3, 3)})

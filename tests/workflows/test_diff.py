@@ -48,7 +48,7 @@ def test_a_run_against_a_worse_one(trained_run, spoiled_run, tmp_path, caplog):
     metrics = json.loads((trained_run / "evaluation" / "metrics.json").read_text())
     assert comparison.accuracy_a.to_dict() == metrics["test"]["accuracy"]
     written = json.loads((tmp_path / "out" / "comparison.json").read_text())
-    assert written == comparison.to_dict()
+    assert written == comparison.model_dump(mode="json")
     rows = pd.read_csv(tmp_path / "out" / "disagreements.csv")
     assert list(rows) == COLUMNS
     assert (rows["predicted_a"] == rows["true"]).all()
@@ -63,7 +63,7 @@ def test_a_run_against_itself_is_the_same_on_every_picture(trained_run, tmp_path
     comparison = diff(trained_run, trained_run, out=tmp_path / "out", split="val")
     assert "compared on validation pictures, by which models are chosen" in caplog.text
     assert comparison.count == 6
-    assert comparison.to_dict()["verdict"] == ("not distinguishable: A and B are right and wrong on the same pictures")
+    assert comparison.verdict == "not distinguishable: A and B are right and wrong on the same pictures"
     assert pd.read_csv(tmp_path / "out" / "disagreements.csv").empty
     assert (tmp_path / "out" / "disagreements.png").is_file()
 
@@ -156,7 +156,7 @@ def test_disagreements_are_drawn_from_the_folder_that_the_pictures_were_moved_to
     assert (tmp_path / "out" / "disagreements.png").is_file()
     rows = pd.read_csv(tmp_path / "out" / "disagreements.csv")
     assert rows["path"].tolist() == [str(tmp_path / "new" / "ant" / "1.png")]
-    with pytest.raises(DataError, match="Give the folder with --data"):
+    with pytest.raises(DataError, match="Give the folder with data="):
         diff(tmp_path / "a.csv", tmp_path / "b.csv", out=tmp_path / "out", data=tmp_path)
 
 

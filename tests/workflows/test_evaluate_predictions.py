@@ -122,7 +122,7 @@ def test_a_true_class_without_a_probability_is_refused(tmp_path):
 
 
 def test_what_the_file_came_with_is_not_replaced(trained_run):
-    with pytest.raises(ConfigError, match=r"predictions\.csv itself and its evaluation; give another --out"):
+    with pytest.raises(ConfigError, match=r"predictions\.csv itself and its evaluation; give another out="):
         evaluate_predictions(trained_run / "evaluation" / "predictions.csv", out=trained_run / "evaluation")
 
 

@@ -112,7 +112,7 @@ def test_mistakes_of_the_reported_split_come_with_the_most_confident_first(run):
     root = json.loads((run / "environment.json").read_text())["data"]["root"]
     gone = predictions["path"].str.replace(root, "/gone", regex=False)
     predictions.assign(path=gone).to_csv(run / "evaluation" / "predictions.csv", index=False)
-    with pytest.raises(BadImagesError, match="give their folder with --data"):
+    with pytest.raises(BadImagesError, match="give their folder with data="):
         discern.explain(run, mistakes=True)
     again = discern.explain(run, mistakes=True, data=root).frame
     assert list(again["path"]) == list(frame["path"])
@@ -166,11 +166,11 @@ def test_what_is_no_explanation_is_never_replaced(run, new_photos, tmp_path):
         assert (out / name).read_bytes() == b"mine"
     discern.explain(run, [str(new_photos)])
     before = sorted((run / "explanations").iterdir())
-    with pytest.raises(ConfigError, match="Give another --out"):
+    with pytest.raises(ConfigError, match="Give another out="):
         discern.explain(run, [str(run / "explanations")])
     assert sorted((run / "explanations").iterdir()) == before
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="is a file; --out needs a folder"):
+    with pytest.raises(ConfigError, match=r"is a file; out=... needs a folder"):
         discern.explain(run, [str(new_photos)], out=tmp_path / "file")
 
 
@@ -185,8 +185,8 @@ def test_figure_names_are_unique_and_safe():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({}, ConfigError, "give either pictures to explain, or --mistakes"),
-        ({"inputs": "x.png", "mistakes": True}, ConfigError, "either pictures to explain, or --mistakes"),
+        ({}, ConfigError, "give either pictures to explain, or mistakes=True"),
+        ({"inputs": "x.png", "mistakes": True}, ConfigError, "either pictures to explain, or mistakes=True"),
         (
             {"inputs": "x.png", "method": "lime"},
             ConfigError,

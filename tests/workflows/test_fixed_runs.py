@@ -79,7 +79,7 @@ def test_a_run_is_not_resumed_with_other_fixes(interrupted, fixes):
         resume(interrupted)
     assert str(caught.value) == (
         f"the files of fixes are not what they were when the run in {interrupted} was started; start a new run with "
-        "another --out"
+        "another out=..."
     )
 
 

@@ -79,7 +79,9 @@ def test_one_bad_picture_does_not_stop_a_submission_where_a_fallback_is_asked_fo
     (flat_folder / "2.png").write_bytes(b"")
     (tmp_path / "sample.csv").write_text("id,label\n2,green\n1,red\n")
     ask = {"like": tmp_path / "sample.csv", "out": tmp_path / "out.csv"}
-    with pytest.raises(BadImagesError, match=r"1 picture cannot be used:\n.*2.png.*\n.*--on-bad fallback or skip"):
+    with pytest.raises(
+        BadImagesError, match=r"1 picture cannot be used:\n.*2.png.*\n.*on_bad=\"fallback\" or on_bad=\"skip\""
+    ):
         predict(trained_run, flat_folder, **ask)
     assert not ask["out"].exists()
     answers = predict(trained_run, flat_folder, on_bad="fallback", **ask)
@@ -90,7 +92,7 @@ def test_one_bad_picture_does_not_stop_a_submission_where_a_fallback_is_asked_fo
         predict(trained_run, flat_folder, on_bad="ignore")
     with pytest.raises(ConfigError, match="fills rows of a sample submission"):
         predict(trained_run, flat_folder, on_bad="fallback")
-    with pytest.raises(BadImagesError, match="--on-bad skip"):
+    with pytest.raises(BadImagesError, match='on_bad="skip"'):
         predict(trained_run, flat_folder, on_bad="error")
 
 
@@ -138,7 +140,7 @@ def test_evaluate_takes_the_test_split_and_never_the_training_pictures_unasked(t
         evaluate(trained_run, photos, out=tmp_path / "typo", split="tset")
     for split in ("val", "test"):
         shutil.rmtree(photos / split)
-    with pytest.raises(DataError, match="has training pictures only; to evaluate those, add --split train"):
+    with pytest.raises(DataError, match='has training pictures only; to evaluate those, add split="train"'):
         evaluate(trained_run, photos, out=tmp_path / "unasked")
 
 
@@ -181,7 +183,7 @@ def test_a_file_has_the_form_of_its_name_or_is_refused_before_any_work(trained_r
     predict(trained_run, flat_folder, out=out)  # its own earlier answers
     for name in ("answers.xlsx", "answers.csv.gz", "answers.json"):
         with pytest.raises(
-            ConfigError, match=r"answers are not written as \.\w+; --out needs a name that ends in .csv"
+            ConfigError, match=r"answers are not written as \.\w+; out=... needs a name that ends in .csv"
         ):
             predict("no run", "no picture", out=tmp_path / name)
     with pytest.raises(ConfigError, match="not written to standard output"):
@@ -194,7 +196,7 @@ def test_a_file_that_holds_no_answers_is_replaced_only_where_that_is_asked_for(t
     sample.write_text("id,label\n1,red\n")
     for like in (None, sample):
         out.write_text("id,label\n1,my own\n2,notes\n")
-        with pytest.raises(ConfigError, match=r"out.csv exists and was not written as such answers.*--overwrite"):
+        with pytest.raises(ConfigError, match=r"out.csv exists and was not written as such answers.*overwrite=True"):
             predict(trained_run, picture, out=out, like=like)
         assert "notes" in out.read_text()
         predict(trained_run, picture, out=out, like=like, overwrite=True)
@@ -245,7 +247,7 @@ def test_an_evaluation_ends_with_all_bad_pictures_also_where_only_decoding_finds
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     (photos / "red" / "bad.png").write_bytes(b"nothing")
     for count in (3, 2):
-        with pytest.raises(BadImagesError, match=rf"{count} pictures cannot be used(.|\n)*--on-bad skip"):
+        with pytest.raises(BadImagesError, match=rf"{count} pictures cannot be used(.|\n)*on_bad=\"skip\""):
             evaluate(trained_run, photos, out=tmp_path / "out", verbose=False)
         assert len(pd.read_csv(tmp_path / "out" / "bad_files.csv")) == count
         (photos / "red" / "bad.png").unlink(missing_ok=True)

@@ -143,7 +143,7 @@ def test_a_run_is_never_overwritten_unasked_and_overwriting_spares_what_is_not_t
     train(photos, out=out, recipe="table", overrides=QUICK)
     (out / "notes.txt").write_text("mine")
     before = (out / "bundle" / "model.safetensors").read_bytes()
-    with pytest.raises(RunFolderError, match=r"already holds a run(.|\n)*--overwrite"):
+    with pytest.raises(RunFolderError, match=r"already holds a run(.|\n)*overwrite=True"):
         train(photos, out=out, recipe="table", overrides=QUICK)
     assert (out / "bundle" / "model.safetensors").read_bytes() == before
     train(photos, out=out, recipe="table", overrides=[*QUICK, "run.seed=3"], overwrite=True)

@@ -7,16 +7,18 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
+from discern import __version__
 from discern.allocation import keep_freed_memory
 from discern.cli.audit import audit
 from discern.cli.cache import cache_app
 from discern.cli.compare import compare
 from discern.cli.demo import demo
 from discern.cli.diff import diff
+from discern.cli.doctor import doctor
 from discern.cli.encoding import escape_unprintable, read_names_as_utf8
 from discern.cli.evaluate import evaluate
 from discern.cli.explain import explain
@@ -26,35 +28,46 @@ from discern.cli.predict import predict
 from discern.cli.recipes import recipes_app
 from discern.cli.report import report
 from discern.cli.review import review
+from discern.cli.sections import SectionedGroup
 from discern.cli.serve import serve
 from discern.cli.train import train
 from discern.cli.tune import tune
 from discern.cli.weights import weights_app
 from discern.errors import DiscernError, WriteError
 
-app = typer.Typer(
-    help="Turn labelled photos into an image classifier you can trust, ship and explain.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command()(train)
-app.command()(predict)
-app.command()(evaluate)
-app.command()(explain)
-app.command()(diff)
-app.command()(compare)
-app.command()(tune)
-app.command()(export)
-app.command()(audit)
-app.command()(report)
-app.command()(serve)
-app.command()(review)
-app.command()(demo)
-app.add_typer(cache_app, name="cache")
-app.add_typer(recipes_app, name="recipes")
-app.add_typer(weights_app, name="weights")
+app = typer.Typer(cls=SectionedGroup, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+_START = "Get started, and see what there is"
+
+
+def _add_commands(heading: str, *commands: Callable[..., None]) -> None:
+    for command in commands:
+        app.command(rich_help_panel=heading)(command)
+
+
+_add_commands("Train and use a classifier", train, evaluate, predict, explain, report, export, serve)
+_add_commands("Look through the pictures", audit, review)
+_add_commands("Compare ways of training", diff, compare, tune)
+_add_commands(_START, demo, doctor)
+app.add_typer(recipes_app, name="recipes", rich_help_panel=_START)
+app.add_typer(weights_app, name="weights", rich_help_panel=_START)
+app.add_typer(cache_app, name="cache", rich_help_panel=_START)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"discern {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def show_version(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Turn labelled photos into an image classifier you can trust, ship and explain."""
 
 
 def fail(error: DiscernError | OSError) -> NoReturn:
@@ -101,7 +114,7 @@ def find_write_error(error: DiscernError | OSError) -> WriteError | None:
 
 def _describe(error: DiscernError | OSError) -> str:
     if isinstance(error, DiscernError):
-        return str(error)
+        return error.for_command_line()
     return f"{error.filename}: {error.strerror or error}" if error.filename else str(error.strerror or error)
 
 

@@ -5,15 +5,13 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Apply, Verbose, list_fixes
+from discern.cli.options import Apply, Overrides, Verbose, list_fixes
 from discern.files import find_free_folder
 
 
 def compare(
     data: Annotated[str, typer.Argument(help="Labelled pictures: folder, CSV or .npz file.")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings that override all recipes.")
-    ] = None,
+    overrides: Overrides = None,
     recipes: Annotated[
         str,
         typer.Option(help="Recipes to compare, such as v1,v2,v3,v4, each with the one before; or one, with --vary."),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Moved, Verbose
+from discern.cli.options import AsJson, Moved, Verbose
 from discern.files import find_free_folder
 
 
@@ -20,9 +20,11 @@ def diff(
         Path | None, typer.Option(help="Folder to write; against-NAME_A beside the predictions of B by default.")
     ] = None,
     data: Moved = None,
+    as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Show whether run B is better than run A on the same pictures, and where they disagree."""
+    from discern.cli.documents import DiffDocument, keeping_output_free, print_document
     from discern.console import show_details
     from discern.evaluation.predictions import find_predictions
     from discern.workflows.diff import diff as diff_runs
@@ -30,5 +32,8 @@ def diff(
     show_details(verbose)
     name_a = run_a.stem if run_a.is_file() else run_a.resolve().name
     folder = out or find_free_folder(find_predictions(run_b).parent, f"against-{name_a}")
-    diff_runs(run_a, run_b, out=folder, split=split, data=data)
-    typer.echo(f"written: {folder}")
+    with keeping_output_free(as_json):
+        comparison = diff_runs(run_a, run_b, out=folder, split=split, data=data)
+        typer.echo(f"written: {folder}")
+    if as_json:
+        print_document(DiffDocument(folder=str(folder), comparison=comparison))

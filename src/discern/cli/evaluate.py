@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Apply, Device, ImageColumn, ImageRoot, ImageSuffix, LabelColumn, SplitColumn, Verbose
+from discern.cli.options import (
+    Apply,
+    AsJson,
+    Device,
+    ImageColumn,
+    ImageRoot,
+    ImageSuffix,
+    LabelColumn,
+    SplitColumn,
+    Verbose,
+)
 from discern.errors import ConfigError
 from discern.files import find_free_folder
 
@@ -49,6 +59,7 @@ def evaluate(
     image_root: ImageRoot = None,
     image_suffix: ImageSuffix = None,
     device: Device = "auto",
+    as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Evaluate a trained classifier on labelled pictures; classes are joined by name."""
@@ -59,43 +70,61 @@ def evaluate(
             for other in (run, data, split, on_bad, missing_labels, apply or None, unfamiliar or None, *columns)
         )
         if has_more or device != "auto":
-            raise ConfigError("--predictions replaces RUN and DATA; only --out and --ranking can be given with it")
-        _evaluate_predictions(predictions, out, ranking)
+            raise ConfigError(
+                "--predictions replaces RUN and DATA; only --out, --ranking and --json can be given with it"
+            )
+        _evaluate_predictions(predictions, out, ranking, as_json)
         return
     if run is None or data is None:
         raise ConfigError("give a run and labelled pictures: discern evaluate RUN DATA; or --predictions FILE")
+    from discern.cli.documents import keeping_output_free
     from discern.console import show_details
-    from discern.processes import join_processes
     from discern.workflows.evaluate import evaluate as evaluate_run
 
     show_details(verbose)
     # The evaluations of a bundle are beside it, not in it.
     root = run.parent if run.name == "bundle" else run
     folder = out or find_free_folder(root / "evaluation", Path(data).resolve().stem)
-    evaluate_run(
-        run,
-        data,
-        out=folder,
-        split=split,
-        image_column=image_column,
-        label_column=label_column,
-        split_column=split_column,
-        image_root=image_root,
-        image_suffix=image_suffix,
-        on_bad=on_bad or "error",
-        missing_labels=missing_labels or "refuse",
-        fixes=apply or (),
-        device=device,
-        unfamiliar=unfamiliar or None,
-        ranking=ranking,
-    )
-    if join_processes().is_main:
-        typer.echo(f"written: {folder}")
+    with keeping_output_free(as_json):
+        evaluate_run(
+            run,
+            data,
+            out=folder,
+            split=split,
+            image_column=image_column,
+            label_column=label_column,
+            split_column=split_column,
+            image_root=image_root,
+            image_suffix=image_suffix,
+            on_bad=on_bad or "error",
+            missing_labels=missing_labels or "refuse",
+            fixes=apply or (),
+            device=device,
+            unfamiliar=unfamiliar or None,
+            ranking=ranking,
+        )
+    _tell_result(folder, as_json)
 
 
-def _evaluate_predictions(predictions: Path, out: Path | None, ranking: bool) -> None:
+def _evaluate_predictions(predictions: Path, out: Path | None, ranking: bool, as_json: bool) -> None:
+    from discern.cli.documents import keeping_output_free
     from discern.workflows.evaluate import evaluate_predictions
 
     folder = out or find_free_folder(predictions.parent, predictions.stem)
-    evaluate_predictions(predictions, out=folder, ranking=ranking)
-    typer.echo(f"written: {folder}")
+    with keeping_output_free(as_json):
+        evaluate_predictions(predictions, out=folder, ranking=ranking)
+    _tell_result(folder, as_json)
+
+
+def _tell_result(folder: Path, as_json: bool) -> None:
+    """Name the folder that was written or, as JSON, print its metrics too; of several processes only the first does."""
+    from discern.cli.documents import EvaluationDocument, print_document
+    from discern.evaluation.metrics import load_metrics
+    from discern.processes import join_processes
+
+    if not join_processes().is_main:
+        return
+    if as_json:
+        print_document(EvaluationDocument(folder=str(folder), metrics=load_metrics(folder / "metrics.json")))
+    else:
+        typer.echo(f"written: {folder}")

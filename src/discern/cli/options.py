@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from discern.cli.completion import complete_setting
+
 ImageColumn = Annotated[str | None, typer.Option(help="CSV column with file names or ids; guessed by default.")]
 LabelColumn = Annotated[str | None, typer.Option(help="CSV column with labels; guessed by default.")]
 SplitColumn = Annotated[
@@ -17,9 +19,21 @@ ImageSuffix = Annotated[str | None, typer.Option(help="Extension to add to ids i
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show more, such as every epoch and the reason for each choice.")
 ]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print the results as one JSON document; messages go to standard error."),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Moved = Annotated[
     Path | None, typer.Option("--data", help="Folder that the pictures of the run were moved to, if they were.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...",
+        help="Settings that override the recipe, such as training.batch_size=16; discern recipes settings lists all.",
+        autocompletion=complete_setting,
+    ),
 ]
 Apply = Annotated[
     list[Path] | None,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix, Verbose
+from discern.cli.options import AsJson, Device, ImageColumn, ImageRoot, ImageSuffix, Verbose
 from discern.errors import ConfigError, list_some
 
 SOME_PICTURES_UNREADABLE = 1
@@ -15,7 +15,12 @@ _MAX_PRINTED, _MAX_PRINTED_COLUMNS = 20, 8
 def predict(
     run: Annotated[Path, typer.Argument(help="Run folder, or its bundle.")],
     inputs: Annotated[list[str], typer.Argument(help="Files, folders, glob patterns, CSV or .npz files.")],
-    out: Annotated[Path, typer.Option(help="Table to write: .csv, or .tsv with tabs.")] = Path("predictions.csv"),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table to write: .csv, or .tsv with tabs. [default: predictions.csv; nothing is written with --json]"
+        ),
+    ] = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Add the probability of each class, one column per class.")
     ] = False,
@@ -52,6 +57,7 @@ def predict(
         typer.Option("--csv-safe", help="Disarm names that a spreadsheet takes for formulas, by a leading '."),
     ] = False,
     device: Device = "auto",
+    as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Classify pictures; exits with 1 if some could not be read, which are listed."""
@@ -60,31 +66,36 @@ def predict(
             "--like takes its columns from the sample submission; leave out --probabilities, --top-k, --max-error and "
             "--set-coverage"
         )
+    from discern.cli.documents import PredictionDocument, keeping_output_free, print_document
     from discern.console import show_details
     from discern.processes import join_processes
     from discern.workflows.predict import predict as predict_pictures
 
     show_details(verbose)
-    answers = predict_pictures(
-        run,
-        inputs,
-        out=out,
-        probabilities=probabilities,
-        top_k=top_k,
-        max_error=max_error,
-        set_coverage=set_coverage,
-        like=like,
-        image_column=image_column,
-        image_root=image_root,
-        image_suffix=image_suffix,
-        on_bad=on_bad,
-        overwrite=overwrite,
-        csv_safe=csv_safe,
-        device=device,
-    )
+    file = out if out is not None or as_json else Path("predictions.csv")
+    with keeping_output_free(as_json):
+        answers = predict_pictures(
+            run,
+            inputs,
+            out=file,
+            probabilities=probabilities,
+            top_k=top_k,
+            max_error=max_error,
+            set_coverage=set_coverage,
+            like=like,
+            image_column=image_column,
+            image_root=image_root,
+            image_suffix=image_suffix,
+            on_bad=on_bad,
+            overwrite=overwrite,
+            csv_safe=csv_safe,
+            device=device,
+        )
     if not join_processes().is_main:
         return
-    if len(answers.frame) <= _MAX_PRINTED:
+    if as_json:
+        print_document(PredictionDocument.build(file, answers.frame, answers.problems))
+    elif len(answers.frame) <= _MAX_PRINTED:
         shown = answers.frame.drop(columns="path", errors="ignore").iloc[:, :_MAX_PRINTED_COLUMNS]
         typer.echo(shown.to_string(index=False, float_format="{:.3g}".format, max_colwidth=40, na_rep=""))
     if answers.problems:

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from discern.cli.completion import complete_recipe
+from discern.cli.options import Overrides
 from discern.errors import ConfigError
 
 if TYPE_CHECKING:
     from discern.planning.plan import PhasePlan
+
+_SCHEMA = "recipe.schema.json"
 
 recipes_app = typer.Typer(help="List recipes, print one, draw its learning rates.", rich_markup_mode=None)
 
@@ -30,10 +34,8 @@ def list_recipes(context: typer.Context) -> None:
 
 @recipes_app.command("show")
 def show(
-    name: Annotated[str, typer.Argument(help="A recipe's name, or a TOML file.")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings that override the recipe.")
-    ] = None,
+    name: Annotated[str, typer.Argument(help="A recipe's name, or a TOML file.", autocompletion=complete_recipe)],
+    overrides: Overrides = None,
     rates: Annotated[bool, typer.Option("--rates", help="Also print the learning rate of every epoch.")] = False,
     schedule: Annotated[Path | None, typer.Option(help="Also draw the learning rates to this PNG.")] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps per epoch in the drawing.")] = 20,
@@ -44,7 +46,10 @@ def show(
     from discern.config.load import load_settings
 
     settings = load_settings(name, overrides or [])
-    typer.echo(tomli_w.dumps(settings.to_dict()), nl=False)
+    typer.echo(
+        f"#:schema ./{_SCHEMA}\n# Editors complete and check this file by {_SCHEMA} beside it, which is written by"
+    )
+    typer.echo(f"# discern recipes schema --out {_SCHEMA}\n\n{tomli_w.dumps(settings.to_dict())}", nl=False)
     if not rates and schedule is None:
         return
     from discern.planning.phases import TYPICAL_FACTS, plan_phases
@@ -82,13 +87,22 @@ def _draw_rates(phases: "Sequence[PhasePlan]", steps: int, path: Path) -> None:
 
 
 @recipes_app.command("schema")
-def print_schema() -> None:
-    """Print the JSON schema of recipes, which editors use to complete and check them."""
+def print_schema(
+    out: Annotated[
+        Path | None, typer.Option(help=f"File to write, such as {_SCHEMA} beside your recipe; printed by default.")
+    ] = None,
+) -> None:
+    """Print or write the JSON schema of recipes, which editors use to complete and check them."""
     import json
 
-    from discern.config.settings import Settings
+    from discern.config.schema import build_recipe_schema
+    from discern.files import write_json
 
-    typer.echo(json.dumps(Settings.model_json_schema(), indent=2))
+    if out is None:
+        typer.echo(json.dumps(build_recipe_schema(), indent=2))
+        return
+    write_json(out, build_recipe_schema())
+    typer.echo(f"written: {out}; it is found by recipes beside it that begin with: #:schema ./{out.name}")
 
 
 @recipes_app.command("settings")

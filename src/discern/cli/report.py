@@ -6,11 +6,13 @@ from typing import Annotated
 import typer
 
 from discern.cli.options import Moved
+from discern.cli.pages import Open, tell_page
 
 
 def report(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     data: Moved = None,
+    opens: Open = False,
 ) -> None:
     """Write RUN/report.html again, one file with all results and figures."""
     from discern.console import reporting
@@ -18,4 +20,4 @@ def report(
 
     with reporting(verbose=True):
         page = report_run(run, data=data)
-    typer.echo(f"written: {page}")
+    tell_page("written", page, opens=opens)

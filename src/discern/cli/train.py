@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Apply, Verbose, list_fixes
+from discern.cli.completion import complete_recipe
+from discern.cli.options import Apply, Overrides, Verbose, list_fixes
+from discern.cli.pages import Open, tell_page
 from discern.errors import ConfigError
 
 
@@ -15,18 +17,17 @@ def train(
         str | None,
         typer.Argument(help="Folder of class folders (or of train, val and test), CSV, or .npz file."),
     ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[KEY=VALUE]...", help="Settings that override the recipe, such as training.batch_size=16."
-        ),
-    ] = None,
+    overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; runs/NAME by default.")] = None,
-    recipe: Annotated[str | None, typer.Option(help="A recipe's name, or a TOML file. [default: auto]")] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="A recipe's name, or a TOML file. [default: auto]", autocompletion=complete_recipe),
+    ] = None,
     budget: Annotated[str | None, typer.Option(help="Time limit for the whole run, such as 30s, 10m or 2h.")] = None,
     apply: Apply = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the interrupted run in --out.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
+    opens: Open = False,
     verbose: Verbose = False,
 ) -> None:
     """Train a classifier on labelled pictures, evaluate it, and write a run folder."""
@@ -67,3 +68,5 @@ def train(
         )
     if join_processes().is_main:
         typer.echo(f"next: discern predict {run.folder.root} PICTURES... --out predictions.csv")
+        if run.folder.report.is_file():
+            tell_page("report", run.folder.report, opens=opens)

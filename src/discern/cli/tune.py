@@ -5,17 +5,17 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Apply, Verbose, list_fixes
+from discern.cli.completion import complete_recipe
+from discern.cli.options import Apply, Overrides, Verbose, list_fixes
 from discern.files import find_free_folder
 
 
 def tune(
     data: Annotated[str, typer.Argument(help="Labelled pictures: folder, CSV or .npz file.")],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="Settings that override the recipe in all trials."),
-    ] = None,
-    recipe: Annotated[str, typer.Option(help="The recipe to improve: a name, or a TOML file.")] = "auto",
+    overrides: Overrides = None,
+    recipe: Annotated[
+        str, typer.Option(help="The recipe to improve: a name, or a TOML file.", autocompletion=complete_recipe)
+    ] = "auto",
     trials: Annotated[int | None, typer.Option(min=1, help="Number of trials. [default: 30 without --budget]")] = None,
     budget: Annotated[str | None, typer.Option(help="Time limit for the whole search, such as 10m or 2h.")] = None,
     space: Annotated[

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from discern.config.settings import PhaseSettings, Settings
+from discern.config.settings import PHASE_DEFAULTS, PhaseSettings, Settings
 
 
 def describe_settings() -> Iterator[str]:
@@ -21,6 +21,17 @@ def describe_settings() -> Iterator[str]:
         if section == "training":
             yield f"[[training.phases]]  {(PhaseSettings.__doc__ or '').strip()}"
             yield from _describe_fields(PhaseSettings)
+
+
+def list_setting_names() -> Iterator[tuple[str, str]]:
+    """Yield every setting as SECTION.NAME with its meaning; those of phases stand in training, for all phases."""
+    for section, field in Settings.model_fields.items():
+        if section != "recipe" and isinstance(field.annotation, type):
+            for name, inner in field.annotation.model_fields.items():
+                if name != "phases":
+                    yield f"{section}.{name}", inner.description or ""
+    for name in sorted(PHASE_DEFAULTS):
+        yield f"training.{name}", PhaseSettings.model_fields[name].description or ""
 
 
 def _describe_fields(model: type[BaseModel], skip: tuple[str, ...] = ()) -> Iterator[str]:

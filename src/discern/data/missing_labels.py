@@ -6,7 +6,7 @@ from typing import Literal
 import pandas as pd
 
 from discern.data.table import ImageTable, natural_sort
-from discern.errors import DataError, list_some, name_some
+from discern.errors import Advice, DataError, list_some, name_some, option
 
 logger = logging.getLogger("discern")
 
@@ -15,10 +15,15 @@ _MISSING = ("nan", "NaN", "NAN", "<NA>", "NaT")
 _PERHAPS_MISSING = ("na", "n/a", "#n/a", "null", "#na", "none")
 """Words that may be the name of a class as well."""
 
-_WAY_OUT = "Label them, or leave them out with data.missing_labels=drop (--missing-labels drop of evaluate)."
-_KEEP = (
-    " If the table has a class that is called nan, set data.missing_labels=keep (--missing-labels keep): only empty "
-    "cells are missing then."
+_WAY_OUT: Advice = (
+    "Label them, or leave them out with data.missing_labels=drop (to evaluate: ",
+    option("missing_labels", "drop"),
+    ").",
+)
+_KEEP: Advice = (
+    " If the table has a class that is called nan, set data.missing_labels=keep (",
+    option("missing_labels", "keep"),
+    "): only empty cells are missing then.",
 )
 
 
@@ -48,9 +53,9 @@ def resolve_missing_labels(
     if policy != "drop" or len(ids) == len(table):
         rows = pd.Index(given.frame["id"]).get_indexer(pd.Index(ids)) + 1
         listed = list_some([f"row {row}: {name}" for row, name in zip(rows.tolist(), ids, strict=True)])
-        way = "Label them." if len(ids) == len(table) else _WAY_OUT
-        way += _KEEP if way == _WAY_OUT and table.arrays is None and policy != "keep" else ""
-        raise DataError(f"{table.source}: {count}:\n{listed}\n{way}")
+        way = ("Label them.",) if len(ids) == len(table) else _WAY_OUT
+        may_keep = len(ids) < len(table) and table.arrays is None and policy != "keep"
+        raise DataError(f"{table.source}: {count}:\n{listed}\n", *way, *(_KEEP if may_keep else ()))
     logger.warning("left out: %s", count)
     return table.take((~is_unlabelled).nonzero()[0]), tuple(ids)
 

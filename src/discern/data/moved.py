@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from discern.data.table import join_all
-from discern.errors import DataError, cut
+from discern.errors import DATA, DataError, cut
 
-GIVE_DATA = "where they were moved, give their folder with --data"
+WHERE_MOVED = "where they were moved, give their folder with "
+GIVE_DATA = WHERE_MOVED + DATA.command
+"""For the log, which names the options of commands."""
 
 
 def find_pictures(paths: Sequence[str], root: Path, data: str | Path | None) -> list[str]:
@@ -42,7 +44,9 @@ def check_found(paths: Sequence[str], data: str | Path | None) -> None:
     if data is not None and files and not any(map(os.path.isfile, files)):
         raise DataError(
             f"none of the {len(files)} pictures is in {_find_folder(data)}, nor where it was at the training, such as "
-            f"{cut(files[0])}. Give the folder with --data that has the same folders and files below it as that one had"
+            f"{cut(files[0])}. Give the folder with ",
+            DATA,
+            " that has the same folders and files below it as that one had",
         )
 
 

@@ -24,11 +24,15 @@ from discern.data.splitting.groups import join_groups
 from discern.data.splitting.leaks import find_leaks
 from discern.data.splitting.split import apply_split, save_split, split_table
 from discern.data.table import SPLITS, ImageTable
-from discern.errors import BadImagesError, ImageProblem, name_some
+from discern.errors import BadImagesError, ImageProblem, name_some, option
 
 logger = logging.getLogger("discern")
 
-WITHOUT_BAD = "Repair or remove them, or leave them out with data.on_bad=skip (discern evaluate: --on-bad skip)."
+WITHOUT_BAD = (
+    "Repair or remove them, or leave them out with data.on_bad=skip (to evaluate: ",
+    option("on_bad", "skip"),
+    ").",
+)
 
 
 class FixedPictures(NamedTuple):

@@ -9,7 +9,7 @@ from discern.data.sources.load import Source
 from discern.data.splitting.split import apply_split
 from discern.data.table import ImageTable
 from discern.environment import DataRecord, FixesRecord
-from discern.errors import RunFolderError
+from discern.errors import OUT, RunFolderError
 from discern.run_folder import RunFolder
 
 
@@ -56,13 +56,15 @@ def reload_pictures(
     if [file.sha256 for file in checked.fixes] != [file.sha256 for file in recorded.fixes]:
         raise RunFolderError(
             f"the files of fixes are not what they were when the run in {folder.root} was started; start a new run "
-            "with another --out"
+            "with another ",
+            OUT,
         )
     table = apply_split(checked.table, folder.split, dropped=checked.dropped)
     if table.fingerprint() != recorded.fingerprint:
         raise RunFolderError(
             f"{table.source} is not what the run in {folder.root} was started with: pictures, labels or file sizes "
-            "differ; start a new run with another --out"
+            "differ; start a new run with another ",
+            OUT,
         )
     return table
 

@@ -1,34 +1,35 @@
 """Two classifiers on the same pictures: which is better, and whether the difference is significant."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, computed_field
 from scipy.stats import binomtest
 
 from discern.data.table import parse_split
 from discern.errors import DataError, list_some
-from discern.evaluation.intervals import Interval, exact_interval
+from discern.evaluation.intervals import SavedInterval, exact_interval
 from discern.evaluation.predictions import UNSPLIT, Predictions, spell_classes_as
 from discern.evaluation.seed_comparison import estimate_mean
 
 SIGNIFICANCE = 0.05
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """How two classifiers, A and B, did on the same pictures.
+class Comparison(BaseModel):
+    """How two classifiers, A and B, did on the same pictures, as comparison.json holds it.
 
     `difference` is the accuracy of B minus that of A, -1..1. `p_value` is that of McNemar's test: if both were equally
     good, the probability that the pictures which only one of them gets right divide at least this unevenly.
     """
 
+    model_config = ConfigDict(frozen=True)
+
     count: int
-    accuracy_a: Interval
-    accuracy_b: Interval
-    difference: Interval
+    accuracy_a: SavedInterval
+    accuracy_b: SavedInterval
+    difference: SavedInterval
     only_a_right: int
     only_b_right: int
     p_value: float
@@ -38,11 +39,11 @@ class Comparison:
         """Whether one is better: both the test and the interval of the difference must show it."""
         return self.p_value < SIGNIFICANCE and (self.difference.low > 0 or self.difference.high < 0)
 
-    def to_dict(self) -> dict[str, object]:
-        """Return all of it by name, ready for JSON."""
-        return {
-            name: value.to_dict() if isinstance(value, Interval) else value for name, value in vars(self).items()
-        } | {"verdict": describe_comparison(self)}
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def verdict(self) -> str:
+        """The result as a sentence; a point is one percent of the pictures."""
+        return _describe(self)
 
 
 class PairedPredictions(NamedTuple):
@@ -150,8 +151,7 @@ def compute_mcnemar(only_a: int, only_b: int) -> float:
     return float(binomtest(only_b, only_a + only_b, 0.5).pvalue)
 
 
-def describe_comparison(comparison: Comparison) -> str:
-    """Return the result as a sentence; a point is one percent of the pictures."""
+def _describe(comparison: Comparison) -> str:
     only_a, only_b = comparison.only_a_right, comparison.only_b_right
     if only_a + only_b == 0:
         return "not distinguishable: A and B are right and wrong on the same pictures"

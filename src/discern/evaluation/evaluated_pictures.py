@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from discern.data.sources.load import join_classes
 from discern.data.table import SPLITS, ImageTable, parse_split
-from discern.errors import DataError
+from discern.errors import DataError, option
 from discern.evaluation.predictions import UNSPLIT
 
 
@@ -21,7 +21,9 @@ def choose_evaluated_split(table: ImageTable, wanted: str | None) -> tuple[str, 
         if not present:
             return UNSPLIT, table
         if present == ["train"]:
-            raise DataError(f"{table.source} has training pictures only; to evaluate those, add --split train")
+            raise DataError(
+                f"{table.source} has training pictures only; to evaluate those, add ", option("split", "train")
+            )
         wanted = present[-1]
     split = parse_split(wanted)
     if split not in present:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from discern.errors import ConfigError, list_some
+from discern.errors import OUT, ConfigError, list_some
 from discern.explanation.explained_picture import ExplainedPicture
 
 TABLE_NAME = "explanations.csv"
@@ -31,7 +31,7 @@ def check_folder(folder: Path) -> None:
         ConfigError: It is a file.
     """
     if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder} is a file; --out needs a folder")
+        raise ConfigError(f"{folder} is a file; ", OUT, " needs a folder")
 
 
 def claim_folder(folder: Path, figures: Sequence[str], pictures: Iterable[str]) -> None:
@@ -49,7 +49,9 @@ def claim_folder(folder: Path, figures: Sequence[str], pictures: Iterable[str]) 
     if strange:
         raise ConfigError(
             f"{folder} has files that would be replaced and are no explanations, or are to be explained:\n"
-            f"{list_some(strange)}\nGive another --out."
+            f"{list_some(strange)}\nGive another ",
+            OUT,
+            ".",
         )
     folder.mkdir(parents=True, exist_ok=True)
     for name in earlier or ():

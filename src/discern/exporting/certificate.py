@@ -173,6 +173,6 @@ def find_faults(certificate: Certificate, max_drop: float) -> list[str]:
     if accuracy is not None and accuracy.drop > max_drop:
         faults.append(
             f"accuracy on {accuracy.count} {accuracy.split} pictures falls from {percent(accuracy.ours)} to "
-            f"{percent(accuracy.exported)}, by more than --max-drop {max_drop:g}"
+            f"{percent(accuracy.exported)}, by more than the {max_drop:g} that max_drop accepts"
         )
     return faults

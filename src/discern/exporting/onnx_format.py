@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from discern.errors import ExportError
+from discern.errors import ExportError, Option, option
 from discern.exporting.graph import INPUT, OUTPUTS, ExportGraph, trace_export
 from discern.exporting.packages import importing
 
@@ -59,8 +59,10 @@ def save_onnx(model: "onnx.ModelProto", path: Path) -> None:
     """
     if model.ByteSize() > _MAX_BYTES:
         raise ExportError(
-            f"the network takes {model.ByteSize() / 2**30:.1f} GiB, and one ONNX file holds at most 2 GiB; "
-            "use --precision fp16 or --format torch"
+            f"the network takes {model.ByteSize() / 2**30:.1f} GiB, and one ONNX file holds at most 2 GiB; use ",
+            option("precision", "fp16"),
+            " or ",
+            Option("--format torch", 'export_format="torch"'),
         )
     path.write_bytes(model.SerializeToString())
 

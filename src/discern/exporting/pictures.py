@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from discern.data.moved import GIVE_DATA, find_pictures
+from discern.data.moved import WHERE_MOVED, find_pictures
 from discern.data.reading.preflight import check_images
 from discern.data.sources.load import Source, join_classes, load_table
 from discern.data.table import ImageTable, build_table
-from discern.errors import BadImagesError, DataError, ExportError
+from discern.errors import DATA, BadImagesError, DataError, ExportError
 from discern.run_folder import RunFolder
 
 MIN_PICTURES = 200
@@ -51,7 +51,7 @@ def choose_pictures(table: ImageTable, max_pixels: int) -> ImageTable:
     pictures = table.take(np.array(chosen, dtype=np.int64))
     problems = check_images(pictures, max_pixels=max_pixels)
     if problems:
-        raise BadImagesError(problems, next_step="Bring them back, or give other labelled pictures with --data.")
+        raise BadImagesError(problems, next_step=("Bring them back, or give other labelled pictures with ", DATA, "."))
     return pictures
 
 
@@ -66,13 +66,15 @@ def _load_split(folder: RunFolder) -> ImageTable:
     if not folder.split.is_file():
         raise ExportError(
             f"{folder.root} has no {folder.split.name}, so the pictures to prove the export on are not known; "
-            "give the run folder, or labelled pictures with --data"
+            "give the run folder, or labelled pictures with ",
+            DATA,
         )
     table = _read_split(folder, None)
     if not _is_any_there(table):
         raise ExportError(
             f"none of the {len(table)} pictures of {folder.split} is in {folder.read_data_root().absolute()} any more; "
-            f"{GIVE_DATA}"
+            f"{WHERE_MOVED}",
+            DATA,
         )
     return table
 
@@ -99,4 +101,4 @@ def _read_split(folder: RunFolder, data: str | Path | None) -> ImageTable:
         paths = find_pictures(frame["path"].tolist(), folder.read_data_root(), data)
         return build_table({**columns, "path": paths}, source=str(folder.split))
     except (ValueError, KeyError, DataError) as error:
-        raise ExportError(f"{folder.split} is damaged: {error}; give labelled pictures with --data") from None
+        raise ExportError(f"{folder.split} is damaged: {error}; give labelled pictures with ", DATA) from None

@@ -90,6 +90,13 @@ def near_names(name: str) -> list[str]:
     return get_close_matches(name, timm.list_models(), n=3)
 
 
+def list_pretrained_names(part: str) -> list[str]:
+    """Return timm's names of networks with pretrained weights that contain `part`; timm has the list itself."""
+    import timm
+
+    return list(timm.list_pretrained(f"*{part}*"))
+
+
 def count_features(network: nn.Module) -> int:
     """Return the length of the pooled features; some networks widen them after pooling."""
     hidden = getattr(network, "head_hidden_size", None)

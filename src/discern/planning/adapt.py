@@ -6,7 +6,7 @@ from typing import Any
 from discern.config.describe import flatten_settings
 from discern.config.settings import Settings
 from discern.data.reading.loaders import choose_workers
-from discern.errors import RunFolderError
+from discern.errors import OUT, RunFolderError
 from discern.planning.plan import Plan
 from discern.processes import Processes
 from discern.runtime import Runtime, choose_runtime
@@ -28,7 +28,8 @@ def check_same_settings(wanted: Settings, original: Settings, folder: object) ->
         changes = "; ".join(f"{name} was {old.get(name)} and is now {new.get(name)}" for name in names)
         raise RunFolderError(
             f"the run in {folder} was started with other settings: {changes}. "
-            "Resume with the same ones (or none), or start a new run with another --out"
+            "Resume with the same ones (or none), or start a new run with another ",
+            OUT,
         )
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from discern.config.settings import AugmentPolicy, HeadSolver, PhaseBase, TrainingBase
 from discern.data.reading.preprocess import Preprocess
-from discern.errors import RunFolderError, one_line
+from discern.errors import OVERWRITE, RunFolderError, one_line
 from discern.files import compute_sha256, read_json, write_json
 from discern.models.architecture import Architecture
 from discern.runtime import Precision
@@ -148,7 +148,7 @@ def load_plan(path: Path) -> Plan:
     except ValueError as error:
         reason = one_line(error)
         raise RunFolderError(
-            f"{path} is damaged or of another version ({reason}); start again with --overwrite"
+            f"{path} is damaged or of another version ({reason}); start again with ", OVERWRITE
         ) from None
 
 
@@ -163,7 +163,7 @@ def check_sealed(path: Path) -> None:
         place = path.with_name(name)
         if not place.is_file() or compute_sha256(place) != checksum:
             raise RunFolderError(
-                f"{place} was changed or removed after the run was started; restore it, or start again with --overwrite"
+                f"{place} was changed or removed after the run was started; restore it, or start again with ", OVERWRITE
             )
 
 
@@ -172,13 +172,14 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = read_json(path)
     except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path} is missing or damaged ({error}); start again with --overwrite") from None
+        raise RunFolderError(f"{path} is missing or damaged ({error}); start again with ", OVERWRITE) from None
     if not isinstance(content, dict):
-        raise RunFolderError(f"{path} is damaged: it is no plan; start again with --overwrite")
+        raise RunFolderError(f"{path} is damaged: it is no plan; start again with ", OVERWRITE)
     if content.get("format") != UNSIGNED_FORMAT and content.get(_CHECKSUM) != _compute_checksum(content):
         raise RunFolderError(
             f"{path} was changed after the run was started, or is damaged: its checksum is not that of its content; "
-            "restore it, or start again with --overwrite"
+            "restore it, or start again with ",
+            OVERWRITE,
         )
     return content
 

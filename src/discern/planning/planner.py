@@ -16,8 +16,9 @@ from discern.models.architecture import CUSTOM, Architecture
 from discern.models.build import build_classifier
 from discern.models.classifier import Classifier
 from discern.models.custom import Network
-from discern.planning.budget import Counts, fit_to_budget
+from discern.planning.budget import fit_to_budget
 from discern.planning.check import check_phases
+from discern.planning.estimate import count_pictures
 from discern.planning.loaded_head import adopt_head, check_load_head
 from discern.planning.phases import PhaseFacts, plan_phases
 from discern.planning.plan import OWN_WEIGHTS, MachinePlan, PhasePlan, Plan, TrainingPlan
@@ -212,16 +213,9 @@ def _describe_machine(runtime: Runtime) -> MachinePlan:
 def _fit_to_time(
     plan: Plan, settings: Settings, classifier: Classifier, table: ImageTable, runtime: Runtime, started: float
 ) -> Plan:
-    train, validation = table.select("train"), len(table.select("validation"))
     runtime.place(classifier)
-    counts = Counts(
-        train=min(plan.training.max_images or len(train), len(train)),
-        validation=validation,
-        test=len(table.select("test")) if plan.evaluates_test else 0,
-        classes=len(table.class_names),
-        features=classifier.backbone.num_features,
-    )
-    speed = measure_speed(plan, classifier, train, runtime)
+    counts = count_pictures(plan, table, classifier)
+    speed = measure_speed(plan, classifier, table.select("train"), runtime)
     return fit_to_budget(
         plan,
         settings.training.phases,
@@ -230,7 +224,7 @@ def _fit_to_time(
         seconds=parse_duration(settings.run.budget or ""),
         spent_seconds=time.monotonic() - started,
         # Several processes must finish an epoch together, and without validation an unfinished epoch does not count.
-        may_end_early=validation > 0 and runtime.processes.count == 1,
+        may_end_early=counts.validation > 0 and runtime.processes.count == 1,
     )
 
 

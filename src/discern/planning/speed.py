@@ -24,9 +24,7 @@ from discern.planning.plan import CUSTOM_AUGMENT, PhasePlan, Plan
 from discern.processes import ALONE
 from discern.runtime import Runtime
 
-_IMAGES_ON_CPU, _IMAGES_ON_GPU = 16, 128
-"""Pictures of 224 px; more of smaller ones, so that overheads do not dominate."""
-_MAX_PASSES, _MEASURING_SECONDS = 8, 2.0
+_MEASURING_SECONDS = 2.0
 
 
 class Speed(NamedTuple):
@@ -36,40 +34,67 @@ class Speed(NamedTuple):
     training_seconds: Mapping[str, float]
 
 
-def measure_speed(plan: Plan, classifier: Classifier, train: ImageTable, runtime: Runtime) -> Speed:
+class Effort(NamedTuple):
+    """How much a measurement may take.
+
+    The pictures of a pass are so many of 224 px, and more of smaller ones, so that overheads do not dominate; of the
+    `passes` the first is to warm up.
+    """
+
+    images_on_cpu: int
+    images_on_gpu: int
+    passes: int
+
+
+THOROUGH = Effort(16, 128, 8)
+QUICK = Effort(8, 64, 2)
+
+
+class _Timing(NamedTuple):
+    """The number of passes, and that of the processes that will read pictures at the same time."""
+
+    passes: int
+    readers: int
+
+
+def measure_speed(
+    plan: Plan, classifier: Classifier, train: ImageTable, runtime: Runtime, effort: Effort = THOROUGH
+) -> Speed:
     """Measure with some of the training pictures, without changing the network.
 
     Several processes share the pictures, so the seconds per picture are divided by their number.
     """
-    sample = _take_sample(plan, train, runtime)
+    sample = _take_sample(plan, train, runtime, effort)
     alone, count = replace(runtime, processes=ALONE), runtime.processes.count
-    readers = max(1, plan.reading.workers)
+    timing = _Timing(effort.passes, readers=max(1, plan.reading.workers))
     training_seconds = {
-        phase.name: _time_training(plan, phase, copy.deepcopy(classifier), sample, alone, readers) / count
+        phase.name: _time_training(plan, phase, copy.deepcopy(classifier), sample, alone, timing) / count
         for phase in plan.phases
         if not phase.views
     }
-    return Speed(_time_prediction(plan, classifier, sample, alone, readers) / count, training_seconds)
+    return Speed(_time_prediction(plan, classifier, sample, alone, timing) / count, training_seconds)
 
 
-def _take_sample(plan: Plan, train: ImageTable, runtime: Runtime) -> ImageTable:
-    max_images = _IMAGES_ON_CPU if runtime.device.type == "cpu" else _IMAGES_ON_GPU
+def _take_sample(plan: Plan, train: ImageTable, runtime: Runtime, effort: Effort) -> ImageTable:
+    max_images = effort.images_on_cpu if runtime.device.type == "cpu" else effort.images_on_gpu
     max_images = max(max_images, max_images * 224**2 // plan.preprocess.image_size**2)
     images = max(2, min(max_images, plan.training.batch_size // runtime.processes.count))
     return train.take(np.resize(np.arange(len(train)), images))
 
 
 @torch.inference_mode()
-def _time_prediction(plan: Plan, classifier: Classifier, sample: ImageTable, runtime: Runtime, readers: int) -> float:
+def _time_prediction(
+    plan: Plan, classifier: Classifier, sample: ImageTable, runtime: Runtime, timing: _Timing
+) -> float:
     dataset = ImageDataset(sample, plan.preprocess, max_pixels=plan.reading.max_pixels)
     loader = build_evaluation_loader(dataset, batch_size=len(sample), workers=0)
     with evaluating(classifier):
         forward = ForwardPass(classifier, prepare_images(plan.preprocess, runtime), runtime)
-        return _time_passes(loader, lambda _: PredictionStep(forward, runtime.processes), readers)
+        return _time_passes(loader, lambda _: PredictionStep(forward, runtime.processes), timing)
 
 
 def _time_training(
-    plan: Plan, phase: PhasePlan, classifier: Classifier, sample: ImageTable, runtime: Runtime, readers: int
+    plan: Plan, phase: PhasePlan, classifier: Classifier, sample: ImageTable, runtime: Runtime, timing: _Timing
 ) -> float:
     classifier.set_trainable(phase.train, frozen_batchnorm=phase.frozen_batchnorm)
     classifier.train()
@@ -97,16 +122,17 @@ def _time_training(
         step.start_epoch(epoch)
         return step
 
-    return _time_passes(loader, start, readers)
+    return _time_passes(loader, start, timing)
 
 
-def _time_passes(loader: TrainLoader | EvaluationLoader, start: Callable[[int], Step], readers: int) -> float:
+def _time_passes(loader: TrainLoader | EvaluationLoader, start: Callable[[int], Step], timing: _Timing) -> float:
     """Return the seconds per picture of the fastest of several passes, after one to warm up.
 
-    Pictures are read in this process; `readers` processes that read at the same time would share that work.
+    Pictures are read in this process; several readers at the same time would share that work.
     """
+    readers = timing.readers
     began, fastest = time.perf_counter(), math.inf
-    for epoch in range(_MAX_PASSES):
+    for epoch in range(timing.passes):
         started = time.perf_counter()
         images = run_epoch(loader.batches(epoch), start(epoch)).images
         seconds = time.perf_counter() - started

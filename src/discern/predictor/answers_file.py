@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from discern.data.reading.preflight import save_bad_files
-from discern.errors import ConfigError, ImageProblem, name_some
+from discern.errors import OUT, OVERWRITE, ConfigError, ImageProblem, name_some
 from discern.evaluation.familiarity import UNFAMILIAR, Familiarity
 from discern.files import write_table
 from discern.predictor.answers import NOT_SURE, UNKNOWN, AnswerPolicy
@@ -28,11 +28,12 @@ def check_answers_form(file: Path) -> None:
         ConfigError: Its extension is none of those of the forms, or it stands for standard output.
     """
     if str(file) == "-":
-        raise ConfigError("answers are not written to standard output; --out needs the name of a .csv or .tsv file")
+        raise ConfigError("answers are not written to standard output; ", OUT, " needs the name of a .csv or .tsv file")
     if file.suffix.lower() not in _SEPARATORS and not file.is_dir():
         raise ConfigError(
-            f"{file}: answers are not written as {file.suffix}; --out needs a name that ends in .csv (commas) or "
-            ".tsv (tabs), which spreadsheets open too"
+            f"{file}: answers are not written as {file.suffix}; ",
+            OUT,
+            " needs a name that ends in .csv (commas) or .tsv (tabs), which spreadsheets open too",
         )
 
 
@@ -45,16 +46,19 @@ def check_answers_file(
         ConfigError: It is a folder, one of the sources, or, without `overwrite`, a file that is not `is_earlier`.
     """
     if file.is_dir():
-        raise ConfigError(f"{file} is a folder; --out needs the name of a .csv or .tsv file")
+        raise ConfigError(f"{file} is a folder; ", OUT, " needs the name of a .csv or .tsv file")
     if file.exists() and file.resolve() in {Path(source).resolve() for source in sources if source}:
-        raise ConfigError(f"{file} is one of the inputs and would be replaced by the answers; give another --out")
+        raise ConfigError(f"{file} is one of the inputs and would be replaced by the answers; give another ", OUT)
     is_strange = file.exists() and not is_earlier(file)
     problems = _name_problems(file)
     is_strange_list = problems.exists() and not _begins_with(problems, _BAD_FILES_HEADER)
     if (is_strange or is_strange_list) and not overwrite:
         strange = file if is_strange else problems
         raise ConfigError(
-            f"{strange} exists and was not written as such answers; give another --out, or replace it with --overwrite"
+            f"{strange} exists and was not written as such answers; give another ",
+            OUT,
+            ", or replace it with ",
+            OVERWRITE,
         )
     file.parent.mkdir(parents=True, exist_ok=True)
 

@@ -155,7 +155,9 @@ class Predictor:
         pictures = join_labels(pictures, self.class_names)
         found = self.predict_readable(pictures)
         if found.problems and (on_bad == "error" or not len(found.table)):
-            raise BadImagesError(found.problems, next_step='Repair or remove them, or leave them out by on_bad="skip".')
+            raise BadImagesError(
+                found.problems, next_step=('Repair or remove them, or leave them out by on_bad="skip".',)
+            )
         if found.problems:
             logger.warning("left out %d of %d pictures that cannot be read", len(found.problems), len(pictures))
         return compute_metrics(found.table.targets(), found.probabilities, self.class_names, custom=metrics)

@@ -11,7 +11,7 @@ from discern.data.moved import GIVE_DATA
 from discern.data.reading.thumbnails import load_thumbnails
 from discern.data.table import build_table
 from discern.errors import name_some
-from discern.evaluation.comparison import Comparison, PairedPredictions, describe_comparison
+from discern.evaluation.comparison import Comparison, PairedPredictions
 from discern.evaluation.intervals import Interval
 from discern.evaluation.predictions import UNSPLIT, Predictions
 from discern.files import write_json, write_table
@@ -29,7 +29,7 @@ def write_comparison(
     """Write comparison.json, disagreements.csv and, with `plots`, disagreements.png."""
     disagreements = pairs.find_disagreements()
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "comparison.json", comparison.to_dict())
+    write_json(folder / "comparison.json", comparison.model_dump(mode="json"))
     write_table(disagreements, folder / "disagreements.csv")
     if plots:
         replace_figure(_plot_disagreements(disagreements, decoding), folder / "disagreements.png")
@@ -45,7 +45,7 @@ def log_comparison(
     logger.info("A: accuracy %s, %s", _describe(comparison.accuracy_a), a.source)
     logger.info("B: accuracy %s, %s", _describe(comparison.accuracy_b), b.source)
     logger.info("%s", _describe_pictures(pairs, split))
-    logger.info("%s", describe_comparison(comparison))
+    logger.info("%s", comparison.verdict)
 
 
 def _plot_disagreements(rows: pd.DataFrame, decoding: Decoding) -> Figure | None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
-from discern.errors import DataError
+from discern.errors import DataError, option
 from discern.evaluation.predictions import load_predictions
 from discern.files import read_json
 from discern.percent import percent
@@ -83,7 +83,7 @@ def load_candidates(run: Path, audit: Path | None) -> list[Candidate]:
     files = [file for file in (run / "audit.json", run / "audit" / "audit.json") if file.is_file()]
     predictions = run / "evaluation" / "predictions.csv"
     if not files and not predictions.is_file():
-        raise DataError(f"{run} has neither an audit nor predictions; give the audit by --audit FOLDER")
+        raise DataError(f"{run} has neither an audit nor predictions; give the folder of one by ", option("audit"))
     found = [candidate for file in files for candidate in _load_audit(file)]
     return _merge(found + (_load_losses(predictions) if predictions.is_file() else []))
 
@@ -92,7 +92,9 @@ def _load_audit(path: Path) -> list[Candidate]:
     try:
         audit = _Audit.model_validate(read_json(path))
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; give --audit the folder that discern audit wrote") from None
+        raise DataError(
+            f"{path}: {error.strerror}; give the folder that discern audit wrote by ", option("audit")
+        ) from None
     except (ValueError, ValidationError) as error:
         raise DataError(f"{path}: not readable as an audit: {str(error).splitlines()[0]}") from None
     findings = sorted(audit.findings, key=lambda finding: _SEVERITIES.get(finding.severity, len(_SEVERITIES)))

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from discern.errors import ConfigError, install_command
+from discern.errors import ConfigError, install_command, option
 from discern.predictor.load import load
 from discern.predictor.predictor import Predictor
 from discern.runtime import choose_runtime
@@ -58,7 +58,9 @@ def open_listener(host: str, port: int) -> socket.socket:
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         reason = error.strerror or error
-        raise ConfigError(f"{host}:{port} cannot be served on: {reason}; choose another --host or --port") from None
+        raise ConfigError(
+            f"{host}:{port} cannot be served on: {reason}; choose another ", option("host"), " or ", option("port")
+        ) from None
     listener.set_inheritable(True)
     return listener
 

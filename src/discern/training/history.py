@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from discern.errors import RunFolderError, one_line
+from discern.errors import OVERWRITE, RunFolderError, one_line
 from discern.files import write_atomically
 
 
@@ -61,7 +61,7 @@ def load_history(path: Path) -> pd.DataFrame:
         return pd.read_csv(path)
     except (OSError, ValueError) as error:
         reason = one_line(error)
-        raise RunFolderError(f"{path} is missing or damaged ({reason}); train again with --overwrite") from None
+        raise RunFolderError(f"{path} is missing or damaged ({reason}); train again with ", OVERWRITE) from None
 
 
 def save_history(rows: Sequence[EpochRow], path: Path) -> None:

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from discern.engine.schedules import Plateau
-from discern.errors import RunFolderError, one_line
+from discern.errors import OVERWRITE, RunFolderError, one_line
 from discern.files import make_folder, replacing
 from discern.processes import ALONE, Processes
 from discern.training.history import EpochRow
@@ -239,14 +239,14 @@ def load_state(folder: Path) -> TrainingState:
         content = json.loads(metadata["progress"])
         _check_version(content, path)
         if metadata.get("checksum") != _compute_checksum(tensors, metadata["progress"]):
-            raise RunFolderError(_describe_change(path))
+            raise _refuse_changed(path)
         state = TrainingState(Progress.model_validate(content))
         state.tensors = tensors
         if state.progress.frozen is not None:
             state.frozen = _load_frozen(state.progress, folder)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RecursionError) as error:
         reason = one_line(error)
-        raise RunFolderError(f"{path} is damaged ({reason}); start again with --overwrite") from None
+        raise RunFolderError(f"{path} is damaged ({reason}); start again with ", OVERWRITE) from None
     return state
 
 
@@ -263,7 +263,7 @@ def restoring(folder: Path | None) -> Iterator[None]:
         place = STATE_FILE if folder is None else folder / STATE_FILE
         reason = one_line(error)
         raise RunFolderError(
-            f"{place} does not fit the plan of its run ({reason}); start again with --overwrite"
+            f"{place} does not fit the plan of its run ({reason}); start again with ", OVERWRITE
         ) from error
 
 
@@ -271,14 +271,15 @@ def _load_frozen(progress: Progress, folder: Path) -> FrozenWeights:
     name = FrozenWeights(progress.phase_index, {}).name
     frozen = FrozenWeights(progress.phase_index, load_file(folder / name))
     if progress.frozen != name or frozen.checksum != progress.frozen_checksum:
-        raise RunFolderError(_describe_change(folder / name))
+        raise _refuse_changed(folder / name)
     return frozen
 
 
-def _describe_change(path: Path) -> str:
-    return (
+def _refuse_changed(path: Path) -> RunFolderError:
+    return RunFolderError(
         f"{path} was changed after it was saved, or is damaged: its checksum is not that of its content; restore it, "
-        "or start again with --overwrite"
+        "or start again with ",
+        OVERWRITE,
     )
 
 
@@ -297,5 +298,6 @@ def _check_version(content: object, path: Path) -> None:
     if content.get("version") != STATE_VERSION:
         raise RunFolderError(
             f"{path} has format {str(content.get('version'))[:20]}, and this version of discern reads {STATE_VERSION}; "
-            "finish the run with the version that started it, or start again with --overwrite"
+            "finish the run with the version that started it, or start again with ",
+            OVERWRITE,
         )

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from discern.errors import RunFolderError, WriteError
+from discern.errors import OUT, RunFolderError, WriteError
 from discern.files import read_json, write_json
 
 logger = logging.getLogger("discern")
@@ -30,10 +30,10 @@ def open_shared_folder(out: Path, definition: Mapping[str, Any], *, kind: str, o
     path = out / _NAME
     if path.is_file():
         if _read(path) != definition:
-            raise RunFolderError(f"{out} holds {other}; give another --out")
+            raise RunFolderError(f"{out} holds {other}; give another ", OUT)
         return
     if out.exists() and (not out.is_dir() or any(not path.name.startswith(".") for path in out.iterdir())):
-        raise RunFolderError(f"{out} is not empty and holds no {kind}; give another --out")
+        raise RunFolderError(f"{out} is not empty and holds no {kind}; give another ", OUT)
     out.mkdir(parents=True, exist_ok=True)
     write_json(path, definition)
 
@@ -59,4 +59,4 @@ def _read(path: Path) -> object:
     try:
         return read_json(path)
     except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path} is damaged ({error}); give another --out") from None
+        raise RunFolderError(f"{path} is damaged ({error}); give another ", OUT) from None

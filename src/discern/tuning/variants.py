@@ -6,7 +6,7 @@ from itertools import chain, product
 from typing import NamedTuple
 
 from discern.config.load import load_settings
-from discern.errors import ConfigError
+from discern.errors import ConfigError, Option
 
 _COMMA = re.compile(r",(?![^\[\]]*\])")
 """A comma that separates values, outside the brackets of a list."""
@@ -45,8 +45,11 @@ def build_variants(recipes: Sequence[str], varied: Sequence[str], overrides: Seq
         raise ConfigError(f"the same way of training twice: {', '.join(repeated)}; name each recipe and value once")
     if len(variants) < 2:
         raise ConfigError(
-            f"there is only one way of training, {names[0]}; name two recipes (--recipes v1,v2) or vary a setting "
-            "(--vary data.image_size=128,224)"
+            f"there is only one way of training, {names[0]}; name two recipes (",
+            Option("--recipes v1,v2", 'recipes=["v1", "v2"]'),
+            ") or vary a setting (",
+            Option("--vary data.image_size=128,224", 'varied=["data.image_size=128,224"]'),
+            ")",
         )
     return variants
 

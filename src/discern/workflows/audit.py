@@ -76,9 +76,14 @@ def audit(
     return found
 
 
-def _make_folder(source: Source, out: str | Path | None) -> Path:
+def name_audit(source: Source) -> Path:
+    """Return the folder that the audit of a source is written to by default."""
     name = Path(source).resolve().stem if isinstance(source, str | Path) else "data"
-    folder = find_free_folder(Path("runs"), f"{name}-audit") if out is None else Path(out)
+    return find_free_folder(Path("runs"), f"{name}-audit")
+
+
+def _make_folder(source: Source, out: str | Path | None) -> Path:
+    folder = name_audit(source) if out is None else Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -16,7 +16,7 @@ from discern.data.prepare import WITHOUT_BAD, list_problems, load_labelled
 from discern.data.sources.inputs import Input
 from discern.data.sources.load import Source
 from discern.data.table import ImageTable
-from discern.errors import BadImagesError, ConfigError
+from discern.errors import OUT, BadImagesError, ConfigError
 from discern.evaluation.abstention import measure_abstention, save_abstention
 from discern.evaluation.custom_metrics import MetricFunction
 from discern.evaluation.evaluated_pictures import choose_evaluated_split, join_labels
@@ -107,7 +107,7 @@ def evaluate(
     """
     folder = Path(out)
     if folder.resolve() == (Path(run) / "evaluation").resolve():
-        raise ConfigError(f"{folder} has the run's own evaluation; give another --out")
+        raise ConfigError(f"{folder} has the run's own evaluation; give another ", OUT)
     columns = {"image_column": image_column, "label_column": label_column, "split_column": split_column}
     places = {"image_root": image_root, "image_suffix": image_suffix}
     treatment = {"on_bad": on_bad, "missing_labels": missing_labels, "fixes": list(map(str, fixes))}
@@ -211,7 +211,7 @@ def evaluate_predictions(
     """
     path, folder = Path(predictions), Path(out)
     if folder.resolve() == path.resolve().parent:
-        raise ConfigError(f"{folder} has {path.name} itself and its evaluation; give another --out")
+        raise ConfigError(f"{folder} has {path.name} itself and its evaluation; give another ", OUT)
     with reporting(verbose=verbose), owning(folder, "discern evaluate"):
         loaded = load_predictions(path)
         pictures = join_labels(build_picture_table(loaded), loaded.class_names)

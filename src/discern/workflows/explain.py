@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from discern.console import reporting
-from discern.data.moved import GIVE_DATA
+from discern.data.moved import GIVE_DATA, WHERE_MOVED
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.inputs import Input, load_inputs, log_ignored
 from discern.data.table import ImageTable
-from discern.errors import BadImagesError, ConfigError, ImageProblem
+from discern.errors import DATA, BadImagesError, ConfigError, ImageProblem, option
 from discern.explanation.explained_picture import ExplainedPicture, describe_pictures, find_class
 from discern.explanation.figure import draw_explanation
 from discern.explanation.folder import (
@@ -96,7 +96,9 @@ def explain(
         BadImagesError: None of the pictures can be read.
     """
     if mistakes == (inputs is not None):
-        raise ConfigError("give either pictures to explain, or --mistakes for the mistakes of the run")
+        raise ConfigError(
+            "give either pictures to explain, or ", option("mistakes", True), " for the mistakes of the run"
+        )
     EXPLANATIONS.find(method)
     with reporting(verbose=verbose):
         predictor = load(run, device=device, network=network)
@@ -145,7 +147,7 @@ def _answer(
     policy = build_policy(AnswerForm(), predictor.bundle)
     found = predictor.predict_readable(drop_labels(table), similarity=policy.knows_familiarity)
     if found.problems and not len(found.table):
-        step = f"Repair or remove them, or {GIVE_DATA}; nothing was explained."
+        step = ("Repair or remove them, or ", WHERE_MOVED, DATA, "; nothing was explained.")
         raise BadImagesError(found.problems, next_step=step)
     true_names = find_true_names(table, predictor.class_names, folder, data)
     familiarity = policy.measure_familiarity(found.similarities)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from discern.console import reporting
 from discern.data.sources.load import Source
-from discern.errors import ConfigError, ExportError
+from discern.errors import OUT, ConfigError, ExportError
 from discern.exporting.certificate import Certificate
 from discern.exporting.certificate_file import check_certificate, check_unchanged, save_certificate
 from discern.exporting.description import WEIGHTS
@@ -57,7 +57,7 @@ def export(
     chosen = find_format(export_format)
     checked = check_precision(chosen, precision)
     if out is not None and Path(out).suffix != chosen.suffix:
-        raise ConfigError(f"{out}: a file of the format {chosen.name} ends in {chosen.suffix}; give another --out")
+        raise ConfigError(f"{out}: a file of the format {chosen.name} ends in {chosen.suffix}; give another ", OUT)
     with reporting(verbose=verbose):
         subject = ExportSubject(Path(run), data, network)
         file = subject.default_path(chosen, checked) if out is None else Path(out)
@@ -117,7 +117,7 @@ def verify_export(
     """
     file = Path(file)
     if not file.is_file():
-        raise ExportError(f"{file}: no such file; --verify needs one that discern export wrote")
+        raise ExportError(f"{file}: no such file; give one that discern export wrote")
     chosen = find_format_of(file)
     with reporting(verbose=verbose):
         check_unchanged(file)

@@ -11,7 +11,7 @@ from discern.console import reporting
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.inputs import Input, load_inputs, log_ignored
 from discern.data.table import ImageTable
-from discern.errors import BadImagesError, ConfigError, ImageProblem, name_some
+from discern.errors import Advice, BadImagesError, ConfigError, ImageProblem, name_some, option
 from discern.models.custom import Network
 from discern.predictor.answers import AnswerForm, build_answers, build_policy
 from discern.predictor.answers_file import (
@@ -142,11 +142,13 @@ def _choose_on_bad(on_bad: str | None, like: Path | None) -> str:
     return on_bad or ("skip" if like is None else "error")
 
 
-def _describe_way_on(on_bad: str, submission: Submission | None) -> str:
+def _describe_way_on(on_bad: str, submission: Submission | None) -> Advice:
     if on_bad != "error":
-        return "Repair or remove them; no answers were written."
-    others = "--on-bad skip" if submission is None else "--on-bad fallback or skip"
-    return f"Repair or remove them, or go on without them by {others}; no answers were written."
+        return ("Repair or remove them; no answers were written.",)
+    ways: Advice = (option("on_bad", "skip"),)
+    if submission is not None:
+        ways = (option("on_bad", "fallback"), " or ", *ways)
+    return ("Repair or remove them, or go on without them by ", *ways, "; no answers were written.")
 
 
 def _fill_submission(submission: Submission, table: ImageTable, found: Readable, on_bad: str) -> pd.DataFrame:

@@ -38,6 +38,7 @@ from discern.files import compute_sha256, write_atomically, write_json
 from discern.models.classifier import Classifier
 from discern.models.custom import Network
 from discern.ownership import check_owned, owning
+from discern.planning.announcement import announce_time
 from discern.planning.plan import Plan, save_plan
 from discern.planning.planner import plan_training
 from discern.predictor.answers import AnswerForm, build_policy
@@ -135,6 +136,8 @@ def train(
             with processes.main_first():
                 seed_everything(plan.seed)
                 classifier = build_planned(plan, len(pictures.table.class_names), runtime, network)
+                if messages.console is not None:
+                    announce_time(plan, classifier, pictures.table, runtime)
                 weights = load_start(plan, classifier, pictures.table.class_names)
                 environment = Environment(
                     **describe_machine(runtime).model_dump(),
@@ -319,7 +322,7 @@ def _predict_splits(job: Job, bundle: Bundle, data: TrainingData, result: FitRes
         logger.info("the test split is left for later (run.evaluate_test=false)")
     elif not parts:
         logger.warning("there is neither a validation nor a test split: nothing is evaluated")
-    elif not len(test):
+    elif not len(test) and job.plan.phases:
         logger.warning(
             "there is no test split: the model was chosen by its validation scores, which are therefore too high"
         )
@@ -372,4 +375,4 @@ def _write_results(
     if plan.writes_report:
         try_write_report(folder, reported, Predictor(bundle, job.runtime))
     folder.complete_run()
-    logger.info("the run is complete: %s", folder.report if folder.report.is_file() else folder.root)
+    logger.info("the run is complete: %s", folder.root)

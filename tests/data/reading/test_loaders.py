@@ -238,14 +238,14 @@ def test_size_limit_holds_while_loading(make_folder: MakeFolder, preprocess: Pre
 def test_automatic_number_of_workers(
     monkeypatch: pytest.MonkeyPatch, cores: int, num_images: int, device_type: str, expected: int
 ) -> None:
-    monkeypatch.setattr(loaders, "_available_cores", lambda: cores)
+    monkeypatch.setattr(loaders, "count_cores", lambda: cores)
     monkeypatch.setattr(loaders, "_shared_memory_is_small", lambda: False)
     assert choose_workers("auto", num_images, device_type) == expected
     assert choose_workers(3, num_images, device_type) == 3
 
 
 def test_small_shared_memory_means_no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loaders, "_available_cores", lambda: 16)
+    monkeypatch.setattr(loaders, "count_cores", lambda: 16)
     monkeypatch.setattr(loaders, "_shared_memory_is_small", lambda: True)
     assert choose_workers("auto", 10_000, "cuda") == 0
 
@@ -256,7 +256,7 @@ def test_negative_number_of_workers() -> None:
 
 
 def test_training_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loaders, "_available_cores", lambda: 16)
+    monkeypatch.setattr(loaders, "count_cores", lambda: 16)
     monkeypatch.setattr(loaders, "_shared_memory_is_small", lambda: False)
     assert [choose_workers("auto", 9000, "cuda", num_ranks=ranks) for ranks in (1, 2, 4, 32)] == [15, 7, 3, 1]
     assert [choose_workers("auto", 9000, "cpu", num_ranks=ranks) for ranks in (1, 2, 8, 32)] == [4, 2, 1, 0]

@@ -15,6 +15,7 @@ import torchvision
 from safetensors.torch import save
 
 from discern.errors import ConfigError, WeightsError
+from discern.files import describe_bytes
 from discern.models.backbone import build_backbone
 from discern.models.weights import catalog as weights_catalog
 from discern.models.weights.pretrained import fetch_weights, is_cached, list_weights, load_pretrained
@@ -157,14 +158,22 @@ def test_cached_weights_need_no_network(
 
 
 def test_fetch_gives_the_path_and_shows_nothing_off_a_terminal(
-    server: Server, resnet18_name: str, resnet18_file: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    server: Server,
+    resnet18_name: str,
+    resnet18_file: bytes,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     server.files[f"/models/{resnet18_name}"] = resnet18_file
+    caplog.set_level("INFO", "discern")
     for name in ("resnet18", "resnet18/imagenet-v1"):
         path = fetch_weights(name, tmp_path)
         assert path == tmp_path / resnet18_name
         assert path.read_bytes() == resnet18_file
     assert capfd.readouterr() == ("", "")
+    url = f"{server.url}/models/{resnet18_name}"
+    assert caplog.messages == [f"downloading 44.7 MiB of weights, once: {url}, kept as {tmp_path / resnet18_name}"]
 
 
 def test_wrong_checksum_leaves_nothing_behind(
@@ -242,12 +251,14 @@ def test_no_network_names_the_address_and_the_ways_out(dead_mirror: str, name: s
 
 
 def test_timm_weights_come_from_the_hub_through_its_redirect(
-    server: Server, mobilenet_file: bytes, hub_cache: Path, tmp_path: Path
+    server: Server, mobilenet_file: bytes, hub_cache: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.files = {HUB_PATH: "/storage/abc", "/storage/abc": mobilenet_file}
+    caplog.set_level("INFO", "discern")
     backbone = build_backbone("timm:mobilenetv2_100")
     record = load_pretrained(backbone, "imagenet", cache_folder=tmp_path)
-    assert server.asked_about == [HUB_PATH, "/storage/abc"]
+    assert server.asked_about == [HUB_PATH, "/storage/abc"] * 2  # for the size, and by the download
+    assert f"downloading {describe_bytes(len(mobilenet_file))} of weights, once: {server.url}" in caplog.text
     assert server.asked == ["/storage/abc"]
     assert record.source == server.url + HUB_PATH
     assert record.sha256 == hashlib.sha256(mobilenet_file).hexdigest()

@@ -1,6 +1,5 @@
 """Batches for training and evaluation, the same whatever the number of loader processes."""
 
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -15,11 +14,12 @@ from discern.data.reading.loader_processes import Batch as Batch
 from discern.data.reading.loader_processes import LoaderProcesses
 from discern.data.reading.loader_processes import StartMethod as StartMethod
 from discern.errors import ConfigError, DataError, ImageProblem
+from discern.runtime import count_cores
 
 _FEW_IMAGES = 256
 _MANY_IMAGES = 5000
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - looked at, nothing is written there
-_SMALL_SHARED_MEMORY_BYTES = 512 * 2**20
+SMALL_SHARED_MEMORY_BYTES = 512 * 2**20
 
 
 class BatchSource(Protocol):
@@ -225,7 +225,7 @@ def choose_workers(setting: int | Literal["auto"], num_images: int, device_type:
         return setting
     if num_images < _FEW_IMAGES or _shared_memory_is_small():
         return 0
-    cores = max(1, _available_cores() // num_ranks)
+    cores = max(1, count_cores() // num_ranks)
     if device_type != "cpu":
         return min(16, max(1, cores - 1))
     return max(min(4, cores // 4), int(num_images >= _MANY_IMAGES and cores > 1))
@@ -262,9 +262,11 @@ def _check_ranks(num_images: int, batch_size: int, num_ranks: int) -> None:
         )
 
 
-def _available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def find_shared_memory_bytes() -> int | None:
+    """Return the size of the memory that processes share, as containers may limit it; None where that is unknown."""
+    return shutil.disk_usage(_SHARED_MEMORY).total if _SHARED_MEMORY.is_dir() else None
 
 
 def _shared_memory_is_small() -> bool:
-    return _SHARED_MEMORY.is_dir() and shutil.disk_usage(_SHARED_MEMORY).total < _SMALL_SHARED_MEMORY_BYTES
+    size_bytes = find_shared_memory_bytes()
+    return size_bytes is not None and size_bytes < SMALL_SHARED_MEMORY_BYTES

@@ -10,7 +10,7 @@ from pathlib import Path
 from discern.data.names import name_key
 from discern.data.reading.decode import supported_extensions
 from discern.data.table import join_all
-from discern.errors import DataError, cut, list_some, name_some
+from discern.errors import Advice, DataError, cut, list_some, name_some, option
 
 logger = logging.getLogger("discern")
 
@@ -47,7 +47,7 @@ def find_files(names: Sequence[str], root: Path, suffix: str, source: str) -> li
             "the disk."
         )
     if none_found and not by_end:
-        raise DataError(_describe_none(written[0], paths, root, source))
+        raise DataError(*_describe_none(written[0], paths, root, source))
     changed = sorted(set(missing) - set(left))
     if changed:
         examples = name_some([f"{written[row]!r} ({paths[row]})" for row in changed], shown=1)
@@ -205,14 +205,15 @@ def _fold_stem(name: str) -> str:
     return _stem(name).casefold()
 
 
-def _describe_none(name: str, paths: Sequence[str], root: Path, source: str) -> str:
+def _describe_none(name: str, paths: Sequence[str], root: Path, source: str) -> Advice:
     """Return what to say where no picture is there: the folder that the names start from, if it is near."""
     said = f"{source}: none of its {len(paths)} pictures is there; the first one was looked for at {paths[0]}."
     found = _find_root(name, root)
     if found is not None:
-        return f"{said} The first one lies below {found}: set data.image_root={found} (--image-root {found})."
+        way = f"{said} The first one lies below {found}: set data.image_root={found} (to evaluate or predict: "
+        return (way, option("image_root", str(found)), ").")
     return (
-        f"{said} Set data.image_root to the folder that the names start from, and data.image_suffix to what they lack."
+        f"{said} Set data.image_root to the folder that the names start from, and data.image_suffix to what they lack.",
     )
 
 

@@ -18,6 +18,8 @@ _TORCHVISION_FILES = {
     "resnet101": {"imagenet-v2": "resnet101-cd907fc2.pth", "imagenet-v1": "resnet101-63fe2227.pth"},
     "resnet152": {"imagenet-v2": "resnet152-f82ba261.pth", "imagenet-v1": "resnet152-394f9c45.pth"},
 }
+# As torchvision states them, for both files of a network.
+_TORCHVISION_MEBIBYTES = {"resnet18": 44.7, "resnet34": 83.3, "resnet50": 97.8, "resnet101": 170.5, "resnet152": 230.5}
 _TORCHVISION_NOTE = "torchvision, BSD-3-Clause; trained on ImageNet-1k"
 _TORCHVISION_URL = "https://download.pytorch.org/models"
 _HUB_URL = "https://huggingface.co"
@@ -37,6 +39,8 @@ class PublishedWeights(NamedTuple):
     """The first digits of the file's SHA-256 in hex; empty where none is published."""
     hub_id: str
     """The repository on the Hugging Face Hub; empty for torchvision's files."""
+    size_bytes: int | None
+    """About; None for those on the Hub, which is asked before a download."""
     note: str
 
 
@@ -69,6 +73,7 @@ def find_weights(backbone_name: str, weights: str = "imagenet") -> PublishedWeig
         file_name=file_name,
         checksum=file_name.removesuffix(".pth").rpartition("-")[2],
         hub_id="",
+        size_bytes=round(_TORCHVISION_MEBIBYTES[backbone_name] * 2**20),
         note=_TORCHVISION_NOTE,
     )
 
@@ -119,5 +124,6 @@ def _find_timm_weights(backbone_name: str, weights: str) -> PublishedWeights:
         file_name=_HUB_FILE,
         checksum="",
         hub_id=config.hf_hub_id,
+        size_bytes=None,
         note=f"timm, {config.license or 'licence not stated'}",
     )

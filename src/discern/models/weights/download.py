@@ -10,14 +10,17 @@ import socket
 import sys
 import urllib.error
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
 
 from discern.errors import WeightsError
+from discern.files import describe_bytes
 from discern.models.weights.catalog import PublishedWeights
 from discern.models.weights.state_dicts import read_tensors
+
+logger = logging.getLogger("discern")
 
 _TIMEOUT_SECONDS = 10.0
 
@@ -39,7 +42,7 @@ def find_cached(weights: PublishedWeights, folder: Path) -> Path | None:
 
 
 def download(weights: PublishedWeights, folder: Path) -> Path:
-    """Download published weights and return their path. Progress is shown on a terminal only.
+    """Say how much is fetched, download published weights and return their path; progress is shown on a terminal.
 
     Args:
         weights: What to download.
@@ -55,9 +58,22 @@ def download(weights: PublishedWeights, folder: Path) -> Path:
     )
     if not weights.url.startswith(("http://", "https://")):
         raise WeightsError(f"{weights.url} is no http or https address. {next_step}")
+    size_bytes = _ask_hub_for_size(weights) if weights.hub_id else weights.size_bytes
+    size = "a file" if size_bytes is None else describe_bytes(size_bytes)
+    logger.info("downloading %s of weights, once: %s, kept %s", size, weights.url, place)
     if weights.hub_id:
         return _download_from_hub(weights, next_step)
     return _download_file(weights, folder / weights.file_name, next_step)
+
+
+def _ask_hub_for_size(weights: PublishedWeights) -> int | None:
+    """Return the size of a file on the Hub; None where it does not tell, for which the download has the reason."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    with suppress(Exception):  # as for the download
+        url = hf_hub_url(weights.hub_id, weights.file_name, endpoint=os.environ.get("HF_ENDPOINT") or None)
+        return get_hf_file_metadata(url, timeout=_TIMEOUT_SECONDS).size
+    return None
 
 
 def _download_file(weights: PublishedWeights, path: Path, next_step: str) -> Path:

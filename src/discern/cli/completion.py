@@ -1,0 +1,20 @@
+"""What the shell offers when a name is completed."""
+
+from collections.abc import Iterator
+
+
+def complete_recipe(incomplete: str) -> list[str]:
+    """Return the names of built-in recipes that begin so."""
+    from discern.recipes import list_recipe_names
+
+    return [name for name in list_recipe_names() if name.startswith(incomplete)]
+
+
+def complete_setting(incomplete: str) -> Iterator[tuple[str, str]]:
+    """Yield the settings that begin so, as SECTION.NAME= or, once a letter is typed, as NAME=, with their meaning."""
+    from discern.config.describe import list_setting_names
+
+    for full_name, meaning in list_setting_names():
+        for name in (full_name, full_name.partition(".")[2])[: 1 + bool(incomplete)]:
+            if name.startswith(incomplete):
+                yield f"{name}=", meaning

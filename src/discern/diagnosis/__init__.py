@@ -1,0 +1,1 @@
+"""What `discern doctor` finds out: the facts of an installation and its machine, and what needs attention."""

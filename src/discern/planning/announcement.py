@@ -1,0 +1,52 @@
+"""Says before long work begins how long it will take on this machine."""
+
+import logging
+from contextlib import suppress
+
+from discern.config.duration import describe_range
+from discern.data.table import ImageTable
+from discern.errors import DataError
+from discern.models.classifier import Classifier
+from discern.planning.estimate import Counts, Estimate, count_pictures
+from discern.planning.plan import Plan
+from discern.planning.speed import QUICK, measure_speed
+from discern.runtime import Runtime
+
+logger = logging.getLogger("discern")
+
+_LEAST, _MOST = 0.8, 1.5
+"""Real times by estimated ones: pictures are read faster once they are kept, and slower where other programs run."""
+_FEW_PIXELS = 400 * 224**2
+"""So many, in pictures that a network reads, are no long work."""
+
+
+def announce_time(plan: Plan, classifier: Classifier, table: ImageTable, runtime: Runtime) -> None:
+    """Log how long a planned run will take: what its budget allows or, without one, what a short measurement says.
+
+    A run of a few small pictures is not measured. Neither is one whose pictures cannot be read: training says why.
+    """
+    if plan.budget is not None:
+        logger.info("time: %s", plan.reasons["run.budget"])
+        return
+    counts = count_pictures(plan, table, classifier)
+    if _count_pixels(plan, counts) < _FEW_PIXELS:
+        return
+    with suppress(DataError):
+        estimate = Estimate(plan, measure_speed(plan, classifier, table.select("train"), runtime, QUICK), counts)
+        parts = estimate.list_parts(
+            {phase.name: phase.length for phase in plan.phases if not phase.views}, counts.train
+        )
+        seconds = sum(part.seconds for part in parts)
+        logger.info(
+            "time: about %s on this machine: %s",
+            describe_range(_LEAST * seconds, _MOST * seconds),
+            ", ".join(part.describe() for part in parts),
+        )
+
+
+def _count_pixels(plan: Plan, counts: Counts) -> float:
+    """Return how many pixels the network reads."""
+    views = max((phase.views for phase in plan.phases), default=0)
+    epochs = sum(phase.length for phase in plan.phases if not phase.views)
+    pictures = counts.train * (views + epochs) + counts.validation * (1 + epochs) + counts.test
+    return pictures * plan.preprocess.image_size**2

@@ -1,0 +1,37 @@
+"""What the command line tells of itself: help, and completion in a shell."""
+
+import pytest
+
+from discern.recipes import list_recipe_names
+
+
+def test_help_has_whole_sentences_in_the_order_of_use(run_cli):
+    code, text, _ = run_cli("--help")
+    assert code == 0
+    assert "..." not in text.replace("[ARGS]...", "")
+    assert "Train a classifier on labelled pictures, evaluate it, and write a run folder." in " ".join(text.split())
+    headings = [line for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert headings[1:] == [
+        "Train and use a classifier:",
+        "Look through the pictures:",
+        "Compare ways of training:",
+        "Get started, and see what there is:",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("discern recipes show ", list_recipe_names()),
+        ("discern train photos --recipe trans", ["transfer", "transfer-finetune"]),
+        ("discern train photos training.batch", ["training.batch_size="]),
+        ("discern compare photos label_sm", ["label_smoothing="]),
+        ("discern doc", ["doctor"]),
+    ],
+)
+def test_names_are_completed(run_cli, monkeypatch, line, expected):
+    monkeypatch.setenv("_DISCERN_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
+    _, text, _ = run_cli()
+    assert text.split() == expected
