@@ -8,8 +8,9 @@ PREPARED := $(VENV)/prepared
 USABLE := $(VENV)/usable
 INSTALLED := $(VENV)/installed
 
-# On Linux, a machine without an NVIDIA GPU gets PyTorch's builds for the CPU, 0.8 GB instead of 5.3, where this index
-# can be reached. The builds of the package index do not start without the NVIDIA libraries, which are most of it.
+# On Linux, a machine without an NVIDIA GPU gets the builds of torch and torchvision for the CPU where this index can be
+# reached: .venv then takes 1.5 GB, otherwise 5.9. The builds of the package index cannot be imported without the
+# libraries for NVIDIA GPUs, so these cannot be left out.
 CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 CPU_BUILDS = $(shell sed -n -E 's/^(torch|torchvision)==([0-9.]+).*/\1==\2+cpu/p' requirements.lock)
 
@@ -79,6 +80,7 @@ $(PREPARED): requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --constraint requirements-dev.lock hatchling editables
 	@if [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null; then \
+		echo "No NVIDIA GPU is found: installing $(CPU_BUILDS) from $(CPU_INDEX)"; \
 		$(PIP) install --retries 1 --timeout 20 --index-url $(CPU_INDEX) --no-deps $(CPU_BUILDS) 2>/dev/null \
-		|| echo "$(CPU_BUILDS) cannot be had from $(CPU_INDEX): the builds with CUDA follow, 4.5 GB more."; fi
+		|| echo "They cannot be had from there; the builds for NVIDIA GPUs follow, which take 4.4 GB more"; fi
 	touch $(PREPARED)
