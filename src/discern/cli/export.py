@@ -10,7 +10,7 @@ from discern.errors import ConfigError
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Run folder, or its bundle.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or its bundle.")],
     export_format: Annotated[str | None, typer.Option("--format", help="onnx or torch. [default: onnx]")] = None,
     precision: Annotated[str | None, typer.Option(help="fp32, fp16 or int8 (onnx only). [default: fp32]")] = None,
     out: Annotated[Path | None, typer.Option(help="File to write; in RUN/export by default.")] = None,
