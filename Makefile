@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test check bench bench-accuracy bench-scale soak lock clean
+.PHONY: demo test check notebooks bench bench-accuracy bench-scale soak lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/discern demo --overwrite
@@ -18,6 +18,10 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Runs the notebooks anew and writes them with their output; NOTEBOOKS may name some, such as airplanes.ipynb.
+notebooks: $(INSTALLED)
+	OMP_NUM_THREADS=2 $(BIN)/python examples/run_notebooks.py $(NOTEBOOKS)
 
 # BENCH may hold names and options, see benchmarks/__main__.py.
 bench: $(INSTALLED)
