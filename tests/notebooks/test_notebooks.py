@@ -1,7 +1,6 @@
 """The notebooks run as they stand, and are committed with their output."""
 
 import pytest
-
 from examples.run_notebooks import NOTEBOOKS, run_notebook
 
 LARGEST_BYTES = 400_000
