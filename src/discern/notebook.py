@@ -2,6 +2,7 @@
 
 import html
 import time
+from collections.abc import Mapping
 from datetime import timedelta
 from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -86,8 +87,14 @@ class NotebookOutput:
 
 def build_html_table(table: pd.DataFrame) -> str:
     """Return a table as HTML that the notebook colours, in its light or dark theme; a long one is scrolled."""
-    style = "display: inline-block; max-height: 26em; overflow-y: auto"
+    style = "max-height: 26em; overflow: auto"
     return f'<div style="{style}">{table.to_html(index=False, border=0)}</div>'
+
+
+def build_html_facts(facts: Mapping[str, str]) -> str:
+    """Return a table of names and what there is to say of each."""
+    table = pd.DataFrame(facts.items()).to_html(index=False, header=False, border=0)
+    return table.replace("<td>", '<td style="text-align: left">')
 
 
 class _Message(NamedTuple):

@@ -47,9 +47,8 @@ class EpochTable(Listener):
             cells |= {
                 "validation loss": f"{row.validation_loss:.4f}",
                 "validation accuracy": percent(row.validation_accuracy),
-                "": "best" if row.epoch == self._best else "",
             }
-        return cells | {"seconds": f"{row.seconds:.1f}"}
+        return cells | {"seconds": f"{row.seconds:.1f}", "": "best" if row.epoch == self._best else ""}
 
 
 class ProgressBar(Listener):
