@@ -21,7 +21,7 @@ check: $(INSTALLED)
 
 # Runs the notebooks anew and writes them with their output; NOTEBOOKS may name some, such as airplanes.ipynb.
 notebooks: $(INSTALLED)
-	OMP_NUM_THREADS=2 $(BIN)/python examples/run_notebooks.py $(NOTEBOOKS)
+	OMP_NUM_THREADS=1 $(BIN)/python examples/run_notebooks.py $(NOTEBOOKS)
 
 # BENCH may hold names and options, see benchmarks/__main__.py.
 bench: $(INSTALLED)
