@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/installed
 CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 CPU_BUILDS = $(shell sed -n -E 's/^(torch|torchvision)==([0-9.]+).*/\1==\2+cpu/p' requirements.lock)
 
-.PHONY: demo test check release-check bench bench-accuracy bench-scale soak lock clean
+.PHONY: demo test check docs notebooks release-check bench bench-accuracy bench-scale soak lock clean
 
 demo: $(USABLE)
 	$(BIN)/discern demo --overwrite
@@ -30,13 +30,16 @@ check: $(INSTALLED)
 	$(BIN)/lint-imports
 
 # A warning, such as a link that leads nowhere, is an error. The first page is docs/_build/html/index.html.
-.PHONY: docs
 docs: $(INSTALLED)
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 
 # The packages in fresh environments, with each extra; needs uv. PYTHONS may name those to try, PART one test.
 release-check: $(INSTALLED)
 	$(BIN)/pytest -v --durations=0 tests/release_check.py $(if $(PART),-k $(PART))
+
+# Runs the notebooks anew and writes them with their output; NOTEBOOKS may name some, such as airplanes.ipynb.
+notebooks: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python examples/run_notebooks.py $(NOTEBOOKS)
 
 # BENCH may hold names and options, see benchmarks/__main__.py.
 bench: $(INSTALLED)
