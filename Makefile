@@ -69,9 +69,9 @@ lock:
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist docs/_build docs/_generated docs/tutorials/notebooks
 
-$(INSTALLED): $(USABLE) requirements-dev.lock pyproject.toml
+$(INSTALLED): $(PREPARED) requirements-dev.lock pyproject.toml
 	$(PIP) install --constraint requirements-dev.lock --no-build-isolation --editable '.[dev]'
-	touch $(INSTALLED)
+	touch $(USABLE) $(INSTALLED)
 
 $(USABLE): $(PREPARED) requirements.lock pyproject.toml
 	$(PIP) install --constraint requirements.lock --no-build-isolation --editable .

@@ -108,7 +108,7 @@ def test_an_extra_for_developers_and_notebooks_is_complete(extra: str, create: C
 def test_export(plain: Environment, create: Callable[[str], Environment]) -> None:
     command = ("discern", "export", "run")
     environment = install_as_told(plain.run(*command, code=2), create)
-    assert "model.onnx" in environment.run(*command)
+    assert "proven on real pictures" in environment.run(*command)
 
 
 def test_label_errors(plain: Environment, create: Callable[[str], Environment]) -> None:
