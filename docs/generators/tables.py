@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
+_SPECIAL = re.compile(r"`[^`]+`|(?<![\w-])--[\w-]+|[\\*_<\[`]")
+
 
 def build_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table; a cell may hold any text, and lines in it become one."""
@@ -11,8 +13,14 @@ def build_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def escape_text(text: str) -> str:
-    """Return text that Markdown shows as it is, with options as code."""
-    return re.sub(r"(?<![\w-])(--[\w-]+)", r"`\1`", re.sub(r"([\\*_<\[`])", r"\\\1", text))
+    """Return text that Markdown shows as it is; what stands between backticks and options are shown as code."""
+    return _SPECIAL.sub(lambda found: _escape_part(found[0]), text)
+
+
+def _escape_part(part: str) -> str:
+    if part.startswith("--"):
+        return f"`{part}`"
+    return part if len(part) > 1 else f"\\{part}"
 
 
 def _escape(cell: str) -> str:
