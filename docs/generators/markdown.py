@@ -1,4 +1,4 @@
-"""Tables in Markdown."""
+"""Tables and plain text as Markdown."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ _SPECIAL = re.compile(r"`[^`]+`|(?<![\w-])--[\w-]+|[\\*_<\[`]")
 def build_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table; a cell may hold any text, and lines in it become one."""
     lines = [list(header), ["---"] * len(header), *map(list, rows)]
-    return "\n".join(f"| {' | '.join(_escape(cell) for cell in line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(_escape_cell(cell) for cell in line)} |" for line in lines)
 
 
 def escape_text(text: str) -> str:
@@ -23,5 +23,5 @@ def _escape_part(part: str) -> str:
     return part if len(part) > 1 else f"\\{part}"
 
 
-def _escape(cell: str) -> str:
+def _escape_cell(cell: str) -> str:
     return " ".join(cell.split()).replace("|", "\\|")
