@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from discern.cli.app import app
-from generators.tables import build_table, escape_text
+from generators.markdown import build_table, escape_text
 
 
 def build_command_line() -> str:

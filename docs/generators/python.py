@@ -11,7 +11,7 @@ from discern.explanation.methods import EXPLANATIONS
 from discern.exporting.formats import EXPORT_FORMATS
 from discern.models.backbone import BACKBONES
 from discern.models.heads import HEADS
-from generators.tables import build_table
+from generators.markdown import build_table
 
 REGISTRIES: Mapping[str, Mapping[str, object]] = {
     "register_backbone": BACKBONES,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from discern.config.load import load_settings
 from discern.recipes import list_recipe_names, read_recipe_text
-from generators.tables import escape_text
+from generators.markdown import escape_text
 
 
 def build_recipes() -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from discern.config.settings import Settings
-from generators.tables import build_table, escape_text
+from generators.markdown import build_table, escape_text
 
 Schema = Mapping[str, Any]
 

@@ -10,12 +10,13 @@ import pytest
 
 from discern.config.load import load_settings
 from discern.predictor.evidence import Evidence
-from pictures import QUICK, draw_photo, draw_photos
+from pictures import QUICK, WITH_PAGE, draw_photo, draw_photos
 
 LONG = (
     ("discern.workflows.train", "train"),
     ("discern.workflows.resume", "resume"),
     ("discern.workflows.export", "export"),
+    ("discern.workflows.export", "verify_export"),
     ("discern.workflows.compare", "compare"),
     ("discern.workflows.tune", "tune"),
     ("discern.workflows.serve", "serve"),
@@ -67,12 +68,13 @@ def promises_of_few_pictures(monkeypatch):
 
 
 @pytest.fixture
-def quick_trainings(monkeypatch):
+def quick_trainings(page, monkeypatch):
     """Let every training that needs weights train a small network without them, for an epoch."""
+    quick = (*QUICK, *WITH_PAGE) if is_tutorial(page) else QUICK
 
     def load_quick_settings(recipe="auto", overrides=()):
         settings = load_settings(recipe, overrides)
-        return settings if settings.model.weights == "none" else load_settings(recipe, [*overrides, *QUICK])
+        return settings if settings.model.weights == "none" else load_settings(recipe, [*overrides, *quick])
 
     monkeypatch.setattr("discern.workflows.train.load_settings", load_quick_settings)
 

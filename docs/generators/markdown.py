@@ -1,0 +1,27 @@
+"""Tables and plain text as Markdown."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+_SPECIAL = re.compile(r"`[^`]+`|(?<![\w-])--[\w-]+|[\\*_<\[`]")
+
+
+def build_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table; a cell may hold any text, and lines in it become one."""
+    lines = [list(header), ["---"] * len(header), *map(list, rows)]
+    return "\n".join(f"| {' | '.join(_escape_cell(cell) for cell in line)} |" for line in lines)
+
+
+def escape_text(text: str) -> str:
+    """Return text that Markdown shows as it is; what stands between backticks and options are shown as code."""
+    return _SPECIAL.sub(lambda found: _escape_part(found[0]), text)
+
+
+def _escape_part(part: str) -> str:
+    if part.startswith("--"):
+        return f"`{part}`"
+    return part if len(part) > 1 else f"\\{part}"
+
+
+def _escape_cell(cell: str) -> str:
+    return " ".join(cell.split()).replace("|", "\\|")
