@@ -11,7 +11,7 @@ WORKDIR /source
 RUN python -m venv /opt/discern
 ENV PATH=/opt/discern/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY requirements-dev.lock ./
-# The builds for the CPU; those of the package index come with 4.5 GB of libraries for NVIDIA GPUs.
+# The builds for the CPU; those of the package index take 4.4 GB more, for NVIDIA GPUs.
 RUN pip install --no-deps --index-url https://download.pytorch.org/whl/cpu --constraint requirements-dev.lock \
     torch torchvision
 COPY pyproject.toml README.md LICENSE ./

@@ -8,12 +8,13 @@ PREPARED := $(VENV)/prepared
 USABLE := $(VENV)/usable
 INSTALLED := $(VENV)/installed
 
-# On Linux, a machine without an NVIDIA GPU gets PyTorch's builds for the CPU, 0.8 GB instead of 5.3, where this index
-# can be reached. The builds of the package index do not start without the NVIDIA libraries, which are most of it.
+# On Linux, a machine without an NVIDIA GPU gets the builds of torch and torchvision for the CPU where this index can be
+# reached: .venv then takes 1.5 GB, otherwise 5.9. The builds of the package index cannot be imported without the
+# libraries for NVIDIA GPUs, so these cannot be left out.
 CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 CPU_BUILDS = $(shell sed -n -E 's/^(torch|torchvision)==([0-9.]+).*/\1==\2+cpu/p' requirements.lock)
 
-.PHONY: demo test check release-check bench bench-accuracy bench-scale soak lock clean
+.PHONY: demo test check docs notebooks release-check bench bench-accuracy bench-scale soak lock clean
 
 demo: $(USABLE)
 	$(BIN)/discern demo --overwrite
@@ -29,13 +30,16 @@ check: $(INSTALLED)
 	$(BIN)/lint-imports
 
 # A warning, such as a link that leads nowhere, is an error. The first page is docs/_build/html/index.html.
-.PHONY: docs
 docs: $(INSTALLED)
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 
 # The packages in fresh environments, with each extra; needs uv. PYTHONS may name those to try, PART one test.
 release-check: $(INSTALLED)
 	$(BIN)/pytest -v --durations=0 tests/release_check.py $(if $(PART),-k $(PART))
+
+# Runs the notebooks anew and writes them with their output; NOTEBOOKS may name some, such as airplanes.ipynb.
+notebooks: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python examples/run_notebooks.py $(NOTEBOOKS)
 
 # BENCH may hold names and options, see benchmarks/__main__.py.
 bench: $(INSTALLED)
@@ -79,6 +83,7 @@ $(PREPARED): requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --constraint requirements-dev.lock hatchling editables
 	@if [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null; then \
+		echo "No NVIDIA GPU is found: installing $(CPU_BUILDS) from $(CPU_INDEX)"; \
 		$(PIP) install --retries 1 --timeout 20 --index-url $(CPU_INDEX) --no-deps $(CPU_BUILDS) 2>/dev/null \
-		|| echo "$(CPU_BUILDS) cannot be had from $(CPU_INDEX): the builds with CUDA follow, 4.5 GB more."; fi
+		|| echo "They cannot be had from there; the builds for NVIDIA GPUs follow, which take 4.4 GB more"; fi
 	touch $(PREPARED)

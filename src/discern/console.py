@@ -1,4 +1,4 @@
-"""Where the log of a workflow goes: to the log file of its run and, if asked for, to standard output."""
+"""Where the log of a workflow goes: to the log file of its run and, if asked for, to the terminal or the notebook."""
 
 import logging
 from collections import deque
@@ -7,7 +7,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import Progress, ProgressColumn
 
+from discern.notebook import NotebookOutput
 from discern.processes import join_processes
 
 logger = logging.getLogger("discern")
@@ -17,16 +19,31 @@ _KEPT_MESSAGES = 1_000
 
 
 class MessageLog:
-    """The messages of a workflow, from `level` on shown on `console` if there is one, and kept for the log file."""
+    """The messages of a workflow, from `level` on shown on `screen` if there is one, and kept for the log file."""
 
-    def __init__(self, console: Console | None, level: int = logging.INFO) -> None:
-        self.console = console
+    def __init__(self, screen: Console | NotebookOutput | None, level: int = logging.INFO) -> None:
+        self._screen = screen
         self._kept = _KeptMessages()
         self._handlers: list[logging.Handler] = [self._kept]
-        if console is not None:
-            self._handlers.append(_ConsoleHandler(console, level))
+        if isinstance(screen, NotebookOutput):
+            self._handlers.append(_NotebookHandler(screen, level))
+        elif screen is not None:
+            self._handlers.append(_ConsoleHandler(screen, level))
         for handler in self._handlers:
             logger.addHandler(handler)
+
+    @property
+    def notebook(self) -> NotebookOutput | None:
+        """The output in a notebook, if that is where messages are shown."""
+        return self._screen if isinstance(self._screen, NotebookOutput) else None
+
+    def build_bar(self, *columns: str | ProgressColumn) -> Progress | None:
+        """Return a progress bar for a terminal or a notebook, which disappears at its stop; None for other outputs."""
+        if isinstance(self._screen, NotebookOutput):
+            return self._screen.build_bar()
+        if self._screen is None or not self._screen.is_terminal:
+            return None
+        return Progress(*columns, console=self._screen, transient=True)
 
     def open_log(self, path: Path) -> None:
         """Append all messages, earlier and later ones, to a file, with the time."""
@@ -48,20 +65,25 @@ class MessageLog:
 
 @contextmanager
 def reporting(*, verbose: bool) -> Iterator[MessageLog]:
-    """Collect the messages of the program; show them on standard output if `verbose`.
+    """Collect the messages of the program; show them on standard output, or in the notebook, if `verbose`.
 
     Details, which are of level DEBUG, are shown only if the logger is at that level already; the log file has them in
     any case. Of several processes, only the first one shows messages.
     """
     level = logger.level
     shown = logging.DEBUG if level == logging.DEBUG else logging.INFO
-    messages = MessageLog(build_console() if verbose and join_processes().is_main else None, shown)
+    messages = MessageLog(_choose_screen() if verbose and join_processes().is_main else None, shown)
     logger.setLevel(logging.DEBUG)
     try:
         yield messages
     finally:
         logger.setLevel(level)
         messages.close()
+
+
+def _choose_screen() -> Console | NotebookOutput:
+    console = build_console()
+    return NotebookOutput() if console.is_jupyter else console
 
 
 def build_console() -> Console:
@@ -120,3 +142,14 @@ class _ConsoleHandler(logging.Handler):
         # The stream may be of the program that calls discern, so that its error handler is not ours to change.
         message = fit_encoding(self.format(record), self._console.encoding)
         self._console.print(message, style=style, markup=False)
+
+
+class _NotebookHandler(logging.Handler):
+    """Adds messages to the output of a cell."""
+
+    def __init__(self, output: NotebookOutput, level: int) -> None:
+        super().__init__(level)
+        self._output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._output.add_message(self.format(record), is_warning=record.levelno >= logging.WARNING)

@@ -150,7 +150,7 @@ def _count_threads(processes: Processes) -> int:
 
 def _explain_threads(threads: int, processes: Processes) -> str:
     if processes.count == 1 and threads < count_cores():
-        return f"of {count_cores()} cores, since OMP_NUM_THREADS or torch.set_num_threads allows no more"
+        return f"of {count_cores()} cores, as OMP_NUM_THREADS or torch says"
     return "as many as the process may use"
 
 

@@ -2,7 +2,7 @@
 
 Python is run, one namespace a page. Of the shell, `discern` commands are run; those that take long are parsed and their
 settings checked (LONG in conftest.py). TOML is loaded as a recipe, or as a search space. A tutorial is run as a whole:
-it begins in an empty folder, and its trainings take place.
+it begins in an empty folder, and its trainings and exports take place.
 """
 
 import sys

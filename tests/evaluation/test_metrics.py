@@ -246,6 +246,8 @@ def test_functions_of_the_user_are_metrics_too(caplog: pytest.LogCaptureFixture)
     assert metrics.custom["hits"] == round(metrics.accuracy.value * 60)
     assert metrics.custom["kappa"] == pytest.approx(oracle.cohen_kappa_score(targets, probabilities.argmax(axis=1)))
     assert f"hits {metrics.custom['hits']:.0f}, " in metrics.describe()
+    assert repr(metrics) == f"<Metrics: {metrics.describe()}>"
+    assert f"<td>{metrics.custom['hits']:.0f}</td>" in metrics._repr_html_()
     with caplog.at_level(logging.WARNING, logger="discern"):
         assert compute_metrics(targets, probabilities, name_classes(3), custom={"odd": fail_to_divide}).custom == {}
     assert "the metric 'odd' is nan on these 60 pictures and left out" in caplog.text

@@ -13,9 +13,11 @@ from discern.data.reading.decode import decode_image
 from discern.data.sources.inputs import load_inputs
 from discern.engine import second_look
 from discern.models import tracing
+from discern.percent import percent
 from discern.predictor.calibration import Calibration, compute_probabilities
 from discern.predictor.predictor import Predictor
 from discern.runtime import choose_runtime
+from html_checks import Page
 
 
 @pytest.fixture
@@ -62,8 +64,13 @@ def test_no_picture_gives_no_row(predictor, photos):
     assert readable.probabilities.shape == (0, 3)
 
 
-def test_it_shows_what_it_is_in_a_line(predictor):
+def test_it_shows_what_it_is_in_a_line_and_in_a_notebook_as_a_table(predictor):
     assert repr(predictor) == "<Predictor: resnet18-half, 3 classes (blue, green, red), cpu>"
+    page = Page(predictor._repr_html_())
+    assert not page.problems
+    assert {"3 classes", "blue, green, red", "32 px, squash", "recognised"} <= set(page.texts)
+    scores = predictor.bundle.record.scores["test"]
+    assert any(text.startswith(f"{percent(scores.accuracy.value)} (95 % interval") for text in page.texts)
 
 
 def test_loading_and_predicting_change_nothing_in_the_process(trained_run, photos, monkeypatch):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 from rich.console import Console
+from rich.progress import Progress
 
 from discern.config.settings import PhaseSettings
 from discern.planning.phases import TYPICAL_FACTS, plan_phases
@@ -119,7 +120,7 @@ def test_a_resumed_phase_says_where_it_begins(caplog):
 
 def test_the_bar_counts_the_epochs_of_the_whole_run():
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
-    bar = ProgressBar(console, (HEAD, ALL))
+    bar = ProgressBar(Progress(console=console), (HEAD, ALL))
     bar.on_epoch_start(HEAD, 1, 9)
     bar.on_epoch_end([build_row(1), build_row(2)], is_best=True)
     bar.on_epoch_start(ALL, 1, 9)

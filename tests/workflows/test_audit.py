@@ -55,6 +55,8 @@ def test_every_planted_problem_is_found_and_nothing_is_touched(spoilt, tmp_path)
         "wrong_extension": 1,
         "one_colour": 1,
     }
+    assert repr(found).endswith("3 classes, 5 errors, 3 warnings>")
+    assert "train/blue/white.png" in found._repr_html_()
     (leak,) = find(found, "leaks").items
     assert set(leak.ids) == {"train/red/0.png", "test/red/leak.png"}
     assert leak.action_ids == ("train/red/0.png",)

@@ -1,5 +1,7 @@
 """The audit of a table: all findings about its pictures."""
 
+import html
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +15,9 @@ from discern.auditing.duplicate_findings import find_duplicate_findings
 from discern.auditing.findings import (
     FORMAT,
     FORMAT_VERSION,
+    SEVERITIES,
     Finding,
+    Item,
     build_fixes,
     order_findings,
     spare_most,
@@ -22,12 +26,13 @@ from discern.auditing.picture_findings import find_odd_pictures, find_unreadable
 from discern.data.duplicates.fingerprints import Fingerprints
 from discern.data.duplicates.matching import Duplicates
 from discern.data.table import ImageTable
+from discern.notebook import build_html_table
 from discern.version import __version__
 
 Form = Literal["quick", "full"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Audit:
     """The findings, worst first, and `content`, which is audit.json."""
 
@@ -38,6 +43,25 @@ class Audit:
     def has_errors(self) -> bool:
         """Whether something must be repaired before scores mean anything."""
         return any(finding.severity == "error" for finding in self.findings)
+
+    def __repr__(self) -> str:
+        return f"<Audit of {self._describe()}>"
+
+    def _repr_html_(self) -> str:
+        title = f"<div><b>Audit</b> of {html.escape(self._describe())}</div>"
+        if not self.findings:
+            return title
+        rows = [
+            {"": one.severity, "count": one.count, "finding": one.title, "for example": _describe_item(one.items[0])}
+            for one in self.findings
+        ]
+        return title + build_html_table(pd.DataFrame(rows))
+
+    def _describe(self) -> str:
+        pictures = f"{self.content['count']} pictures of {len(self.content['class_names'])} classes"
+        kinds = Counter(finding.severity for finding in self.findings)
+        found = ", ".join(f"{kinds[kind]} {kind}{'s' * (kinds[kind] > 1)}" for kind in SEVERITIES if kinds[kind])
+        return f"{self.content['source']}: {pictures}, {found or 'no problems were found'}"
 
     def build_fixes(self) -> pd.DataFrame:
         """Return the proposed fixes, in the form of fixes.csv."""
@@ -89,7 +113,11 @@ def describe_findings(findings: Sequence[Finding], *, shown: int = 3) -> list[st
     lines = []
     for finding in findings:
         lines.append(f"{finding.severity}: {finding.count} x {finding.title}")
-        lines += [f"    {', '.join(item.ids[:4] or item.labels)}: {item.detail}" for item in finding.items[:shown]]
+        lines += [f"    {_describe_item(item)}" for item in finding.items[:shown]]
         if finding.count > shown:
             lines.append(f"    ... and {finding.count - shown} more")
     return lines
+
+
+def _describe_item(item: Item) -> str:
+    return f"{', '.join(item.ids[:4] or item.labels)}: {item.detail}"

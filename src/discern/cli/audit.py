@@ -12,7 +12,8 @@ ERRORS_FOUND = 1
 
 def audit(
     data: Annotated[
-        str, typer.Argument(help="Folder of class folders (or of train, val and test), CSV, or .npz file.")
+        str,
+        typer.Argument(metavar="DATA", help="Folder of class folders (or of train, val and test), CSV, or .npz file."),
     ],
     overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="The folder to write; runs/NAME-audit by default.")] = None,

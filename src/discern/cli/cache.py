@@ -5,9 +5,22 @@ from typing import Annotated
 
 import typer
 
-cache_app = typer.Typer(help="Show and clear what is kept between runs: features of frozen layers, decoded pictures.")
+from discern.cli.sections import SectionedGroup
+
+cache_app = typer.Typer(
+    cls=SectionedGroup,
+    help="Show and clear what is kept between runs: features of frozen layers, decoded pictures.",
+    rich_markup_mode=None,
+)
 
 Folder = Annotated[Path | None, typer.Option(help="The folder of the cache, if cache.folder is set.")]
+
+
+@cache_app.callback(invoke_without_command=True)
+def show_by_default(context: typer.Context) -> None:
+    """Show and clear what is kept between runs: features of frozen layers, decoded pictures."""
+    if context.invoked_subcommand is None:
+        info()
 
 
 @cache_app.command()

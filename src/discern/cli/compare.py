@@ -10,7 +10,7 @@ from discern.files import find_free_folder
 
 
 def compare(
-    data: Annotated[str, typer.Argument(help="Labelled pictures: folder, CSV or .npz file.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Labelled pictures: folder, CSV or .npz file.")],
     overrides: Overrides = None,
     recipes: Annotated[
         str,

@@ -10,8 +10,10 @@ from discern.files import find_free_folder
 
 
 def diff(
-    run_a: Annotated[Path, typer.Argument(help="Run folder, folder of an evaluation, or predictions.csv.")],
-    run_b: Annotated[Path, typer.Argument(help="The other one, in the same forms.")],
+    run_a: Annotated[
+        Path, typer.Argument(metavar="RUN_A", help="Run folder, folder of an evaluation, or predictions.csv.")
+    ],
+    run_b: Annotated[Path, typer.Argument(metavar="RUN_B", help="The other one, in the same forms.")],
     split: Annotated[
         str | None,
         typer.Option(help="train, validation or test. [default: test if both have it, otherwise validation]"),

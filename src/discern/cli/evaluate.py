@@ -21,8 +21,10 @@ from discern.files import find_free_folder
 
 
 def evaluate(
-    run: Annotated[Path | None, typer.Argument(help="Run folder, or its bundle.")] = None,
-    data: Annotated[str | None, typer.Argument(help="Labelled pictures: folder, CSV or .npz file.")] = None,
+    run: Annotated[Path | None, typer.Argument(metavar="RUN", help="Run folder, or its bundle.")] = None,
+    data: Annotated[
+        str | None, typer.Argument(metavar="DATA", help="Labelled pictures: folder, CSV or .npz file.")
+    ] = None,
     predictions: Annotated[
         Path | None,
         typer.Option(help="Instead of RUN and DATA: a predictions.csv to recompute numbers and plots from."),

@@ -10,7 +10,7 @@ from discern.errors import ConfigError
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Run folder, or its bundle.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or its bundle.")],
     export_format: Annotated[
         str | None,
         typer.Option(

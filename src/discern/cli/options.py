@@ -30,7 +30,7 @@ Moved = Annotated[
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[KEY=VALUE]...",
+        metavar="KEY=VALUE",
         help="Settings that override the recipe, such as training.batch_size=16; discern recipes settings lists all.",
         autocompletion=complete_setting,
     ),

@@ -13,8 +13,10 @@ _MAX_PRINTED, _MAX_PRINTED_COLUMNS = 20, 8
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="Run folder, or its bundle.")],
-    inputs: Annotated[list[str], typer.Argument(help="Files, folders, glob patterns, CSV or .npz files.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or its bundle.")],
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUTS", help="Files, folders, glob patterns, CSV or .npz files.")
+    ],
     out: Annotated[
         Path | None,
         typer.Option(

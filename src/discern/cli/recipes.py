@@ -8,6 +8,7 @@ import typer
 
 from discern.cli.completion import complete_recipe
 from discern.cli.options import Overrides
+from discern.cli.sections import SectionedGroup
 from discern.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 
 _SCHEMA = "recipe.schema.json"
 
-recipes_app = typer.Typer(help="List recipes, print one, draw its learning rates.", rich_markup_mode=None)
+recipes_app = typer.Typer(
+    cls=SectionedGroup, help="List recipes, print one, draw its learning rates.", rich_markup_mode=None
+)
 
 
 @recipes_app.callback(invoke_without_command=True)
@@ -34,7 +37,9 @@ def list_recipes(context: typer.Context) -> None:
 
 @recipes_app.command("show")
 def show(
-    name: Annotated[str, typer.Argument(help="A recipe's name, or a TOML file.", autocompletion=complete_recipe)],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A recipe's name, or a TOML file.", autocompletion=complete_recipe)
+    ],
     overrides: Overrides = None,
     rates: Annotated[bool, typer.Option("--rates", help="Also print the learning rate of every epoch.")] = False,
     schedule: Annotated[Path | None, typer.Option(help="Also draw the learning rates to this PNG.")] = None,

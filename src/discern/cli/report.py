@@ -10,7 +10,7 @@ from discern.cli.pages import Open, tell_page
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
     data: Moved = None,
     opens: Open = False,
 ) -> None:

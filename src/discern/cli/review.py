@@ -7,7 +7,7 @@ import typer
 
 
 def review(
-    run: Annotated[Path, typer.Argument(help="Run folder; decisions go to its overrides.csv.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder; decisions go to its overrides.csv.")],
     audit: Annotated[
         Path | None, typer.Option(help="Folder that discern audit wrote; by default RUN's own audit and its mistakes.")
     ] = None,

@@ -10,7 +10,8 @@ from discern.cli.options import Device
 
 def serve(
     runs: Annotated[
-        list[str], typer.Argument(help="Run folders or bundles, or NAME=FOLDER; the first is the default.")
+        list[str],
+        typer.Argument(metavar="RUN", help="Run folders or bundles, or NAME=FOLDER; the first is the default."),
     ],
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free port.")] = 8000,

@@ -11,7 +11,7 @@ from discern.files import find_free_folder
 
 
 def tune(
-    data: Annotated[str, typer.Argument(help="Labelled pictures: folder, CSV or .npz file.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Labelled pictures: folder, CSV or .npz file.")],
     overrides: Overrides = None,
     recipe: Annotated[
         str, typer.Option(help="The recipe to improve: a name, or a TOML file.", autocompletion=complete_recipe)

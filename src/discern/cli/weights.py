@@ -4,9 +4,12 @@ from typing import Annotated
 
 import typer
 
+from discern.cli.sections import SectionedGroup
 from discern.errors import ConfigError
 
-weights_app = typer.Typer(help="List pretrained weights, or download them for offline use.", rich_markup_mode=None)
+weights_app = typer.Typer(
+    cls=SectionedGroup, help="List pretrained weights, or download them for offline use.", rich_markup_mode=None
+)
 
 
 @weights_app.callback(invoke_without_command=True)
@@ -20,7 +23,7 @@ def list_by_default(context: typer.Context) -> None:
 def show_list(
     part: Annotated[
         str | None,
-        typer.Argument(metavar="[PART]", help="Part of a name, such as mobilenet: list timm's networks too."),
+        typer.Argument(metavar="PART", help="Part of a name, such as mobilenet: list timm's networks too."),
     ] = None,
 ) -> None:
     """List published weights, and where they are on this machine."""
@@ -50,7 +53,9 @@ def show_list(
 
 @weights_app.command("fetch")
 def fetch(
-    name: Annotated[str, typer.Argument(help="Such as resnet50, resnet50/imagenet-v1 or timm:mobilenetv2_100.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Such as resnet50, resnet50/imagenet-v1 or timm:mobilenetv2_100.")
+    ],
 ) -> None:
     """Download weights into DISCERN_HOME, timm's into the Hugging Face cache, for later use offline."""
     from discern.console import reporting

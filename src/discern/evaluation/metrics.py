@@ -1,10 +1,11 @@
 """The metrics of one split: fractions over samples, each with a 95 % interval, and how they stand in metrics.json."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from pydantic import (
     BaseModel,
@@ -24,6 +25,7 @@ from discern.evaluation.custom_metrics import MetricFunction, compute_custom_met
 from discern.evaluation.intervals import Interval, SavedInterval, exact_interval, mean_interval, score_interval
 from discern.evaluation.ranking import can_rank, compute_ranking
 from discern.files import read_json, write_json
+from discern.notebook import build_html_table
 from discern.percent import percent
 
 _SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
@@ -73,16 +75,33 @@ class Metrics(BaseModel):
 
     def describe(self) -> str:
         """Return one line for people."""
-        low, high = self.accuracy.low, self.accuracy.high
-        parts = [f"accuracy {percent(self.accuracy.value)} (95 % interval {percent(low)} to {percent(high)})"]
+        accuracy, interval = percent(self.accuracy.value), self._describe_interval()
+        scores = [f"{name} {value}" for name, value in self._list_scores()]
+        return ", ".join([f"accuracy {accuracy} (95 % interval {interval})", *scores, f"{self.count} pictures"])
+
+    def summarize(self) -> dict[str, str]:
+        """Return the same by name, as a row of a table for people."""
+        accuracy, interval = percent(self.accuracy.value), self._describe_interval()
+        first = {"pictures": str(self.count), "accuracy": accuracy, "95 % interval": interval}
+        return first | dict(self._list_scores())
+
+    def _describe_interval(self) -> str:
+        return f"{percent(self.accuracy.low)} to {percent(self.accuracy.high)}"
+
+    def _list_scores(self) -> Iterator[tuple[str, str]]:
         if self.macro_f1 is not None:
-            parts.append(f"macro F1 {self.macro_f1.value:.3f}")
+            yield "macro F1", f"{self.macro_f1.value:.3f}"
         if self.loss is not None:
-            parts.append(f"loss {self.loss.value:.4f}")
+            yield "loss", f"{self.loss.value:.4f}"
         if self.ece is not None:
-            parts.append(f"calibration error {percent(self.ece.value)}")
-        parts += [f"{name} {value:.4g}" for name, value in self.custom.items()]
-        return ", ".join([*parts, f"{self.count} pictures"])
+            yield "calibration error", percent(self.ece.value)
+        yield from ((name, f"{value:.4g}") for name, value in self.custom.items())
+
+    def __repr__(self) -> str:
+        return f"<Metrics: {self.describe()}>"
+
+    def _repr_html_(self) -> str:
+        return build_html_table(pd.DataFrame([self.summarize()]))
 
 
 _BY_SPLIT = TypeAdapter(dict[str, Metrics])

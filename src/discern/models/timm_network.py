@@ -4,13 +4,20 @@ timm is imported only inside functions: it takes more than a second, and our own
 """
 
 import math
+import warnings
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from importlib import import_module
 from typing import Protocol, cast
 
 from torch import Tensor, nn
 
 from discern.errors import ConfigError
+
+with warnings.catch_warnings():
+    # timm and the Hub's client import it, too; in a notebook it would advise to install widgets, which nothing needs.
+    warnings.simplefilter("ignore")
+    import_module("tqdm.auto")
 
 # A name that no group of any network matches; its group is that of the layers after the last block.
 _LEFTOVER = "?"

@@ -1,6 +1,7 @@
 """The look that all figures share."""
 
 import warnings
+from io import BytesIO
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -17,9 +18,18 @@ MISTAKE_COLOR = "#D55E00"
 MUTED_COLOR = "0.4"
 
 
+class ShownFigure(Figure):
+    """A figure that a notebook shows where it is the value of a cell, whether or not pyplot is in use there."""
+
+    def _repr_png_(self) -> bytes:
+        file = BytesIO()
+        self.savefig(file, format="png", bbox_inches="tight")
+        return file.getvalue()
+
+
 def build_figure(width_inches: float, height_inches: float) -> Figure:
     """Make an empty figure outside pyplot, so that it is freed after use and threads do not share it."""
-    figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
+    figure = ShownFigure(figsize=(width_inches, height_inches), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 

@@ -32,10 +32,12 @@ from discern.errors import BadImagesError, BundleError, ConfigError, ImageProble
 from discern.evaluation.custom_metrics import MetricFunction
 from discern.evaluation.evaluated_pictures import choose_evaluated_split, join_labels
 from discern.evaluation.metrics import Metrics, compute_metrics
+from discern.notebook import build_html_facts
 from discern.predictor.answers import AnswerForm, build_answers, build_policy
 from discern.predictor.bundle import Bundle
 from discern.predictor.calibration import compute_probabilities
 from discern.predictor.feature_bank import measure_similarity
+from discern.predictor.summary import summarize_predictor
 from discern.runtime import Runtime
 
 logger = logging.getLogger("discern")
@@ -92,6 +94,9 @@ class Predictor:
         shown = ", ".join(self.class_names[:_SHOWN_CLASSES]) + ", ..." * (len(self.class_names) > _SHOWN_CLASSES)
         backbone = self.bundle.classifier.backbone.name
         return f"<Predictor: {backbone}, {len(self.class_names)} classes ({shown}), {self.runtime.device}>"
+
+    def _repr_html_(self) -> str:
+        return build_html_facts(summarize_predictor(self.bundle, self.runtime))
 
     def predict(
         self,

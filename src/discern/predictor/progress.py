@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import monotonic
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+from discern.console import MessageLog
 
 logger = logging.getLogger("discern")
 
@@ -14,23 +16,27 @@ _SECONDS_BETWEEN_LINES = 30.0
 
 
 @contextmanager
-def showing_progress(console: Console | None, total: int) -> Iterator[Callable[[int], None]]:
+def showing_progress(messages: MessageLog, total: int) -> Iterator[Callable[[int], None]]:
     """Yield a function that is called with the number of pictures after each batch.
 
-    A terminal shows a bar, which disappears at the end; another output gets a line every half minute.
+    A terminal or a notebook shows a bar, which disappears at the end; another output gets a line every half minute.
     """
-    is_terminal = console is not None and console.is_terminal
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("pictures, left"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not is_terminal) as bar:
-        task = bar.add_task("", total=total)
-        last, done = monotonic(), 0
+    bar = messages.build_bar(BarColumn(), MofNCompleteColumn(), TextColumn("pictures, left"), TimeRemainingColumn())
+    if bar is None:
+        yield _build_log_lines(total)
+        return
+    with bar:
+        yield partial(bar.advance, bar.add_task("", total=total))
 
-        def advance(count: int) -> None:
-            nonlocal last, done
-            done += count
-            bar.advance(task, count)
-            if not is_terminal and monotonic() - last > _SECONDS_BETWEEN_LINES:
-                last = monotonic()
-                logger.info("%d of %d pictures", done, total)
 
-        yield advance
+def _build_log_lines(total: int) -> Callable[[int], None]:
+    last, done = monotonic(), 0
+
+    def advance(count: int) -> None:
+        nonlocal last, done
+        done += count
+        if monotonic() - last > _SECONDS_BETWEEN_LINES:
+            last = monotonic()
+            logger.info("%d of %d pictures", done, total)
+
+    return advance

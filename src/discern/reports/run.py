@@ -21,6 +21,7 @@ from discern.predictor.predictor import Predictor
 from discern.reports.evaluation_figures import EVALUATION_FIGURES
 from discern.reports.run_facts import load_run_facts
 from discern.reports.run_report import write_report
+from discern.reports.run_summary import build_run_summary
 from discern.reports.training_plots import list_rates
 from discern.reports.verdict import find_best_epoch
 from discern.run_folder import RunFolder
@@ -44,8 +45,12 @@ class Run:
         self.folder = RunFolder(Path(root))
 
     def __repr__(self) -> str:
-        accuracies = [f"{split} accuracy {percent(values.accuracy.value)}" for split, values in self.metrics.items()]
+        metrics = load_run_facts(self.folder).metrics
+        accuracies = [f"{split} accuracy {percent(values.accuracy.value)}" for split, values in metrics.items()]
         return f"<Run {self.folder.root}: {', '.join(accuracies) or 'not evaluated'}>"
+
+    def _repr_html_(self) -> str:
+        return build_run_summary(load_run_facts(self.folder))
 
     @cached_property
     def metrics(self) -> dict[str, Metrics]:

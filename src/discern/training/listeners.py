@@ -88,11 +88,13 @@ class HistoryFile(Listener):
 class LogLines(Listener):
     """Logs the phases and a few of the epochs; the others are details, which the log file has.
 
-    Epochs are counted over the whole run, as in history.csv; `phases` are those of the plan.
+    Epochs are counted over the whole run, as in history.csv; `phases` are those of the plan. `level` is that of the
+    lines, by which a screen that shows the epochs in another way leaves them to the log file.
     """
 
-    def __init__(self, phases: Sequence[PhasePlan] = ()) -> None:
+    def __init__(self, phases: Sequence[PhasePlan] = (), *, level: int = logging.INFO) -> None:
         self._phases = phases
+        self._level = level
         self._every = ceil(sum(phase.epochs for phase in phases) / _SHOWN_EPOCHS) or 1
         self._phase: PhasePlan | None = None
         self._epochs_done = 0
@@ -102,9 +104,10 @@ class LogLines(Listener):
         self._log_early_end()
         self._phase, self._epochs_done = phase, epochs_done
         if phase.head_solver == "lbfgs":
-            logger.info("phase %s: the head is set to the exact solution", phase.name)
+            logger.log(self._level, "phase %s: the head is set to the exact solution", phase.name)
             return
-        logger.info(
+        logger.log(
+            self._level,
             "phase %s: training %s for %s%d epochs, %s at %.2g, %s schedule%s",
             phase.name,
             "all layers" if phase.train == "all" else ", ".join(phase.train),
@@ -130,7 +133,7 @@ class LogLines(Listener):
             else "no validation split"
         )
         logger.log(
-            logging.INFO if self._is_shown() else logging.DEBUG,
+            self._level if self._is_shown() else logging.DEBUG,
             "epoch %d of %d, %s: train %.1f %% (loss %.4f), %s%s; %.1f s, %.0f images/s",
             row.epoch,
             row.epoch + self._count_left(),
@@ -162,7 +165,8 @@ class LogLines(Listener):
 
     def _log_early_end(self) -> None:
         if self._phase is not None and 0 < self._epochs_done < self._phase.epochs:
-            logger.info("phase %s ended after %d of %d epochs", self._phase.name, self._epochs_done, self._phase.epochs)
+            done, planned = self._epochs_done, self._phase.epochs
+            logger.log(self._level, "phase %s ended after %d of %d epochs", self._phase.name, done, planned)
         self._phase = None
 
 

@@ -1,29 +1,61 @@
-"""A progress bar for terminals."""
+"""The progress of a training while it runs: a bar in terminals, a bar and a table of the epochs in notebooks."""
 
 from collections.abc import Sequence
 
-from rich.console import Console
+import pandas as pd
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from discern.console import MessageLog
 from discern.engine.loop import StepResult
+from discern.notebook import NotebookOutput
+from discern.percent import percent
 from discern.planning.plan import PhasePlan
 from discern.training.history import EpochRow
 from discern.training.listeners import Listener
 
 
+def build_progress(messages: MessageLog, phases: Sequence[PhasePlan]) -> list[Listener]:
+    """Return the listeners that show the progress where the messages are shown; none where nothing can move."""
+    bar = messages.build_bar(
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("left"), TimeRemainingColumn()
+    )
+    listeners: list[Listener] = [] if bar is None else [ProgressBar(bar, phases)]
+    return listeners if messages.notebook is None else [EpochTable(messages.notebook), *listeners]
+
+
+class EpochTable(Listener):
+    """A table in a notebook with one row an epoch."""
+
+    def __init__(self, output: NotebookOutput) -> None:
+        self._output = output
+        self._best = 0
+
+    def on_epoch_end(self, rows: Sequence[EpochRow], *, is_best: bool) -> None:
+        """Show all rows; the best one so far is marked where there is a validation split."""
+        if is_best and rows[-1].has_validation:
+            self._best = rows[-1].epoch
+        self._output.set_table(pd.DataFrame([self._describe(row) for row in rows]))
+
+    def _describe(self, row: EpochRow) -> dict[str, str]:
+        cells = {
+            "epoch": str(row.epoch),
+            "phase": row.phase,
+            "train loss": f"{row.train_loss:.4f}",
+            "train accuracy": percent(row.train_accuracy),
+        }
+        if row.has_validation:
+            cells |= {
+                "validation loss": f"{row.validation_loss:.4f}",
+                "validation accuracy": percent(row.validation_accuracy),
+            }
+        return cells | {"seconds": f"{row.seconds:.1f}", "": "best" if row.epoch == self._best else ""}
+
+
 class ProgressBar(Listener):
     """One bar for all phases, with the remaining time; it disappears when training ends."""
 
-    def __init__(self, console: Console, phases: Sequence[PhasePlan]) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-        )
+    def __init__(self, progress: Progress, phases: Sequence[PhasePlan]) -> None:
+        self._progress = progress
         self._phases = phases
         self._task = self._progress.add_task("", total=sum(phase.epochs for phase in phases))
         self._share_of_batch = 0.0

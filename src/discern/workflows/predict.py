@@ -106,7 +106,7 @@ def predict(
         if submission is not None:
             table = submission.choose_pictures(table)
         own_share = -(-len(table) // processes.count)
-        with predictor.runtime.applied(), showing_progress(messages.console, own_share) as advance:
+        with predictor.runtime.applied(), showing_progress(messages, own_share) as advance:
             found = predictor.predict_readable(table, similarity=policy.knows_familiarity, advance=advance)
         if found.problems and (on_bad == "error" or not len(found.table)):
             raise BadImagesError(found.problems, next_step=_describe_way_on(on_bad, submission))

@@ -107,7 +107,7 @@ def resume(
                 state = _load_state(folder, plan, classifier, table.class_names, processes)
             check_same_rows(table, processes)
             job = Job(plan, table, environment, folder, runtime, custom, started)
-            return carry_out(job, classifier, state, [*listeners, *choose_listeners(job, messages.console)])
+            return carry_out(job, classifier, state, [*listeners, *choose_listeners(job, messages)])
 
 
 def _load_state(

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from torch import Tensor
 
 from discern.auditing.before_training import audit_before_training
@@ -19,7 +18,7 @@ from discern.auditing.build import Audit
 from discern.config.load import load_settings, write_settings
 from discern.config.overrides import Overrides, list_overrides
 from discern.config.settings import Settings
-from discern.console import reporting
+from discern.console import MessageLog, reporting
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.cache.home import build_cache
 from discern.data.prepare import PreparedPictures, prepare_pictures
@@ -63,7 +62,7 @@ from discern.training.fit import Fit, FitResult
 from discern.training.history import build_history
 from discern.training.listeners import HistoryFile, Listener, LogLines, OverfittingWatch, OwnerWatch, TensorBoard
 from discern.training.outcome import describe_outcome
-from discern.training.progress import ProgressBar
+from discern.training.progress import build_progress
 from discern.training.start import build_planned, load_start
 from discern.training.state import TrainingState
 
@@ -148,7 +147,7 @@ def train(
                 if processes.is_main:
                     _begin_run(job, asked, pictures, audit)
                     messages.open_log(folder.log)
-            return carry_out(job, classifier, None, [*listeners, *choose_listeners(job, messages.console)])
+            return carry_out(job, classifier, None, [*listeners, *choose_listeners(job, messages)])
 
 
 @dataclass(frozen=True)
@@ -198,20 +197,18 @@ def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, lis
     return Run(job.folder.root)
 
 
-def choose_listeners(job: Job, console: Console | None) -> list[Listener]:
-    """Return the listeners that write the history, the log and the progress bar."""
+def choose_listeners(job: Job, messages: MessageLog) -> list[Listener]:
+    """Return the listeners that write the history and the log, and show the progress."""
     folder = job.folder
     listeners: list[Listener] = [
         OwnerWatch(folder.root),
         HistoryFile(folder.history),
-        LogLines(job.plan.phases),
+        LogLines(job.plan.phases, level=logging.INFO if messages.notebook is None else logging.DEBUG),
         OverfittingWatch(),
     ]
     if job.plan.training.tensorboard:
         listeners.append(TensorBoard(folder.tensorboard))
-    if console is not None and console.is_terminal and not console.is_jupyter:
-        listeners.append(ProgressBar(console, job.plan.phases))
-    return listeners
+    return [*listeners, *build_progress(messages, job.plan.phases)]
 
 
 def _choose_runtime(asked: Settings, processes: Processes) -> Runtime:
