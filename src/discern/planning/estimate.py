@@ -93,7 +93,8 @@ class Estimate:
 
     def estimate_ending(self, lengths: Mapping[str, float]) -> float:
         """Return the seconds after the last epoch of phases with these numbers of epochs."""
-        return self.ending + (self.feature_bank if lengths else 0.0)
+        # Without phases, the same passes give the features and the predictions that calibration needs.
+        return self.ending + (self.feature_bank if lengths or not self._plan.phases else 0.0)
 
     def list_parts(self, lengths: Mapping[str, float], images: int) -> list[Part]:
         """Return the parts of a run whose phases train for so many epochs, by name, on so many pictures."""

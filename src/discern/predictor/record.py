@@ -11,9 +11,10 @@ from discern.planning.plan import Plan
 class TrainingRecord(BaseModel):
     """The plan, the machine and the data of a training, and what came of it.
 
-    `counts` are pictures by split, `best_epoch` counts from 1, `scores` are metrics by split. `abstention` says for
-    usual shares of wrong answers which confidence is needed, as chosen on validation, and what that did on each split.
-    `outcome` is a sentence: which model was kept and what fine-tuning brought, where there is something to compare.
+    `counts` are pictures by split, `best_epoch` counts from 1 and is 0 where nothing was trained, `scores` are metrics
+    by split. `abstention` says for usual shares of wrong answers which confidence is needed, as chosen on validation,
+    and what that did on each split. `outcome` is a sentence: which model was kept and what fine-tuning brought, where
+    there is something to compare.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
