@@ -9,7 +9,7 @@ from discern.config.duration import describe_range
         (2, 4, "5 s"),
         (22, 38, "20 to 40 s"),
         (100, 118, "100 to 120 s"),
-        (100, 190, "1 to 4 min"),
+        (100, 190, "1.5 to 3.5 min"),
         (1500, 2700, "25 to 45 min"),
         (4000, 7500, "1 to 2.5 h"),
     ],

@@ -35,10 +35,9 @@ from discern.cli.tune import tune
 from discern.cli.weights import weights_app
 from discern.errors import DiscernError, WriteError
 
-app = typer.Typer(cls=SectionedGroup, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
-
-
 _START = "Get started, and see what there is"
+
+app = typer.Typer(cls=SectionedGroup, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 def _add_commands(heading: str, *commands: Callable[..., None]) -> None:

@@ -18,7 +18,7 @@ Folder = Annotated[Path | None, typer.Option(help="The folder of the cache, if c
 
 @cache_app.callback(invoke_without_command=True)
 def show_by_default(context: typer.Context) -> None:
-    """Show and clear what is kept between runs: features of frozen layers, decoded pictures."""
+    """Show the cache."""
     if context.invoked_subcommand is None:
         info()
 

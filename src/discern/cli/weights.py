@@ -14,7 +14,7 @@ weights_app = typer.Typer(
 
 @weights_app.callback(invoke_without_command=True)
 def list_by_default(context: typer.Context) -> None:
-    """List weights, or download them for offline use."""
+    """List weights."""
     if context.invoked_subcommand is None:
         show_list()
 

@@ -6,6 +6,7 @@ import re
 from discern.errors import ConfigError
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
+_UNITS = (("h", 3600), ("min", 60), ("s", 1))
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh])")
 
 
@@ -23,12 +24,9 @@ def parse_duration(text: str) -> float:
 
 
 def describe_range(low_seconds: float, high_seconds: float) -> str:
-    """Return a range of durations in one unit: `20 to 40 s`, `3 to 5 min` or `1.5 to 2.5 h`."""
-    unit, divisor, step = next(
-        scale
-        for scale in (("h", 3600, 0.5), ("min", 60, 1), ("s", 1, 5))
-        if high_seconds >= 2 * scale[1] or scale[1] == 1
-    )
+    """Return a range of durations in one unit: `20 to 40 s`, `1.5 to 3 min` or `2 to 4 h`."""
+    unit, divisor = next(scale for scale in _UNITS if high_seconds >= 2 * scale[1] or scale[0] == "s")
+    step = 5.0 if unit == "s" else 0.5 if high_seconds < 10 * divisor else 1.0
     low = max(step, math.floor(low_seconds / divisor / step) * step)
     high = max(low, math.ceil(high_seconds / divisor / step) * step)
     return f"{low:g} {unit}" if low == high else f"{low:g} to {high:g} {unit}"

@@ -14,8 +14,8 @@ from discern.runtime import Runtime
 
 logger = logging.getLogger("discern")
 
-_LEAST, _MOST = 0.8, 1.5
-"""Real times by estimated ones: pictures are read faster once they are kept, and slower where other programs run."""
+_MIN_FACTOR, _MAX_FACTOR = 0.8, 1.5
+"""Real time by estimated time: pictures are read faster once they are kept, and slower when other programs run."""
 _FEW_PIXELS = 400 * 224**2
 """So many, in pictures that a network reads, are no long work."""
 
@@ -39,7 +39,7 @@ def announce_time(plan: Plan, classifier: Classifier, table: ImageTable, runtime
         seconds = sum(part.seconds for part in parts)
         logger.info(
             "time: about %s on this machine: %s",
-            describe_range(_LEAST * seconds, _MOST * seconds),
+            describe_range(_MIN_FACTOR * seconds, _MAX_FACTOR * seconds),
             ", ".join(part.describe() for part in parts),
         )
 
