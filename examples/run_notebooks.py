@@ -29,9 +29,7 @@ def run_notebook(path: Path, folder: Path) -> nbformat.NotebookNode:
     )
     home, temporary = folder / "home", folder / "temporary"
     temporary.mkdir()
-    client.execute(
-        env={**os.environ, "DISCERN_HOME": str(home), "TMPDIR": str(temporary), "HF_HUB_OFFLINE": "1"}
-    )
+    client.execute(env={**os.environ, "DISCERN_HOME": str(home), "TMPDIR": str(temporary), "HF_HUB_OFFLINE": "1"})
     # The version of Python that ran it would change, too.
     notebook.metadata = nbformat.from_dict({"kernelspec": notebook.metadata.kernelspec})
     return notebook
