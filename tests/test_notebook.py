@@ -11,6 +11,7 @@ from discern.config.settings import PhaseSettings
 from discern.console import reporting
 from discern.notebook import NotebookOutput
 from discern.planning.phases import TYPICAL_FACTS, plan_phases
+from discern.predictor.progress import showing_progress
 from discern.training.history import EpochRow
 from discern.training.progress import build_progress
 
@@ -78,6 +79,16 @@ def test_epochs_are_a_table_above_a_bar_that_disappears(cell):
     assert states[-1].count("<tr") == 3
     assert states[-1].count("best") == 1
     assert states[-1].index("plan") < states[-1].index("<table") < states[-1].index("kept: epoch 2")
+
+
+def test_a_prediction_has_a_bar_until_it_ends(cell):
+    with reporting(verbose=True) as messages, showing_progress(messages, 8) as advance:
+        advance(2)
+        advance(6)
+    (states,) = cell
+    assert [state.count("<progress") for state in states] == [1, 1, 1, 0]
+    assert 'value="25.0"' in states[1]
+    assert "8 pictures" in states[1]
 
 
 def test_an_output_without_html_is_plain_text(cell):

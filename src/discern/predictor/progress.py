@@ -25,8 +25,9 @@ def showing_progress(messages: MessageLog, total: int) -> Iterator[Callable[[int
     if bar is None:
         yield _build_log_lines(total)
         return
+    task = bar.add_task(f"{total} pictures", total=total)
     with bar:
-        yield partial(bar.advance, bar.add_task("", total=total))
+        yield partial(bar.advance, task)
 
 
 def _build_log_lines(total: int) -> Callable[[int], None]:

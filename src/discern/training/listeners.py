@@ -89,7 +89,7 @@ class LogLines(Listener):
     """Logs the phases and a few of the epochs; the others are details, which the log file has.
 
     Epochs are counted over the whole run, as in history.csv; `phases` are those of the plan. `level` is that of the
-    lines, by which a screen that shows the epochs in another way leaves them to the log file.
+    lines: DEBUG leaves them to the log file, where the screen shows the epochs in another way.
     """
 
     def __init__(self, phases: Sequence[PhasePlan] = (), *, level: int = logging.INFO) -> None:
