@@ -33,6 +33,11 @@ class MessageLog:
             logger.addHandler(handler)
 
     @property
+    def are_shown(self) -> bool:
+        """Whether somebody sees the messages before the log file has them."""
+        return self._screen is not None
+
+    @property
     def notebook(self) -> NotebookOutput | None:
         """The output in a notebook, if that is where messages are shown."""
         return self._screen if isinstance(self._screen, NotebookOutput) else None

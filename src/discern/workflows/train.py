@@ -135,7 +135,7 @@ def train(
             with processes.main_first():
                 seed_everything(plan.seed)
                 classifier = build_planned(plan, len(pictures.table.class_names), runtime, network)
-                if messages.console is not None:
+                if messages.are_shown:
                     announce_time(plan, classifier, pictures.table, runtime)
                 weights = load_start(plan, classifier, pictures.table.class_names)
                 environment = Environment(
