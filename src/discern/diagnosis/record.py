@@ -30,7 +30,10 @@ class Problem(_Record):
 
 
 class MachineFacts(_Record):
-    """What computes: `reasons` says why device, precision and threads were chosen; bytes are those that are free."""
+    """What computes; `reasons` says why device, precision and threads were chosen.
+
+    `memory_bytes` is what is free, `shared_memory_bytes` all that processes can share; None where it is unknown.
+    """
 
     device: str
     precision: str
@@ -110,7 +113,7 @@ def _describe_free(size_bytes: int | None) -> str:
 
 
 def _describe_shared(machine: MachineFacts) -> str:
-    return "none" if machine.shared_memory_bytes is None else describe_bytes(machine.shared_memory_bytes)
+    return "unknown" if machine.shared_memory_bytes is None else describe_bytes(machine.shared_memory_bytes)
 
 
 def _describe_folder(folder: FolderFacts) -> str:
