@@ -136,6 +136,6 @@ class _NotebookBar(Progress):
 
     def to_html(self) -> str:
         task = self.tasks[0]
-        left = "" if task.time_remaining is None else f"{timedelta(seconds=round(task.time_remaining))} left"
+        left = "" if task.time_remaining is None else f"; {timedelta(seconds=round(task.time_remaining))} left"
         bar = f'<progress value="{task.percentage:.1f}" max="100" style="width: 20em"></progress>'
-        return f"<div>{bar} {html.escape(task.description)} {left}</div>"
+        return f"<div>{bar} {html.escape(task.description)}{left}</div>"
