@@ -12,13 +12,15 @@ from discern.demo.drawing import draw_aircraft
 from discern.files import write_atomically
 
 
-def draw_dataset(folder: Path, types: Sequence[AircraftType], *, images_per_class: int, size: int, seed: int) -> None:
+def draw_dataset(
+    folder: str | Path, types: Sequence[AircraftType], *, images_per_class: int, size: int, seed: int
+) -> None:
     """Write `folder`/<name of the type>/0001.jpg and so on, `size` pixels a side.
 
     The same seed gives the same bytes, whatever the other types and however many pictures.
     """
     for aircraft_type in types:
-        class_folder = folder / aircraft_type.name
+        class_folder = Path(folder) / aircraft_type.name
         class_folder.mkdir(parents=True, exist_ok=True)
         for number in range(1, images_per_class + 1):
             picture = draw_aircraft(aircraft_type, build_generator(aircraft_type, number, seed=seed), size=size)
