@@ -69,12 +69,17 @@ def promises_of_few_pictures(monkeypatch):
 
 @pytest.fixture
 def quick_trainings(page, monkeypatch):
-    """Let every training that needs weights train a small network without them, for an epoch."""
+    """Let every training that needs weights train a small network without them, for an epoch.
+
+    The frozen network of a tutorial trains as it is written there: it is quick, and good enough for its mistakes to be
+    few, each of which gets a figure.
+    """
     quick = (*QUICK, *WITH_PAGE) if is_tutorial(page) else QUICK
 
     def load_quick_settings(recipe="auto", overrides=()):
         settings = load_settings(recipe, overrides)
-        return settings if settings.model.weights == "none" else load_settings(recipe, [*overrides, *quick])
+        is_quick = settings.model.weights == "none" or (is_tutorial(page) and recipe == "transfer")
+        return settings if is_quick else load_settings(recipe, [*overrides, *quick])
 
     monkeypatch.setattr("discern.workflows.train.load_settings", load_quick_settings)
 

@@ -64,7 +64,7 @@ def test_stem_and_size_suit_the_pictures(decide, table_of, picture_size, weights
 
 
 def test_what_is_set_is_not_touched(decide, table_of):
-    plan = decide("transfer", ["stem=imagenet"], table_of(32))
+    plan = decide("transfer", ["stem=imagenet", "augment=none"], table_of(32))
     assert plan.preprocess.image_size == 224
     assert plan.reasons == {}
 
