@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import IPython.display
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from discern.config.settings import PhaseSettings
 from discern.console import reporting
@@ -104,3 +106,9 @@ def test_a_terminal_and_a_file_get_lines(capsys):
         assert messages.notebook is None
         assert build_progress(messages, ()) == []
     assert capsys.readouterr().out == "60 pictures\n"
+
+
+def test_an_error_that_a_user_can_correct_is_shown_in_one_line(capsys):
+    shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
+    shell.run_cell("import discern\nraise discern.ConfigError('there is no such recipe')")
+    assert capsys.readouterr().out.strip() == "ConfigError: there is no such recipe"

@@ -57,6 +57,10 @@ class DiscernError(Exception):
         """Return the message for a user of the command line."""
         return "".join(part.command if isinstance(part, Option) else part for part in self.args)
 
+    def _render_traceback_(self) -> list[str]:
+        """Return the lines that IPython shows in a notebook: the message without the traceback."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class ConfigError(DiscernError):
     """A setting is unknown, of the wrong type or contradicts another."""

@@ -23,8 +23,9 @@ def test_every_recipe_is_valid_says_what_it_is_for_and_survives_a_round_trip(nam
 def test_the_reference_recipes_do_exactly_what_they_promise():
     airplanes = load_settings("airplanes")
     assert (airplanes.model.backbone, airplanes.data.image_size) == ("resnet50", 512)
-    (phase,) = airplanes.training.phases
-    assert (phase.optimizer, phase.learning_rate, phase.schedule) == ("adam", 0.001, "plateau")
+    head, last_stage = airplanes.training.phases
+    assert (head.train, head.optimizer, head.learning_rate) == (("head",), "adam", 1e-3)
+    assert (last_stage.train, last_stage.learning_rate, last_stage.schedule) == (("layer4", "head"), 1e-4, "plateau")
     transfer = load_settings("transfer")
     (phase,) = transfer.training.phases
     assert (phase.train, phase.optimizer, phase.epochs, phase.augment) == (("head",), "adam", 15, "flip-rotate")
