@@ -98,7 +98,7 @@ def build_phase(plan: Plan, data: TrainingData, runtime: Runtime) -> Phase:
     """Return the phase of the recipe; its features are in the cache from the second call on."""
     seed_everything(plan.seed)
     classifier = build_planned(plan, data.num_classes, runtime)
-    load_start(plan, classifier, data.class_names)
+    load_start(plan, classifier, data.train.class_names)
     return Phase(plan.phases[0], plan.training, classifier, data, runtime, index=0)
 
 

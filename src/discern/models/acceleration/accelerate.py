@@ -8,9 +8,9 @@ transformation does not apply, for instance because a network cannot be traced, 
 import torch
 from torch import nn
 
+from discern.models.acceleration.depthwise import speed_up_depthwise
 from discern.models.acceleration.folding import fold_batchnorm, fold_frozen_batchnorm
 from discern.models.acceleration.fusion import fuse_convolutions
-from discern.models.acceleration.strided_depthwise import spread_strided_depthwise
 
 
 def accelerate_inference(network: nn.Module, *, device: torch.device, dtype: torch.dtype) -> nn.Module:
@@ -33,8 +33,8 @@ def accelerate_training(
 ) -> nn.Module:
     """Return a network that shares all weights and has the same logits and gradients.
 
-    On a CPU, frozen BatchNorm is folded into the convolution before it, and in bfloat16 strided depthwise convolutions
-    take a way that has a fast gradient. On other devices neither saves time.
+    On a CPU, frozen BatchNorm is folded into the convolution before it, and in bfloat16 some depthwise
+    convolutions compute their gradients in float32. On other devices neither saves time.
 
     Args:
         network: A classifier or a part of one. It is not changed; call `train()` and `eval()` on it as before.
@@ -46,4 +46,4 @@ def accelerate_training(
         return network
     if frozen_batchnorm:
         network = fold_frozen_batchnorm(network)
-    return spread_strided_depthwise(network) if dtype == torch.bfloat16 else network
+    return speed_up_depthwise(network) if dtype == torch.bfloat16 else network

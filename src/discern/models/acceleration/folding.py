@@ -106,12 +106,17 @@ def _foldable_pairs(module: nn.Module, graph: fx.Graph) -> list[tuple[fx.Node, f
         if (
             isinstance(convolution, fx.Node)
             and convolution.op == "call_module"
-            and type(module.get_submodule(str(convolution.target))) is nn.Conv2d
+            and _can_take_scale(module.get_submodule(str(convolution.target)))
             and len(convolution.users) == 1
             and targets.count(convolution.target) == 1
         ):
             pairs.append((convolution, norm))
     return pairs
+
+
+def _can_take_scale(layer: nn.Module) -> bool:
+    """Return whether a layer is a plain convolution; subclasses may do anything, but one of timm only pads."""
+    return type(layer) is nn.Conv2d or timm_network.pads_by_stride(layer)
 
 
 def _layers_after(norm: _BatchNorm) -> tuple[str, ...] | None:

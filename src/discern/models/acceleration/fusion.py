@@ -12,6 +12,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, fx, nn
 
+from discern.models import timm_network
+
 _ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
     nn.Identity: ("none", []),
     nn.ReLU: ("relu", []),
@@ -74,13 +76,16 @@ class _FusedConvolution(nn.Module):
         self.weight = convolution.weight.detach().to(dtype)
         self.bias = None if convolution.bias is None else convolution.bias.detach().to(dtype)
         self.kernel_size, self.stride, self.dilation = convolution.kernel_size, convolution.stride, convolution.dilation
-        self.padding = cast("tuple[int, ...]", convolution.padding)
+        self.pads_first = convolution if timm_network.pads_by_stride(convolution) else None
+        self.padding = (0, 0) if self.pads_first else cast("tuple[int, ...]", convolution.padding)
         self.channels, self.groups = convolution.out_channels, convolution.groups
         self.activation = activation
 
     def forward(self, maps: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """Map (N, C, H, W) to (N, K, h, w); the shortcut is overwritten."""
         maps = maps.to(self.weight.dtype)
+        if self.pads_first is not None:
+            maps = timm_network.pad_by_stride(self.pads_first, maps)
         geometry = [*self.padding], [*self.stride], [*self.dilation], self.groups
         if not self.weight.is_mkldnn:
             # Done once, in oneDNN's own order; otherwise it would rearrange them in every call.
@@ -107,7 +112,8 @@ class _FusedConvolution(nn.Module):
 
 
 def _is_plain_convolution(layer: nn.Module) -> bool:
-    return type(layer) is nn.Conv2d and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+    is_plain = type(layer) is nn.Conv2d and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+    return is_plain or timm_network.pads_by_stride(layer)
 
 
 def _drop_identities(graph: fx.Graph, module: nn.Module) -> None:
