@@ -79,6 +79,10 @@ NAMES = [
     "timm:mobilenetv3_small_100",
     "timm:convnext_tiny",
     "timm:vit_tiny_patch16_224",
+    "timm:test_vit",
+    "timm:test_vit2",
+    "timm:test_vit3",
+    "timm:eva02_tiny_patch14_224",
     "timm:efficientnet_b0",
     "timm:swin_tiny_patch4_window7_224",
     "timm:densenet121",
@@ -142,6 +146,23 @@ def test_features_and_map_have_the_promised_shapes(backbone: Backbone) -> None:
     assert 1 < feature_map.shape[2] == feature_map.shape[3] < feature_map.shape[1]
 
 
+def test_blocks_divide_stages_and_cover_every_parameter_and_buffer_once(backbone: Backbone) -> None:
+    blocks = backbone.blocks()
+    assert next(iter(blocks)) == "stem"
+    stage_of = {prefix: stage for stage, prefixes in backbone.stages().items() for prefix in prefixes}
+    stages = []
+    for prefixes in blocks.values():
+        within = {
+            stage for prefix in prefixes for start, stage in stage_of.items() if f"{prefix}.".startswith(f"{start}.")
+        }
+        assert len(within) == 1
+        stages += within
+    assert list(dict.fromkeys(stages)) == list(backbone.stages())
+    for name, _ in (*backbone.named_parameters(), *backbone.named_buffers()):
+        owners = [name for prefixes in blocks.values() for start in prefixes if f"{name}.".startswith(f"{start}.")]
+        assert len(owners) == 1, name
+
+
 def test_a_state_dict_comes_back_whole(backbone: Backbone) -> None:
     other = build_backbone(backbone.name).eval()
     other.load_state_dict(backbone.state_dict(), strict=True)
@@ -169,7 +190,8 @@ def test_frozen_stages_stay_bit_equal(name: str) -> None:
     assert all(key.startswith(trained) for key in changed)
 
 
-WITH_CLASS_TOKEN = ("timm:vit_tiny_patch16_224",)
+WITH_CLASS_TOKEN = ("timm:vit_tiny_patch16_224", "timm:test_vit", "timm:test_vit3")
+"""Test_vit3 has no class token, but pools its register as well."""
 
 
 def test_the_pooled_map_is_the_features(backbone: Backbone) -> None:
@@ -195,9 +217,7 @@ def test_the_map_can_be_differentiated(backbone: Backbone) -> None:
 
 def test_features_of_a_class_token_are_not_those_of_the_map() -> None:
     backbone = backbone_named("timm:vit_tiny_patch16_224")
-    with pytest.raises(
-        ConfigError, match="VisionTransformer are not made of its last feature map alone; choose a conv"
-    ):
+    with pytest.raises(ConfigError, match="VisionTransformer are not made of its last feature map alone"):
         backbone.pool_map(torch.zeros(1, 192, 14, 14))
 
 

@@ -71,7 +71,7 @@ def test_head_is_the_last_stage_and_the_deepest() -> None:
 
 def test_everything_trains_at_first() -> None:
     classifier = build("resnet18-half")
-    assert classifier.trainable_stages == classifier.stage_names
+    assert classifier.trainable_parts == classifier.stage_names
     trainable, total = classifier.count_parameters()
     assert trainable == total == sum(parameter.numel() for parameter in classifier.parameters())
 
@@ -160,7 +160,7 @@ def test_counts_follow_the_stages() -> None:
     classifier = build("resnet18-half")
     classifier.set_trainable({"head"})
     assert classifier.count_parameters().trainable == 256 * 3 + 3
-    assert classifier.trainable_stages == ("head",)
+    assert classifier.trainable_parts == ("head",)
     classifier.set_trainable([])
     assert classifier.count_parameters().trainable == 0
 
@@ -178,8 +178,8 @@ def test_unknown_stages_are_all_named_with_the_nearest() -> None:
     classifier = build("resnet18-half")
     message = (
         r"resnet18-half has no stage 'layr4' \(did you mean 'layer4'\?\), 'tail'; "
-        "its stages are stem, layer1, layer2, layer3, layer4, head"
+        r"the stages of this network are stem, layer1, layer2, layer3, layer4, head \(or all\); single blocks are "
     )
     with pytest.raises(ConfigError, match=message):
         classifier.set_trainable(["head", "tail", "layr4"])
-    assert classifier.trainable_stages == classifier.stage_names
+    assert classifier.trainable_parts == classifier.stage_names

@@ -104,7 +104,7 @@ def test_what_is_frozen_stays_bit_equal(wrapped):
     nn.functional.cross_entropy(wrapped(draw(wrapped)), torch.arange(4) % CLASSES).backward()
     optimizer.step()
     changed = {name for name, tensor in wrapped.state_dict().items() if not torch.equal(tensor, before[name])}
-    trained = tuple(prefix for stage in wrapped.trainable_stages for prefix in wrapped.stages()[stage])
+    trained = tuple(prefix for stage in wrapped.trainable_parts for prefix in wrapped.stages()[stage])
     assert changed
     assert all(name.startswith(trained) for name in changed)
 

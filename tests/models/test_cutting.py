@@ -25,6 +25,10 @@ CUTS = [
     ("timm:efficientnet_b0", 4),
     ("timm:convnext_atto", 2),
     ("timm:densenet121", 2),
+    ("timm:test_vit", 2),
+    ("timm:test_vit", 4),
+    ("timm:test_vit2", 3),
+    ("timm:eva02_tiny_patch14_224", 2),
 ]
 
 
@@ -33,9 +37,14 @@ def _seed() -> None:
     torch.manual_seed(0)
 
 
+def side_of(name: str) -> int:
+    """The side of its pictures: a network with patches of 14 pixels does not take 32."""
+    return 28 if "patch14" in name else 32
+
+
 def build(name: str, last_stages: int, **options: float) -> Classifier:
     """A classifier whose last stages train, with dropout in its head."""
-    backbone = build_backbone(name, **options)
+    backbone = build_backbone(name, image_size=side_of(name), **options)
     classifier = Classifier(backbone, MlpHead(backbone.num_features, 3, hidden_features=(8,), dropout=0.3))
     classifier.set_trainable(classifier.stage_names[-last_stages:])
     return classifier
@@ -56,10 +65,10 @@ def assert_equal(tensors: dict[str, Tensor], others: dict[str, Tensor]) -> None:
     assert [name for name, tensor in tensors.items() if not torch.equal(tensor, others[name])] == []
 
 
-@pytest.mark.parametrize(("name", "last_stages"), [*CUTS, ("timm:vit_tiny_patch16_224", 1)])
+@pytest.mark.parametrize(("name", "last_stages"), CUTS)
 def test_halves_in_a_row_are_the_classifier(name: str, last_stages: int) -> None:
     classifier = build(name, last_stages).eval()
-    images = torch.randn(2, 3, *[224 if "vit" in name else 32] * 2)
+    images = torch.randn(2, 3, side_of(name), side_of(name))
     halves = cut(classifier)
     with torch.inference_mode():
         maps = halves.frozen(images)
@@ -72,7 +81,7 @@ def test_halves_in_a_row_are_the_classifier(name: str, last_stages: int) -> None
 def test_training_the_second_half_trains_the_classifier(name: str, last_stages: int) -> None:
     classifier = build(name, last_stages)
     uncut = copy.deepcopy(classifier)
-    images, targets = torch.randn(4, 3, 32, 32) * 2 + 1, torch.tensor([0, 1, 2, 0])
+    images, targets = torch.randn(4, 3, side_of(name), side_of(name)) * 2 + 1, torch.tensor([0, 1, 2, 0])
     halves = cut(classifier.train())
 
     def step(model: Classifier, logits: Tensor) -> None:
@@ -115,6 +124,29 @@ def test_random_branches_are_drawn_in_the_second_half_alone(name: str) -> None:
     assert not torch.equal(halves.trained(maps), halves.trained(maps))
     classifier.eval()
     assert torch.equal(halves.trained(maps), halves.trained(maps))
+
+
+@pytest.mark.parametrize(
+    ("name", "trained", "late"),
+    [
+        ("timm:test_vit", ["blocks.4", "blocks.5", "head"], {"blocks.4", "blocks.5"}),
+        ("resnet50", "layer4.2", {"layer4.2"}),
+    ],
+)
+def test_a_stage_is_cut_between_its_blocks(name: str, trained: str | list[str], late: set[str]) -> None:
+    classifier = build(name, 1)
+    classifier.set_trainable(trained)
+    classifier.eval()
+    images = torch.randn(2, 3, 32, 32)
+    halves = cut(classifier)
+    assert torch.equal(halves.trained(halves.frozen(images)), classifier(images))
+    halves.trained(halves.frozen(images)).sum().backward()
+    trained_blocks = {
+        ".".join(name.split(".")[2:4]) for name in gradients_of(classifier) if name.startswith("backbone")
+    }
+    assert trained_blocks - {"norm.weight", "norm.bias"} == late
+    frozen = {".".join(name.split(".")[2:4]) for name, _ in halves.frozen.named_parameters()}
+    assert not frozen & late
 
 
 def test_everything_before_the_first_trainable_stage_is_cut_off() -> None:

@@ -97,9 +97,20 @@ def test_batch_size_follows_the_number_of_pictures(decide, table_of, weights, pe
 
 
 def test_a_network_of_one_size_refuses_another(decide, table_of):
-    overrides = ["model.backbone=timm:vit_tiny_patch16_224", "data.image_size=128"]
-    with pytest.raises(ConfigError, match="takes pictures of 224 pixels only; use 224 or a convolutional backbone"):
+    overrides = ["model.backbone=timm:swin_tiny_patch4_window7_224", "data.image_size=128"]
+    with pytest.raises(ConfigError, match=r"pictures of 224 pixels only; use 224 everywhere .* or a convolutional"):
         decide("auto", overrides, table_of(48))
+
+
+@pytest.mark.parametrize(
+    ("backbone", "picture_size", "image_size"),
+    [("test_vit", 32, 96), ("test_vit", 300, 160), ("eva02_tiny_patch14_224", 32, 98)],
+)
+def test_a_transformer_gets_a_whole_number_of_patches(decide, table_of, backbone, picture_size, image_size):
+    overrides = [f"model.backbone=timm:{backbone}", "model.weights=weights.pth"]
+    plan = decide("auto", overrides, table_of(picture_size))
+    assert plan.preprocess.image_size == image_size
+    assert str(image_size) in plan.reasons["data.image_size"]
 
 
 def test_batch_size_is_halved_until_it_fits_into_the_memory(decide, table_of, monkeypatch):

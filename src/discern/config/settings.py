@@ -210,7 +210,9 @@ class PhaseBase(Section):
 
     name: str = Field("all", description="name of the phase in overrides, logs and tables")
     train: Annotated[Literal["all"] | tuple[str, ...], BeforeValidator(_make_tuple)] = Field(
-        "all", description="stages of the network that are trained: stem, layer1 ... head, or all"
+        "all",
+        description="stages of the network that are trained: stem, layer1 ... head, or all; or single blocks, such as "
+        "layer4.2 of a ResNet or blocks.11 of a vision transformer",
     )
     weight_decay: NotNegative = Field(0.0, description="weight decay; norms and biases have none")
     momentum: Fraction = Field(0.9, description="momentum of sgd and muon")

@@ -85,7 +85,7 @@ def compute_feature_key(
         table: The pictures, in their order.
         preprocess: How pictures are made square and normalised.
         backbone: Name of the network, since two networks with equal weights may give different outputs.
-        first_trained: The stage before which the network is cut; "head" for pooled features.
+        first_trained: The stage or block before which the network is cut; "head" for pooled features.
         augment: The augmentation policy, as JSON values or text.
         seed: Of the augmentation; ignored without one.
         max_pixels: Pictures with more are refused.

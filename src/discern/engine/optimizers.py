@@ -43,7 +43,7 @@ def build_optimizer(
     """Build an optimizer over the trainable parameters of a classifier.
 
     A parameter d blocks below the topmost block has the rate `learning_rate * layer_decay ** d`. Norms and biases (all
-    parameters with one dimension) get no weight decay.
+    parameters with one dimension), tokens and position embeddings get no weight decay.
 
     Args:
         name: A registered optimizer, such as "sgd", "adam", "adamw" or "muon".
@@ -61,16 +61,20 @@ def build_optimizer(
     builder = OPTIMIZERS.find(name)
     depths = classifier.parameter_depths()
     top = max(depths.values())
+    undecayed = classifier.parameters_without_decay()
     members: dict[tuple[int, bool], list[nn.Parameter]] = defaultdict(list)
     for parameter_name, parameter in classifier.named_parameters():
         if parameter.requires_grad:
-            members[top - depths[parameter_name], parameter.ndim > 1].append(parameter)
+            decays = parameter.ndim > 1 and parameter_name not in undecayed
+            members[top - depths[parameter_name], decays].append(parameter)
     groups: Groups = [
         {
             "params": parameters,
             # A key of the group is saved and loaded with the optimizer.
             "base_rate": learning_rate * layer_decay**below,
             "weight_decay": weight_decay if decays else 0.0,
+            # What is no matrix of a layer, timm's Muon leaves to AdamW.
+            "use_fallback": not decays,
         }
         for (below, decays), parameters in sorted(members.items(), key=lambda item: item[0])
     ]

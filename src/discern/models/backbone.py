@@ -94,21 +94,41 @@ def has_small_stem(name: str) -> bool:
 
 
 def build_backbone(
-    name: str, *, stem: Stem = "imagenet", stochastic_depth: float = 0.0, zero_init_residual: bool = False
+    name: str,
+    *,
+    stem: Stem = "imagenet",
+    stochastic_depth: float = 0.0,
+    zero_init_residual: bool = False,
+    image_size: int | None = None,
 ) -> Backbone:
     """Build a backbone with random weights: "resnet50" is ours, "timm:mobilenetv2_100" is timm's.
+
+    Args:
+        name: As settings give it.
+        stem: "small" for pictures of about 32x32 pixels.
+        stochastic_depth: Drop rate of the deepest block.
+        zero_init_residual: Start each residual branch at zero.
+        image_size: Height and width of the images in pixels; by default those that its weights were trained with.
 
     Raises:
         ConfigError: The name is unknown, or an option does not fit the network.
     """
     options = {"stem": stem, "stochastic_depth": stochastic_depth, "zero_init_residual": zero_init_residual}
+    backbone = _build_native(name, options)
+    if image_size is not None:
+        backbone.set_image_size(image_size)
+    return backbone
+
+
+def _build_native(name: str, options: dict[str, Any]) -> Backbone:
+    """Build a backbone for images of the size that its weights were trained with."""
     if name.startswith(TIMM_PREFIX):
-        if stem != "imagenet" or zero_init_residual:
+        if options["stem"] != "imagenet" or options["zero_init_residual"]:
             raise ConfigError(
                 f'stem="small" and zero_init_residual=True exist only for our own networks ({", ".join(RESNETS)}), '
                 f"not for {name!r}; leave them at their defaults."
             )
-        return TimmBackbone(name, describe_backbone(name), stochastic_depth=stochastic_depth)
+        return TimmBackbone(name, describe_backbone(name), stochastic_depth=options["stochastic_depth"])
     entry = _find_entry(name)
     network = entry.build(**_choose_options(name, entry.build, options))
     return network if isinstance(network, Backbone) else WrappedBackbone(name, network, entry.facts)

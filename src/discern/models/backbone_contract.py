@@ -1,6 +1,7 @@
 """What every backbone offers, whether its network is ours, timm's or a user's."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -14,10 +15,26 @@ class BackboneFacts(NamedTuple):
     image_size: int = 224
     """Height and width in pixels."""
     has_fixed_size: bool = False
-    """Whether it takes images of that size only."""
+    """Whether it takes images of the size only that it is built for: this one, unless `set_image_size` changes it."""
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     """Mean of the red, green and blue channel, for images in [0, 1]; by default ImageNet's."""
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+
+class Attention(NamedTuple):
+    """What a transformer computes for images, with the attention that its tokens pay to each other in each block.
+
+    The first `num_prefix_tokens` of the T tokens, such as a class token, stand for no place in the picture; the others
+    are its patches, row by row.
+    """
+
+    features: Tensor
+    """Pooled, (N, F)."""
+    tokens: Tensor
+    """Behind the last block, (N, T, C)."""
+    weights: tuple[Tensor, ...]
+    """Of each block, (N, H, T, T) for H heads: how much of each token of the last axis goes into one of the third."""
+    num_prefix_tokens: int
 
 
 class Backbone(nn.Module, ABC):
@@ -27,8 +44,11 @@ class Backbone(nn.Module, ABC):
         name: What `build_backbone` calls it.
         network: The network itself; its state dict has the names of the published weights.
         num_features: F, the length of the pooled features.
-        image_size: As in `BackboneFacts`, like `has_fixed_size`, `mean` and `std`.
+        image_size: As in `BackboneFacts`, like `has_fixed_size`, `mean` and `std`; later that of `set_image_size`.
+        has_attention: Whether `forward_attention` works.
     """
+
+    has_attention = False
 
     def __init__(self, name: str, network: nn.Module, facts: BackboneFacts, *, num_features: int) -> None:
         super().__init__()
@@ -50,6 +70,14 @@ class Backbone(nn.Module, ABC):
     def pool_map(self, maps: Tensor) -> Tensor:
         """Map the last feature map (N, C, h, w), from `forward_map`, to the pooled features (N, F)."""
 
+    def forward_attention(self, images: Tensor) -> Attention:
+        """Map images (N, 3, H, W) to the pooled features, with the attention of each block on the way there.
+
+        Raises:
+            ConfigError: The network is no transformer whose tokens all attend to each other.
+        """
+        raise ConfigError(f"{self.name} has no attention between all patches of {len(images)} pictures")
+
     @abstractmethod
     def stages(self) -> dict[str, tuple[str, ...]]:
         """Return the names of the modules and parameters of each stage, "stem" first, then "layer1" to "layerN".
@@ -58,16 +86,40 @@ class Backbone(nn.Module, ABC):
         stage.
         """
 
+    def blocks(self) -> dict[str, tuple[str, ...]]:
+        """Return the names of the modules and parameters of each block, in order; a stage is one or more of them."""
+        return self.stages()
+
     @abstractmethod
     def parameter_depths(self) -> dict[str, int]:
         """Return the depth of every parameter: 0 in the stem, then one more for every block."""
+
+    def parameters_without_decay(self) -> frozenset[str]:
+        """Return the names of the parameters, besides norms and biases, that weight decay would harm."""
+        return frozenset()
 
     def synchronize_batchnorm(self) -> None:
         """Let every BatchNorm use the batches of all processes; names of parameters stay the same."""
         self.network = nn.SyncBatchNorm.convert_sync_batchnorm(self.network)  # type: ignore[no-untyped-call]
 
+    def set_image_size(self, image_size: int) -> None:
+        """Build the network for images of this height and width in pixels; most take any size as they are.
+
+        Raises:
+            ConfigError: It cannot be built for that size.
+        """
+        self.check_image_size(image_size)
+
+    def find_nearest_size(self, image_size: int) -> int:
+        """Return the size nearest to this one, in pixels, that the network can be built for."""
+        return self.image_size if self.has_fixed_size else image_size
+
+    def find_trained_size(self, tensors: Mapping[str, Tensor]) -> int:  # noqa: ARG002 - few networks show it
+        """Return the size of the images, in pixels, that the network of these weights is built for."""
+        return self.image_size
+
     def check_image_size(self, image_size: int) -> None:
-        """Check that the network takes images of this height and width in pixels.
+        """Check that the network, as it is built, takes images of this height and width in pixels.
 
         Raises:
             ConfigError: The network, for instance a vision transformer, has one fixed size.
@@ -75,5 +127,5 @@ class Backbone(nn.Module, ABC):
         if self.has_fixed_size and image_size != self.image_size:
             raise ConfigError(
                 f"The image size is {image_size}, but {self.name} takes pictures of {self.image_size} pixels only; "
-                f"use {self.image_size} or a convolutional backbone."
+                f"use {self.image_size} everywhere (image_scale=1), or a convolutional backbone."
             )

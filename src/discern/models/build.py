@@ -17,7 +17,7 @@ def build_classifier(
         architecture: Backbone and head with their options.
         num_classes: K.
         network: The user's own, which takes the place of backbone and head, and keeps its weights.
-        image_size: Height and width of the images in pixels that the user's own network is made for, if known.
+        image_size: Height and width of the images in pixels; by default what the backbone's weights were trained with.
 
     Raises:
         ConfigError: The backbone or the head is unknown, an option does not fit it, or the user's network is missing,
@@ -34,6 +34,7 @@ def build_classifier(
         stem=architecture.stem,
         stochastic_depth=architecture.stochastic_depth,
         zero_init_residual=architecture.zero_init_residual,
+        image_size=image_size,
     )
     head = build_head(
         architecture.head,

@@ -1,6 +1,6 @@
 """A backbone and a head, and which of their stages train."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import NamedTuple, Self
 
@@ -24,15 +24,18 @@ class Classifier(nn.Module):
     """Turns images into logits; its stages, from "stem" to "head", can be frozen.
 
     A frozen stage keeps its parameters *and* its BatchNorm statistics bit for bit. It stays in eval mode even after
-    `train()`, so that its dropout and stochastic depth are off too.
+    `train()`, so that its dropout and stochastic depth are off too. Single blocks of a stage can train, too, such as
+    "layer4.2" of a ResNet or "blocks.11" of a vision transformer.
     """
 
     def __init__(self, backbone: Backbone, head: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
-        self._stages = _stages(backbone)
-        self._trainable = frozenset(self._stages)
+        self._stages = _with_head(backbone.stages())
+        self._blocks = _with_head(backbone.blocks())
+        self._parts = self._stages
+        self._trainable = frozenset(self._parts)
         self._frozen_batchnorm = False
 
     def forward(self, images: Tensor) -> Tensor:
@@ -58,9 +61,18 @@ class Classifier(nn.Module):
         return tuple(self._stages)
 
     @property
-    def trainable_stages(self) -> tuple[str, ...]:
-        """The stages that train, from the input to the logits."""
-        return tuple(stage for stage in self.stage_names if stage in self._trainable)
+    def block_names(self) -> tuple[str, ...]:
+        """The blocks of the stages from the input to the logits; "stem" and "head" are one block each."""
+        return tuple(self._blocks)
+
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """Return the stages, as `stages` does, with the blocks of each stage in its place that trains in part."""
+        return dict(self._parts)
+
+    @property
+    def trainable_parts(self) -> tuple[str, ...]:
+        """The stages that train, and the blocks that train in other stages, from the input to the logits."""
+        return tuple(part for part in self._parts if part in self._trainable)
 
     def parameter_depths(self) -> dict[str, int]:
         """Return the depth of every parameter: 0 in the stem, one more for every block, and the head last."""
@@ -68,19 +80,24 @@ class Classifier(nn.Module):
         head_depth = max(body.values()) + 1
         return body | {f"{HEAD}.{name}": head_depth for name, _ in self.head.named_parameters()}
 
-    def set_trainable(self, stages: Collection[str], *, frozen_batchnorm: bool = False) -> None:
-        """Make the named stages trainable and freeze all others.
+    def parameters_without_decay(self) -> frozenset[str]:
+        """Return the names of the parameters, besides norms and biases, that weight decay would harm."""
+        return frozenset(f"backbone.{name}" for name in self.backbone.parameters_without_decay())
+
+    def set_trainable(self, names: Collection[str], *, frozen_batchnorm: bool = False) -> None:
+        """Make the named stages and blocks trainable and freeze all others.
 
         Args:
-            stages: Names of stages, one name, or "all".
+            names: Names of stages and blocks, one name, or "all".
             frozen_batchnorm: Keep the running statistics of every BatchNorm, also where scale and shift train.
 
         Raises:
-            ConfigError: There is no such stage.
+            ConfigError: There is no such stage or block.
         """
-        self._trainable = self._parse_stages(stages)
+        self._trainable = self._parse_names(names)
+        self._parts = self._split_stages(self._trainable)
         self._frozen_batchnorm = frozen_batchnorm
-        trained = [f"{prefix}." for stage in self.trainable_stages for prefix in self._stages[stage]]
+        trained = [f"{prefix}." for part in self.trainable_parts for prefix in self._parts[part]]
         for name, parameter in self.named_parameters():
             parameter.requires_grad_(f"{name}.".startswith(tuple(trained)))
             if not parameter.requires_grad:
@@ -100,23 +117,37 @@ class Classifier(nn.Module):
         sizes = [(parameter.numel(), parameter.requires_grad) for parameter in self.parameters()]
         return ParameterCount(sum(size for size, trains in sizes if trains), sum(size for size, _ in sizes))
 
-    def _parse_stages(self, stages: Collection[str]) -> frozenset[str]:
-        if stages == "all":
+    def describe_parts(self) -> str:
+        """Return what can train, for people."""
+        blocks = [name for name in self.block_names if name not in self._stages]
+        single = f"; single blocks are {blocks[0]} to {blocks[-1]}" if blocks else ""
+        return f"the stages of this network are {', '.join(self.stage_names)} (or all){single}"
+
+    def _parse_names(self, names: Collection[str]) -> frozenset[str]:
+        if names == "all":
             return frozenset(self.stage_names)
-        chosen = frozenset([stages] if isinstance(stages, str) else stages)
-        unknown = sorted(chosen - set(self.stage_names))
+        chosen = frozenset([names] if isinstance(names, str) else names)
+        known = (*self.stage_names, *self.block_names)
+        unknown = sorted(chosen - set(known))
         if unknown:
-            near = {name: get_close_matches(name, self.stage_names, n=1) for name in unknown}
+            near = {name: get_close_matches(name, known, n=1) for name in unknown}
             hints = [f"{name!r}" + (f" (did you mean {near[name][0]!r}?)" if near[name] else "") for name in unknown]
-            raise ConfigError(
-                f"{self.backbone.name} has no stage {', '.join(hints)}; its stages are {', '.join(self.stage_names)}."
-            )
+            raise ConfigError(f"{self.backbone.name} has no stage {', '.join(hints)}; {self.describe_parts()}.")
         return chosen
+
+    def _split_stages(self, chosen: frozenset[str]) -> dict[str, tuple[str, ...]]:
+        """Return the stages, with the blocks of a stage in its place where some of these are chosen and not itself."""
+        parts: dict[str, tuple[str, ...]] = {}
+        for stage, prefixes in self._stages.items():
+            inside = {block: names for block, names in self._blocks.items() if _lies_within(names, prefixes)}
+            is_split = stage not in chosen and not chosen.isdisjoint(inside)
+            parts |= inside if is_split else {stage: prefixes}
+        return parts
 
     def _list_modules_in_eval_mode(self) -> list[nn.Module]:
         """Return the modules of frozen stages, the backbone if all of it is frozen, and frozen BatchNorms."""
         modules = dict(self.named_modules())
-        frozen = [prefixes for stage, prefixes in self._stages.items() if stage not in self._trainable]
+        frozen = [prefixes for part, prefixes in self._parts.items() if part not in self._trainable]
         kept = [modules[prefix] for prefixes in frozen for prefix in prefixes if prefix in modules]
         if self._trainable <= {HEAD}:
             kept.append(self.backbone)
@@ -125,6 +156,11 @@ class Classifier(nn.Module):
         return kept
 
 
-def _stages(backbone: Backbone) -> dict[str, tuple[str, ...]]:
-    body = {stage: tuple(f"backbone.{prefix}" for prefix in prefixes) for stage, prefixes in backbone.stages().items()}
+def _with_head(parts: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Return parts of a backbone as those of a classifier, and its head."""
+    body = {part: tuple(f"backbone.{prefix}" for prefix in prefixes) for part, prefixes in parts.items()}
     return {**body, HEAD: (HEAD,)}
+
+
+def _lies_within(names: tuple[str, ...], prefixes: tuple[str, ...]) -> bool:
+    return f"{names[0]}.".startswith(tuple(f"{prefix}." for prefix in prefixes))

@@ -40,6 +40,14 @@ class ResNetBackbone(Backbone):
         layers = ("layer1", "layer2", "layer3", "layer4")
         return {"stem": ("network.conv1", "network.bn1"), **{layer: (f"network.{layer}",) for layer in layers}}
 
+    def blocks(self) -> dict[str, tuple[str, ...]]:
+        """Return the stem and the residual blocks, "layer1.0" first."""
+        layers = (self.network.layer1, self.network.layer2, self.network.layer3, self.network.layer4)
+        names = [
+            f"layer{number}.{place}" for number, layer in enumerate(layers, start=1) for place in range(len(layer))
+        ]
+        return {"stem": self.stages()["stem"], **{name: (f"network.{name}",) for name in names}}
+
     def parameter_depths(self) -> dict[str, int]:
         """Return the depth of every parameter: 0 in the stem, then one more for every residual block."""
         layers = (self.network.layer1, self.network.layer2, self.network.layer3, self.network.layer4)

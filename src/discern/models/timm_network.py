@@ -7,9 +7,11 @@ import math
 import warnings
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
+import torch
 from torch import Tensor, nn
 
 from discern.errors import ConfigError
@@ -21,6 +23,12 @@ with warnings.catch_warnings():
 
 # A name that no group of any network matches; its group is that of the layers after the last block.
 _LEFTOVER = "?"
+
+_POOLS_OF_PATCHES = ("avg", "avgmax", "max", "map")
+"""timm's names of the ways of pooling that may leave a class token and registers out."""
+
+_MAX_EVEN_STAGES = 4
+"""Into so many stages a network is divided whose blocks timm does not group: as many as a ResNet has."""
 
 
 class PretrainedConfig(Protocol):
@@ -36,16 +44,22 @@ class PretrainedConfig(Protocol):
     std: tuple[float, ...]
 
 
-class _TimmNetwork(Protocol):
+class TimmNetwork(Protocol):
     """What a network of timm offers in addition to `nn.Module`."""
 
     num_features: int
 
-    def group_matcher(self, *, coarse: bool) -> dict[str, object]: ...
+    def group_matcher(self, *, coarse: bool) -> dict[str, object]:
+        """Return what divides parameters into groups by their names."""
 
-    def forward_features(self, images: Tensor) -> Tensor: ...
+    def set_input_size(self, img_size: tuple[int, int]) -> None:
+        """Rebuild what depends on height and width of the images; only transformers have this."""
 
-    def forward_head(self, features: Tensor) -> Tensor: ...
+    def forward_features(self, images: Tensor) -> Tensor:
+        """Map images (N, 3, H, W) to the last map or to tokens (N, T, C)."""
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """Map these to pooled features (N, F)."""
 
 
 def create_network(name: str, *, stochastic_depth: float = 0.0) -> nn.Module:
@@ -58,18 +72,24 @@ def create_network(name: str, *, stochastic_depth: float = 0.0) -> nn.Module:
     """
     import timm
 
-    pretrained_config(name)
-    try:
-        # Passed even when 0, because some networks of timm have stochastic depth by default.
-        return timm.create_model(name, pretrained=False, num_classes=0, drop_path_rate=stochastic_depth)
-    except TypeError as error:
-        if "drop_path_rate" not in str(error):
-            raise
-        if stochastic_depth:
-            raise ConfigError(
-                f"stochastic_depth is {stochastic_depth:g}, but timm's {name!r} has no stochastic depth; leave it at 0."
-            ) from error
-    return timm.create_model(name, pretrained=False, num_classes=0)
+    # Passed even when 0, because some networks of timm have stochastic depth by default.
+    options: dict[str, Any] = {"drop_path_rate": stochastic_depth}
+    if pretrained_config(name).fixed_input_size:
+        # A few would interpolate their position embeddings anew for each batch, which `resize` does once.
+        options["dynamic_img_size"] = False
+    while True:
+        try:
+            return timm.create_model(name, pretrained=False, num_classes=0, **options)
+        except TypeError as error:
+            unknown = next((option for option in options if option in str(error)), None)
+            if unknown is None:
+                raise
+            if unknown == "drop_path_rate" and stochastic_depth:
+                raise ConfigError(
+                    f"stochastic_depth is {stochastic_depth:g}, but timm's {name!r} has no stochastic depth; "
+                    "leave it at 0."
+                ) from error
+            del options[unknown]
 
 
 def pretrained_config(name: str) -> PretrainedConfig:
@@ -107,27 +127,73 @@ def list_pretrained_names(part: str) -> list[str]:
 def count_features(network: nn.Module) -> int:
     """Return the length of the pooled features; some networks widen them after pooling."""
     hidden = getattr(network, "head_hidden_size", None)
-    return int(hidden or cast("_TimmNetwork", network).num_features)
+    return int(hidden or cast("TimmNetwork", network).num_features)
 
 
 def stage_prefixes(network: nn.Module) -> dict[str, tuple[str, ...]]:
     """Group a network into "stem", "layer1", ..., "layerN", each given by the names of its modules or parameters.
 
-    The groups are timm's coarse ones; layers after the last group (final norm, neck) belong to it. Every parameter and
+    The groups are timm's coarse ones; where timm has none, as for plain vision transformers, the blocks are divided
+    into four stages as even as can be. Layers after the last group (final norm, neck) belong to it. Every parameter and
     buffer is in exactly one stage.
     """
-    states = [name for name, _ in (*network.named_parameters(), *network.named_buffers())]
-    group_of = _group_by_name(network, states, coarse=True)
-    prefixes: dict[int, list[str]] = {group: [] for group in sorted(set(group_of.values()))}
-    for prefix, group in _cover(network, "", group_of):
-        prefixes[group].append(prefix)
-    names = ["stem", *(f"layer{place}" for place in range(1, len(prefixes)))]
-    return {name: tuple(prefixes[group]) for name, group in zip(names, prefixes, strict=True)}
+    group_of, blocks = _group_states(network, coarse=True), _group_states(network, coarse=False)
+    count = max(blocks.values())
+    if group_of == blocks and count > _MAX_EVEN_STAGES:
+        group_of = {name: block and 1 + _MAX_EVEN_STAGES * (block - 1) // count for name, block in blocks.items()}
+    return {
+        f"layer{group}" if group else "stem": prefixes for group, prefixes in _list_parts(network, group_of).items()
+    }
+
+
+def block_prefixes(network: nn.Module) -> dict[str, tuple[str, ...]]:
+    """Group a network into "stem" and its blocks by their names, each given as those of `stage_prefixes`."""
+    parts = _list_parts(network, _group_states(network, coarse=False))
+    return {_name_block(prefixes) if block else "stem": prefixes for block, prefixes in parts.items()}
+
+
+def _name_block(prefixes: tuple[str, ...]) -> str:
+    """Return the first name that ends with a number, as those of blocks do, or else the first name."""
+    return next((prefix for prefix in prefixes if prefix.rpartition(".")[2].isdigit()), prefixes[0])
+
+
+def parameters_without_decay(network: nn.Module) -> list[str]:
+    """Return the names of the parameters that timm trains without weight decay, besides norms and biases."""
+    listed: Iterable[str] = getattr(network, "no_weight_decay", tuple)()
+    patterns = tuple(listed)
+    return [name for name, _ in network.named_parameters() if any(fnmatchcase(name, one) for one in patterns)]
+
+
+def find_patch_size(network: nn.Module) -> int | None:
+    """Return the side of the patches in pixels into which a network divides pictures; None for another network."""
+    patch = getattr(getattr(network, "patch_embed", None), "patch_size", None)
+    return int(patch[0]) if isinstance(patch, tuple) and len(set(patch)) == 1 else None
+
+
+def can_be_resized(network: nn.Module) -> bool:
+    """Return whether a network has position embeddings that `resize` can interpolate, or computes (rotary ones)."""
+    has_positions = any(getattr(network, name, None) is not None for name in ("pos_embed", "rope"))
+    return hasattr(network, "set_input_size") and has_positions
+
+
+def resize(network: nn.Module, image_size: int) -> None:
+    """Build a network for images of another size, in pixels; position embeddings are interpolated."""
+    cast("TimmNetwork", network).set_input_size(img_size=(image_size, image_size))
+
+
+def find_trained_rows(network: nn.Module, tensors: Mapping[str, Tensor]) -> int | None:
+    """Return the rows of patches that weights have position embeddings for; None without such embeddings."""
+    found = [tensor for name, tensor in tensors.items() if f".{name}".endswith(".pos_embed") and tensor.ndim == 3]
+    if not found:
+        return None
+    num_others = 0 if getattr(network, "no_embed_class", False) else count_prefix_tokens(network)
+    return math.isqrt(max(found[0].shape[1] - num_others, 0)) or None
 
 
 def parameter_depths(network: nn.Module) -> dict[str, int]:
     """Return the depth of every parameter of a network: 0 in the stem, then one more for every block."""
-    return _group_by_name(network, [name for name, _ in network.named_parameters()], coarse=False)
+    groups = _group_states(network, coarse=False)
+    return {name: groups[name] for name, _ in network.named_parameters()}
 
 
 def forward_map(network: nn.Module, images: Tensor) -> Tensor:
@@ -136,11 +202,11 @@ def forward_map(network: nn.Module, images: Tensor) -> Tensor:
     Raises:
         ConfigError: The last features cannot be arranged as a map.
     """
-    features = cast("_TimmNetwork", network).forward_features(images)
+    features = cast("TimmNetwork", network).forward_features(images)
     if features.ndim == 4:
         return features.permute(0, 3, 1, 2) if _is_channels_last(network) else features
     if features.ndim == 3:
-        tokens = features[:, _count_prefix_tokens(network) :]
+        tokens = features[:, count_prefix_tokens(network) :]
         side = math.isqrt(tokens.shape[1])
         if side * side == tokens.shape[1]:
             return tokens.transpose(1, 2).reshape(tokens.shape[0], tokens.shape[2], side, side)
@@ -156,28 +222,37 @@ def pool_map(network: nn.Module, maps: Tensor) -> Tensor:
     Raises:
         ConfigError: The features are not computed from that map alone, for instance because a class token gives them.
     """
-    if not _count_prefix_tokens(network):
+    if _pools_patches_alone(network):
         features = maps
         if _is_channels_last(network):
             features = maps.permute(0, 2, 3, 1)
         elif hasattr(network, "num_prefix_tokens"):
             features = maps.flatten(2).transpose(1, 2)
-        pooled = cast("_TimmNetwork", network).forward_head(features)
+            num_others = count_prefix_tokens(network)
+            if num_others:
+                # A class token or registers, which pooling leaves out.
+                features = torch.cat([features.new_zeros(len(maps), num_others, features.shape[2]), features], dim=1)
+        pooled = cast("TimmNetwork", network).forward_head(features)
         if pooled.shape == (len(maps), count_features(network)):
             return pooled
-    raise ConfigError(
-        f"The features of {type(network).__name__} are not made of its last feature map alone; choose a convolutional "
-        "backbone, such as resnet50."
-    )
+    raise ConfigError(f"The features of {type(network).__name__} are not made of its last feature map alone.")
+
+
+def count_prefix_tokens(network: nn.Module) -> int:
+    """Count the tokens before those of the picture: a class token and registers."""
+    return int(getattr(network, "num_prefix_tokens", 0))
 
 
 def _is_channels_last(network: nn.Module) -> bool:
     return bool(getattr(network, "output_fmt", "NCHW") == "NHWC")
 
 
-def _count_prefix_tokens(network: nn.Module) -> int:
-    """Count the tokens before those of the picture, such as a class token."""
-    return int(getattr(network, "num_prefix_tokens", 0))
+def _pools_patches_alone(network: nn.Module) -> bool:
+    """Return whether no class token or register has a share in the features."""
+    if not count_prefix_tokens(network):
+        return True
+    includes_others = getattr(network, "pool_include_prefix", False)
+    return getattr(network, "global_pool", "token") in _POOLS_OF_PATCHES and not includes_others
 
 
 def layers_after_normalizing(norm: nn.Module) -> tuple[str, ...] | None:
@@ -216,17 +291,32 @@ def synchronize_batchnorm(network: nn.Module) -> nn.Module:
     return cast("nn.Module", convert_sync_batchnorm(network))  # type: ignore[no-untyped-call]
 
 
-def _group_by_name(network: nn.Module, names: Iterable[str], *, coarse: bool) -> dict[str, int]:
-    """Number timm's groups of `names` from 0 without gaps; the layers after the last group are added to it."""
+def _group_states(network: nn.Module, *, coarse: bool) -> dict[str, int]:
+    """Number timm's groups of parameters and buffers from 0 without gaps; layers after the last group are added to it.
+
+    Buffers without parameters beside them in no group, such as rotary position embeddings, are used by all blocks and
+    belong to the stem.
+    """
     from timm.models._manipulate import group_with_matcher
 
-    matcher = cast("_TimmNetwork", network).group_matcher(coarse=coarse)
-    named = [(name, None) for name in (*names, _LEFTOVER)]
+    parameters, buffers = ([name for name, _ in part] for part in (network.named_parameters(), network.named_buffers()))
+    matcher = cast("TimmNetwork", network).group_matcher(coarse=coarse)
+    named = [(name, None) for name in (*parameters, *buffers, _LEFTOVER)]
     group_of: dict[str, int] = group_with_matcher(iter(named), matcher, reverse=True)
     leftover = group_of.pop(_LEFTOVER)
     groups = sorted(set(group_of.values()) - {leftover})
     renumbered = {group: place for place, group in enumerate(groups)} | {leftover: max(len(groups) - 1, 0)}
-    return {name: renumbered[group] for name, group in group_of.items()}
+    trained = {name.partition(".")[0] for name in parameters}
+    shared = {name for name in buffers if group_of[name] == leftover and name.partition(".")[0] not in trained}
+    return {name: 0 if name in shared else renumbered[group] for name, group in group_of.items()}
+
+
+def _list_parts(network: nn.Module, group_of: Mapping[str, int]) -> dict[int, tuple[str, ...]]:
+    """Return the names of the modules and parameters of each group, in the order of the groups."""
+    prefixes: dict[int, list[str]] = {group: [] for group in sorted(set(group_of.values()))}
+    for prefix, group in _cover(network, "", group_of):
+        prefixes[group].append(prefix)
+    return {group: tuple(names) for group, names in prefixes.items()}
 
 
 def _cover(module: nn.Module, prefix: str, group_of: Mapping[str, int]) -> list[tuple[str, int]]:

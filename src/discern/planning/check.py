@@ -14,19 +14,18 @@ def check_phases(phases: Sequence[PhasePlan], classifier: Classifier) -> None:
     """Check that the network can be trained in these phases.
 
     Raises:
-        ConfigError: A phase names stages that the network does not have, trains nothing, has an unknown optimizer or
-            schedule, or has head_solver=lbfgs without a linear head that is trained alone.
+        ConfigError: A phase names stages or blocks that the network does not have, trains nothing, has an unknown
+            optimizer or schedule, or has head_solver=lbfgs without a linear head that is trained alone.
     """
     unknown = [
-        f"phase {phase.name} trains {stage!r}"
+        f"phase {phase.name} trains {part!r}"
         for phase in phases
         if phase.train != "all"
-        for stage in phase.train
-        if stage not in classifier.stage_names
+        for part in phase.train
+        if part not in (*classifier.stage_names, *classifier.block_names)
     ]
     if unknown:
-        stages = ", ".join(classifier.stage_names)
-        raise ConfigError(f"{'; '.join(unknown)}; the stages of this network are {stages} (or all)")
+        raise ConfigError(f"{'; '.join(unknown)}; {classifier.describe_parts()}")
     for phase in phases:
         OPTIMIZERS.find(phase.optimizer)
         SCHEDULES.find(phase.schedule)

@@ -132,6 +132,7 @@ def _choose_network(
         )
         classifier = build_classifier(architecture, len(train.class_names))
     size, reasons["data.image_size"] = choose_image_size(asked_size, classifier.backbone, stem, sides)
+    classifier.backbone.set_image_size(size)
     return _ChosenNetwork(start, architecture, classifier, size), reasons
 
 

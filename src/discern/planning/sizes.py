@@ -58,7 +58,8 @@ def choose_image_size(
     """Return the side, in pixels, of the square that the network sees, and the reason if it was `auto`.
 
     With a small stem it is the size of the pictures; otherwise the size that the backbone was pretrained at, but at
-    most twice the pictures' shorter side (in steps of 32 px, and at least 96), since enlarging more only blurs.
+    most twice the pictures' shorter side (in steps of 32 px or a whole number of a transformer's patches, and at least
+    about 96), since enlarging more only blurs.
     """
     if setting != "auto":
         return setting, None
@@ -66,8 +67,9 @@ def choose_image_size(
     if stem == "small":
         return shorter_side, f"{shorter_side}, the size of the pictures"
     native = backbone.image_size
-    limit = max(_MIN_PRETRAINED_SIZE, _SIZE_STEP * round(2 * shorter_side / _SIZE_STEP))
-    if limit < native and not backbone.has_fixed_size:
+    wanted = max(_MIN_PRETRAINED_SIZE, _SIZE_STEP * round(2 * shorter_side / _SIZE_STEP))
+    limit = backbone.find_nearest_size(wanted)
+    if limit < native:
         return limit, f"{limit}, since the pictures are small (median shorter side {shorter_side} px)"
     return native, f"{native}, what {backbone.name} is usually trained at"
 

@@ -151,10 +151,10 @@ def compute_start_features(
         DataError: There is no room for the features.
     """
     backbone = build_classifier(Architecture(backbone=start.backbone), len(table.class_names)).backbone
+    size, _ = choose_image_size(settings.data.image_size, backbone, "imagenet", sides)
+    backbone.set_image_size(size)
     load_pretrained(backbone, start.weights)
     runtime.place(backbone)
-    size, _ = choose_image_size(settings.data.image_size, backbone, "imagenet", sides)
-    backbone.check_image_size(size)
     return compute_frozen_features(
         backbone,
         table,

@@ -37,7 +37,7 @@ def load_classifier(
     """
     try:
         if network is None and architecture.backbone != CUSTOM:
-            _check_shapes(path, architecture, num_classes)
+            _check_shapes(path, architecture, num_classes, image_size)
         classifier = build_classifier(architecture, num_classes, network, image_size=image_size)
     except ConfigError as error:
         raise BundleError(f"{path.parent}: {error}") from None
@@ -105,7 +105,7 @@ def load_feature_bank(features_path: Path, names_path: Path, num_features: int) 
     return FeatureBank(features.numpy(), frame)
 
 
-def _check_shapes(path: Path, architecture: Architecture, num_classes: int) -> None:
+def _check_shapes(path: Path, architecture: Architecture, num_classes: int, image_size: int) -> None:
     """Compare the shapes in a file with those of the network, which is built without memory for that."""
     found = _read_shapes(path)
     largest = max((max(shape, default=0) for shape in found.values()), default=0)
@@ -114,7 +114,7 @@ def _check_shapes(path: Path, architecture: Architecture, num_classes: int) -> N
         raise BundleError(_describe_misfit(path, f"it has no layers of the widths {name_some(list(map(str, widths)))}"))
     try:
         with torch.device("meta"):
-            expected = build_classifier(architecture, num_classes).state_dict()
+            expected = build_classifier(architecture, num_classes, image_size=image_size).state_dict()
     except (RuntimeError, NotImplementedError):
         return  # a network that cannot be built without memory
     wrong = [

@@ -52,7 +52,7 @@ class PhaseInputs:
     def pool(self, classifier: Classifier, rows: npt.NDArray[np.int64]) -> PooledFeatures | None:
         """Return the head's inputs for these training rows and validation; None if they are not pooled."""
         train, validation = self.train_features, self.validation_features
-        if classifier.trainable_stages != (HEAD,) or train is None or validation is None:
+        if classifier.trainable_parts != (HEAD,) or train is None or validation is None:
             return None
         kept = train[0][torch.from_numpy(rows)].float() if self.views == 1 else None
         return PooledFeatures(kept, validation[0].float())
@@ -101,7 +101,7 @@ def _build_feature_inputs(
     halves = cut_classifier(classifier)
     if halves is None:
         return None
-    backbone, first_trained = classifier.backbone.name, classifier.trainable_stages[0]
+    backbone, first_trained = classifier.backbone.name, classifier.trainable_parts[0]
     prepare = prepare_images(data.preprocess, runtime)
     train = load_or_compute_features(
         halves.frozen,

@@ -162,8 +162,8 @@ def _build_loss(training: TrainingPlan, data: TrainingData, runtime: Runtime) ->
 
 
 def _find_frozen(classifier: Classifier, index: int) -> FrozenWeights | None:
-    """Return parameters and statistics of the frozen stages, which are the same in the best model so far."""
-    frozen = [names for stage, names in classifier.stages().items() if stage not in classifier.trainable_stages]
+    """Return parameters and statistics of the frozen parts, which are the same in the best model so far."""
+    frozen = [names for part, names in classifier.parts().items() if part not in classifier.trainable_parts]
     prefixes = tuple(f"{name}." for names in frozen for name in names)
     tensors = {
         name: tensor.detach().cpu().contiguous()

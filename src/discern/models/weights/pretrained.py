@@ -1,5 +1,6 @@
 """Pretrained weights: found by name or path, fetched once, and loaded whole or not at all."""
 
+import copy
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -44,7 +45,7 @@ class WeightsRow(NamedTuple):
 def load_pretrained(
     backbone: Backbone, weights: str | Path, *, cache_folder: str | Path | None = None
 ) -> WeightsRecord:
-    """Load pretrained weights into a backbone.
+    """Load pretrained weights into a backbone; position embeddings for images of another size are interpolated.
 
     Args:
         backbone: Left as it was when the weights do not fit.
@@ -56,7 +57,16 @@ def load_pretrained(
         WeightsError: The weights cannot be found, downloaded or read, or do not fit in full.
     """
     path, source, note = _find_file(backbone, weights, cache_folder)
-    unused = fit_tensors(backbone.network, read_tensors(path), source=source)
+    tensors = read_tensors(path)
+    trained_size = backbone.find_trained_size(tensors)
+    if trained_size == backbone.image_size:
+        unused = fit_tensors(backbone.network, tensors, source=source)
+    else:
+        trained = copy.deepcopy(backbone)
+        trained.set_image_size(trained_size)
+        unused = fit_tensors(trained.network, tensors, source=source)
+        trained.set_image_size(backbone.image_size)
+        backbone.load_state_dict(trained.state_dict())
     return WeightsRecord(source, compute_sha256(path), unused, note)
 
 
