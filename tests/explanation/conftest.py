@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from discern.data.reading.preprocess import Preprocess
 from discern.models.architecture import Architecture
@@ -23,7 +24,7 @@ def build_predictor(classifier, architecture, size, precision="fp32"):
 def build_random(backbone, size, seed=0, precision="fp32", **settings):
     torch.manual_seed(seed)
     architecture = Architecture(backbone=backbone, **settings)
-    return build_predictor(build_classifier(architecture, 3), architecture, size, precision)
+    return build_predictor(build_classifier(architecture, 3, image_size=size), architecture, size, precision)
 
 
 def build_colour_detector(stem, size):
@@ -43,6 +44,27 @@ def build_colour_detector(stem, size):
         linear.weight.zero_()
         linear.weight[:, :3] = torch.eye(3)
         linear.bias.zero_()
+    return build_predictor(classifier, architecture, size)
+
+
+@torch.no_grad()
+def build_colour_transformer(size):
+    """A vision transformer whose class token takes alike from all patches: logit k is how much of colour k there is."""
+    architecture = Architecture(backbone="timm:test_vit")
+    classifier = build_classifier(architecture, 3, image_size=size)
+    network, linear = classifier.backbone.network, classifier.head.layers[1]
+    for part in (network.blocks, network.patch_embed, linear):
+        for parameter in part.parameters():
+            parameter.zero_()
+    for parameter in (network.cls_token, network.pos_embed):
+        parameter.zero_()
+    # Norms would make a patch that is touched by a colour the equal of one that is full of it.
+    network.norm = network.blocks[0].norm1 = nn.Identity()
+    colours = 1.5 * torch.eye(3) - 0.5
+    network.patch_embed.proj.weight[:3] = colours[:, :, None, None] / network.patch_embed.proj.weight[0, 0].numel()
+    values = network.blocks[0].attn.qkv.weight[-network.embed_dim :]
+    for weight in (values, network.blocks[0].attn.proj.weight, linear.weight):
+        weight[:3, :3] = torch.eye(3)
     return build_predictor(classifier, architecture, size)
 
 

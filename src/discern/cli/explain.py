@@ -21,8 +21,12 @@ def explain(
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder to write; RUN/explanations by default.")] = None,
     method: Annotated[
-        str, typer.Option(help="grad-cam, hires-cam or integrated-gradients (pixel by pixel, about 50 times slower).")
-    ] = "grad-cam",
+        str,
+        typer.Option(
+            help="grad-cam or hires-cam for convolutional networks, attention for vision transformers, or "
+            "integrated-gradients for any (pixel by pixel, about 50 times slower); auto: by the network."
+        ),
+    ] = "auto",
     target: Annotated[
         str | None, typer.Option(help="Class to explain, instead of the predicted and the true one.")
     ] = None,

@@ -66,7 +66,7 @@ def measure_cells(architecture: Architecture) -> Cells | None:
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)
         backbone = build_classifier(architecture, 2).backbone.eval().requires_grad_(False)
-        if backbone.has_fixed_size:
+        if backbone.has_fixed_size or backbone.has_attention:
             return None
         _level_kernels(backbone)
         return _probe(backbone, _find_stride(backbone))

@@ -10,6 +10,8 @@ from torch import Tensor
 from discern.errors import ConfigError
 from discern.models.classifier import Classifier
 
+_ANY = "integrated-gradients explains any backbone"
+
 
 def compute_grad_cam(classifier: Classifier, images: Tensor, targets: Tensor) -> Tensor:
     """Return the evidence (N, h, w) for the classes (N,): channels of the map, weighted by their mean gradients.
@@ -56,7 +58,8 @@ def _differentiate_map(classifier: Classifier, images: Tensor, targets: Tensor) 
         try:
             features = classifier.backbone.pool_map(maps)
         except ConfigError as error:
-            raise ConfigError(f"{error} The method integrated-gradients explains any backbone.") from None
+            other = "attention explains this backbone" if classifier.backbone.has_attention else _ANY
+            raise ConfigError(f"{error} The method {other}.") from None
         scores = classifier.forward_head(features).gather(1, targets[:, None])
         (gradients,) = torch.autograd.grad(scores.sum(), maps)
     return maps.detach(), gradients

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from discern.engine.forward import evaluating
-from discern.explanation.methods import EXPLANATIONS
+from discern.explanation.methods import AUTO, EXPLANATIONS, choose_method
 from discern.predictor.predictor import Predictor
 
 
@@ -16,7 +16,7 @@ def explain_predictions(
     predictor: Predictor,
     images: Tensor,
     targets: Sequence[int] | npt.NDArray[np.int64] | Tensor,
-    method: str = "grad-cam",
+    method: str = AUTO,
 ) -> npt.NDArray[np.float32]:
     """Return where in each picture the evidence for a class lies, float32 (N, S, S) in 0..1.
 
@@ -28,12 +28,12 @@ def explain_predictions(
         predictor: The trained classifier.
         images: uint8 (N, 3, S, S), as the bundle's preprocessing gives them.
         targets: The class (N,) that each picture is explained for.
-        method: A name of `EXPLANATIONS`.
+        method: A name of `EXPLANATIONS`, or "auto" for the one that suits the backbone.
 
     Raises:
         ConfigError: There is no such method, or it does not fit the backbone.
     """
-    compute = EXPLANATIONS.find(method)
+    compute = EXPLANATIONS.find(choose_method(method, predictor.bundle.classifier.backbone))
     maps = []
     # A caller's inference mode would leave nothing to differentiate.
     with torch.inference_mode(mode=False), torch.no_grad(), evaluating(predictor.bundle.classifier):

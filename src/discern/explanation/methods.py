@@ -9,9 +9,11 @@ from math import ceil
 from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
 
+from discern.explanation.attention_relevance import compute_attention_relevance
 from discern.explanation.cells import enlarge_map, locate_cells
 from discern.explanation.class_activation import compute_grad_cam, compute_hires_cam
 from discern.explanation.integrated_gradients import compute_integrated_gradients
+from discern.models.backbone import Backbone
 from discern.predictor.bundle import Bundle
 from discern.registry import Registry
 
@@ -19,6 +21,9 @@ Explanation = Callable[[Bundle, Tensor, Tensor], Tensor]
 """(bundle, normalised images (N, 3, S, S), targets (N,)) to evidence (N, S, S), 0 and above."""
 
 EXPLANATIONS: Registry[Explanation] = Registry("explanation method")
+
+AUTO = "auto"
+"""Stands for the method that suits the backbone."""
 
 register_explanation = EXPLANATIONS.register
 """Return a decorator that adds a method of type `Explanation` under a name."""
@@ -37,6 +42,13 @@ def _map_hires_cam(bundle: Bundle, images: Tensor, targets: Tensor) -> Tensor:
     return _enlarge(compute_hires_cam(bundle.classifier, images, targets), bundle, images)
 
 
+@register_explanation("attention")
+def _map_attention(bundle: Bundle, images: Tensor, targets: Tensor) -> Tensor:
+    """Return the evidence on the patches, which tile the picture."""
+    evidence = compute_attention_relevance(bundle.classifier, images, targets)
+    return enlarge_map(evidence, images.shape[-1], None)
+
+
 @register_explanation("integrated-gradients")
 def _map_integrated_gradients(bundle: Bundle, images: Tensor, targets: Tensor) -> Tensor:
     """Return the evidence in favour, averaged over neighbouring pixels."""
@@ -44,6 +56,23 @@ def _map_integrated_gradients(bundle: Bundle, images: Tensor, targets: Tensor) -
     sigma = _BLUR_SHARE * evidence.shape[-1]
     blurred: Tensor = gaussian_blur(evidence, kernel_size=[2 * ceil(3 * sigma) + 1] * 2, sigma=[sigma, sigma])
     return blurred.relu()
+
+
+def check_method(name: str) -> None:
+    """Check that there is a method of this name, or that it is "auto".
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if name != AUTO:
+        EXPLANATIONS.find(name)
+
+
+def choose_method(name: str, backbone: Backbone) -> str:
+    """Return the name of a method: that given, or for "auto" attention in a vision transformer and else Grad-CAM."""
+    if name != AUTO:
+        return name
+    return "attention" if backbone.has_attention else "grad-cam"
 
 
 def _enlarge(evidence: Tensor, bundle: Bundle, images: Tensor) -> Tensor:

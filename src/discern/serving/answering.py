@@ -13,7 +13,7 @@ from torch import Tensor
 from discern.engine.second_look import find_unclear
 from discern.errors import DiscernError
 from discern.explanation.maps import explain_predictions
-from discern.explanation.methods import EXPLANATIONS
+from discern.explanation.methods import check_method, choose_method
 from discern.predictor.answers import UNKNOWN, AnswerPolicy
 from discern.serving.decoding import fit_upload, fit_upload_again, shrink_upload
 from discern.serving.heat_maps import SHOWN_PIXELS, draw_heat_map
@@ -80,7 +80,7 @@ class Answering:
             raise Refusal(UNUSABLE, f"the model {model.name} has no feature bank to compare with")
         try:
             if wanted.explain is not None:
-                EXPLANATIONS.find(wanted.explain)
+                check_method(wanted.explain)
             return model.build_policy(wanted.max_error)
         except DiscernError as error:
             raise Refusal(UNUSABLE, str(error)) from None
@@ -101,10 +101,10 @@ class Answering:
             return refusal
 
     async def _explain(self, upload: Upload, one: Computed, wanted: Wanted, model: ServedModel) -> HeatMap | None:
-        method = wanted.explain
-        if method is None:
+        if wanted.explain is None:
             return None
         predictor, target = model.predictor, int(one.output.probabilities.argmax())
+        method = choose_method(wanted.explain, predictor.bundle.classifier.backbone)
         try:
             (values,) = await run_in(self._thread, explain_predictions, predictor, one.image[None], [target], method)
             shown = await run_in(self._pool, shrink_upload, upload, predictor.bundle, self._limits, SHOWN_PIXELS)

@@ -50,7 +50,7 @@ def build_prediction_routes(server: Server) -> APIRouter:
             Query(gt=0, lt=1, description='Largest share of wrong answers; the rest is "unknown".', examples=[0.05]),
         ] = None,
         explain: Annotated[
-            str | None, Query(max_length=40, description="Adds a heat map by this method.", examples=["grad-cam"])
+            str | None, Query(max_length=40, description="Adds a heat map by this method.", examples=["auto"])
         ] = None,
         nearest: Annotated[int, Query(ge=0, le=20, description="How many similar training pictures to return.")] = 0,
     ) -> Response:

@@ -24,7 +24,7 @@ from discern.explanation.folder import (
     name_figures,
 )
 from discern.explanation.inputs import drop_labels, find_true_names, load_mistakes
-from discern.explanation.methods import EXPLANATIONS
+from discern.explanation.methods import AUTO, check_method, choose_method
 from discern.explanation.neighbours import NearPicture, find_neighbours, name_neighbours, show_neighbour
 from discern.files import write_table
 from discern.models.custom import Network
@@ -54,7 +54,7 @@ def explain(
     *,
     mistakes: bool = False,
     out: str | Path | None = None,
-    method: str = "grad-cam",
+    method: str = AUTO,
     target: str | None = None,
     top_k: int = 1,
     neighbours: int = 5,
@@ -78,7 +78,8 @@ def explain(
         inputs: Files, folders, glob patterns, CSV or .npz files, PIL images, arrays, or a torch `Dataset`.
         mistakes: Explain the mistakes of the run's evaluation instead of `inputs`, at most 25, most confident first.
         out: The folder to write; `explanations` in the run folder by default. Figures of an earlier call are replaced.
-        method: A name of `discern.explanation.methods.EXPLANATIONS`.
+        method: A name of `discern.explanation.methods.EXPLANATIONS`; "auto" is attention for vision transformers, and
+            else Grad-CAM.
         target: The class to explain instead of the predicted and the true one.
         top_k: Number of classes to explain, the most probable ones.
         neighbours: Number of training pictures to show, the most similar ones.
@@ -99,9 +100,10 @@ def explain(
         raise ConfigError(
             "give either pictures to explain, or ", option("mistakes", True), " for the mistakes of the run"
         )
-    EXPLANATIONS.find(method)
+    check_method(method)
     with reporting(verbose=verbose):
         predictor = load(run, device=device, network=network)
+        method = choose_method(method, predictor.bundle.classifier.backbone)
         asked_for = None if target is None else find_class(target, predictor.class_names)
         # The explanations of a bundle are beside it, not in it.
         folder = RunFolder(Path(run).parent if Path(run).name == "bundle" else Path(run))

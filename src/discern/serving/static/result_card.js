@@ -87,7 +87,7 @@ export class ResultCard {
       return;
     }
     if (!this.heat) {
-      const asked = await this.askMore(button, { explain: "grad-cam" });
+      const asked = await this.askMore(button, { explain: "auto" });
       this.heat = asked?.heat_map ?? null;
     }
     if (this.heat) this.showHeat(true);
