@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from discern.errors import ExportError
-from discern.models.architecture import Architecture
-from discern.models.backbone import TIMM_PREFIX
+from discern.models import timm_network
+from discern.models.backbone import TIMM_PREFIX, Backbone, describe_backbone
 from discern.models.heads import MlpHead, list_linear_layers
 from discern.models.resnet_backbone import RESNETS
 from discern.predictor.bundle import Bundle
@@ -22,7 +22,8 @@ class PlainNetwork(BaseModel):
     """A network of a library by its name there.
 
     `classifier` is the name of the module that gives the logits: a linear layer, or the layers of an mlp head with
-    `hidden_features` and `dropout`. `stem` differs for our own networks alone.
+    `hidden_features` and `dropout`. `stem` differs for our own networks alone. `image_size` is the side of its images
+    in pixels where the network is built for another one than timm's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,14 +35,16 @@ class PlainNetwork(BaseModel):
     hidden_features: tuple[int, ...] = ()
     dropout: float = 0.0
     stem: Literal["imagenet", "small"] = "imagenet"
+    image_size: int | None = None
 
     @classmethod
-    def of(cls, architecture: Architecture, num_classes: int) -> Self:
-        """Return the network of an architecture, as other programs name it.
+    def of(cls, bundle: Bundle) -> Self:
+        """Return the network of a bundle, as other programs name it.
 
         Raises:
             ExportError: It is a user's own, or its head is neither a linear layer nor an mlp.
         """
+        architecture, backbone = bundle.architecture, bundle.classifier.backbone
         is_timm = architecture.backbone.startswith(TIMM_PREFIX)
         if not is_timm and architecture.backbone not in RESNETS:
             raise ExportError(f"torchvision and timm have no network {architecture.backbone!r}; {_TAKES_ALL}")
@@ -51,8 +54,9 @@ class PlainNetwork(BaseModel):
         own = cls(
             library="timm" if is_timm else "torchvision" if is_torchvisions else "discern",
             name=architecture.backbone.removeprefix(TIMM_PREFIX),
-            num_classes=num_classes,
+            num_classes=len(bundle.class_names),
             stem=architecture.stem,
+            image_size=_find_own_size(backbone) if is_timm else None,
         )
         head = {"hidden_features": architecture.hidden_features, "dropout": architecture.dropout}
         return own.model_copy(
@@ -65,6 +69,8 @@ class PlainNetwork(BaseModel):
             import timm
 
             network: nn.Module = timm.create_model(self.name, num_classes=self.num_classes)
+            if self.image_size is not None:
+                timm_network.resize(network, self.image_size)
         elif self.library == "torchvision":
             network = torchvision.models.get_model(self.name, weights=None, num_classes=self.num_classes)
         else:
@@ -106,6 +112,12 @@ def load_strictly(plain: PlainNetwork, tensors: dict[str, Tensor]) -> nn.Module:
     except RuntimeError as error:
         raise ExportError(f"the weights are not those of {plain.library}'s {plain.name}: {error}") from None
     return network
+
+
+def _find_own_size(backbone: Backbone) -> int | None:
+    """Return the side of the images, in pixels, that a transformer was built for instead of timm's; None for timm's."""
+    differs = backbone.has_fixed_size and backbone.image_size != describe_backbone(backbone.name).image_size
+    return backbone.image_size if differs else None
 
 
 def _find_classifier(network: nn.Module) -> str:

@@ -53,6 +53,8 @@ def _build_lines(plain: PlainNetwork) -> list[str]:
         "discern": f'RESNETS["{plain.name}"](num_classes=len(class_names), stem="{plain.stem}")',
     }[plain.library]
     lines = [f"network = {call}"]
+    if plain.image_size:
+        lines.append(f"network.set_input_size(({plain.image_size}, {plain.image_size}))")
     if plain.hidden_features:
         lines.append(f"widths = [network.{plain.classifier}.in_features, {', '.join(map(str, plain.hidden_features))}]")
         lines.append("layers = []")

@@ -73,7 +73,7 @@ class WeightsFile:
 
 
 def _prepare(bundle: Bundle, metadata: Mapping[str, str]) -> tuple[dict[str, Tensor], dict[str, str]]:
-    plain = PlainNetwork.of(bundle.architecture, len(bundle.class_names))
+    plain = PlainNetwork.of(bundle)
     return rename_tensors(bundle, plain), {**metadata, "network": plain.model_dump_json()}
 
 
