@@ -30,6 +30,7 @@ from discern.cli.report import report
 from discern.cli.review import review
 from discern.cli.sections import SectionedGroup
 from discern.cli.serve import serve
+from discern.cli.spelling import spelling_for_commands
 from discern.cli.train import train
 from discern.cli.tune import tune
 from discern.cli.weights import weights_app
@@ -71,7 +72,7 @@ def show_version(
 
 def fail(error: DiscernError | OSError) -> NoReturn:
     """Print an error that a user can correct in one line, and exit with 2."""
-    print(f"discern: {find_write_error(error) or _describe(error)}", file=sys.stderr)
+    print(f"discern: {_describe(find_write_error(error) or error)}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -90,7 +91,7 @@ def main(tell: Callable[[DiscernError | OSError], NoReturn] = fail) -> None:
     gc.set_threshold(10_000, 10, 10)
     atexit.register(gc.freeze)
     try:
-        with ending_in_order():
+        with ending_in_order(), spelling_for_commands():
             app()
     except SystemExit as end:
         _exit_job(end)
