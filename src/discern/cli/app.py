@@ -16,6 +16,7 @@ from discern.allocation import keep_freed_memory
 from discern.cli.audit import audit
 from discern.cli.cache import cache_app
 from discern.cli.compare import compare
+from discern.cli.completion import complete_settings_without_space
 from discern.cli.demo import demo
 from discern.cli.diff import diff
 from discern.cli.doctor import doctor
@@ -90,6 +91,7 @@ def main(tell: Callable[[DiscernError | OSError], NoReturn] = fail) -> None:
     # end, when all memory is freed anyway, takes more than a second.
     gc.set_threshold(10_000, 10, 10)
     atexit.register(gc.freeze)
+    complete_settings_without_space()
     try:
         with ending_in_order(), spelling_for_commands():
             app()
