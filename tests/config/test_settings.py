@@ -101,7 +101,7 @@ def test_numbers_may_be_written_as_scientific_notation_and_lists_as_toml():
         (["training.phases.head=3"], r"training\.phases\.head is a phase; say which of its settings"),
         (["training.phases.*.learning_rate=inf"], r"\*\.learning_rate is inf; expected a finite number or 'auto'"),
         (["model.backbone.depth=3"], r"model\.backbone\.depth does not exist"),
-        (["train=head"], r"a setting of one phase; write training\.phases\.all\.train=head, or training\.phases\.\*"),
+        (["train=head"], r"a setting of one phase; write training\.phases\.all\.train=head, or 'training\.phases\.\*"),
         (["training.phases.all.train=3"], r"^training\.phases\.all\.train is 3; expected 'all' or a list$"),
         (["fit=stretch"], r"^data\.fit is 'stretch'; expected 'crop', 'pad', 'squash' or 'auto'$"),
         (["data.mean=[1, 2, 1]"], r"^data\.mean\.1 is 2; expected at most 1$"),

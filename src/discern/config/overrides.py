@@ -155,8 +155,8 @@ def _override_phase_default(raw: RawTable, key: str, value: Any) -> None:
     elif own and len(own) == len(phases):
         values = ", ".join(f"{phase.get('name')}: {phase[key]}" for phase in phases)
         raise ConfigError(
-            f"every phase of this recipe sets its own {key} ({values}); "
-            f"write training.phases.{phases[-1].get('name')}.{key}={value}, or training.phases.*.{key}={value} for all"
+            f"every phase of this recipe sets its own {key} ({values}); write "
+            f"training.phases.{phases[-1].get('name')}.{key}={value}, or 'training.phases.*.{key}={value}' for all"
         )
     else:
         training[key] = value
@@ -166,7 +166,7 @@ def _advise_phase(raw: RawTable, key: str, text: str) -> str:
     """Return how to set what each phase has for itself."""
     phases = _section(raw, "training").get("phases") or [{}]
     name = phases[-1].get("name", PhaseSettings().name)
-    for_all = f", or training.phases.*.{key}={text} for all" if len(phases) > 1 else ""
+    for_all = f", or 'training.phases.*.{key}={text}' for all" if len(phases) > 1 else ""
     return f"{key} is a setting of one phase; write training.phases.{name}.{key}={text}{for_all}"
 
 
