@@ -10,6 +10,7 @@ import discern
 sys.path.insert(0, str(Path(__file__).parent))
 
 from generators.pages import write_parts
+from generators.short_code import keep_short_code_whole
 from generators.type_names import NAMED_TYPES, name_types, shorten_types
 
 project = "discern"
@@ -20,7 +21,7 @@ exclude_patterns = ["_build", "_generated"]
 
 # A link or an anchor that leads nowhere is a warning, and warnings are errors.
 myst_heading_anchors = 3
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "deflist"]
 nb_execution_mode = "off"
 
 # Of scikit-learn, which refers to pages of its own, and of pydantic.
@@ -47,3 +48,4 @@ def setup(app: Sphinx) -> None:
     app.connect("builder-inited", write_parts)
     app.connect("autodoc-before-process-signature", name_types)
     app.connect("autodoc-process-signature", shorten_types)
+    app.connect("doctree-resolved", keep_short_code_whole)

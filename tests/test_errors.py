@@ -43,8 +43,8 @@ def test_an_option_is_spelled_for_the_caller():
     assert str(listed).splitlines()[-1] == "Or go on by max_drop=0.1."
     assert listed.for_command_line().splitlines()[1:] == ["  a.png: bad", "Or go on by --max-drop 0.1."]
     full = WriteError("run/a", "the disk is full", "Make room there")
-    assert (
-        full.for_command_line()
-        == str(full)
-        == "run/a cannot be written: the disk is full. Make room there, then run the same command again"
-    )
+    said = "run/a cannot be written: the disk is full. Make room there, then "
+    assert full.for_command_line() == f"{said}run the same command again"
+    assert str(full) == f"{said}make the same call again"
+    later = full.followed_by(option("resume", True))
+    assert (later.for_command_line(), str(later)) == (f"{said}--resume", f"{said}resume=True")

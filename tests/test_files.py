@@ -31,10 +31,10 @@ def test_home_is_the_environments_or_the_users(monkeypatch: pytest.MonkeyPatch, 
             errno.EDQUOT,
             r"your share of the disk is used up; it needs 2.0 MiB, and .* are free. Make room there, then ",
         ),
-        (errno.EROFS, "the disk is read-only. Give another place, then run the same command again"),
+        (errno.EROFS, "the disk is read-only. Give another place, then make the same call again"),
         (errno.EACCES, "you have no right to write there. Get it, or give another place, then"),
         (errno.EFBIG, r"the system allows no file of 2.0 MiB \(ulimit -f\). Raise this limit, then"),
-        (errno.EIO, "input/output error. Mend this, then run the same command again"),
+        (errno.EIO, "input/output error. Mend this, then make the same call again"),
     ],
 )
 def test_a_file_that_cannot_be_written_is_named_with_the_reason_and_the_old_one_stays(

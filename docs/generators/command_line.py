@@ -1,12 +1,13 @@
 """The reference of the command line, from the commands themselves."""
 
+import re
 from collections.abc import Iterator
 
 import typer
-from typer.core import TyperArgument, TyperCommand, TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from discern.cli.app import app
-from generators.markdown import build_table, escape_text
+from generators.markdown import build_definitions, escape_text
 
 
 def build_command_line() -> str:
@@ -32,11 +33,11 @@ def _describe_command(command: TyperCommand | TyperGroup, name: str) -> Iterator
     yield f"## {name}"
     yield escape_text(command.help or "")
     yield f"```text\n{command.get_usage(context).removeprefix('Usage: ')}\n```"
-    records = [(parameter, parameter.get_help_record(context)) for parameter in command.params]
-    rows = [
-        (f"`{record[0]}`", "argument" if isinstance(parameter, TyperArgument) else "option", escape_text(record[1]))
-        for parameter, record in records
-        if record is not None
-    ]
-    if rows:
-        yield build_table(("name", "kind", "meaning"), rows)
+    records = [parameter.get_help_record(context) for parameter in command.params]
+    yield build_definitions((f"`{_name(record[0])}`", (escape_text(record[1]),)) for record in records if record)
+
+
+def _name(record: str) -> str:
+    """Return the name and what it takes, `--apply <path>` for `--apply <list[Path]>`, and an argument by its name."""
+    shown = re.sub(r"<(?:list\[)?(\w+)[^>]*>", lambda found: f"<{found[1].lower()}>", record)
+    return shown if shown.startswith("-") else shown.partition(" <")[0]

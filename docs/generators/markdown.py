@@ -1,4 +1,4 @@
-"""Tables and plain text as Markdown."""
+"""Tables, lists of definitions and plain text as Markdown."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,6 +10,14 @@ def build_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table; a cell may hold any text, and lines in it become one."""
     lines = [list(header), ["---"] * len(header), *map(list, rows)]
     return "\n".join(f"| {' | '.join(_escape_cell(cell) for cell in line)} |" for line in lines)
+
+
+def build_definitions(entries: Iterable[tuple[str, Sequence[str]]]) -> str:
+    """Return a list of names, each with one or more paragraphs about it; lines in a paragraph become one."""
+    return "\n\n".join(
+        f"{name}\n: " + "\n\n  ".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+        for name, paragraphs in entries
+    )
 
 
 def escape_text(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from discern.config.settings import Settings
-from generators.markdown import build_table, escape_text
+from generators.markdown import build_definitions, escape_text
 
 Schema = Mapping[str, Any]
 
@@ -30,17 +30,16 @@ def build_settings() -> str:
 def _describe_part(heading: str, path: str, part: Schema, parts: Schema) -> Iterator[str]:
     yield f"## {heading}"
     yield escape_text(part.get("description", ""))
-    rows = (
-        (
-            f"`{path}.{name}`",
-            _name_kind(field, parts),
-            _name_default(field, required=name in part.get("required", ())),
-            escape_text(field.get("description", "")),
-        )
+    yield build_definitions(
+        (f"`{path}.{name}`", (escape_text(field.get("description", "")), _describe_values(field, parts)))
         for name, field in part["properties"].items()
         if name != "phases"
     )
-    yield build_table(("setting", "values", "default", "meaning"), rows)
+
+
+def _describe_values(field: Schema, parts: Schema) -> str:
+    default = field.get("default")
+    return _name_kind(field, parts) + ("" if default is None else f"; default `{json.dumps(default)}`")
 
 
 def _name_kind(field: Schema, parts: Schema) -> str:
@@ -64,11 +63,4 @@ def _name_kind(field: Schema, parts: Schema) -> str:
 def _name_bounds(field: Schema) -> str:
     """Return the bounds of a number, such as " from 0 to 1"."""
     words = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
-    return "".join(f" {word} {field[key]:g}" for key, word in words.items() if key in field)
-
-
-def _name_default(field: Schema, *, required: bool) -> str:
-    if required:
-        return "must be given"
-    default = field.get("default")
-    return "" if default is None else f"`{json.dumps(default)}`"
+    return "".join(f" {word} {field[key]:,.10g}" for key, word in words.items() if key in field)

@@ -13,10 +13,16 @@ _MAX_CHARACTERS = 300
 
 
 class Option(NamedTuple):
-    """An option that a message advises, as it is written on the command line and in Python."""
+    """An option, or a whole call, that a message advises: as it is written on the command line and in Python.
+
+    As text it is that of Python; an argument of a log message is spelled for the caller.
+    """
 
     command: str
     python: str
+
+    def __str__(self) -> str:
+        return self.python
 
 
 def option(name: str, value: str | float | bool | None = None) -> Option:
@@ -29,10 +35,16 @@ def option(name: str, value: str | float | bool | None = None) -> Option:
         return Option(flag, f"{name}=...")
     if value is True:
         return Option(flag, f"{name}=True")
-    return Option(f"{flag} {shlex.quote(str(value))}", f"{name}={json.dumps(value, ensure_ascii=False)}")
+    return Option(f"{flag} {shlex.quote(str(value))}", f"{name}={write_python(value)}")
+
+
+def write_python(value: str | float) -> str:
+    """Return a value as a Python program writes it, text in double quotes."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 OUT, DATA, OVERWRITE = option("out"), option("data"), option("overwrite", True)
+_AGAIN = Option("run the same command again", "make the same call again")
 
 Advice = tuple[str | Option, ...]
 """A part of a message that names options."""
@@ -51,7 +63,7 @@ class DiscernError(Exception):
         super().__init__(*parts)
 
     def __str__(self) -> str:
-        return "".join(part.python if isinstance(part, Option) else part for part in self.args)
+        return "".join(map(str, self.args))
 
     def for_command_line(self) -> str:
         """Return the message for a user of the command line."""
@@ -121,13 +133,11 @@ class RunFolderError(DiscernError):
 class WriteError(DiscernError, OSError):
     """A file cannot be written: the disk is full or read-only, its folder is gone, or belongs to another user."""
 
-    def __init__(
-        self, path: str | Path, reason: str, remedy: str, next_step: str = "run the same command again"
-    ) -> None:
-        super().__init__(f"{path} cannot be written: {reason}. {remedy}, then {next_step}")
+    def __init__(self, path: str | Path, reason: str, remedy: str, next_step: str | Option = _AGAIN) -> None:
+        super().__init__(f"{path} cannot be written: {reason}. {remedy}, then ", next_step)
         self.path, self.reason, self.remedy = Path(path), reason, remedy
 
-    def followed_by(self, next_step: str) -> "WriteError":
+    def followed_by(self, next_step: Option) -> "WriteError":
         """Return the same error with another last step."""
         return WriteError(self.path, self.reason, self.remedy, next_step)
 

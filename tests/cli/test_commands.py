@@ -112,7 +112,7 @@ def test_the_whole_line_from_pictures_to_answers(run_cli, photos, tmp_path, monk
     assert code == 0
     assert "36 pictures of 3 classes: 24 train, 6 validation, 6 test" in text
     assert "classes: 0 = blue, 1 = green, 2 = red" in text
-    assert re.search(r"^time: about [\d.]+ (to \d+ )?s on this machine: \d+ s for 1 epochs of", text, re.MULTILINE)
+    assert re.search(r"^time: about [\d.]+ (to \d+ )?s on this machine: \d+ s for 1 epoch of", text, re.MULTILINE)
     assert text.index("time: about") < text.index("phase all: ")
     assert text.splitlines()[-2].startswith(f"next: discern predict {out}")
     assert text.splitlines()[-1] == f"report: {out / 'report.html'}"

@@ -1,5 +1,7 @@
 """What the command line tells of itself: help, and completion in a shell."""
 
+import subprocess
+
 import pytest
 
 from discern.recipes import list_recipe_names
@@ -35,3 +37,12 @@ def test_names_are_completed(run_cli, monkeypatch, line, expected):
     monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
     _, text, _ = run_cli()
     assert text.split() == expected
+
+
+@pytest.mark.parametrize(("found", "options"), [("data.fit=", "-o nospace"), ("doctor", ""), ("", "")])
+def test_bash_adds_no_space_after_a_setting(run_cli, found, options):
+    _, script, _ = run_cli("--show-completion", "bash")
+    asked = f"discern() {{ :; }}; env() {{ echo {found}; }}; compopt() {{ echo compopt $*; }}; complete() {{ :; }}"
+    lines = [asked, script, "_discern_completion discern"]
+    done = subprocess.run(["bash", "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
+    assert done.stdout.removeprefix("compopt ").strip() == options

@@ -89,23 +89,38 @@ def test_numbers_may_be_written_as_scientific_notation_and_lists_as_toml():
     [
         (["model.bakcbone=resnet18"], r"unknown setting model\.bakcbone; did you mean model\.backbone\?"),
         (["modle.backbone=resnet18"], r"unknown setting 'modle\.backbone': did you mean model\.backbone"),
-        (["training.phases.head.epoch=3"], r"did you mean training\.phases\.0\.epochs"),
+        (["training.phases.head.epoch=3"], r"did you mean training\.phases\.head\.epochs"),
         (["training.phases.heads.epochs=3"], r"no phase 'heads' .* its phases are head, all"),
         (["epochs=3"], r"every phase of this recipe sets its own epochs .*training\.phases\.\*\.epochs=3"),
         (["model.backbone"], r"is not an override; write key=value"),
-        (["training.batch_size=0"], r"training\.batch_size: .*greater than or equal to 1"),
+        (["training.batch_size=0"], r"training\.batch_size is 0; expected at least 1 or 'auto'"),
         (["data.split=[0.5, 0.1, 0.1]"], r"fractions for train, validation and test must add up to 1"),
         (["training.phases=5"], r"the plan is a list of phases; in TOML each begins with \[\[training\.phases\]\]"),
         (["training.phases=[]"], "without phases nothing is trained, so .*optimizer.* has no effect; leave it out"),
         (["training.phases=5", "training.phases.*.epochs=1"], r"training\.phases is a list of phases"),
         (["training.phases.head=3"], r"training\.phases\.head is a phase; say which of its settings"),
-        (["training.phases.*.learning_rate=inf"], r"learning_rate: .*finite"),
+        (["training.phases.*.learning_rate=inf"], r"\*\.learning_rate is inf; expected a finite number or 'auto'"),
         (["model.backbone.depth=3"], r"model\.backbone\.depth does not exist"),
+        (["train=head"], r"a setting of one phase; write training\.phases\.all\.train=head, or 'training\.phases\.\*"),
+        (["training.phases.all.train=3"], r"^training\.phases\.all\.train is 3; expected 'all' or a list$"),
+        (["fit=stretch"], r"^data\.fit is 'stretch'; expected 'crop', 'pad', 'squash' or 'auto'$"),
+        (["data.mean=[1, 2, 1]"], r"^data\.mean\.1 is 2; expected at most 1$"),
+        (["data.split=[1, 0]"], r"^data\.split\.2 is missing$"),
+        (["run.plots=maybe"], r"^run\.plots is 'maybe'; expected true or false$"),
+        (["run.seed=0.5"], r"^run\.seed is 0\.5; expected a whole number$"),
     ],
 )
 def test_a_wrong_override_is_told_with_what_to_write_instead(overrides, message):
     with pytest.raises(ConfigError, match=message):
         load_settings("transfer-finetune", overrides)
+
+
+def test_what_is_wrong_in_all_phases_and_for_all_types_is_told_once():
+    with pytest.raises(ConfigError) as caught:
+        load_settings("transfer-finetune", ["training.phases.*.epochs=three"])
+    assert str(caught.value) == "training.phases.*.epochs is 'three'; expected a whole number or 'auto'"
+    with pytest.raises(ConfigError, match=r"^training\.phases\.head\.epochs is 0; expected at least 1 or 'auto'$"):
+        load_settings("transfer-finetune", ["training.phases.head.epochs=0"])
 
 
 def test_all_wrong_settings_are_told_at_once():

@@ -108,7 +108,7 @@ def test_words_that_may_be_a_class_are_kept_and_named(photos: Path, caplog: pyte
     caplog.set_level(logging.INFO, "discern")
     table = load_fixed(write_table("1.png,NA\n2.png,none\n3.png,None\n")(photos), DataSettings()).table
     assert table.class_names == ("NA", "None", "none")
-    named = "'NA' (1 pictures), 'None' (1 pictures), 'none' (1 pictures)"
+    named = "'NA' (1 picture), 'None' (1 picture), 'none' (1 picture)"
     assert (
         f"taken for a class: {named}. Where that stands for no label, empty their cells or leave these pictures out"
         in caplog.text

@@ -58,7 +58,7 @@ def test_a_warning_in_one_line_and_a_proposal(
     (finding,) = find_similar_spellings(table)
     assert [item.detail for item in finding.items] == [
         "'dog' (2 pictures), and 'Dog' (3 pictures)",
-        "'dog ' (1 pictures), and 'Dog' (3 pictures)",
+        "'dog ' (1 picture), and 'Dog' (3 pictures)",
     ]
     build_fixes([finding]).to_csv(tmp_path / "fixes.csv", index=False)
     fixed = apply_fixes(table, [load_fixes(tmp_path / "fixes.csv")]).table

@@ -80,7 +80,7 @@ def test_join_by_the_value_of_numbers(names: tuple[str, ...]) -> None:
 
 
 def test_join_lists_every_unknown_class() -> None:
-    with pytest.raises(DataError, match=r"does not know:\n  '2': 1 pictures\n  '10': 1 pictures\nIt knows 1, 3"):
+    with pytest.raises(DataError, match=r"does not know:\n  '2': 1 picture\n  '10': 1 picture\nIt knows 1, 3"):
         join_classes(small_table(), ("1", "3"))
 
 

@@ -84,6 +84,11 @@ def test_the_run_has_scores_and_evidence_and_says_that_nothing_was_trained(run):
     assert "kept: the classifier as its weights had it: nothing was trained" in log
     assert "that nothing was trained on here" in run.folder.report.read_text()
     assert not run.folder.history.exists()
+    assert run.history.empty
+    assert "validation_accuracy" in run.history
+    for kind in ("curves", "learning_rate"):
+        with pytest.raises(ConfigError, match=f"has nothing to draw in {kind}"):
+            run.plot(kind)
 
 
 def test_weights_that_are_exported_and_loaded_again_give_the_same_answers(run, photos, overrides, tmp_path):
@@ -143,6 +148,6 @@ def test_a_public_bundle_answers_alike_and_names_no_picture(run, photos, weights
     ours, theirs = (discern.load(folder).predict(photos, probabilities=True) for folder in (run.folder.root, moved))
     columns = ["label", "confidence", *(f"probability_{name}" for name in THEIRS)]
     pd.testing.assert_frame_equal(ours[columns], theirs[columns])
-    assert theirs["familiarity"].isna().all()
+    assert {*ours.columns} - {*theirs.columns} == {"familiarity", "unfamiliar"}
     with pytest.raises(ConfigError, match="not an empty folder; give a new one"):
         export_public(run.folder.root, tmp_path / "elsewhere")

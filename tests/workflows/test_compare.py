@@ -104,11 +104,12 @@ def test_where_nothing_completes_the_reason_is_told_and_a_changed_recipe_is_anot
     arguments = {
         "recipes": [str(recipe)],
         "varied": ["model.weights=/nowhere/a,/nowhere/b"],
-        "seeds": 1,
+        "seeds": 3,
         "overrides": QUICK[2:],
     }
-    with pytest.raises(DataError, match=r"no run completed: .*nowhere/b"):
+    with pytest.raises(DataError, match=r"no run completed with seed 0: .*nowhere/a.*nowhere/b.* see the \.log files"):
         compare(photos, out=tmp_path / "out", **arguments)
+    assert sorted(path.stem for path in (tmp_path / "out" / "runs").glob("*.log")) == ["00-seed0", "01-seed0"]
     recipe.write_text('extends = "table"\n[model]\ndropout = 0.1\n')
     with pytest.raises(RunFolderError, match="other ways of training"):
         compare(photos, out=tmp_path / "out", **arguments)
@@ -158,6 +159,7 @@ def test_a_full_disk_ends_the_comparison_and_the_same_command_goes_on(photos, tm
     out = tmp_path / "out"
     with pytest.raises(WriteError) as caught:
         compare(photos, out=out, recipes=["table"], varied=["model.dropout=0.1,0.2"], overrides=QUICK)
-    expected = f"the disk is full. Make room there, then run the same command again with --out {out}"
-    assert str(caught.value).endswith(expected)
+    said = "the disk is full. Make room there, then "
+    assert str(caught.value).endswith(f'{said}make the same call again with out="{out}"')
+    assert caught.value.for_command_line().endswith(f"{said}run the same command again with --out {out}")
     assert len(started) == 1

@@ -92,7 +92,7 @@ def test_pictures_of_one_run_only_are_left_out_and_counted(tmp_path, caplog):
     b = write_predictions(tmp_path / "b.csv", {"3": answer, "5": answer, "4": answer})
     with caplog.at_level(logging.INFO, logger="discern"):
         assert diff(a, b, out=tmp_path / "out").count == 1
-    assert "1 pictures of the split test that both have answered; left out: 2 that only A has, 2 that" in caplog.text
+    assert "1 picture of the split test that both have answered; left out: 2 that only A has, 2 that" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_disagreements_whose_pictures_are_gone_are_a_table_only(tmp_path, caplog
     assert len(pd.read_csv(tmp_path / "out" / "disagreements.csv")) == 1
     assert not (tmp_path / "out" / "disagreements.png").exists()
     assert "1 picture cannot be shown in disagreements.png" in caplog.text
-    assert "give their folder with --data" in caplog.text
+    assert "give their folder with data=..." in caplog.text
 
 
 def test_disagreements_are_drawn_from_the_folder_that_the_pictures_were_moved_to(tmp_path):

@@ -117,7 +117,7 @@ def test_a_true_class_without_a_probability_is_refused(tmp_path):
     table = write_predictions(tmp_path / "p.csv", ["ant", "bee"], [""] * 5)
     table.loc[2, "true"] = "cow"
     table.to_csv(tmp_path / "p.csv", index=False)
-    with pytest.raises(DataError, match=r"classes that the classifier does not know:\n  'cow': 1 pictures"):
+    with pytest.raises(DataError, match=r"classes that the classifier does not know:\n  'cow': 1 picture"):
         evaluate_predictions(tmp_path / "p.csv", out=tmp_path / "out")
 
 

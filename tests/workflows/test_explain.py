@@ -1,6 +1,8 @@
 """discern explain on files: what is written, for which classes, and what is never touched."""
 
+import base64
 import json
+import re
 import shutil
 
 import numpy as np
@@ -14,6 +16,7 @@ from discern.errors import BadImagesError, ConfigError, DataError
 from discern.explanation.explained_picture import choose_classes
 from discern.explanation.folder import name_figures
 from discern.explanation.neighbours import NearPicture, show_neighbour
+from discern.explanation.result import Explanations
 from discern.predictor.manifest import save_manifest
 from discern.run_folder import RunFolder
 from pictures import COLOURS, draw_photos
@@ -49,9 +52,22 @@ def test_each_picture_has_a_figure_and_a_row(run, new_photos):
     assert list(frame["predicted"]) == list(answers["label"])
     np.testing.assert_allclose(frame["confidence"], answers["confidence"], atol=1e-5)
     np.testing.assert_allclose(frame["familiarity"], answers["familiarity"], atol=1e-5)
-    for name in frame["figure"]:
-        with Image.open(run / "explanations" / name) as figure:
+    assert explanations.figures == [run / "explanations" / name for name in frame["figure"]]
+    for path in explanations.figures:
+        with Image.open(path) as figure:
             assert figure.width > 900
+
+
+def test_a_notebook_shows_the_first_figures(tmp_path):
+    names = [f"{number:03d}_a.png" for number in range(1, 8)]
+    explanations = Explanations(pd.DataFrame({"figure": names}), (), tmp_path)
+    for path in explanations.figures[1:]:
+        path.write_bytes(path.name.encode())
+    page = explanations._repr_html_()
+    shown = [base64.b64decode(found).decode() for found in re.findall('src="data:image/png;base64,([^"]+)"', page)]
+    assert shown == names[1:6]
+    assert f"5 of 7 figures in {tmp_path}" in page
+    assert repr(explanations) == f"<Explanations of 7 pictures in {tmp_path}>"
 
 
 def test_the_true_class_is_explained_too_where_it_is_another(run, new_photos, tmp_path):

@@ -185,10 +185,11 @@ def test_overwriting_removes_nothing_before_the_new_run_has_proved_usable(photos
         with pytest.raises(DiscernError):
             train(source, out=out, recipe="table", overrides=overrides, overwrite=True)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
-    # A run may be repeated over itself with its own split and weights.
-    overrides = [*QUICK, "stem=small", f"data.split_file={out / 'split.csv'}"]
+    # A run may be repeated over itself with its own split and weights, which say the stem.
+    overrides = [*QUICK, f"data.split_file={out / 'split.csv'}"]
     overrides.append(f"model.weights={out / 'bundle' / 'model.safetensors'}")
-    train(photos, out=out, recipe="table", overrides=overrides, overwrite=True)
+    again = train(photos, out=out, recipe="table", overrides=overrides, overwrite=True)
+    assert again.plan.architecture.stem == "small"
     assert (out / "split.csv").read_bytes() == before[out / "split.csv"]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from discern.auditing.findings import Balance, Finding, Item, build_finding
+from discern.counts import count_of
 from discern.data.table import SPLITS, ImageTable
 from discern.evaluation.intervals import exact_interval
 from discern.percent import percent
@@ -52,7 +53,7 @@ def find_imbalance(counts: Mapping[str, int]) -> list[Finding]:
         "warning",
         f"classes with fewer than {_FEW_PICTURES} pictures",
         "Little can be learned about such a class, and its score is uncertain. Add more pictures, or join classes.",
-        [_name_class(name, f"{count} pictures", 1 / max(1, count)) for name, count in few.items()],
+        [_name_class(name, count_of(count, "picture"), 1 / max(1, count)) for name, count in few.items()],
     )
     largest, smallest = max(counts.values(), default=0), max(1, min(counts.values(), default=1))
     if largest >= _LARGE_RATIO * smallest:
@@ -63,7 +64,7 @@ def find_imbalance(counts: Mapping[str, int]) -> list[Finding]:
             "classes with a tenth of the largest one's pictures, or less",
             "They will be predicted too seldom. training.balance=sampler or weights helps; look at macro F1.",
             [
-                _name_class(name, f"{count} pictures, the largest has {largest}", largest / max(1, count))
+                _name_class(name, f"{count_of(count, 'picture')}, the largest has {largest}", largest / max(1, count))
                 for name, count in small.items()
             ],
         )
@@ -96,6 +97,6 @@ def _explain(split: str, count: int, width: float) -> str:
     if not count:
         return f"There is no {split} split."
     return (
-        f"With {count} {split} pictures, an accuracy of {percent(SUPPOSED_ACCURACY, 0)} will have a 95 % interval "
-        f"{100 * width:.1f} points wide."
+        f"With {count_of(count, f'{split} picture')}, an accuracy of {percent(SUPPOSED_ACCURACY, 0)} will have a 95 % "
+        f"interval {100 * width:.1f} points wide."
     )

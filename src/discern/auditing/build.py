@@ -23,6 +23,7 @@ from discern.auditing.findings import (
     spare_most,
 )
 from discern.auditing.picture_findings import find_odd_pictures, find_unreadable
+from discern.counts import count_of
 from discern.data.duplicates.fingerprints import Fingerprints
 from discern.data.duplicates.matching import Duplicates
 from discern.data.table import ImageTable
@@ -58,9 +59,10 @@ class Audit:
         return title + build_html_table(pd.DataFrame(rows))
 
     def _describe(self) -> str:
-        pictures = f"{self.content['count']} pictures of {len(self.content['class_names'])} classes"
+        classes = count_of(len(self.content["class_names"]), "class", "classes")
+        pictures = f"{count_of(self.content['count'], 'picture')} of {classes}"
         kinds = Counter(finding.severity for finding in self.findings)
-        found = ", ".join(f"{kinds[kind]} {kind}{'s' * (kinds[kind] > 1)}" for kind in SEVERITIES if kinds[kind])
+        found = ", ".join(f"{count_of(kinds[kind], kind)}" for kind in SEVERITIES if kinds[kind])
         return f"{self.content['source']}: {pictures}, {found or 'no problems were found'}"
 
     def build_fixes(self) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from discern.auditing.findings import Finding, ItemBuilder, build_finding
+from discern.counts import count_of
 from discern.data.similar_classes import find_similar_classes
 from discern.data.table import ImageTable
 
@@ -21,6 +22,6 @@ def find_similar_spellings(table: ImageTable) -> list[Finding]:
         (usual, most), *others = group.items()
         for name, count in others:
             rows = np.flatnonzero(labels == name)
-            detail = f"{name!r} ({count} pictures), and {usual!r} ({most} pictures)"
+            detail = f"{name!r} ({count_of(count, 'picture')}), and {usual!r} ({count_of(most, 'picture')})"
             items.append(build(rows, detail, score=float(count), action="relabel", suggested_label=usual))
     return build_finding("similar_classes", "warning", "classes that may be one", _EXPLANATION, items)

@@ -16,6 +16,7 @@ from discern.allocation import keep_freed_memory
 from discern.cli.audit import audit
 from discern.cli.cache import cache_app
 from discern.cli.compare import compare
+from discern.cli.completion import complete_settings_without_space
 from discern.cli.demo import demo
 from discern.cli.diff import diff
 from discern.cli.doctor import doctor
@@ -30,6 +31,7 @@ from discern.cli.report import report
 from discern.cli.review import review
 from discern.cli.sections import SectionedGroup
 from discern.cli.serve import serve
+from discern.cli.spelling import spelling_for_commands
 from discern.cli.train import train
 from discern.cli.tune import tune
 from discern.cli.weights import weights_app
@@ -71,7 +73,7 @@ def show_version(
 
 def fail(error: DiscernError | OSError) -> NoReturn:
     """Print an error that a user can correct in one line, and exit with 2."""
-    print(f"discern: {find_write_error(error) or _describe(error)}", file=sys.stderr)
+    print(f"discern: {_describe(find_write_error(error) or error)}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -89,8 +91,9 @@ def main(tell: Callable[[DiscernError | OSError], NoReturn] = fail) -> None:
     # end, when all memory is freed anyway, takes more than a second.
     gc.set_threshold(10_000, 10, 10)
     atexit.register(gc.freeze)
+    complete_settings_without_space()
     try:
-        with ending_in_order():
+        with ending_in_order(), spelling_for_commands():
             app()
     except SystemExit as end:
         _exit_job(end)

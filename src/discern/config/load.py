@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from discern.config.overrides import RawTable, apply_overrides
-from discern.config.settings import PHASE_DEFAULTS, PhaseSettings, Settings, TrainingSettings
+from discern.config.problems import describe_problems
+from discern.config.settings import Settings
 from discern.errors import ConfigError
 from discern.files import write_atomically
 from discern.recipes import list_recipe_names, read_recipe_text
@@ -42,8 +43,7 @@ def check_settings(raw: Mapping[str, Any]) -> Settings:
     try:
         return Settings.model_validate(raw)
     except ValidationError as error:
-        problems = [_describe(problem["loc"], problem["type"], problem["msg"]) for problem in error.errors()]
-        raise ConfigError("; ".join(dict.fromkeys(problems))) from None
+        raise ConfigError("; ".join(describe_problems(error, raw))) from None
 
 
 def read_settings(path: Path) -> Settings:
@@ -109,27 +109,3 @@ def _merge(base: RawTable, top: RawTable) -> RawTable:
         else:
             merged[key] = value
     return merged
-
-
-def _describe(location: tuple[int | str, ...], kind: str, message: str) -> str:
-    # For a setting of several types, pydantic appends the type to the location, such as "literal['auto']".
-    name = ".".join(str(part) for part in location if isinstance(part, int) or part.isidentifier())
-    name = name.removesuffix(".int").removesuffix(".bool").removesuffix(".str").removesuffix(".float")
-    if kind == "extra_forbidden":
-        close = get_close_matches(str(location[-1]), _known_names(location[:-1]), 1)
-        hint = f"; did you mean {'.'.join([*map(str, location[:-1]), close[0]])}?" if close else ""
-        return f"unknown setting {name}{hint}"
-    text = message.removeprefix("Value error, ")
-    return f"{name}: {text}" if name else text
-
-
-def _known_names(location: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = Settings
-    for part in location:
-        if isinstance(part, int):
-            model = PhaseSettings
-        elif part != "phases":
-            annotation = model.model_fields[part].annotation
-            model = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else model
-    names = list(model.model_fields)
-    return names + sorted(PHASE_DEFAULTS) if model is TrainingSettings else names

@@ -12,6 +12,9 @@ import numpy as np
 from discern.config.settings import PHASE_DEFAULTS, PhaseSettings, Settings
 from discern.errors import ConfigError
 
+_ONLY_OF_PHASES = {"train"}
+"""Settings that each phase needs for itself."""
+
 RawTable = dict[str, Any]
 Overrides = Sequence[str] | Mapping[str, Any]
 """`["epochs=5"]`, `{"epochs": 5}`, `{"training.epochs": 5}` or `{"training": {"epochs": 5}}`."""
@@ -75,6 +78,8 @@ def apply_overrides(raw: RawTable, overrides: Sequence[str]) -> None:
         value = _parse_value(text.strip())
         if path[:2] == ["training", "phases"] and len(path) > 2:
             _override_phases(raw, path, value)
+        elif path[0] == "training" and path[-1] in _ONLY_OF_PHASES:
+            raise ConfigError(_advise_phase(raw, path[-1], text.strip()))
         elif path[0] == "training" and path[-1] in PHASE_DEFAULTS:
             _override_phase_default(raw, path[-1], value)
         else:
@@ -112,7 +117,7 @@ def _names_by_section() -> dict[str, set[str]]:
     for section, field in Settings.model_fields.items():
         model = field.annotation
         names[section] = set(getattr(model, "model_fields", ()))
-    names["training"] |= PHASE_DEFAULTS
+    names["training"] |= PHASE_DEFAULTS | _ONLY_OF_PHASES
     del names["recipe"]
     return names
 
@@ -150,11 +155,19 @@ def _override_phase_default(raw: RawTable, key: str, value: Any) -> None:
     elif own and len(own) == len(phases):
         values = ", ".join(f"{phase.get('name')}: {phase[key]}" for phase in phases)
         raise ConfigError(
-            f"every phase of this recipe sets its own {key} ({values}); "
-            f"write training.phases.{phases[-1].get('name')}.{key}={value}, or training.phases.*.{key}={value} for all"
+            f"every phase of this recipe sets its own {key} ({values}); write "
+            f"training.phases.{phases[-1].get('name')}.{key}={value}, or 'training.phases.*.{key}={value}' for all"
         )
     else:
         training[key] = value
+
+
+def _advise_phase(raw: RawTable, key: str, text: str) -> str:
+    """Return how to set what each phase has for itself."""
+    phases = _section(raw, "training").get("phases") or [{}]
+    name = phases[-1].get("name", PhaseSettings().name)
+    for_all = f", or 'training.phases.*.{key}={text}' for all" if len(phases) > 1 else ""
+    return f"{key} is a setting of one phase; write training.phases.{name}.{key}={text}{for_all}"
 
 
 def _section(raw: RawTable, name: str) -> RawTable:

@@ -5,6 +5,7 @@ from typing import Literal
 
 import pandas as pd
 
+from discern.counts import count_of
 from discern.data.table import ImageTable, natural_sort
 from discern.errors import Advice, DataError, list_some, name_some, option
 
@@ -66,5 +67,5 @@ def _warn_of_doubtful_names(table: ImageTable) -> None:
         counts = table.frame["label"].value_counts()
         logger.warning(
             "%s: taken for a class: %s. Where that stands for no label, empty their cells or leave these pictures out",
-            *(table.source, name_some([f"{name!r} ({counts[name]} pictures)" for name in names])),
+            *(table.source, name_some([f"{name!r} ({count_of(counts[name], 'picture')})" for name in names])),
         )

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from discern.data.table import join_all
-from discern.errors import DATA, DataError, cut
+from discern.errors import DATA, DataError, Option, cut
 
 WHERE_MOVED = "where they were moved, give their folder with "
-GIVE_DATA = WHERE_MOVED + DATA.command
-"""For the log, which names the options of commands."""
+GIVE_DATA = Option(WHERE_MOVED + DATA.command, WHERE_MOVED + DATA.python)
 
 
 def find_pictures(paths: Sequence[str], root: Path, data: str | Path | None) -> list[str]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, computed_field
 from scipy.stats import binomtest
 
+from discern.counts import count_of
 from discern.data.table import parse_split
 from discern.errors import DataError, list_some
 from discern.evaluation.intervals import SavedInterval, exact_interval
@@ -156,7 +157,7 @@ def _describe(comparison: Comparison) -> str:
     if only_a + only_b == 0:
         return "not distinguishable: A and B are right and wrong on the same pictures"
     value, low, high = (100 * end for end in comparison.difference)
-    counts = f"only A is right on {only_a} pictures, only B on {only_b}"
+    counts = f"only A is right on {count_of(only_a, 'picture')}, only B on {only_b}"
     evidence = f"{counts}; McNemar's exact test: p = {comparison.p_value:.2g}"
     if not comparison.is_decided:
         return f"not distinguishable: B differs from A by {value:+.1f} points [{low:.1f}, {high:.1f}]; {evidence}"

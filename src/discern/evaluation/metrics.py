@@ -17,6 +17,7 @@ from pydantic import (
     model_serializer,
 )
 
+from discern.counts import count_of
 from discern.errors import DataError
 from discern.evaluation.bootstrap import ClassCounts, count_classes, resample_counts
 from discern.evaluation.calibration import compute_brier, measure_ece
@@ -77,7 +78,7 @@ class Metrics(BaseModel):
         """Return one line for people."""
         accuracy, interval = percent(self.accuracy.value), self._describe_interval()
         scores = [f"{name} {value}" for name, value in self._list_scores()]
-        return ", ".join([f"accuracy {accuracy} (95 % interval {interval})", *scores, f"{self.count} pictures"])
+        return ", ".join([f"accuracy {accuracy} (95 % interval {interval})", *scores, count_of(self.count, "picture")])
 
     def summarize(self) -> dict[str, str]:
         """Return the same by name, as a row of a table for people."""

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from discern.counts import count_of
 from discern.evaluation.intervals import Interval
 from discern.evaluation.seed_comparison import describe_difference, estimate_accuracy, estimate_mean
 
@@ -138,8 +139,8 @@ def describe_choice(outcomes: Sequence[VariantOutcome], split: str, tested: Vari
     if tested is None or tested.accuracy is None:
         return text
     value, low, high = (100 * end for end in tested.accuracy)
-    pictures = tested.is_correct.shape[-1]
-    return f"{text}. On {pictures} test pictures, used for {tested.name} alone: {value:.1f} % [{low:.1f}, {high:.1f}]"
+    pictures = count_of(tested.is_correct.shape[-1], "test picture")
+    return f"{text}. On {pictures}, used for {tested.name} alone: {value:.1f} % [{low:.1f}, {high:.1f}]"
 
 
 def log_outcomes(outcomes: Sequence[VariantOutcome], choice: str) -> None:
@@ -150,10 +151,10 @@ def log_outcomes(outcomes: Sequence[VariantOutcome], choice: str) -> None:
             logger.warning("%s: no run completed: %s", outcome.name, outcome.runs[0].error)
             continue
         logger.info(
-            "%s: accuracy %.1f %% [%.1f, %.1f] over %d seeds and %d pictures, %.0f s a run",
+            "%s: accuracy %.1f %% [%.1f, %.1f] over %s and %s, %.0f s a run",
             outcome.name,
             *(100 * end for end in accuracy),
-            *outcome.is_correct.shape,
+            *map(count_of, outcome.is_correct.shape, ("seed", "picture")),
             outcome.seconds,
         )
         difference = outcome.subtract(outcomes[place - 1]) if place else None

@@ -105,6 +105,7 @@ class Estimate:
         for phase in self._plan.phases:
             if phase.name in lengths:
                 seconds, length = self.estimate_epoch(phase, images), lengths[phase.name]
-                name = f"for {round(length, 1):g} epochs of {seconds:.1f} s in {phase.name}"
+                noun = "epoch" if length == 1 else "epochs"
+                name = f"for {round(length, 1):g} {noun} of {seconds:.1f} s in {phase.name}"
                 parts.append(Part(seconds * length, name))
         return [*parts, Part(self.estimate_ending(lengths), "for evaluation and report")]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from discern.config.settings import AugmentPolicy, HeadSolver, PhaseBase, PhaseSettings
+from discern.counts import count_of, is_are
 from discern.planning.plan import CUSTOM_AUGMENT, NO_AUGMENT, PhasePlan
 
 HEAD_ONLY = ("head",)
@@ -90,8 +91,11 @@ def choose_epochs(images: int, *, is_pretrained: bool) -> int:
 def choose_pretrained_augment(epochs: int) -> tuple[str, str]:
     """Return the augmentation for training all layers of a pretrained network for `epochs`, and the reason."""
     if epochs >= _STRONG_FROM_EPOCHS:
-        return "standard", f"standard, since with less the network would memorise the pictures in {epochs} epochs"
-    return "light", f"light, since {epochs} epochs are too few for stronger augmentation"
+        return (
+            "standard",
+            f"standard, since with less the network would memorise the pictures in {count_of(epochs, 'epoch')}",
+        )
+    return "light", f"light, since {count_of(epochs, 'epoch')} {is_are(epochs)} too few for stronger augmentation"
 
 
 def estimate_solving_seconds(images: int, num_classes: int, features: int) -> float:
@@ -173,7 +177,7 @@ def _choose_phase_epochs(phase: PhaseSettings, facts: PhaseFacts) -> tuple[int, 
         return _HEAD_EPOCHS, f"{_HEAD_EPOCHS}, enough for a head alone"
     epochs = choose_epochs(facts.images, is_pretrained=facts.is_pretrained)
     start = "pretrained weights" if facts.is_pretrained else "a network from scratch"
-    return epochs, f"{epochs}, for {facts.images} training pictures and {start}"
+    return epochs, f"{epochs}, for {count_of(facts.images, 'training picture')} and {start}"
 
 
 def _choose_optimizer(phase: PhaseSettings, facts: PhaseFacts) -> tuple[str, str]:
@@ -245,7 +249,7 @@ def _choose_views(
         views = min(_HEAD_VIEWS, epochs)
         return views, f"{views}, with which a head is as accurate as with a new view in every epoch"
     views = min(max(_MIN_VIEWS, epochs // _EPOCHS_PER_VIEW), epochs)
-    return views, f"{views} for {epochs} epochs, since layers of the backbone are trained"
+    return views, f"{views} for {count_of(epochs, 'epoch')}, since layers of the backbone are trained"
 
 
 def _explain_no_augment(facts: PhaseFacts) -> str:

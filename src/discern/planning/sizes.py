@@ -15,6 +15,7 @@ from discern.models.architecture import CUSTOM
 from discern.models.backbone import Backbone, has_small_stem
 from discern.models.classifier import Classifier
 from discern.models.costs import count_activation_bytes
+from discern.models.weights.pretrained import read_stem
 from discern.runtime import Runtime
 
 Stem = Literal["imagenet", "small"]
@@ -44,10 +45,19 @@ def find_shorter_side(sides: Sequence[tuple[int, int]]) -> int:
 def choose_stem(
     setting: Literal["auto", "imagenet", "small"], backbone: str, weights: str, side: int
 ) -> tuple[Stem, str | None]:
-    """Return "small" to train a network with such a stem from scratch on pictures up to 64 px, else "imagenet"."""
+    """Return the stem of a network: that of its weights, or from scratch "small" for pictures up to 64 px.
+
+    Raises:
+        WeightsError: The file of the weights cannot be read.
+    """
     if setting != "auto":
         return setting, None
-    if weights == "none" and side <= _SMALL_PICTURE and backbone != CUSTOM and has_small_stem(backbone):
+    if backbone == CUSTOM or not has_small_stem(backbone):
+        return "imagenet", None
+    if weights != "none":
+        stem = read_stem(backbone, weights)
+        return stem, "small, that of the weights" if stem == "small" else None
+    if side <= _SMALL_PICTURE:
         return "small", f"small, for pictures of {side} px from scratch"
     return "imagenet", None
 

@@ -25,7 +25,7 @@ from discern.models.weights.pretrained import is_cached, load_pretrained
 from discern.percent import percent
 from discern.planning.plan import OWN_WEIGHTS
 from discern.planning.reading import plan_preprocess
-from discern.planning.sizes import choose_image_size
+from discern.planning.sizes import choose_image_size, choose_stem, find_shorter_side
 from discern.runtime import Runtime
 
 logger = logging.getLogger("discern")
@@ -150,8 +150,9 @@ def compute_start_features(
         ConfigError: The network does not take images of the size that is set.
         DataError: There is no room for the features.
     """
-    backbone = build_classifier(Architecture(backbone=start.backbone), len(table.class_names)).backbone
-    size, _ = choose_image_size(settings.data.image_size, backbone, "imagenet", sides)
+    stem, _ = choose_stem(settings.model.stem, start.backbone, start.weights, find_shorter_side(sides))
+    backbone = build_classifier(Architecture(backbone=start.backbone, stem=stem), len(table.class_names)).backbone
+    size, _ = choose_image_size(settings.data.image_size, backbone, stem, sides)
     backbone.set_image_size(size)
     load_pretrained(backbone, start.weights)
     runtime.place(backbone)

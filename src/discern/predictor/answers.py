@@ -113,7 +113,7 @@ def build_answers(
         columns[f"label{suffix}"] = names[order[:, place]]
         columns[f"confidence{suffix}"] = np.take_along_axis(probabilities, order[:, [place]], axis=1)[:, 0]
     familiarity = policy.measure_familiarity(similarities)
-    columns |= {"familiarity": None, "unfamiliar": None} if familiarity is None else familiarity.to_columns()
+    columns |= {} if familiarity is None else familiarity.to_columns()
     if policy.point is not None:
         guesses, confidences = names[order[:, 0]], probabilities.max(axis=1)
         reasons, _ = policy.find_reasons(confidences, similarities)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from discern.counts import count_of, is_are
 from discern.data.reading.preflight import save_bad_files
 from discern.errors import OUT, OVERWRITE, ConfigError, ImageProblem, name_some
 from discern.evaluation.familiarity import UNFAMILIAR, Familiarity
@@ -74,7 +75,7 @@ def write_answers(frame: pd.DataFrame, problems: Sequence[ImageProblem], file: P
     With `csv_safe`, texts that a spreadsheet would take for a formula begin with an apostrophe.
     """
     write_table(_disarm(frame) if csv_safe else frame, file, separator=_separator_of(file))
-    logger.info("%d %s in %s", len(frame), "answer" if len(frame) == 1 else "answers", file)
+    logger.info("%s in %s", count_of(len(frame), "answer"), file)
     write_problems(problems, _name_problems(file))
 
 
@@ -105,7 +106,7 @@ def write_problems(problems: Sequence[ImageProblem], file: Path) -> None:
     """List the pictures that could not be read; without any, remove the list of an earlier call."""
     if problems:
         save_bad_files(problems, file)
-        logger.warning("%d pictures could not be read; see %s", len(problems), file)
+        logger.warning("%s could not be read; see %s", count_of(len(problems), "picture"), file)
     else:
         file.unlink(missing_ok=True)
 
@@ -119,7 +120,7 @@ def log_familiarity(ids: Sequence[str], familiarity: Familiarity | None) -> None
         )
     elif familiarity.is_unfamiliar.any():
         names = [name for name, is_unlike in zip(ids, familiarity.is_unfamiliar, strict=True) if is_unlike]
-        count = f"{len(names)} of {len(ids)} pictures {'is' if len(names) == 1 else 'are'}"
+        count = f"{len(names)} of {count_of(len(ids), 'picture')} {is_are(len(names))}"
         logger.warning("%s %s, so that the labels mean little: %s", count, UNFAMILIAR, name_some(names, shown=5))
 
 
@@ -130,5 +131,6 @@ def log_unknown(frame: pd.DataFrame, policy: AnswerPolicy) -> None:
     counts = frame["reason"].value_counts()
     reasons = ", ".join(f"{counts[reason]} {reason}" for reason in (NOT_SURE, UNFAMILIAR) if reason in counts)
     unknown = int((frame["label"] == UNKNOWN).sum())
-    logger.info("%d of %d pictures are unknown%s", unknown, len(frame), f": {reasons}" if reasons else "")
+    count = f"{unknown} of {count_of(len(frame), 'picture')} {is_are(unknown)}"
+    logger.info("%s unknown%s", count, f": {reasons}" if reasons else "")
     logger.info("%s", policy.point.describe())

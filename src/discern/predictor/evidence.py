@@ -46,9 +46,7 @@ class Evidence:
             ConfigError: The share is not between 0 and 1, or these pictures cannot support it.
         """
         if not 0 < max_error < 1:
-            raise ConfigError(
-                f"the largest share of wrong answers is {max_error:g}; expected more than 0 and less than 1"
-            )
+            raise ConfigError(f"the largest share of wrong answers is {_refuse_share(max_error)}")
         point = choose_operating_point(self.confidences, self.is_right, max_error, choices=self.num_choices)
         if point is None:
             smallest = find_smallest_error(self.confidences, self.is_right, choices=self.num_choices)
@@ -68,7 +66,7 @@ class Evidence:
             ConfigError: The share is not between 0 and 1, or these pictures are too few for it.
         """
         if not 0 < set_coverage < 1:
-            raise ConfigError(f"the coverage of sets is {set_coverage:g}; expected more than 0 and less than 1")
+            raise ConfigError(f"the coverage of sets is {_refuse_share(set_coverage)}")
         min_probability = compute_min_probability(self.true_probabilities, set_coverage)
         if min_probability == 0 and np.ceil((len(self) + 1) * set_coverage) > len(self):
             raise ConfigError(
@@ -76,6 +74,12 @@ class Evidence:
                 f"{percent(set_coverage, 2)} of all cases; ask for at most {percent(len(self) / (len(self) + 1), 2)}"
             )
         return min_probability
+
+
+def _refuse_share(share: float) -> str:
+    """Return a share with what was expected of it, and what to write for one that was given in percent."""
+    meant = f"; {share:g} % is {share / 100:g}" if 1 <= share < 100 else ""
+    return f"{share:g}; expected more than 0 and less than 1{meant}"
 
 
 def gather_evidence(

@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from discern.counts import count_of
 from discern.data.reading.dataset import ImageDataset
 from discern.data.reading.loaders import EvaluationLoader, build_evaluation_loader, choose_workers
 from discern.data.sources.inputs import Input, load_inputs
@@ -164,7 +165,8 @@ class Predictor:
                 found.problems, next_step=('Repair or remove them, or leave them out by on_bad="skip".',)
             )
         if found.problems:
-            logger.warning("left out %d of %d pictures that cannot be read", len(found.problems), len(pictures))
+            left_out = f"{len(found.problems)} of {count_of(len(pictures), 'picture')}"
+            logger.warning("left out %s that cannot be read", left_out)
         return compute_metrics(found.table.targets(), found.probabilities, self.class_names, custom=metrics)
 
     def embed(self, inputs: Sequence[Input] | Input) -> npt.NDArray[np.float32]:

@@ -9,6 +9,7 @@ from time import monotonic
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from discern.console import MessageLog
+from discern.counts import count_of
 
 logger = logging.getLogger("discern")
 
@@ -25,7 +26,7 @@ def showing_progress(messages: MessageLog, total: int) -> Iterator[Callable[[int
     if bar is None:
         yield _build_log_lines(total)
         return
-    task = bar.add_task(f"{total} pictures", total=total)
+    task = bar.add_task(count_of(total, "picture"), total=total)
     with bar:
         yield partial(bar.advance, task)
 

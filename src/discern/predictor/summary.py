@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from discern.counts import count_of
 from discern.errors import cut
 from discern.percent import percent
 from discern.predictor.bundle import Bundle
@@ -22,10 +23,10 @@ def _list_facts(bundle: Bundle, runtime: Runtime) -> Iterator[tuple[str, str]]:
     names = [cut(name, 40) for name in bundle.class_names[:_SHOWN_CLASSES]]
     others = len(bundle.class_names) - len(names)
     more = f" and {others} others" if others else ""
-    yield f"{len(bundle.class_names)} classes", ", ".join(names) + more
+    yield count_of(len(bundle.class_names), "class", "classes"), ", ".join(names) + more
     yield "pictures", f"{bundle.preprocess.image_size} px, {bundle.preprocess.fit}"
     for split, scores in ({} if bundle.record is None else bundle.record.scores).items():
         low, high = percent(scores.accuracy.low), percent(scores.accuracy.high)
-        value = f"{percent(scores.accuracy.value)} (95 % interval {low} to {high}), {scores.count} pictures"
+        value = f"{percent(scores.accuracy.value)} (95 % interval {low} to {high}), {count_of(scores.count, 'picture')}"
         yield f"{split} accuracy", value
     yield "unlike the training pictures", "recognised" if bundle.feature_bank else "not recognised: no feature bank"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from discern.counts import count_of
 from discern.data.moved import GIVE_DATA
 from discern.data.reading.thumbnails import load_thumbnails
 from discern.data.table import build_table
@@ -89,6 +90,6 @@ def _describe_pictures(pairs: PairedPredictions, split: str) -> str:
     left_out = f"; left out: {pairs.only_in_a} that only A has, {pairs.only_in_b} that only B has"
     is_partial = pairs.only_in_a + pairs.only_in_b > 0
     return (
-        f"{len(pairs.frame)} pictures{of_split} that both have answered{left_out if is_partial else ''}; "
+        f"{count_of(len(pairs.frame), 'picture')}{of_split} that both have answered{left_out if is_partial else ''}; "
         f"they disagree on {len(pairs.find_disagreements())}"
     )

@@ -25,7 +25,7 @@ from discern.reports.run_summary import build_run_summary
 from discern.reports.training_plots import list_rates
 from discern.reports.verdict import find_best_epoch
 from discern.run_folder import RunFolder
-from discern.training.history import load_history
+from discern.training.history import build_history, load_history
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,8 +59,8 @@ class Run:
 
     @cached_property
     def history(self) -> pd.DataFrame:
-        """One row per epoch, as in history.csv."""
-        return load_history(self.folder.history)
+        """One row per epoch, as in history.csv; none where nothing was trained."""
+        return load_history(self.folder.history) if self.plan.phases else build_history([])
 
     @cached_property
     def plan(self) -> Plan:
@@ -123,11 +123,15 @@ class Run:
     def _predictor(self) -> Predictor:
         return self.load()
 
-    def _plot_curves(self) -> "Figure":
+    def _plot_curves(self) -> "Figure | None":
+        if self.history.empty:
+            return None
         best = find_best_epoch(load_run_facts(self.folder))
         return plot_curves(self.history, best_epoch=None if best is None else best.epoch)
 
-    def _plot_rates(self) -> "Figure":
+    def _plot_rates(self) -> "Figure | None":
+        if self.history.empty:
+            return None
         return plot_schedule(pd.DataFrame(list_rates(self.plan, self.history, _DRAWN_STEPS)))
 
     def _plot_evaluation(self, kind: str) -> "Figure | None":

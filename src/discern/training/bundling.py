@@ -9,6 +9,7 @@ from torch import Tensor
 from discern.data.table import ImageTable
 from discern.engine.forward import collect_features, prepare_images
 from discern.engine.head_solver import STRENGTHS
+from discern.errors import option
 from discern.evaluation.coverage import REPORTED_ERRORS, choose_operating_point
 from discern.models.classifier import Classifier
 from discern.percent import percent
@@ -101,5 +102,7 @@ def _log_coverage(evidence: Evidence) -> None:
     ]
     if shares:
         logger.info(
-            "with --max-error, predict answers unknown where it is unsure; with 95 %% confidence, %s", "; ".join(shares)
+            "with %s, predict answers unknown where it is unsure; with 95 %% confidence, %s",
+            option("max_error"),
+            "; ".join(shares),
         )

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import replace
 
+from discern.counts import count_of
 from discern.data.reading.dataset import ImageDataset
 from discern.engine.forward import predict_logits, prepare_images
 from discern.engine.second_look import find_inexact, find_unclear
@@ -34,8 +35,7 @@ def make_validation_exact(result: FitResult, classifier: Classifier, data: Train
     changed = int((logits.argmax(dim=1) != result.validation_logits.argmax(dim=1)).sum())
     if changed:
         logger.info(
-            "%d of %d validation pictures get another answer when they are computed in fp32, as for predictions; the "
-            "scores below count that answer",
-            *(changed, len(logits)),
+            "computed in fp32, as for predictions, %d of %s got another answer; the scores below count that answer",
+            *(changed, count_of(len(logits), "validation picture")),
         )
     return replace(result, validation_logits=logits)

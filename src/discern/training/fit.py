@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from discern.counts import count_of
 from discern.data.reading.loaders import Batch
 from discern.engine.forward import predict_logits, prepare_images
 from discern.engine.loop import EpochAverages, run_epoch
@@ -232,9 +233,9 @@ class Fit:
         phase.set_length(length)
         if phase.plan.epochs != planned:
             logger.info(
-                "phase %s: %d epochs instead of %d, since one took %.1f s and there are %.0f s left for training",
+                "phase %s: %s instead of %d, since one took %.1f s and there are %.0f s left for training",
                 phase.plan.name,
-                phase.plan.epochs,
+                count_of(phase.plan.epochs, "epoch"),
                 planned,
                 seconds,
                 max(left, 0),

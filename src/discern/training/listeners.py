@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 
+from discern.counts import count_of
 from discern.data.reading.loaders import Batch
 from discern.engine.loop import Step, StepResult
 from discern.errors import ConfigError, install_command
@@ -108,11 +109,11 @@ class LogLines(Listener):
             return
         logger.log(
             self._level,
-            "phase %s: training %s for %s%d epochs, %s at %.2g, %s schedule%s",
+            "phase %s: training %s for %s%s, %s at %.2g, %s schedule%s",
             phase.name,
             "all layers" if phase.train == "all" else ", ".join(phase.train),
             "up to " if phase.patience else "",
-            phase.epochs,
+            count_of(phase.epochs, "epoch"),
             phase.optimizer,
             phase.learning_rate,
             phase.schedule,

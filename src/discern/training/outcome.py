@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from discern.counts import count_of
 from discern.evaluation.intervals import Interval
 from discern.evaluation.seed_comparison import describe_difference, estimate_mean
 from discern.percent import percent
@@ -36,12 +37,11 @@ def _describe_floor(result: FitResult, floor: Floor, monitor: str) -> str:
     comparison = "no later epoch was trained"
     if later and monitor == "validation_loss":
         lowest = min(row.validation_loss for row in later)
-        comparison = (
-            f"its loss is {floor.row.validation_loss:.4f}, and the lowest of {len(later)} later epochs {lowest:.4f}"
-        )
+        others = count_of(len(later), "later epoch")
+        comparison = f"its loss is {floor.row.validation_loss:.4f}, and the lowest of {others} {lowest:.4f}"
     elif later:
         highest = max(row.validation_accuracy for row in later)
-        comparison = f"the best of {len(later)} later epochs had {percent(highest)}"
+        comparison = f"the best of {count_of(len(later), 'later epoch')} had {percent(highest)}"
     return (
         f"the frozen network with the head of phase {floor.row.phase}, {percent(floor.row.validation_accuracy)} "
         f"correct on validation: {comparison}"

@@ -1,6 +1,7 @@
 """The results of a search: a table and figures of trials, the best settings as a recipe, and a run with them."""
 
 import logging
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from discern.config.load import load_settings, save_settings
-from discern.errors import DataError, name_some
+from discern.errors import DataError, Option, name_some, option, write_python
 from discern.evaluation.intervals import exact_interval
 from discern.evaluation.metrics import load_metrics
 from discern.files import read_json, write_json, write_table
@@ -123,9 +124,10 @@ def train_best(study: "Study", search: Search) -> None:
     for split_name, metrics in load_metrics(folder.evaluation / "metrics.json").items():
         ends = (100 * end for end in metrics.accuracy)
         logger.info("trained again with the best settings: %s accuracy %.1f %% [%.1f, %.1f]", split_name, *ends)
+    best = str(folder.root)
     logger.info(
         "the settings were chosen by their validation scores, which are therefore too high, as is the confidence of "
-        "thresholds for --max-error, which does not count the choice among trials; next: discern predict %s "
-        "PICTURES...",
-        folder.root,
+        "thresholds for %s, which does not count the choice among trials; next: %s",
+        option("max_error"),
+        Option(f"discern predict {shlex.quote(best)} PICTURES...", f"discern.load({write_python(best)})"),
     )

@@ -1,13 +1,12 @@
 """The folder that all runs of a comparison or search share, with a file that identifies it."""
 
 import logging
-import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from discern.errors import OUT, RunFolderError, WriteError
+from discern.errors import OUT, Option, RunFolderError, WriteError, option
 from discern.files import read_json, write_json
 
 logger = logging.getLogger("discern")
@@ -40,12 +39,13 @@ def open_shared_folder(out: Path, definition: Mapping[str, Any], *, kind: str, o
 
 @contextmanager
 def going_on_in(out: Path) -> Iterator[None]:
-    """Say after an interruption, and of a file that cannot be written, which command goes on in this folder.
+    """Say after an interruption, and of a file that cannot be written, what goes on in this folder.
 
     Raises:
         WriteError: A file cannot be written.
     """
-    next_step = f"run the same command again with --out {shlex.quote(str(out))}"
+    again = option("out", str(out))
+    next_step = Option(f"run the same command again with {again.command}", f"make the same call again with {again}")
     try:
         yield
     except WriteError as error:

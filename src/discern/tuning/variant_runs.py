@@ -65,7 +65,11 @@ def split_for_all(source: str | Path, variant: Variant, out: Path) -> Path:
 
 
 def train_variants(source: str, variants: Sequence[Variant], seeds: int, split: Path, folder: Path) -> Runs:
-    """Train all variants with the first seed, then with the next, so that an interruption leaves comparable runs."""
+    """Train all variants with the first seed, then with the next, so that an interruption leaves comparable runs.
+
+    Raises:
+        DataError: With the first seed no run completed: what stops them all is not their seed.
+    """
     runs: dict[tuple[str, int], ChildRun] = {}
     for seed in range(seeds):
         for place, variant in enumerate(variants):
@@ -75,6 +79,9 @@ def train_variants(source: str, variants: Sequence[Variant], seeds: int, split: 
             runs[variant.name, seed] = run
             outcome = f"failed: {run.error}" if run.error else f"{run.seconds:.0f} s"
             logger.info("%d of %d: %s, seed %d: %s", len(runs), seeds * len(variants), variant.name, seed, outcome)
+        if all(run.error for run in runs.values()):
+            errors = dict.fromkeys(str(run.error) for run in runs.values())
+            raise DataError(f"no run completed with seed {seed}: {'; '.join(errors)}; see the .log files in {folder}")
     return runs
 
 
@@ -93,16 +100,9 @@ def measure_test(outcomes: Sequence[VariantOutcome], runs: Runs) -> VariantOutco
 
 
 def gather_outcomes(variants: Sequence[Variant], runs: Runs, split: str) -> list[VariantOutcome]:
-    """Return for each variant which pictures of a split its runs classified correctly.
-
-    Raises:
-        DataError: No run completed.
-    """
+    """Return for each variant which pictures of a split its runs classified correctly."""
     read = {key: _read_correct(run, split) for key, run in runs.items() if run.error is None}
     correct = {key: found for key, found in read.items() if found is not None}
-    if not correct:
-        errors = "; ".join(dict.fromkeys(str(run.error) for run in runs.values()))
-        raise DataError(f"no run completed: {errors}")
     pictures = next(iter(correct.values())).index
 
     def build_run(name: str, seed: int, run: ChildRun) -> SeedRun:

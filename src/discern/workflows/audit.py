@@ -1,6 +1,7 @@
 """Finds problems in labelled pictures, and proposes fixes; the user's files are not changed."""
 
 import logging
+import shlex
 from pathlib import Path
 
 from discern.auditing.build import Audit, Form, build_audit, describe_findings
@@ -11,6 +12,7 @@ from discern.auditing.unlisted_files import find_unlisted_files
 from discern.config.load import load_settings
 from discern.config.overrides import Overrides, list_overrides
 from discern.console import reporting
+from discern.counts import count_of
 from discern.data.cache.home import build_cache
 from discern.data.duplicates.fingerprints import compute_fingerprints
 from discern.data.duplicates.matching import find_duplicates
@@ -19,7 +21,7 @@ from discern.data.prepare import load_fixed
 from discern.data.sources.inputs import log_ignored
 from discern.data.sources.load import Source
 from discern.data.table import ImageTable
-from discern.errors import RunFolderError
+from discern.errors import Option, RunFolderError, write_python
 from discern.files import find_free_folder, write_atomically, write_json
 from discern.reports.audit_page import write_audit_page
 from discern.runtime import choose_runtime
@@ -99,14 +101,19 @@ def _save(found: Audit, table: ImageTable, folder: Path, *, max_pixels: int) -> 
 
 def _log_findings(found: Audit, folder: Path) -> None:
     content = found.content
-    logger.info("%d pictures of %d classes", content["count"], len(content["class_names"]))
+    classes = count_of(len(content["class_names"]), "class", "classes")
+    logger.info("%s of %s", count_of(content["count"], "picture"), classes)
     for line in describe_findings(found.findings):
         logger.info("%s", line)
     if not found.findings:
         logger.info("no problems were found")
     if content["balance"] is not None:
         logger.info("%s", content["balance"]["explanation"])
-    next_step = (
-        f"; look through fixes.csv, then: discern train DATA --apply {folder}/fixes.csv" if found.findings else ""
+    if not found.findings:
+        logger.info("written: %s", folder)
+        return
+    fixes = str(folder / "fixes.csv")
+    next_step = Option(
+        f"discern train DATA --apply {shlex.quote(fixes)}", f"discern.train(data, fixes={write_python(fixes)})"
     )
-    logger.info("written: %s%s", folder, next_step)
+    logger.info("written: %s; look through fixes.csv, then: %s", folder, next_step)

@@ -45,7 +45,7 @@ def compare(
     the test pictures. Without validation pictures, the comparison is on test. All runs have the same split and share
     the cache. A second call with the same `out` keeps complete runs, resumes
     interrupted ones and repeats failed ones. If a run fails, it is reported, and the others continue; a full disk ends
-    the comparison.
+    the comparison, and so does a first seed with which no run completed.
 
     Args:
         source: A folder, CSV or .npz file with labelled pictures.

@@ -6,6 +6,7 @@ import pandas as pd
 from rich.console import Console
 
 from discern.console import build_console
+from discern.counts import count_of
 from discern.demo import DEMO_TYPES, PRETRAINED_WEIGHTS, draw_dataset
 from discern.errors import OUT, OVERWRITE, RunFolderError
 from discern.percent import percent
@@ -42,7 +43,8 @@ def run_demo(out: Path, *, seed: int, overwrite: bool) -> dict[str, Run]:
     pretrained = train_from(PRETRAINED_WEIGHTS, "pretrained")
     epochs = pretrained.plan.phases[-1].epochs
     console.print(
-        f"\nscratch: the same network, which begins with random weights, for the same {epochs} epochs", style="bold"
+        f"\nscratch: the same network, which begins with random weights, for the same {count_of(epochs, 'epoch')}",
+        style="bold",
     )
     scratch = train_from("none", "scratch", f"epochs={epochs}")
     answers = predict(out / "pretrained", [str(new_photos)], out=out / "predictions.csv", verbose=False)

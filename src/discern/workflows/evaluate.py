@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from discern.config.load import check_settings
 from discern.console import reporting
+from discern.counts import count_of
 from discern.data.cache.home import build_cache
 from discern.data.prepare import WITHOUT_BAD, list_problems, load_labelled
 from discern.data.sources.inputs import Input
@@ -123,7 +124,7 @@ def evaluate(
             pictures = load_labelled(source, settings, bad_files).table
         name, pictures = choose_evaluated_split(pictures, split)
         pictures = join_labels(pictures, bundle.class_names)
-        logger.info("%d pictures%s", len(pictures), "" if name == UNSPLIT else f" of the split {name}")
+        logger.info("%s%s", count_of(len(pictures), "picture"), "" if name == UNSPLIT else f" of the split {name}")
         with predictor.runtime.applied():
             predictions, similarities = _predict(predictor, pictures, name, bad_files)
             if unfamiliar is not None:
@@ -217,7 +218,7 @@ def evaluate_predictions(
         pictures = join_labels(build_picture_table(loaded), loaded.class_names)
         loaded = replace(loaded, frame=loaded.frame.assign(true=pictures.frame["label"]))
         counts = ", ".join(f"{len(loaded.select(name))} {name}" for name in loaded.splits)
-        logger.info("%d pictures%s", len(loaded), "" if loaded.splits == (UNSPLIT,) else f": {counts}")
+        logger.info("%s%s", count_of(len(loaded), "picture"), "" if loaded.splits == (UNSPLIT,) else f": {counts}")
         max_pixels, depth_range = load_decoding(find_run_around(path).root)
         reported = replace(pictures.select(loaded.splits[-1]), depth_range=depth_range)
         found = write_scores(

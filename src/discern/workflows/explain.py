@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from discern.console import reporting
+from discern.counts import count_of, is_are
 from discern.data.moved import GIVE_DATA, WHERE_MOVED
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.inputs import Input, load_inputs, log_ignored
@@ -26,6 +27,7 @@ from discern.explanation.folder import (
 from discern.explanation.inputs import drop_labels, find_true_names, load_mistakes
 from discern.explanation.methods import AUTO, check_method, choose_method
 from discern.explanation.neighbours import NearPicture, find_neighbours, name_neighbours, show_neighbour
+from discern.explanation.result import Explanations
 from discern.files import write_table
 from discern.models.custom import Network
 from discern.ownership import owning
@@ -37,15 +39,6 @@ from discern.predictor.predictor import Predictor
 from discern.run_folder import RunFolder
 
 logger = logging.getLogger("discern")
-
-
-@dataclass(frozen=True)
-class Explanations:
-    """One row per explained picture, the pictures that could not be read, and the folder of the figures."""
-
-    frame: pd.DataFrame
-    problems: tuple[ImageProblem, ...]
-    folder: Path
 
 
 def explain(
@@ -116,7 +109,7 @@ def explain(
             near = find_neighbours(predictor, readable, neighbours, folder.read_data_root(), data)
             frame = _write(predictor, readable, pictures, near, place, method)
         write_problems(problems, place / BAD_FILES_NAME)
-        logger.info("%d pictures explained in %s", len(frame), place)
+        logger.info("%s explained in %s", count_of(len(frame), "picture"), place)
         return Explanations(frame, problems, place)
 
 
@@ -184,7 +177,8 @@ def _write(
         save_figure(draw_explanation(predictor, table, picture, shown, method), folder / name)
         logger.info("%s: %s", name, picture.describe())
     if num_gone:
-        logger.warning("%d similar training pictures are not shown, as their files are gone; %s", num_gone, GIVE_DATA)
+        gone = count_of(num_gone, "similar training picture")
+        logger.warning("%s %s not shown, as the files are gone; %s", gone, is_are(num_gone), GIVE_DATA)
     frame = pd.concat([build_explanations(pictures, figures, method), name_neighbours(neighbours)], axis=1)
     write_table(frame, folder / TABLE_NAME)
     return frame

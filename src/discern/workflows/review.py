@@ -5,6 +5,7 @@ import secrets
 from pathlib import Path
 
 from discern.console import reporting
+from discern.counts import count_of
 from discern.serving.running import check_packages, open_listener, run_app
 
 logger = logging.getLogger("discern")
@@ -32,7 +33,7 @@ def review(run: str | Path, *, audit: str | Path | None = None, port: int = 8001
     folder = Path(run).parent if Path(run).name == "bundle" else Path(run)
     with reporting(verbose=verbose):
         found = load_review(folder, None if audit is None else Path(audit))
-        logger.info("%d pictures to review, %d of them not decided yet", len(found.candidates), found.num_undecided)
+        logger.info("%s to review, %d not decided yet", count_of(len(found.candidates), "picture"), found.num_undecided)
         # Other people may have an account on this machine; browsers do not send the part after #.
         token = secrets.token_urlsafe(16)
         app = create_review_app(found, build_access(_HOST, (), token))

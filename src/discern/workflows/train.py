@@ -19,6 +19,7 @@ from discern.config.load import load_settings, write_settings
 from discern.config.overrides import Overrides, list_overrides
 from discern.config.settings import Settings
 from discern.console import MessageLog, reporting
+from discern.counts import count_of, is_are
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.cache.home import build_cache
 from discern.data.prepare import PreparedPictures, prepare_pictures
@@ -29,7 +30,7 @@ from discern.data.table import SPLITS, ImageTable
 from discern.engine.forward import check_same_rows
 from discern.engine.train_step import Loss
 from discern.environment import Environment, describe_machine, save_environment
-from discern.errors import BadImageError, DataError, WriteError
+from discern.errors import BadImageError, DataError, Option, WriteError, write_python
 from discern.evaluation.abstention import measure_abstention
 from discern.evaluation.custom_metrics import MetricFunction
 from discern.evaluation.predictions import Predictions, build_table_predictions, join_predictions
@@ -191,7 +192,8 @@ def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, lis
     except WriteError as error:
         if not job.folder.holds_run():
             raise
-        raise error.followed_by(f"go on with: {_name_resuming(job.folder)}") from error
+        way = _name_resuming(job.folder)
+        raise error.followed_by(Option(f"go on with: {way.command}", f"go on with: {way.python}")) from error
     # No process ends before the files are written.
     processes.gather(None)
     return Run(job.folder.root)
@@ -284,8 +286,8 @@ def _fit(fit: Fit, state: TrainingState | None, folder: RunFolder) -> FitResult:
     try:
         return fit.run(state)
     except (KeyboardInterrupt, SystemExit):
-        command = _name_resuming(folder)
-        logger.warning("stopped; %d epochs are complete and saved. Resume with: %s", fit.saved_epochs, command)
+        saved = f"{count_of(fit.saved_epochs, 'epoch')} {is_are(fit.saved_epochs)}"
+        logger.warning("stopped; %s complete and saved. Resume with: %s", saved, _name_resuming(folder))
         raise
     except BadImageError as error:
         raise DataError(
@@ -294,8 +296,9 @@ def _fit(fit: Fit, state: TrainingState | None, folder: RunFolder) -> FitResult:
         ) from None
 
 
-def _name_resuming(folder: RunFolder) -> str:
-    return f"discern train --resume --out {shlex.quote(str(folder.root))}"
+def _name_resuming(folder: RunFolder) -> Option:
+    root = str(folder.root)
+    return Option(f"discern train --resume --out {shlex.quote(root)}", f"discern.resume({write_python(root)})")
 
 
 def _predict_splits(job: Job, bundle: Bundle, data: TrainingData, result: FitResult) -> tuple[Predictions, ImageTable]:

@@ -16,7 +16,7 @@ def test_pictures_below_a_class_folder_are_of_that_class_and_it_is_said() -> Non
     layout = find_layout("photos", ["ants/1.png", "ants/more/2.png", "ants/more/deep/3.png", "bees/1.png"])
     assert [one.label for one in layout.placed] == ["ants", "ants", "ants", "bees"]
     assert layout.remarks == [
-        "2 pictures lie in folders below their class folder and are of that class, such as ants/more/2.png: ants"
+        "2 pictures in folders below a class folder are of that class, such as ants/more/2.png: ants"
     ]
 
 
@@ -56,7 +56,7 @@ def test_each_class_with_its_own_splits() -> None:
         ("bees", "validation"),
     ]
     assert layout.remarks[0] == "each class has its own folders for the splits"
-    assert "1 pictures lie in folders below" not in layout.remarks[0]
+    assert "in folders below a class folder" not in layout.remarks[0]
 
 
 def test_the_same_folder_around_the_classes_of_every_split() -> None:

@@ -1,5 +1,4 @@
 import logging
-import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -83,8 +82,7 @@ def test_a_doubtful_column_is_named_and_not_used(
     table = load_table(write(photos, header, *cells))
     assert table.frame["split"].isna().all()
     assert said in caplog.text
-    named = shlex.quote(header)
-    assert f"set data.split_column={named} (--split-column {named} of evaluate), otherwise none" in caplog.text
+    assert f'set split_column="{header}", otherwise none' in caplog.text
     settings = ColumnSettings(split_column=header)
     assert load_table(write(photos, header, *cells), settings).frame["split"].notna().all()
 
@@ -104,7 +102,7 @@ def test_a_column_that_no_setting_makes_a_split_is_to_be_rewritten(
 ) -> None:
     assert load_table(write(photos, header, *cells)).frame["split"].isna().all()
     assert f"column {header!r} holds" in caplog.text
-    assert "write train, validation or test in its cells, otherwise set data.split_column=none (--split" in caplog.text
+    assert 'write train, validation or test in its cells, otherwise set split_column="none"' in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -136,7 +134,7 @@ def test_cells_that_are_no_split_are_listed(photos: Path) -> None:
     path = write(photos, "split", "train", "", "spare", "test")
     message = (
         r"column 'split' holds something else than train, validation or test for 2 of 4 pictures:\n"
-        r"  2.png: ''\n  3.png: 'spare'\nCorrect these cells; if the column is no split, set data.split_column=none"
+        r"  2.png: ''\n  3.png: 'spare'\nCorrect these cells; if the column is no split, set split_column=\"none\""
     )
     for settings in (ColumnSettings(), ColumnSettings(split_column="split")):
         with pytest.raises(DataError, match=message):
@@ -154,7 +152,7 @@ def test_cells_that_are_no_split_are_listed(photos: Path) -> None:
 )
 def test_columns_that_contradict_each_other_are_refused(photos: Path, header: str, cells: tuple[str, ...]) -> None:
     path = write(photos, header, *cells)
-    with pytest.raises(DataError, match=r"(?s)each be the split, but say different things of 1 of .*Set data.split_"):
+    with pytest.raises(DataError, match=r"(?s)each be the split, but say different things of 1 of .*Set split_column="):
         load_table(path)
     first = header.split(",")[0]
     assert load_table(path, ColumnSettings(split_column=first)).frame["split"].notna().all()

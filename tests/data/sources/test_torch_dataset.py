@@ -150,6 +150,15 @@ def test_names_that_are_no_splits(source: dict[str, Any]) -> None:
         load_table(source)
 
 
+def test_other_things_by_split_are_told_what_to_be_given_as() -> None:
+    pair = (np.zeros((2, 8, 8, 3), np.uint8), ["a", "b"])
+    message = (
+        r'train, val came with a tuple, a str; only torch Datasets .* arrays as \{"train_images": .*a column split'
+    )
+    with pytest.raises(DataError, match=message):
+        load_table({"train": pair, "val": "photos/val"})  # type: ignore[dict-item]
+
+
 def test_datasets_without_names_are_not_guessed_at() -> None:
     with pytest.raises(DataError, match=r"2 datasets came without names; expected three, .*Say which is which"):
         load_table((Items(make_pair), Items(make_pair)))

@@ -17,7 +17,7 @@ from discern.models.backbone import Backbone, build_backbone
 from discern.models.classifier import Classifier
 from discern.models.heads import MlpHead
 from discern.models.weights.catalog import our_weights
-from discern.models.weights.pretrained import WeightsRecord, load_pretrained
+from discern.models.weights.pretrained import WeightsRecord, load_pretrained, read_stem
 from discern.models.weights.state_dicts import fit_tensors
 
 State = dict[str, Tensor]
@@ -43,6 +43,16 @@ def assert_loaded(backbone: Backbone, published: Mapping[str, Tensor]) -> None:
 
 def prefixed(prefix: str) -> Callable[[State], State]:
     return lambda state: {f"{prefix}{name}": tensor for name, tensor in state.items()}
+
+
+def test_the_stem_is_that_of_the_weights(published: State, tmp_path: Path) -> None:
+    torch.save({"state_dict": prefixed("module.")(published)}, tmp_path / "full.pth")
+    small = build_backbone("resnet18", stem="small").network.state_dict()
+    save_file(prefixed("backbone.network.")(small), tmp_path / "small.safetensors")
+    assert read_stem("resnet18", tmp_path / "full.pth") == "imagenet"
+    assert read_stem("resnet18", tmp_path / "small.safetensors") == "small"
+    assert read_stem("timm:mobilenetv2_100", tmp_path / "small.safetensors") == "imagenet"
+    assert read_stem("resnet18", "imagenet") == read_stem("resnet18", tmp_path / "missing.pth") == "imagenet"
 
 
 @pytest.mark.parametrize(

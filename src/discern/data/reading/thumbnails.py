@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from discern.counts import count_of
 from discern.data.reading.dataset import decode_row
 from discern.data.reading.decode import MAX_PIXELS
 from discern.data.table import ImageTable
-from discern.errors import BadImageError
+from discern.errors import BadImageError, Option
 
 logger = logging.getLogger("discern")
 
@@ -28,7 +29,7 @@ def load_thumbnails(
     max_count: int,
     shown_in: str,
     max_pixels: int = MAX_PIXELS,
-    advice: str = "",
+    advice: Option | None = None,
 ) -> dict[int, npt.NDArray[np.uint8]]:
     """Return up to `max_count` pictures (H, W, 3), no side above 256 pixels, by row: the first that can be read.
 
@@ -45,12 +46,12 @@ def load_thumbnails(
             unreadable.append(f"{table.frame['id'].iloc[row]} ({error.reason})")
     if unreadable:
         logger.warning(
-            "%d %s cannot be shown in %s, such as %s%s",
-            len(unreadable),
-            "picture" if len(unreadable) == 1 else "pictures",
+            "%s cannot be shown in %s, such as %s%s%s",
+            count_of(len(unreadable), "picture"),
             shown_in,
             unreadable[0],
-            f"; {advice}" if advice else "",
+            "; " if advice else "",
+            advice or "",
         )
     return thumbnails
 

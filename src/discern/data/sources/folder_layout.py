@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from discern.counts import count_of, is_are
 from discern.data.sources.walk import Unused
 from discern.data.sources.written_table import show_labels_in_names, show_levels
 from discern.data.table import natural_sort, parse_split
@@ -258,6 +259,6 @@ def _describe_depth(placed: Iterable[Placed]) -> list[str]:
     if not deep:
         return []
     return [
-        f"{len(deep)} pictures lie in folders below their class folder and are of that class, such as {deep[0].file}: "
-        f"{deep[0].label}"
+        f"{count_of(len(deep), 'picture')} in folders below a class folder {is_are(len(deep))} of that class, such as "
+        f"{deep[0].file}: {deep[0].label}"
     ]

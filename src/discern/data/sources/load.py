@@ -1,7 +1,7 @@
 """From what the user gives to the one table of pictures."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -12,6 +12,7 @@ import pandas as pd
 from PIL import Image
 from torch.utils.data import Dataset
 
+from discern.counts import count_of
 from discern.data.class_finder import match_labels
 from discern.data.sources.array_parts import to_array
 from discern.data.sources.arrays import load_arrays, load_npz, read_labels
@@ -22,7 +23,7 @@ from discern.data.sources.header import show_list
 from discern.data.sources.inputs import check_types, list_inputs, load_inputs
 from discern.data.sources.split_column import NO_SPLIT
 from discern.data.sources.torch_dataset import load_dataset, load_dataset_splits
-from discern.data.table import SPLITS, ImageTable, join_all
+from discern.data.table import SPLITS, ImageTable, join_all, parse_split
 from discern.errors import DataError, cut, list_some, name_some
 
 __all__ = ["ColumnSettings", "Source", "join_classes", "load_inputs", "load_table"]
@@ -61,7 +62,7 @@ def join_classes(table: ImageTable, class_names: Sequence[str]) -> ImageTable:
     found = match_labels(table.class_names, class_names, table.source)
     unknown = [name for name in table.class_names if name not in found]
     if unknown:
-        listed = list_some([f"{name!r}: {counts.get(name, 0)} pictures" for name in unknown])
+        listed = list_some([f"{name!r}: {count_of(int(counts.get(name, 0)), 'picture')}" for name in unknown])
         raise DataError(
             f"{table.source}: classes that the classifier does not know:\n{listed}\n"
             f"It knows {name_some(class_names)}. Rename or leave out the others."
@@ -110,6 +111,12 @@ def _name_splits(datasets: Datasets) -> Mapping[str, Dataset[Any]]:
 
 
 def _load_parts(parts: Mapping[str, object]) -> ImageTable:
+    if parts and all(parse_split(str(name)) for name in parts):
+        raise DataError(
+            f"{name_some(list(map(str, parts)))} came with {_name_types(parts.values())}; only torch Datasets are "
+            'given by split. Give arrays as {"train_images": ..., "train_labels": ..., "test_images": ..., ...}, and '
+            "files as a folder with train, validation and test inside, or as a table with a column split."
+        )
     arrays = {}
     for name, part in parts.items():
         try:
@@ -119,6 +126,11 @@ def _load_parts(parts: Mapping[str, object]) -> ImageTable:
                 f"the arrays: {name} is no array of one shape: {error}. Give pictures of several sizes as files."
             ) from error
     return load_arrays(arrays, source="the arrays", labelled=True)
+
+
+def _name_types(values: Iterable[object]) -> str:
+    """Return the types of values in words, such as "a tuple, a DataFrame"."""
+    return name_some(list(dict.fromkeys(f"a {type(value).__name__}" for value in values)))
 
 
 def _load_pair(images: object, labels: object, settings: ColumnSettings) -> ImageTable:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from discern.data.table import SPLITS, parse_split
-from discern.errors import DataError, list_some, name_some
+from discern.errors import DataError, Option, list_some, name_some, option
 
 logger = logging.getLogger("discern")
 
@@ -237,7 +237,9 @@ def _check_filled(column: SplitColumn, ids: "pd.Series[str]", source: str) -> No
     raise DataError(
         f"{source}: column {column.name!r} holds something else than train, validation or test for "
         f"{is_unknown.sum()} of {len(ids)} pictures:\n{list_some([f'{name}: {cell!r}' for name, cell in unknown])}\n"
-        f"Correct these cells; if the column is no split, set {_show_setting(NO_SPLIT)}, or name the one that is."
+        "Correct these cells; if the column is no split, set ",
+        _show_setting(NO_SPLIT),
+        ", or name the one that is.",
     )
 
 
@@ -256,22 +258,24 @@ def _check_agreement(
             examples = [f"{ids.iloc[row]}: {_show_cells(columns, row)}" for row in rows.tolist()]
             raise DataError(
                 f"{source}: the columns {named} could each be the split, but say different things of {len(rows)} of "
-                f"{len(ids)} pictures:\n{list_some(examples)}\n"
-                f"Set {_show_setting(columns[0].name)} or another of them, or {NO_SPLIT} where neither is."
+                f"{len(ids)} pictures:\n{list_some(examples)}\nSet ",
+                _show_setting(columns[0].name),
+                f" or another of them, or {NO_SPLIT} where neither is.",
             )
 
 
-def _advise(column: SplitColumn) -> str:
+def _advise(column: SplitColumn) -> Option:
     """Return how to use a column that is doubtful, and how to say that it is no split."""
     if read_named_column(column.name, column.cells).splits.notna().all():
-        return f"If it says the split, set {_show_setting(column.name)}, otherwise {NO_SPLIT}"
-    return "If it says the split, write train, validation or test in its cells, otherwise set " + _show_setting(
-        NO_SPLIT
-    )
+        named = _show_setting(column.name)
+        return Option(*(f"If it says the split, set {setting}, otherwise {NO_SPLIT}" for setting in named))
+    otherwise = "If it says the split, write train, validation or test in its cells, otherwise set "
+    return Option(*(otherwise + setting for setting in _show_setting(NO_SPLIT)))
 
 
-def _show_setting(column: str) -> str:
-    return f"data.split_column={shlex.quote(column)} (--split-column {shlex.quote(column)} of evaluate)"
+def _show_setting(column: str) -> Option:
+    name = option("split_column", column)
+    return Option(f"data.split_column={shlex.quote(column)} ({name.command} of evaluate)", name.python)
 
 
 def _show_cells(columns: Sequence[SplitColumn], row: int) -> str:

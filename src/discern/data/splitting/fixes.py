@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from discern.counts import count_of, is_are
 from discern.data.names import match_names
 from discern.data.sources.csv_file import read_cells
 from discern.data.splitting.groups import chain_rows, join_groups
@@ -136,7 +137,8 @@ def _check_gone(gone: Sequence[tuple[Fix, str]], count: int, source: str) -> Non
         )
     if gone:
         places = name_some([place for _, place in gone], shown=3)
-        logger.warning("fixes for %d pictures that are gone: %s", len(gone), places)
+        verb = is_are(len(gone))
+        logger.warning("fixes for %s that %s gone: %s", count_of(len(gone), "picture"), verb, places)
 
 
 def _find_problems(fixes: Iterable[Fix]) -> Iterable[str]:

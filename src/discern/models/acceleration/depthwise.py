@@ -169,7 +169,7 @@ def _differentiate(
 ) -> Tensor:
     """Return the gradient of maps or weight from that of the output."""
     mask = [wanted == "maps", wanted == "weight", False]
-    gradients: tuple[Tensor, Tensor, None] = torch.ops.aten.convolution_backward(
+    gradients: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
         of_output, maps, weight, None, [1, 1], padding, [1, 1], False, [0, 0], len(weight), mask
     )
     return gradients[mask.index(True)]

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from discern.errors import ConfigError, WeightsError
 from discern.files import compute_sha256, discern_home
-from discern.models.backbone import Backbone
+from discern.models.backbone import Backbone, has_small_stem
+from discern.models.resnet import Stem
 from discern.models.weights.catalog import (
     PUBLISHED_NAMES,
     PublishedWeights,
@@ -18,6 +19,9 @@ from discern.models.weights.catalog import (
 from discern.models.weights.download import download, find_cached
 from discern.models.weights.head_tensors import HeadTensors, find_head
 from discern.models.weights.state_dicts import fit_tensors, read_tensors
+
+_SMALL_KERNEL = 3
+"""The side of the first convolution of a small stem; the other one has 7."""
 
 
 class WeightsRecord(NamedTuple):
@@ -83,6 +87,25 @@ def read_head(backbone: Backbone, weights: str | Path, *, cache_folder: str | Pa
     """
     path, source, _ = _find_file(backbone, weights, cache_folder)
     return find_head(read_tensors(path), backbone.network, backbone.num_features, source)
+
+
+def read_stem(backbone_name: str, weights: str | Path) -> Stem:
+    """Return the stem that a network needs for its weights: "small" for those of a file that has it, else "imagenet".
+
+    A file that is missing is told where it is loaded.
+
+    Args:
+        backbone_name: As `build_backbone` takes it.
+        weights: As `load_pretrained` takes them.
+
+    Raises:
+        WeightsError: The file cannot be read.
+    """
+    path = Path(weights).expanduser()
+    if str(weights) in PUBLISHED_NAMES or not has_small_stem(backbone_name) or not path.is_file():
+        return "imagenet"
+    of_colours = [tensor.shape for tensor in read_tensors(path).values() if tensor.ndim == 4 and tensor.shape[1] == 3]
+    return "small" if any(shape[-1] == _SMALL_KERNEL for shape in of_colours) else "imagenet"
 
 
 def is_cached(backbone_name: str, weights: str | Path, *, cache_folder: str | Path | None = None) -> bool:
