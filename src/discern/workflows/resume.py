@@ -32,7 +32,7 @@ from discern.training.custom import Custom
 from discern.training.listeners import Listener
 from discern.training.start import build_planned, load_start
 from discern.training.state import TrainingState, has_state, load_state
-from discern.workflows.train import Job, carry_out, choose_listeners
+from discern.workflows.job import Job, carry_out, choose_listeners
 
 logger = logging.getLogger("discern")
 
