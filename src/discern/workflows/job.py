@@ -1,26 +1,35 @@
 """A training that is ready to begin, and everything from its first epoch to its files."""
 
+import hashlib
 import logging
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
+from discern.auditing.build import Audit
+from discern.config.load import write_settings
+from discern.config.settings import Settings
 from discern.console import MessageLog
+from discern.data.splitting.folds import Folds, save_folds
+from discern.data.splitting.split import save_split
 from discern.data.table import SPLITS, ImageTable
-from discern.environment import Environment
+from discern.environment import Environment, save_environment
 from discern.errors import BadImageError, DataError, WriteError
 from discern.evaluation.abstention import measure_abstention
 from discern.evaluation.predictions import Predictions, build_table_predictions, join_predictions
+from discern.files import compute_sha256, write_atomically, write_json
 from discern.models.classifier import Classifier
 from discern.ownership import check_owned
-from discern.planning.plan import Plan
+from discern.planning.plan import Plan, save_plan
 from discern.predictor.answers import AnswerForm, build_policy
 from discern.predictor.bundle import Bundle, save_bundle
 from discern.predictor.calibration import compute_probabilities
 from discern.predictor.predictor import Predictor
-from discern.predictor.record import TrainingRecord
+from discern.predictor.record import FoldRecord, TrainingRecord
 from discern.reports.evaluation_files import write_evaluation
 from discern.reports.leak_scores import write_scores_without_leaks
 from discern.reports.run import Run
@@ -45,7 +54,11 @@ logger = logging.getLogger("discern")
 
 @dataclass(frozen=True)
 class Job:
-    """A training that is ready to begin; `started` is the value of `time.monotonic()` at which its budget began."""
+    """A training that is ready to begin.
+
+    `started` is the value of `time.monotonic()` at which its budget began. Of a member of an ensemble, `whole` is the
+    run in folds that it is a part of, and `pool` the pictures of all folds.
+    """
 
     plan: Plan
     table: ImageTable
@@ -54,6 +67,41 @@ class Job:
     runtime: Runtime
     custom: Custom
     started: float
+    whole: RunFolder | None = None
+    pool: ImageTable | None = None
+
+    def name_resuming(self) -> str:
+        """Return the command that goes on with it."""
+        return f"discern train --resume --out {shlex.quote(str((self.whole or self.folder).root))}"
+
+
+def begin_run(
+    job: Job,
+    asked: Settings,
+    *,
+    audit: Audit | None = None,
+    leaks: pd.DataFrame | None = None,
+    folds: Folds | None = None,
+) -> None:
+    """Create the folder of a new run, replacing an earlier run in it, and write what is known before training."""
+    folder = job.folder
+    folder.begin_run()
+    save_environment(job.environment, folder.environment)
+    save_split(job.table, folder.split, root=job.environment.data.root)
+    if audit is not None:
+        write_json(folder.audit, audit.content)
+    if leaks is not None:
+        write_atomically(folder.leaks, leaks.to_csv(index=False))
+    settings = write_settings(asked).encode()
+    sealed = {
+        folder.split.name: compute_sha256(folder.split),
+        folder.config.name: hashlib.sha256(settings).hexdigest(),
+    }
+    if folds is not None:
+        save_folds(job.table, folds, folder.folds)
+        sealed[folder.folds.name] = compute_sha256(folder.folds)
+    save_plan(job.plan, folder.plan, sealed=sealed)
+    write_atomically(folder.config, settings)
 
 
 def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, listeners: Sequence[Listener]) -> Run:
@@ -61,7 +109,7 @@ def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, lis
     plan, processes = job.plan, job.runtime.processes
     # From now on each process draws its own random numbers, for dropout and mixing.
     seed_everything((plan.seed + processes.rank) % 2**32)
-    data = build_training_data(plan, job.table, job.runtime, job.custom.augment)
+    data = build_training_data(plan, job.table, job.runtime, job.custom.augment, job.pool)
     fit = Fit(
         classifier,
         plan.phases,
@@ -74,20 +122,27 @@ def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, lis
         listeners=listeners if processes.is_main else (),
         deadline=_build_deadline(job),
     )
-    try:
-        result = make_validation_exact(_fit(fit, state, job.folder), classifier, data, job.runtime)
+    with naming_resumption(job):
+        result = make_validation_exact(_fit(fit, state, job), classifier, data, job.runtime)
         bundle = build_bundle(classifier, plan, data, result, job.runtime)
         predictions, reported = _predict_splits(job, bundle, data, result)
         if processes.is_main:
             check_owned(job.folder.root)
             _write_results(job, bundle, data, result, predictions, reported)
-    except WriteError as error:
-        if not job.folder.holds_run():
-            raise
-        raise error.followed_by(f"go on with: {_name_resuming(job.folder)}") from error
     # No process ends before the files are written.
     processes.gather(None)
     return Run(job.folder.root)
+
+
+@contextmanager
+def naming_resumption(job: Job) -> Iterator[None]:
+    """Add to the error of a disk that is full, say, the command that goes on with the run, if it has begun."""
+    try:
+        yield
+    except WriteError as error:
+        if not job.folder.holds_run():
+            raise
+        raise error.followed_by(f"go on with: {job.name_resuming()}") from error
 
 
 def choose_listeners(job: Job, messages: MessageLog) -> list[Listener]:
@@ -109,11 +164,11 @@ def _build_deadline(job: Job) -> Deadline | None:
     return None if budget is None else Deadline(budget.seconds, budget.reserve_seconds, job.started)
 
 
-def _fit(fit: Fit, state: TrainingState | None, folder: RunFolder) -> FitResult:
+def _fit(fit: Fit, state: TrainingState | None, job: Job) -> FitResult:
     try:
         return fit.run(state)
     except (KeyboardInterrupt, SystemExit):
-        command = _name_resuming(folder)
+        command = job.name_resuming()
         logger.warning("stopped; %d epochs are complete and saved. Resume with: %s", fit.saved_epochs, command)
         raise
     except BadImageError as error:
@@ -121,10 +176,6 @@ def _fit(fit: Fit, state: TrainingState | None, folder: RunFolder) -> FitResult:
             f"{error}. It was found during training; data.verify=full finds all such files before training, and "
             "data.on_bad=skip leaves them out"
         ) from None
-
-
-def _name_resuming(folder: RunFolder) -> str:
-    return f"discern train --resume --out {shlex.quote(str(folder.root))}"
 
 
 def _predict_splits(job: Job, bundle: Bundle, data: TrainingData, result: FitResult) -> tuple[Predictions, ImageTable]:
@@ -139,14 +190,11 @@ def _predict_splits(job: Job, bundle: Bundle, data: TrainingData, result: FitRes
         familiarity = policy.measure_familiarity(None if bundle.evidence is None else bundle.evidence.similarities)
         parts.append(build_table_predictions(data.validation, probabilities, "validation", familiarity))
     test = job.table.select("test")
-    if len(test) and job.plan.evaluates_test:
+    found = predict_test(job, bundle, test)
+    if found is not None:
         reported = test
-        predictor = Predictor(bundle, job.runtime)
-        probabilities, similarities = predictor.answer(test, similarity=policy.knows_familiarity)
-        parts.append(build_table_predictions(test, probabilities, "test", policy.measure_familiarity(similarities)))
-    if len(test) and not job.plan.evaluates_test:
-        logger.info("the test split is left for later (run.evaluate_test=false)")
-    elif not parts:
+        parts.append(found)
+    if not len(test) and not parts:
         logger.warning("there is neither a validation nor a test split: nothing is evaluated")
     elif not len(test) and job.plan.phases:
         logger.warning(
@@ -155,6 +203,18 @@ def _predict_splits(job: Job, bundle: Bundle, data: TrainingData, result: FitRes
     if not parts:
         parts.append(build_table_predictions(data.validation, np.empty((0, data.num_classes)), "validation"))
     return join_predictions(parts), reported
+
+
+def predict_test(job: Job, bundle: Bundle, test: ImageTable) -> Predictions | None:
+    """Return the predictions of the test split; None where there is none, or it is left for later."""
+    if not len(test):
+        return None
+    if not job.plan.evaluates_test:
+        logger.info("the test split is left for later (run.evaluate_test=false)")
+        return None
+    policy, predictor = build_policy(AnswerForm(), bundle), Predictor(bundle, job.runtime)
+    probabilities, similarities = predictor.answer(test, similarity=policy.knows_familiarity)
+    return build_table_predictions(test, probabilities, "test", policy.measure_familiarity(similarities))
 
 
 def _write_results(
@@ -169,27 +229,7 @@ def _write_results(
     folder, plan = job.folder, job.plan
     outcome = describe_outcome(result, data.validation.targets(), plan.training.monitor)
     logger.info("kept: %s", outcome or f"epoch {result.best.epoch} of {len(result.rows)}")
-    metrics = write_evaluation(
-        predictions,
-        reported,
-        folder.evaluation,
-        folder.plots,
-        plots=plan.draws_plots,
-        custom=job.custom.metrics,
-        max_pixels=bundle.max_pixels,
-    )
-    write_scores_without_leaks(predictions, folder.leaks, folder.evaluation / "metrics_without_leaks.json")
-    record = TrainingRecord(
-        plan=plan,
-        environment=job.environment,
-        counts={split: len(job.table.select(split)) for split in SPLITS},
-        best_epoch=result.best.epoch,
-        scores=metrics,
-        abstention=measure_abstention(bundle.evidence, predictions),
-        outcome=outcome,
-    )
-    bundle = replace(bundle, record=record)
-    save_bundle(bundle, folder.bundle)
+    bundle = save_evaluated(job, bundle, predictions, reported, best_epoch=result.best.epoch, outcome=outcome)
     if plan.draws_plots and plan.phases:
         draw_training(
             plan,
@@ -198,7 +238,59 @@ def _write_results(
             best_epoch=result.best.epoch if result.best.has_validation else None,
             steps_per_epoch=-(-len(data.train) // data.batch_size),
         )
-    if plan.writes_report:
-        try_write_report(folder, reported, Predictor(bundle, job.runtime))
-    folder.complete_run()
-    logger.info("the run is complete: %s", folder.root)
+    complete(job, bundle, reported)
+
+
+def save_evaluated(
+    job: Job,
+    bundle: Bundle,
+    predictions: Predictions,
+    reported: ImageTable,
+    *,
+    best_epoch: int,
+    outcome: str | None = None,
+    folds: Sequence[FoldRecord] = (),
+) -> Bundle:
+    """Write the evaluation, and the bundle with the record of its training, which is returned.
+
+    Args:
+        job: The training.
+        bundle: What came of it.
+        predictions: Of all splits that are evaluated.
+        reported: The pictures of the last of them.
+        best_epoch: As in `TrainingRecord`, like `outcome` and `folds`.
+        outcome: Which model was kept.
+        folds: Of an ensemble.
+    """
+    folder = job.folder
+    metrics = write_evaluation(
+        predictions,
+        reported,
+        folder.evaluation,
+        folder.plots,
+        plots=job.plan.draws_plots,
+        custom=job.custom.metrics,
+        max_pixels=bundle.max_pixels,
+    )
+    write_scores_without_leaks(predictions, folder.leaks, folder.evaluation / "metrics_without_leaks.json")
+    record = TrainingRecord(
+        plan=job.plan,
+        environment=job.environment,
+        counts={split: len(job.table.select(split)) for split in SPLITS},
+        best_epoch=best_epoch,
+        scores=metrics,
+        abstention=measure_abstention(bundle.evidence, predictions),
+        outcome=outcome,
+        folds=tuple(folds),
+    )
+    recorded = replace(bundle, record=record)
+    save_bundle(recorded, folder.bundle)
+    return recorded
+
+
+def complete(job: Job, bundle: Bundle, reported: ImageTable) -> None:
+    """Write the report, if it is wanted, and remove the state: the run is complete."""
+    if job.plan.writes_report:
+        try_write_report(job.folder, reported, Predictor(bundle, job.runtime))
+    job.folder.complete_run()
+    logger.info("the run is complete: %s", job.folder.root)

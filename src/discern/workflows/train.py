@@ -1,6 +1,5 @@
 """Trains, evaluates and saves a classifier from labelled pictures."""
 
-import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,28 +10,25 @@ from typing import Any
 from torch import Tensor
 
 from discern.auditing.before_training import audit_before_training
-from discern.auditing.build import Audit
-from discern.config.load import load_settings, write_settings
+from discern.config.load import load_settings
 from discern.config.overrides import Overrides, list_overrides
 from discern.config.settings import Settings
 from discern.console import reporting
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.cache.home import build_cache
-from discern.data.prepare import PreparedPictures, prepare_pictures
+from discern.data.prepare import prepare_pictures
 from discern.data.record import describe_data
 from discern.data.sources.load import Source
-from discern.data.splitting.split import save_split
 from discern.data.table import ImageTable
 from discern.engine.forward import check_same_rows
 from discern.engine.train_step import Loss
-from discern.environment import Environment, describe_machine, save_environment
+from discern.environment import Environment, describe_machine
 from discern.errors import DataError
 from discern.evaluation.custom_metrics import MetricFunction
-from discern.files import compute_sha256, write_atomically, write_json
 from discern.models.custom import Network
 from discern.ownership import owning
 from discern.planning.announcement import announce_time
-from discern.planning.plan import Plan, save_plan
+from discern.planning.plan import Plan
 from discern.planning.planner import plan_training
 from discern.processes import Processes, join_processes
 from discern.reports.run import Run
@@ -41,7 +37,8 @@ from discern.runtime import Runtime, choose_runtime, seed_everything
 from discern.training.custom import Custom
 from discern.training.listeners import Listener
 from discern.training.start import build_planned, load_start
-from discern.workflows.job import Job, carry_out, choose_listeners
+from discern.workflows.folds import carry_out_folds, choose_folds, hold_out_fold, share_budget
+from discern.workflows.job import Job, begin_run, carry_out, choose_listeners
 
 logger = logging.getLogger("discern")
 
@@ -63,6 +60,8 @@ def train(
     **settings: Any,
 ) -> Run:
     """Train a classifier, evaluate it and write a run folder.
+
+    With `folds=5`, five are trained, each without another fifth of the pictures, and used together.
 
     Nothing but a lock is written, and no earlier run is removed, before data, settings and weights have been checked.
 
@@ -105,15 +104,24 @@ def train(
                     check_new_run(folder, overwrite=overwrite)
                 cache = build_cache(asked.cache.folder, asked.cache.limit_gigabytes)
                 bad_files = folder.bad_files if processes.is_main else None
-                pictures = prepare_pictures(source, asked.data, seed=asked.run.seed, cache=cache, bad_files=bad_files)
+                pictures = prepare_pictures(
+                    source,
+                    asked.data,
+                    seed=asked.run.seed,
+                    cache=cache,
+                    bad_files=bad_files,
+                    in_folds=asked.run.folds is not None,
+                )
                 audit = audit_before_training(pictures, asked, runtime, cache)
-                plan = _plan(asked, pictures.table, runtime, cache, custom, started) if processes.is_main else None
+                folds = choose_folds(pictures.table, asked)
+                first = pictures.table if folds is None else hold_out_fold(pictures.table, folds, 1, asked)
+                plan = _plan(asked, first, runtime, cache, custom, started) if processes.is_main else None
             plan = _share(plan, pictures.table, runtime)
             with processes.main_first():
                 seed_everything(plan.seed)
                 classifier = build_planned(plan, len(pictures.table.class_names), runtime, network)
                 if messages.are_shown:
-                    announce_time(plan, classifier, pictures.table, runtime)
+                    announce_time(plan, classifier, first, runtime)
                 weights = load_start(plan, classifier, pictures.table.class_names)
                 environment = Environment(
                     **describe_machine(runtime).model_dump(),
@@ -122,8 +130,10 @@ def train(
                 )
                 job = Job(plan, pictures.table, environment, folder, runtime, custom, started)
                 if processes.is_main:
-                    _begin_run(job, asked, pictures, audit)
+                    begin_run(job, asked, audit=audit, leaks=pictures.leaks, folds=folds)
                     messages.open_log(folder.log)
+            if folds is not None:
+                return carry_out_folds(job, folds, asked, listeners, messages)
             return carry_out(job, classifier, None, [*listeners, *choose_listeners(job, messages)])
 
 
@@ -143,14 +153,15 @@ def _plan(
 ) -> Plan:
     logger.info("%s, seed %d", runtime.describe(), asked.run.seed)
     logger.info("recipe %s: %s", asked.recipe.name, asked.recipe.purpose)
+    share, share_started = share_budget(asked, started)
     return plan_training(
-        asked,
+        share,
         table,
         runtime,
         cache,
         network=custom.network,
         custom=custom.describe(),
-        started=started,
+        started=share_started,
     )
 
 
@@ -170,22 +181,3 @@ def _share(plan: Plan | None, table: ImageTable, runtime: Runtime) -> Plan:
             "needs the same data under the same path"
         )
     return shared
-
-
-def _begin_run(job: Job, asked: Settings, pictures: PreparedPictures, audit: Audit | None) -> None:
-    """Create the folder of a new run, replacing an earlier run in it, and write what is known before training."""
-    folder = job.folder
-    folder.begin_run()
-    save_environment(job.environment, folder.environment)
-    save_split(job.table, folder.split, root=job.environment.data.root)
-    if audit is not None:
-        write_json(folder.audit, audit.content)
-    if pictures.leaks is not None:
-        write_atomically(folder.leaks, pictures.leaks.to_csv(index=False))
-    settings = write_settings(asked).encode()
-    sealed = {
-        folder.split.name: compute_sha256(folder.split),
-        folder.config.name: hashlib.sha256(settings).hexdigest(),
-    }
-    save_plan(job.plan, folder.plan, sealed=sealed)
-    write_atomically(folder.config, settings)
