@@ -24,6 +24,7 @@ RUN_FILES = (
     "config.toml",
     "plan.json",
     "split.csv",
+    "folds.csv",
     "bad_files.csv",
     "leaks.csv",
     "audit.json",
@@ -31,7 +32,7 @@ RUN_FILES = (
     "log.txt",
     "report.html",
 )
-RUN_FOLDERS = ("bundle", "state", "evaluation", "plots", "explanations", "thumbnails", "tensorboard", "export")
+RUN_FOLDERS = ("bundle", "state", "evaluation", "plots", "explanations", "thumbnails", "tensorboard", "export", "folds")
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,15 @@ class RunFolder:
     def split(self) -> Path:
         """The split of every picture."""
         return self.root / "split.csv"
+
+    @property
+    def folds(self) -> Path:
+        """The fold of every picture, if it is a run in folds."""
+        return self.root / "folds.csv"
+
+    def fold(self, number: int) -> "RunFolder":
+        """Return the run of one fold, from 1."""
+        return RunFolder(self.root / "folds" / str(number))
 
     @property
     def bad_files(self) -> Path:

@@ -24,6 +24,10 @@ def train(
         typer.Option(help="A recipe's name, or a TOML file. [default: auto]", autocompletion=complete_recipe),
     ] = None,
     budget: Annotated[str | None, typer.Option(help="Time limit for the whole run, such as 30s, 10m or 2h.")] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(help="Train so many networks, each without another part of the pictures, to use together."),
+    ] = None,
     apply: Apply = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the interrupted run in --out.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
@@ -38,6 +42,8 @@ def train(
     overrides = [*(overrides or []), *list_fixes(apply)]
     if budget is not None:
         overrides = [*(overrides or []), f"run.budget={budget}"]
+    if folds is not None:
+        overrides = [*(overrides or []), f"run.folds={folds}"]
     if resume and overwrite:
         raise ConfigError("--resume continues a run and --overwrite replaces it; give only one of them")
     if resume and out is None:

@@ -36,6 +36,15 @@ def _check_duration(text: str) -> str:
     return text
 
 
+def _check_folds(count: int) -> int:
+    if count < 2:
+        raise ValueError(
+            f"{count} {'fold leaves' if count == 1 else 'folds leave'} nothing to train on; give 2 or more, usually 5, "
+            "or leave it out"
+        )
+    return count
+
+
 AugmentPolicy = str | tuple[dict[str, Any], ...]
 HeadSolver = Literal["gradient", "lbfgs"]
 
@@ -369,6 +378,10 @@ class RunSettings(Section):
     budget: Annotated[str, AfterValidator(_check_duration)] | None = Field(
         None,
         description="time limit for the whole run, such as 10m; the plan is made to fit, and corrected during training",
+    )
+    folds: Annotated[int, AfterValidator(_check_folds)] | None = Field(
+        None,
+        description="train so many networks, each without another part of the pictures, and use all of them together",
     )
     evaluate_test: bool = Field(True, description="evaluate on the test split at the end; false: leave that for later")
     plots: bool = Field(True, description="draw the plots of training and evaluation")

@@ -20,6 +20,7 @@ from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.inputs import log_ignored
 from discern.data.sources.load import Source, load_table
 from discern.data.splitting.fixes import FixFile, apply_fixes, load_fixes
+from discern.data.splitting.folds import pool_splits
 from discern.data.splitting.groups import join_groups
 from discern.data.splitting.leaks import find_leaks
 from discern.data.splitting.split import apply_split, save_split, split_table
@@ -73,7 +74,13 @@ class PreparedPictures:
 
 
 def prepare_pictures(
-    source: Source, settings: DataSettings, *, seed: int, cache: ArrayCache, bad_files: Path | None
+    source: Source,
+    settings: DataSettings,
+    *,
+    seed: int,
+    cache: ArrayCache,
+    bad_files: Path | None,
+    in_folds: bool = False,
 ) -> PreparedPictures:
     """Load, check and split labelled pictures.
 
@@ -83,6 +90,7 @@ def prepare_pictures(
         seed: Of the split, where the user gives none.
         cache: Keeps fingerprints between runs.
         bad_files: Where to list the files that cannot be used; None in a process that writes no files.
+        in_folds: Put all pictures into train that are not of the user's own test split; folds are made of them.
 
     Raises:
         DataError: The pictures cannot be understood or split.
@@ -90,7 +98,10 @@ def prepare_pictures(
     """
     checked = load_fingerprinted(source, settings, bad_files, cache)
     duplicates = None if checked.fingerprints is None else find_duplicates(checked.fingerprints)
-    table = split_pictures(checked, duplicates, settings, seed)
+    if in_folds:
+        table = pool_pictures(checked, duplicates, settings)
+    else:
+        table = split_pictures(checked, duplicates, settings, seed)
     leaks = None if duplicates is None else find_leaks(table, duplicates)
     if leaks is None or leaks.empty:
         return PreparedPictures(table, checked, duplicates, None)
@@ -194,10 +205,36 @@ def split_pictures(
         table, remarks = split_table(table, fractions=settings.split, seed=seed)
         for remark in remarks:
             logger.warning("%s", remark)
-    counts = ", ".join(f"{len(table.select(split))} {split}" for split in SPLITS)
+    _log_counts(table, SPLITS)
+    return table
+
+
+def pool_pictures(checked: CheckedPictures, duplicates: Duplicates | None, settings: DataSettings) -> ImageTable:
+    """Put all pictures into train but those of the user's own test split; duplicates become groups.
+
+    Raises:
+        DataError: The user's split makes no sense.
+    """
+    table = checked.table
+    if settings.split_file is not None:
+        table = apply_split(table, settings.split_file, dropped=checked.dropped)
+    table, from_validation = pool_splits(table)
+    if from_validation:
+        logger.info(
+            "the %d pictures of the given validation split join the folds, each of which takes a validation split of "
+            "its own",
+            from_validation,
+        )
+    if duplicates is not None and settings.group_duplicates:
+        table = join_groups(table, duplicates.pairs)
+    _log_counts(table, ("train", "test"))
+    return table
+
+
+def _log_counts(table: ImageTable, splits: Sequence[str]) -> None:
+    counts = ", ".join(f"{len(table.select(split))} {split}" for split in splits)
     logger.info("%d pictures of %d classes: %s", len(table), len(table.class_names), counts)
     logger.info("classes: %s", name_some([f"{index} = {name}" for index, name in enumerate(table.class_names)]))
-    return table
 
 
 def log_leaks(leaks: pd.DataFrame) -> None:

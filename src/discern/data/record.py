@@ -4,7 +4,8 @@ from pathlib import Path
 
 from discern.config.settings import DataSettings
 from discern.data.cache.array_cache import ArrayCache
-from discern.data.prepare import PreparedPictures, load_fingerprinted
+from discern.data.duplicates.matching import find_duplicates
+from discern.data.prepare import PreparedPictures, load_fingerprinted, pool_pictures
 from discern.data.sources.load import Source
 from discern.data.splitting.split import apply_split
 from discern.data.table import ImageTable
@@ -35,6 +36,8 @@ def reload_pictures(
     folder: RunFolder,
     cache: ArrayCache,
     bad_files: Path | None,
+    *,
+    in_folds: bool = False,
 ) -> ImageTable:
     """Load the pictures of an interrupted run again, in the same splits.
 
@@ -45,6 +48,7 @@ def reload_pictures(
         folder: The run.
         cache: Where fingerprints are kept.
         bad_files: Where to list pictures that cannot be used; None in a process that writes no files.
+        in_folds: Whether the run is one in folds.
 
     Raises:
         RunFolderError: The pictures were in memory and are not given again, or they or the fixes have changed.
@@ -59,7 +63,11 @@ def reload_pictures(
             "with another ",
             OUT,
         )
-    table = apply_split(checked.table, folder.split, dropped=checked.dropped)
+    if in_folds:  # which also need to know what is a group
+        duplicates = None if checked.fingerprints is None else find_duplicates(checked.fingerprints)
+        table = pool_pictures(checked, duplicates, settings)
+    else:
+        table = apply_split(checked.table, folder.split, dropped=checked.dropped)
     if table.fingerprint() != recorded.fingerprint:
         raise RunFolderError(
             f"{table.source} is not what the run in {folder.root} was started with: pictures, labels or file sizes "

@@ -92,6 +92,11 @@ class ImageTable:
         """Return the rows at these positions, in this order; classes stay as they are."""
         return replace(self, frame=self.frame.iloc[rows].reset_index(drop=True))
 
+    def find_rows(self, part: "ImageTable") -> npt.NDArray[np.int64]:
+        """Return the position here of each row of a table that was taken from this one."""
+        rows = pd.Index(self.frame["id"]).get_indexer(pd.Index(part.frame["id"]))
+        return np.asarray(rows, dtype=np.int64)
+
     def fingerprint(self) -> str:
         """Return a hash of ids, labels, splits and file sizes (pixels for arrays), whatever the order of rows."""
         frame = self.frame.sort_values("id")

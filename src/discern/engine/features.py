@@ -104,23 +104,32 @@ def compute_feature_key(
 
 
 def load_or_compute_features(
-    frozen: nn.Module, job: FeatureJob, runtime: Runtime, cache: ArrayCache | None, *, memory_bytes: int
+    frozen: nn.Module,
+    job: FeatureJob,
+    runtime: Runtime,
+    cache: ArrayCache | None,
+    *,
+    memory_bytes: int,
+    only_in_memory: bool = False,
 ) -> Tensor | None:
     """Return features (V, N, ...) in the precision they were computed in, from the cache if they are there.
 
     Features larger than `memory_bytes` stay in a file of the cache and are read from it as needed. If neither memory
-    nor cache has room, the result is None, and the reason is logged.
+    nor cache has room, the result is None, and the reason is logged; with `only_in_memory`, the result is None without
+    a word where memory has no room.
     """
     sample = _compute_sample(frozen, job, runtime)
     shape = (job.views, job.pictures.num_images, *sample.shape[1:])
     size_bytes = sample[0].nbytes * shape[0] * shape[1]
+    # All processes must decide alike, since they compute together.
+    fits = all(runtime.processes.gather(size_bytes <= memory_bytes))
+    if only_in_memory and not fits:
+        return None
     key = _complete_key(frozen, job, runtime)
     found = None if cache is None else cache.open(key)
     if all(runtime.processes.gather(found is not None and found.shape == shape)) and found is not None:
         logger.debug("features of %d pictures are in the cache: %s", shape[1], _describe_bytes(size_bytes))
         return _to_tensor(found if size_bytes > memory_bytes else np.array(found), sample.dtype)
-    # All processes must decide alike, since they compute together.
-    fits = all(runtime.processes.gather(size_bytes <= memory_bytes))
     if fits:
         features = torch.empty(shape, dtype=sample.dtype)
         _fill(features, frozen, job, runtime)

@@ -16,6 +16,9 @@ from discern.files import write_table
 
 UNSPLIT = "all"
 """Stands for the split of pictures that have none."""
+OUT_OF_FOLD = "out-of-fold"
+"""The split of pictures that were trained on in folds, each predicted by the member that had not seen it."""
+_ORDER = (*SPLITS[:-1], OUT_OF_FOLD, SPLITS[-1])
 
 _PREFIX = "probability_"
 _REQUIRED = ("id", "true", "predicted", "confidence")
@@ -86,9 +89,9 @@ class Predictions:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits in use: train, validation, test, then others; reports are about the last one."""
-        places = {name: place for place, name in enumerate(SPLITS)}
-        return tuple(sorted(self.frame["split"].unique(), key=lambda name: places.get(name, len(SPLITS))))
+        """The splits in use: train, validation, out-of-fold, test, then others; reports are about the last one."""
+        places = {name: place for place, name in enumerate(_ORDER)}
+        return tuple(sorted(self.frame["split"].unique(), key=lambda name: places.get(name, len(_ORDER))))
 
     def at_paths(self, paths: Sequence[str]) -> "Predictions":
         """Return the same predictions with the pictures in other places."""

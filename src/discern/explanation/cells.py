@@ -52,7 +52,7 @@ def locate_cells(architecture: Architecture | None) -> Cells | None:
         return None
     if architecture.backbone in RESNETS:
         return Cells(0.5, _SMALL_STEM_STRIDE if architecture.stem == "small" else _STRIDE)
-    return measure_cells(architecture)
+    return measure_cells(architecture.of_member)
 
 
 @lru_cache(maxsize=16)

@@ -11,11 +11,13 @@ from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+from torch import nn
 
 from discern.errors import ConfigError, ExportError
 from discern.exporting.description import GRAPH, WEIGHTS, Interface
 from discern.exporting.graph import ExportGraph
 from discern.exporting.measurement import ExportedFile
+from discern.models.ensemble import EnsembleHead
 from discern.predictor.bundle import Bundle
 from discern.registry import Registry
 
@@ -139,7 +141,15 @@ def _write_onnx(order: ExportOrder, path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "fp32.onnx"
         save_onnx(model, source)
-        quantize_onnx(source, path, order.training_pictures)
+        quantize_onnx(source, path, order.training_pictures, head_layers=_count_head_layers(order.bundle))
+
+
+def _count_head_layers(bundle: Bundle) -> int:
+    """Return how many linear layers at the end of a network are not quantized."""
+    head = bundle.classifier.head
+    if not isinstance(head, EnsembleHead):
+        return 1
+    return sum(isinstance(module, nn.Linear) for module in head.modules())
 
 
 def _load_torch(path: Path, threads: int) -> ExportedFile:

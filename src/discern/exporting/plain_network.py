@@ -2,7 +2,6 @@
 
 from typing import Literal, Self
 
-import torch
 import torchvision
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
@@ -42,9 +41,13 @@ class PlainNetwork(BaseModel):
         """Return the network of a bundle, as other programs name it.
 
         Raises:
-            ExportError: It is a user's own, or its head is neither a linear layer nor an mlp.
+            ExportError: It is a user's own, an ensemble, or its head is neither a linear layer nor an mlp.
         """
         architecture, backbone = bundle.architecture, bundle.classifier.backbone
+        if architecture.members:
+            raise ExportError(
+                f"torchvision and timm have no ensembles, and this is one of {len(architecture.members)}; {_TAKES_ALL}"
+            )
         is_timm = architecture.backbone.startswith(TIMM_PREFIX)
         if not is_timm and architecture.backbone not in RESNETS:
             raise ExportError(f"torchvision and timm have no network {architecture.backbone!r}; {_TAKES_ALL}")
@@ -130,8 +133,6 @@ def _find_classifier(network: nn.Module) -> str:
 
 def _calibrate(layer: nn.Linear, calibration: Calibration) -> tuple[Tensor, Tensor]:
     """Return weight (K, F) and bias (K,) of a layer whose logits are calibrated."""
-    scales = torch.tensor(calibration.scales or [1.0] * layer.out_features, dtype=torch.float64)
-    scales = scales / calibration.temperature
-    biases = torch.tensor(calibration.biases or [0.0] * layer.out_features, dtype=torch.float64)
+    scales, biases = calibration.compute_scales(layer.out_features)
     weight, bias = layer.weight.detach().cpu().double(), layer.bias.detach().cpu().double()
     return (weight * scales[:, None]).to(layer.weight.dtype), (bias * scales + biases).to(layer.bias.dtype)

@@ -1,10 +1,13 @@
 """Architecture -> classifier."""
 
+import torch
+
 from discern.errors import ConfigError
 from discern.models.architecture import CUSTOM, Architecture
 from discern.models.backbone import BackboneFacts, build_backbone
 from discern.models.classifier import Classifier
 from discern.models.custom import Network, wrap_network
+from discern.models.ensemble import build_ensemble
 from discern.models.heads import build_head
 
 
@@ -14,7 +17,7 @@ def build_classifier(
     """Build a classifier with random weights; pretrained ones are loaded into its backbone by `load_pretrained`.
 
     Args:
-        architecture: Backbone and head with their options.
+        architecture: Backbone and head with their options, or an ensemble of them.
         num_classes: K.
         network: The user's own, which takes the place of backbone and head, and keeps its weights.
         image_size: Height and width of the images in pixels; by default what the backbone's weights were trained with.
@@ -23,6 +26,10 @@ def build_classifier(
         ConfigError: The backbone or the head is unknown, an option does not fit it, or the user's network is missing,
             cannot be used or is not wanted.
     """
+    if architecture.members:
+        one = architecture.of_member
+        members = [build_classifier(one, num_classes, network, image_size=image_size) for _ in architecture.members]
+        return build_ensemble(members, architecture.members, torch.ones(num_classes), torch.zeros(num_classes))
     if architecture.backbone == CUSTOM:
         if network is None:
             raise ConfigError("the classifier has a network of yours, which no file holds; give it again as network=")

@@ -106,7 +106,8 @@ class Plan(_Part):
     """Everything that training needs to know.
 
     `weights` names published weights, a file, "none", or "own" for those of a user's own network; `head_class_names`
-    are the classes of the outputs of the head that the weights have, if that is loaded too. `custom` names the Python
+    are the classes of the outputs of the head that the weights have, if that is loaded too. With `folds`, all else is
+    the plan of each of their members, and the budget is that of one. `custom` names the Python
     objects that the user gave (network, loss, metrics, augmentation), which a plan cannot hold. `reasons` says why each
     value was chosen, by the name of the setting. Without phases, nothing is trained.
     """
@@ -123,6 +124,7 @@ class Plan(_Part):
     reading: ReadingPlan
     machine: MachinePlan
     budget: BudgetPlan | None = None
+    folds: int | None = None
     evaluates_test: bool = True
     draws_plots: bool = True
     writes_report: bool = True

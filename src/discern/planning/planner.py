@@ -85,6 +85,7 @@ def plan_training(
         phases=phases,
         reading=plan_reading(settings, facts.images, cache, runtime),
         machine=_describe_machine(runtime),
+        folds=settings.run.folds,
         evaluates_test=settings.run.evaluate_test,
         draws_plots=settings.run.plots,
         writes_report=settings.run.report,

@@ -17,14 +17,17 @@ class Calibration(BaseModel):
 
     Logits are divided by `temperature`; where that does not suffice, each is then multiplied with its class's number of
     `scales` (K) and its number of `biases` (K) is added. The expected calibration errors, in 0..1, are of the `count`
-    validation pictures that it was fitted on: `ece_after` by cross-validation, each picture's by a calibration that was
-    fitted without it.
+    pictures of the `split` that it was fitted on: `ece_after` by cross-validation, each picture's by a calibration that
+    was fitted without it. With `is_inside`, the network has it inside, as an ensemble whose members are calibrated, and
+    its logits are calibrated already.
     """
 
     temperature: Annotated[float, Field(gt=0)] = 1.0
     scales: tuple[Annotated[float, Field(gt=0)], ...] | None = None
     biases: tuple[float, ...] | None = None
     count: int = 0
+    split: str = "validation"
+    is_inside: bool = False
     ece_before: float | None = None
     ece_after: float | None = None
 
@@ -39,18 +42,26 @@ class Calibration(BaseModel):
             return "confidences are not calibrated"
         if self.is_neutral:
             return (
-                f"confidences stay as the network gives them: {self.count} validation pictures do not show that "
+                f"confidences stay as the network gives them: {self.count} {self.split} pictures do not show that "
                 f"calibration helps; their calibration error is {percent(self.ece_before)}"
             )
         more = "" if self.scales is None else ", and a scale and a bias per class"
         return (
             f"confidences are calibrated with temperature {self.temperature:.2f}{more}: calibration error "
-            f"{percent(self.ece_after)} in cross-validation on {self.count} validation pictures, "
+            f"{percent(self.ece_after)} in cross-validation on {self.count} {self.split} pictures, "
             f"{percent(self.ece_before)} without it"
         )
 
+    def compute_scales(self, num_classes: int) -> tuple[Tensor, Tensor]:
+        """Return what each class's logit is multiplied with and what is then added, float64 (K) each."""
+        scales = torch.tensor(self.scales or [1.0] * num_classes, dtype=torch.float64)
+        biases = torch.tensor(self.biases or [0.0] * num_classes, dtype=torch.float64)
+        return scales / self.temperature, biases
+
     def apply(self, logits: Tensor) -> Tensor:
         """Return calibrated logits (N, K), whose softmax are the probabilities, in the type and place of `logits`."""
+        if self.is_inside:
+            return logits
         calibrated = logits / self.temperature
         if self.scales is not None and self.biases is not None:
             calibrated = calibrated * logits.new_tensor(self.scales) + logits.new_tensor(self.biases)

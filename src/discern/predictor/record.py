@@ -4,8 +4,27 @@ from pydantic import BaseModel, ConfigDict
 
 from discern.environment import Environment
 from discern.evaluation.abstention import Abstention
+from discern.evaluation.intervals import SavedInterval
 from discern.evaluation.metrics import Metrics
 from discern.planning.plan import Plan
+
+
+class FoldRecord(BaseModel):
+    """A member of an ensemble: how many pictures it learnt from, and its scores on the fold that was held out.
+
+    `best_epoch` and `outcome` are as in `TrainingRecord`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    train: int
+    validation: int
+    held_out: int
+    accuracy: SavedInterval
+    macro_f1: SavedInterval | None
+    loss: SavedInterval | None
+    best_epoch: int
+    outcome: str | None = None
 
 
 class TrainingRecord(BaseModel):
@@ -14,7 +33,7 @@ class TrainingRecord(BaseModel):
     `counts` are pictures by split, `best_epoch` counts from 1 and is 0 where nothing was trained, `scores` are metrics
     by split. `abstention` says for usual shares of wrong answers which confidence is needed, as chosen on validation,
     and what that did on each split. `outcome` is a sentence: which model was kept and what fine-tuning brought, where
-    there is something to compare.
+    there is something to compare. `folds` are those of an ensemble, which has no best epoch of its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,3 +45,4 @@ class TrainingRecord(BaseModel):
     scores: dict[str, Metrics] = {}
     abstention: Abstention = {}
     outcome: str | None = None
+    folds: tuple[FoldRecord, ...] = ()

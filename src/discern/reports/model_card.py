@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from discern.errors import cut
+from discern.evaluation.predictions import OUT_OF_FOLD
 from discern.reports.run_facts import RunFacts
 from discern.reports.verdict import find_baseline, quote
 from discern.reports.wording import count_of, grouped, join_words, percent, percent_range
 
 _MAX_LISTED = 12
 _UNEQUAL = 3.0
+_CAUTIONS = {
+    "validation": " The model was chosen with these pictures, so the accuracy is too optimistic.",
+    OUT_OF_FOLD: " Each was answered by the one member of the ensemble that had not seen it in training.",
+}
 _PURPOSES = {"train": "training", "validation": "validation", "test": "test"}
 
 
@@ -50,14 +55,12 @@ def _describe_model(facts: RunFacts) -> Iterator[str]:
     }
     classes = count_of(len(bundle.class_names), "class", "classes")
     yield (
-        f"{bundle.architecture.backbone} with a {bundle.architecture.head} head for {classes}. A picture is read "
+        f"{bundle.architecture.describe()} for {classes}. A picture is read "
         f"at {size} by {size} pixels: {ways.get(str(fit), fit)}. Trained with discern {bundle.discern_version}."
     )
     if bundle.calibration.count and not bundle.calibration.is_neutral:
-        yield (
-            f"Confidences are calibrated on {count_of(bundle.calibration.count, 'validation picture')} "
-            f"(temperature {bundle.calibration.temperature:.2f})."
-        )
+        pictures = count_of(bundle.calibration.count, f"{bundle.calibration.split} picture")
+        yield f"Confidences are calibrated on {pictures} (temperature {bundle.calibration.temperature:.2f})."
 
 
 def _describe_use(facts: RunFacts) -> Iterator[str]:
@@ -105,11 +108,7 @@ def _describe_performance(facts: RunFacts) -> Iterator[str]:
         if baseline is None
         else f" Always answering {baseline.wording} is correct for {percent(baseline.share)} of them."
     )
-    caution = (
-        " The model was chosen with these pictures, so the accuracy is too optimistic."
-        if facts.split == "validation"
-        else ""
-    )
+    caution = _CAUTIONS.get(facts.split or "", "")
     yield (
         f"Accuracy {percent(accuracy.value)} (95 % interval {percent_range(accuracy.low, accuracy.high)}) on "
         f"{count_of(metrics.count, f'{facts.split} picture')}.{against}{caution}"
@@ -133,9 +132,10 @@ def _limit_unknown(facts: RunFacts) -> Iterator[str]:
         "high confidence."
     )
     if any(facts.thresholds.values()):
+        choosing = "validation" if facts.bundle is None else facts.bundle.calibration.split
         yield (
             "With discern predict --max-error it answers “unknown” where it is not confident enough. The thresholds "
-            "come from the validation pictures and hold for pictures like these, with 95 % confidence."
+            f"come from the {choosing} pictures and hold for pictures like these, with 95 % confidence."
         )
 
 

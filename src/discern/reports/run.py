@@ -57,9 +57,23 @@ class Run:
         """The metrics by split: `metrics["test"].accuracy.value`, with `low` and `high` of its 95 % interval."""
         return load_metrics(self.folder.evaluation / "metrics.json")
 
+    @property
+    def folds(self) -> "tuple[Run, ...]":
+        """The run of each network, if it was trained in folds; the first has not seen fold 1."""
+        return tuple(Run(self.folder.fold(number + 1).root) for number in range(self.plan.folds or 0))
+
     @cached_property
     def history(self) -> pd.DataFrame:
-        """One row per epoch, as in history.csv; none where nothing was trained."""
+        """One row per epoch, as in history.csv; none where nothing was trained.
+
+        Raises:
+            ConfigError: It was trained in folds.
+        """
+        if self.plan.folds is not None:
+            raise ConfigError(
+                f"the run in {self.folder.root} was trained in folds, and each has a history of its own: "
+                "run.folds[0].history"
+            )
         return load_history(self.folder.history) if self.plan.phases else build_history([])
 
     @cached_property
@@ -74,7 +88,7 @@ class Run:
 
     @cached_property
     def predictions(self) -> Predictions:
-        """The predictions for the validation and test pictures.
+        """The predictions for the validation pictures, or those of all folds, and for the test pictures.
 
         Raises:
             DataError: There are none.

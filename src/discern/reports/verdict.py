@@ -11,6 +11,7 @@ import pandas as pd
 from discern.errors import cut
 from discern.evaluation.intervals import Interval
 from discern.evaluation.metrics import Metrics
+from discern.evaluation.predictions import OUT_OF_FOLD
 from discern.reports.run_facts import RunFacts
 from discern.reports.wording import count_of, grouped, join_words, percent, percent_range
 
@@ -18,6 +19,10 @@ _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 _WIDE_INTERVAL = 0.1
 _WIDE_GAP = 0.15
 _LEARNED = 0.9
+_ORIGINS = {
+    "validation": "with which the best epoch was chosen",
+    OUT_OF_FOLD: "each answered by the member of the ensemble that had not seen it in training",
+}
 
 
 class Baseline(NamedTuple):
@@ -122,9 +127,7 @@ def quote(name: str) -> str:
 
 def _describe(facts: RunFacts, metrics: Metrics, baseline: Baseline | None) -> Iterator[str]:
     accuracy, right = metrics.accuracy, round(metrics.accuracy.value * metrics.count)
-    origin = (
-        "with which the best epoch was chosen" if facts.split == "validation" else "that it had not seen in training"
-    )
+    origin = _ORIGINS.get(facts.split or "", "that it had not seen in training")
     if facts.plan is not None and not facts.plan.phases:
         origin = "that nothing was trained on here"
     kind = "" if facts.split == "all" else f"{facts.split} "
@@ -136,7 +139,27 @@ def _describe(facts: RunFacts, metrics: Metrics, baseline: Baseline | None) -> I
     if baseline is not None:
         always = f"Always answering {baseline.wording} would be correct for {percent(baseline.share)} of them"
         yield f"{always}: {_compare_to_baseline(accuracy, baseline)}."
+    yield from _describe_folds(facts)
     yield from _describe_fit(facts)
+
+
+def _describe_folds(facts: RunFacts) -> Iterator[str]:
+    """Say how the folds differ, and what their members say of the ensemble."""
+    folds = () if facts.record is None else facts.record.folds
+    if not folds:
+        return
+    accuracies = np.array([fold.accuracy.value for fold in folds])
+    yield (
+        f"In {len(folds)} folds, the accuracy of one member is {percent(accuracies.mean())} on average, from "
+        f"{percent_range(accuracies.min(), accuracies.max())} (standard deviation {100 * accuracies.std(ddof=1):.1f} "
+        "points)."
+    )
+    if facts.split == OUT_OF_FOLD:
+        yield (
+            "The classifier to use is the ensemble of all members, of which each has seen only a part of the pictures; "
+            "its accuracy on new pictures is probably a little higher than that of single members, and is not measured "
+            "here."
+        )
 
 
 def _compare_to_baseline(accuracy: Interval, baseline: Baseline) -> str:

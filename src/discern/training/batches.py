@@ -43,7 +43,8 @@ class TrainingData:
     """The training and validation pictures, and how they are read.
 
     `batch_size` is that of all processes together; each has `workers` loader processes. Features larger than
-    `feature_memory_bytes` are kept on disk. The bundle keeps the features of the rows `bank_rows` of `train`.
+    `feature_memory_bytes` are kept on disk. The bundle keeps the features of the rows `bank_rows` of `train`. Of a
+    training in folds, `pool` are the pictures of all folds, whose features are computed once for all of them.
     `custom_augment` is the user's own; it maps a uint8 image (3, S, S) to another.
     """
 
@@ -61,6 +62,7 @@ class TrainingData:
     feature_memory_bytes: int = 2**30
     bank_rows: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     custom_augment: Callable[[Tensor], Tensor] | None = None
+    pool: ImageTable | None = None
     _pictures: dict[tuple[str, int], PictureCache | None] = field(default_factory=dict, repr=False)
 
     @property
@@ -213,7 +215,7 @@ class TrainingData:
         self, table: ImageTable, canvas_size: int, place: CachePlace, *, decodes_whole: bool
     ) -> PictureCache | None:
         """Return the cache of a table's decoded pictures of one size, which phases share."""
-        name = ("train" if table is self.train else "validation"), canvas_size
+        name = self._name_table(table), canvas_size
         if self.cache is not None and name not in self._pictures:
             try:
                 self._pictures[name] = build_picture_cache(
@@ -230,11 +232,18 @@ class TrainingData:
                 logger.warning("decoded pictures cannot be kept between epochs: %s", error.strerror or error)
         return self._pictures.get(name)
 
+    def _name_table(self, table: ImageTable) -> str:
+        return "train" if table is self.train else "pool" if table is self.pool else "validation"
+
 
 def build_training_data(
-    plan: Plan, table: ImageTable, runtime: Runtime, augment: Callable[[Tensor], Tensor] | None = None
+    plan: Plan,
+    table: ImageTable,
+    runtime: Runtime,
+    augment: Callable[[Tensor], Tensor] | None = None,
+    pool: ImageTable | None = None,
 ) -> TrainingData:
-    """Return the data of a plan; `augment` is the user's own augmentation, if there is one."""
+    """Return the data of a plan; `augment` is the user's own, if there is one, and `pool` as in `TrainingData`."""
     train = sample_table(table.select("train"), plan.training.max_images, seed=plan.seed)
     reading, processes = plan.reading, runtime.processes
     feature_memory = _FEATURE_MEMORY_SHARE * (compute_free_memory_bytes() or _ASSUMED_MEMORY_BYTES)
@@ -253,4 +262,6 @@ def build_training_data(
         feature_memory_bytes=int(feature_memory) // processes.local_count,
         bank_rows=choose_bank_rows(train.targets(), plan.training.feature_bank, seed=plan.seed),
         custom_augment=augment,
+        # A sample of the pictures is trained on where there is no time to read them all.
+        pool=pool if plan.training.max_images is None else None,
     )

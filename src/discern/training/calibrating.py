@@ -18,8 +18,8 @@ logger = logging.getLogger("discern")
 _Targets = npt.NDArray[np.int64]
 
 
-def calibrate(logits: Tensor, targets: _Targets, method: str) -> Calibration:
-    """Fit the calibration to logits (V, K) of validation pictures; `method` is as in `TrainingBase.calibration`.
+def calibrate(logits: Tensor, targets: _Targets, method: str, *, split: str = "validation") -> Calibration:
+    """Fit the calibration to logits (V, K) of the pictures of a split; `method` is as in `TrainingBase.calibration`.
 
     A temperature, and then a scale and a bias per class, are taken only if they lower the Brier score in
     cross-validation by more than chance explains, and do not raise the calibration error there; otherwise the
@@ -27,7 +27,7 @@ def calibrate(logits: Tensor, targets: _Targets, method: str) -> Calibration:
     """
     count, num_classes = logits.shape
     if method == "none" or count < 2:
-        return Calibration()
+        return Calibration(split=split)
     plain = kept = logits.double().numpy()
     temperature, scaling = 1.0, None
     held_out = calibrate_held_out(_fit_temperature, plain, targets)
@@ -39,7 +39,7 @@ def calibrate(logits: Tensor, targets: _Targets, method: str) -> Calibration:
             temperature = fit_temperature(plain, targets)
             scaling, kept = fit_vector_scaling(plain / temperature, targets), held_out
     before, after = (_measure_error(values, targets) for values in (plain, kept))
-    fitted = _build_calibration(temperature, scaling, count, before, after)
+    fitted = _build_calibration(temperature, scaling, count, before, after).model_copy(update={"split": split})
     logger.info("%s", fitted.describe())
     return fitted
 

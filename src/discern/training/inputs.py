@@ -10,8 +10,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from discern.data.cache.array_cache import ArrayCache
 from discern.data.reading.loaders import EvaluationLoader, TrainLoader
-from discern.engine.features import load_or_compute_features
+from discern.data.table import ImageTable
+from discern.engine.features import FeatureJob, load_or_compute_features
 from discern.engine.forward import prepare_images
 from discern.errors import RunFolderError
 from discern.models.classifier import HEAD, Classifier
@@ -103,13 +105,15 @@ def _build_feature_inputs(
         return None
     backbone, first_trained = classifier.backbone.name, classifier.trainable_parts[0]
     prepare = prepare_images(data.preprocess, runtime)
-    train = load_or_compute_features(
+    augment, kept = phase.augment, phase.picture_cache
+    train = _load_features(
         halves.frozen,
-        data.build_feature_job(data.train, backbone, first_trained, phase.augment, views, prepare, phase.picture_cache),
+        data.train,
+        lambda table: data.build_feature_job(table, backbone, first_trained, augment, views, prepare, kept),
+        data,
         runtime,
         # A callable has no key, so its features cannot be found in the cache.
-        None if phase.augment == CUSTOM_AUGMENT else data.cache,
-        memory_bytes=data.feature_memory_bytes,
+        None if augment == CUSTOM_AUGMENT else data.cache,
     )
     if train is None:
         return None
@@ -122,11 +126,36 @@ def _build_feature_inputs(
         )
     validation, validation_loader = None, None
     if len(data.validation):
-        job = data.build_feature_job(data.validation, backbone, first_trained, "none", 1, prepare, decodes_whole=True)
-        validation = load_or_compute_features(
-            halves.frozen, job, runtime, data.cache, memory_bytes=data.feature_memory_bytes
+        validation = _load_features(
+            halves.frozen,
+            data.validation,
+            lambda table: data.build_feature_job(
+                table, backbone, first_trained, "none", 1, prepare, decodes_whole=True
+            ),
+            data,
+            runtime,
+            data.cache,
         )
         if validation is None:
             return None
         validation_loader = data.build_evaluation_loader_over(validation, data.validation)
     return PhaseInputs(data.build_train_loader_over(train), validation_loader, runtime.move, views, train, validation)
+
+
+def _load_features(
+    frozen: nn.Module,
+    table: ImageTable,
+    build_job: Callable[[ImageTable], FeatureJob],
+    data: TrainingData,
+    runtime: Runtime,
+    cache: ArrayCache | None,
+) -> Tensor | None:
+    """Return the features (V, N, ...) of a table; those of all folds are computed at once, if memory has room."""
+    memory_bytes = data.feature_memory_bytes
+    if data.pool is not None and cache is not None:
+        shared = load_or_compute_features(
+            frozen, build_job(data.pool), runtime, cache, memory_bytes=memory_bytes, only_in_memory=True
+        )
+        if shared is not None:
+            return shared[:, torch.from_numpy(data.pool.find_rows(table))]
+    return load_or_compute_features(frozen, build_job(table), runtime, cache, memory_bytes=memory_bytes)

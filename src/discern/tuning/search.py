@@ -11,7 +11,7 @@ from discern.config.load import load_settings
 from discern.config.settings import Settings
 from discern.data.cache.home import build_cache
 from discern.data.prepare import prepare_shared_split
-from discern.errors import DataError
+from discern.errors import ConfigError, DataError
 from discern.tuning.shared_folder import open_shared_folder
 from discern.tuning.space import Space, build_default_space, check_space, load_space
 
@@ -59,6 +59,11 @@ def open_search(
         RunFolderError: The folder has another search, or other files.
     """
     settings = load_settings(recipe, overrides)
+    if settings.run.folds is not None:
+        raise ConfigError(
+            "trials are compared on a validation split, which a run in folds has not; search without run.folds, and "
+            "then train in folds with the best settings"
+        )
     space = build_default_space(settings) if space_file is None else load_space(Path(space_file))
     check_space(space, str(recipe), overrides)
     constant = _find_constant_phases(settings)

@@ -15,6 +15,7 @@ from discern.console import reporting
 from discern.data.cache.home import build_cache
 from discern.data.record import reload_pictures
 from discern.data.sources.load import Source
+from discern.data.splitting.folds import load_folds
 from discern.engine.forward import check_same_rows
 from discern.engine.train_step import Loss
 from discern.environment import describe_machine, load_environment, save_environment
@@ -32,7 +33,8 @@ from discern.training.custom import Custom
 from discern.training.listeners import Listener
 from discern.training.start import build_planned, load_start
 from discern.training.state import TrainingState, has_state, load_state
-from discern.workflows.train import Job, carry_out, choose_listeners
+from discern.workflows.folds import carry_out_folds
+from discern.workflows.job import Job, carry_out, choose_listeners
 
 logger = logging.getLogger("discern")
 
@@ -93,7 +95,10 @@ def resume(
             with processes.main_first():
                 cache = build_cache(wanted.cache.folder, wanted.cache.limit_gigabytes)
                 bad_files = folder.bad_files if processes.is_main else None
-                table = reload_pictures(source, wanted.data, environment.data, folder, cache, bad_files)
+                in_folds = plan.folds is not None
+                table = reload_pictures(
+                    source, wanted.data, environment.data, folder, cache, bad_files, in_folds=in_folds
+                )
                 plan = adapt_plan(plan, wanted, original, runtime)
                 environment = environment.model_copy(
                     update={"resumed": (*environment.resumed, describe_machine(runtime))}
@@ -102,11 +107,14 @@ def resume(
                     save_environment(environment, folder.environment)
                     messages.open_log(folder.log)
                 logger.info("%s, seed %d", runtime.describe(), plan.seed)
+            check_same_rows(table, processes)
+            job = Job(plan, table, environment, folder, runtime, custom, started)
+            if in_folds:
+                return carry_out_folds(job, load_folds(table, folder.folds), wanted, listeners, messages)
+            with processes.main_first():
                 seed_everything(plan.seed)
                 classifier = build_planned(plan, len(table.class_names), runtime, network)
                 state = _load_state(folder, plan, classifier, table.class_names, processes)
-            check_same_rows(table, processes)
-            job = Job(plan, table, environment, folder, runtime, custom, started)
             return carry_out(job, classifier, state, [*listeners, *choose_listeners(job, messages)])
 
 
