@@ -65,6 +65,7 @@ from discern.training.outcome import describe_outcome
 from discern.training.progress import build_progress
 from discern.training.start import build_planned, load_start
 from discern.training.state import TrainingState
+from discern.training.tta import ViewedValidation, choose_tta
 
 logger = logging.getLogger("discern")
 
@@ -183,8 +184,9 @@ def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, lis
     )
     try:
         result = make_validation_exact(_fit(fit, state, job.folder), classifier, data, job.runtime)
-        bundle = build_bundle(classifier, plan, data, result, job.runtime)
-        predictions, reported = _predict_splits(job, bundle, data, result)
+        viewed = choose_tta(result.validation_logits, classifier, plan.training.tta_candidates, data, job.runtime)
+        bundle = build_bundle(classifier, plan, data, result, viewed, job.runtime)
+        predictions, reported = _predict_splits(job, bundle, data, viewed)
         if processes.is_main:
             check_owned(job.folder.root)
             _write_results(job, bundle, data, result, predictions, reported)
@@ -298,15 +300,17 @@ def _name_resuming(folder: RunFolder) -> str:
     return f"discern train --resume --out {shlex.quote(str(folder.root))}"
 
 
-def _predict_splits(job: Job, bundle: Bundle, data: TrainingData, result: FitResult) -> tuple[Predictions, ImageTable]:
+def _predict_splits(
+    job: Job, bundle: Bundle, data: TrainingData, viewed: ViewedValidation
+) -> tuple[Predictions, ImageTable]:
     """Return the predictions of validation, from the best epoch, and of test, computed only now.
 
     The second value is the pictures of the reported split: test if it is evaluated, otherwise validation.
     """
     parts, reported = [], data.validation
     policy = build_policy(AnswerForm(), bundle)
-    if result.validation_logits is not None:
-        probabilities = compute_probabilities(result.validation_logits, bundle.calibration)
+    if viewed.logits is not None:
+        probabilities = compute_probabilities(viewed.logits, bundle.calibration)
         familiarity = policy.measure_familiarity(None if bundle.evidence is None else bundle.evidence.similarities)
         parts.append(build_table_predictions(data.validation, probabilities, "validation", familiarity))
     test = job.table.select("test")
