@@ -91,7 +91,8 @@ class ExportGraph(nn.Module):
         """Return the mean (N, K) of the logits of views (N, 3, S, S), all computed at once: one network in the file."""
         if len(views) == 1:
             return self._compute_logits(views[0])
-        return self._compute_logits(torch.cat(list(views))).unflatten(0, (len(views), -1)).mean(dim=0)
+        logits = self._compute_logits(torch.cat(list(views)))
+        return logits.reshape(len(views), -1, logits.shape[-1]).mean(dim=0)
 
     def _compute_logits(self, images: Tensor) -> Tensor:
         logits: Tensor = self.network(images.to(self.dtype))
