@@ -43,6 +43,7 @@ def test_a_comparison_lies_beside_the_predictions_of_b_by_default(run_cli, train
             ["evaluate", "--predictions", "p.csv", "--split", "test"],
             "only --out, --ranking and --json can be given with it",
         ),
+        (["evaluate", "--predictions", "p.csv", "--tta", "flip"], "only --out, --ranking and --json can be given"),
         (["evaluate", "--predictions", "{tmp}/none.csv"], "none.csv: not readable as a CSV of predictions"),
         (["evaluate", "--predictions", "{run}/split.csv"], "split.csv: no column true"),
         (["diff", "{run}", "{tmp}"], "has no predictions; looked for"),

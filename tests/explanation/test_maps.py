@@ -57,6 +57,14 @@ def test_the_patch_that_decides_is_lit_up(patches, method):
         np.testing.assert_allclose(middle, [top + side / 2, left + side / 2], atol=cell)
 
 
+def test_maps_are_of_the_picture_itself_whatever_the_views_of_answers_are(patches):
+    predictor, images, targets, _, _ = patches
+    plain, viewed = (
+        explain_predictions(each, images[:2], targets[:2]) for each in (predictor, predictor.with_tta("flip"))
+    )
+    np.testing.assert_array_equal(viewed, plain)
+
+
 @pytest.mark.parametrize("method", OF_CONVOLUTIONS)
 def test_nothing_speaks_for_a_class_that_is_not_there(patches, method):
     predictor, images, targets, _, _ = patches

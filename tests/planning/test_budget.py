@@ -27,7 +27,7 @@ def plan(
     phases, reasons = plan_phases(settings.training.phases, facts)
     if views is not None:
         phases = tuple(phase.model_copy(update={"views": views}) if phase.views else phase for phase in phases)
-    training = settings.training.model_dump(exclude={"phases", "batch_size"})
+    training = settings.training.model_dump(exclude={"phases", "batch_size", "tta"})
     whole = Plan(
         recipe="auto",
         seed=0,
@@ -80,6 +80,17 @@ def test_the_parts_of_a_run_are_estimated_without_a_budget_too():
     assert epochs == pytest.approx(10 * (0.03 * 1000 + 0.01 * 100))
     assert ending == pytest.approx(5 + 0.01 * (200 + 36) + 0.01 * 1100)
     assert parts[1].describe() == "310 s for 10 epochs of 31.0 s in fine-tune"
+
+
+def test_views_of_test_time_augmentation_take_their_time():
+    counts = {"none": 200, "flip": 2 * 200 + 2 * 100, "five": 5 * 200 + 5 * 100}
+    for candidates, pictures in [((tta,), count) for tta, count in counts.items()] + [
+        (("none", "flip", "five"), 5 * 200 + (2 + 5) * 100)
+    ]:
+        whole = plan(3600)
+        training = whole.training.model_copy(update={"tta_candidates": candidates})
+        estimate = Estimate(whole.model_copy(update={"training": training}), SPEED, COUNTS)
+        assert estimate.ending == pytest.approx(5 + 0.01 * (pictures + 36))
 
 
 @pytest.mark.parametrize("seconds", [80, 100, 150, 200, 300])

@@ -45,6 +45,21 @@ def test_probabilities_and_places_can_be_added(trained_run, flat_folder):
     assert (frame["label"] != frame["label_2"]).all()
 
 
+def test_views_are_those_of_the_bundle_or_those_asked_for(trained_run, flat_folder, photos, tmp_path, caplog):
+    columns = [f"probability_{name}" for name in COLOURS]
+    answers = {
+        tta: predict(trained_run, flat_folder, probabilities=True, tta=tta).frame[columns] for tta in (None, "flip")
+    }
+    table = load(trained_run, device="cpu").with_tta("flip").predict(flat_folder, probabilities=True)
+    pd.testing.assert_frame_equal(answers["flip"], table[columns])
+    assert not answers["flip"].equals(answers[None])
+    assert "answers with tta=flip: the calibration of confidences, and what is promised" in caplog.text
+    losses = {
+        tta: evaluate(trained_run, photos, out=tmp_path / tta, tta=tta, plots=False).loss for tta in ("none", "five")
+    }
+    assert losses["none"] != losses["five"]
+
+
 def test_bad_files_are_listed_and_the_rest_is_answered(trained_run, flat_folder, tmp_path):
     (flat_folder / "2.png").write_bytes((flat_folder / "2.png").read_bytes()[:200])
     answers = predict(trained_run, [str(flat_folder)], out=tmp_path / "answers.csv")

@@ -15,6 +15,7 @@ from discern.cli.options import (
     LabelColumn,
     SplitColumn,
     Verbose,
+    Views,
 )
 from discern.errors import ConfigError
 from discern.files import find_free_folder
@@ -60,6 +61,7 @@ def evaluate(
     split_column: SplitColumn = None,
     image_root: ImageRoot = None,
     image_suffix: ImageSuffix = None,
+    tta: Views = None,
     device: Device = "auto",
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -69,7 +71,7 @@ def evaluate(
         columns = (image_column, label_column, split_column, image_root, image_suffix)
         has_more = any(
             other is not None
-            for other in (run, data, split, on_bad, missing_labels, apply or None, unfamiliar or None, *columns)
+            for other in (run, data, split, on_bad, missing_labels, apply or None, unfamiliar or None, tta, *columns)
         )
         if has_more or device != "auto":
             raise ConfigError(
@@ -101,6 +103,7 @@ def evaluate(
             on_bad=on_bad or "error",
             missing_labels=missing_labels or "refuse",
             fixes=apply or (),
+            tta=tta,
             device=device,
             unfamiliar=unfamiliar or None,
             ranking=ranking,

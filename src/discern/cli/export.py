@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Verbose
+from discern.cli.options import Verbose, Views
 from discern.errors import ConfigError
 
 
@@ -22,6 +22,7 @@ def export(
     precision: Annotated[
         str | None, typer.Option(help="fp32, fp16 or int8 (not all in every format). [default: fp32]")
     ] = None,
+    tta: Views = None,
     out: Annotated[Path | None, typer.Option(help="File to write; in RUN/export by default.")] = None,
     max_drop: Annotated[
         float, typer.Option(min=0, max=1, help="Largest accepted loss of accuracy on the validation pictures.")
@@ -43,11 +44,13 @@ def export(
     verbose: Verbose = False,
 ) -> None:
     """Export a trained classifier with its preprocessing, after a check that both give the same answers."""
-    if verify is not None and (export_format, precision, out) != (None, None, None):
+    chosen = (export_format, precision, tta, out)
+    if verify is not None and any(option is not None for option in chosen):
         raise ConfigError(
-            "--verify FILE takes format and precision from the file; leave out --format, --precision and --out"
+            "--verify FILE takes format, precision and views from the file; leave out --format, --precision, --tta and "
+            "--out"
         )
-    if public is not None and (export_format, precision, out, data, verify) != (None, None, None, None, None):
+    if public is not None and any(option is not None for option in (*chosen, data, verify)):
         raise ConfigError("--public DIR writes the bundle as it is; leave out the other options")
     from discern.console import show_details
     from discern.workflows.export import export as export_run
@@ -65,6 +68,7 @@ def export(
         run,
         export_format=export_format or "onnx",
         precision=precision or "fp32",
+        tta=tta,
         out=out,
         max_drop=max_drop,
         data=data,

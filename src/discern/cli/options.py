@@ -23,6 +23,14 @@ AsJson = Annotated[
     bool,
     typer.Option("--json", help="Print the results as one JSON document; messages go to standard error."),
 ]
+Views = Annotated[
+    str | None,
+    typer.Option(
+        "--tta",
+        help="Test-time augmentation: none; flip: mean over a picture and its mirror image; five: over it and four "
+        "shifted ones. [default: as trained]",
+    ),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Moved = Annotated[
     Path | None, typer.Option("--data", help="Folder that the pictures of the run were moved to, if they were.")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import AsJson, Device, ImageColumn, ImageRoot, ImageSuffix, Verbose
+from discern.cli.options import AsJson, Device, ImageColumn, ImageRoot, ImageSuffix, Verbose, Views
 from discern.errors import ConfigError, list_some
 
 SOME_PICTURES_UNREADABLE = 1
@@ -58,6 +58,7 @@ def predict(
         bool,
         typer.Option("--csv-safe", help="Disarm names that a spreadsheet takes for formulas, by a leading '."),
     ] = False,
+    tta: Views = None,
     device: Device = "auto",
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -91,6 +92,7 @@ def predict(
             on_bad=on_bad,
             overwrite=overwrite,
             csv_safe=csv_safe,
+            tta=tta,
             device=device,
         )
     if not join_processes().is_main:

@@ -47,6 +47,8 @@ def _check_folds(count: int) -> int:
 
 AugmentPolicy = str | tuple[dict[str, Any], ...]
 HeadSolver = Literal["gradient", "lbfgs"]
+Tta = Literal["none", "flip", "five"]
+"""Of which views of a picture an answer is the mean; see `engine.views`."""
 
 
 def _find_weights(weights: str) -> str:
@@ -326,6 +328,12 @@ class TrainingSettings(TrainingBase):
     """How the network learns."""
 
     batch_size: Count | Literal["auto"] = Field(32, description="pictures per forward pass, in all processes together")
+    tta: Tta | Literal["auto"] = Field(
+        "none",
+        description="test-time augmentation of the finished classifier, whose answers are means over views of a "
+        "picture. flip: it and its mirror image; five: it and four shifted ones; auto: those that the validation split "
+        "shows to be better, if any. Takes two or five times as long",
+    )
     phases: tuple[PhaseSettings, ...] = Field(
         (PhaseSettings(),), description="the phases, one after the other; none to train nothing (with model.load_head)"
     )

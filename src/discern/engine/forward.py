@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from discern.config.settings import Tta
 from discern.data.reading.loaders import Batch
 from discern.data.reading.preprocess import Preprocess
 from discern.data.table import ImageTable
 from discern.engine.loop import EpochAverages, StepResult, run_epoch
+from discern.engine.views import average_views
 from discern.errors import DataError
 from discern.models.acceleration.accelerate import accelerate_inference
 from discern.models.classifier import Classifier
@@ -106,14 +108,20 @@ class PredictionStep(CollectionStep):
 
 @torch.inference_mode()
 def predict_logits(
-    network: nn.Module, batches: Iterable[Batch], prepare: Callable[[Tensor], Tensor], runtime: Runtime
+    network: nn.Module,
+    batches: Iterable[Batch],
+    prepare: Callable[[Tensor], Tensor],
+    runtime: Runtime,
+    tta: Tta = "none",
 ) -> tuple[Tensor, EpochAverages]:
     """Return logits (N, K) in the order of rows, float32 on the CPU, and loss and accuracy of the labelled pictures.
 
-    Each of several processes has some of the batches, and all of them get all logits.
+    With `tta` they are means over the views of a picture. Each of several processes has some of the batches, and all of
+    them get all logits.
     """
     with evaluating(network):
-        step = PredictionStep(ForwardPass(network, prepare, runtime), runtime.processes)
+        forward = ForwardPass(network, prepare, runtime)
+        step = PredictionStep(lambda images: average_views(forward, images, tta), runtime.processes)
         averages = run_epoch(batches, step, runtime.processes)
         return step.collect(), averages
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic.dataclasses import dataclass
 
+from discern.config.settings import Tta
 from discern.errors import name_some
 from discern.percent import percent
 
@@ -90,7 +91,7 @@ class Certificate:
     the answers of a program that decodes whole pictures with those of `discern predict`, which decodes large JPEGs at a
     smaller size. Both take discern's side in fp32. `own_precision` compares discern's answers in the precision of the
     run with those in fp32, where they differ. `runtime` is the program that opened the file. `pictures` are counts by
-    split.
+    split. All answers are means over the views of `tta`.
     """
 
     export_format: str
@@ -104,6 +105,7 @@ class Certificate:
     own_precision: tuple[str, Comparison] | None
     accuracy: Accuracy | None
     latency: Latency
+    tta: Tta = "none"
     format: Literal["discern-export-certificate"] = FORMAT
     format_version: Literal[1] = FORMAT_VERSION
 
@@ -114,8 +116,9 @@ class Certificate:
     def describe(self) -> list[str]:
         """Return lines for people."""
         counts = ", ".join(f"{count} {split}" for split, count in self.pictures.items())
+        name = f"{self.export_format} {self.precision}" + ("" if self.tta == "none" else f", tta={self.tta}")
         lines = [
-            f"{self.export_format} {self.precision}, {self.size_bytes / 1e6:.1f} MB, proven on real pictures: {counts}",
+            f"{name}, {self.size_bytes / 1e6:.1f} MB, proven on real pictures: {counts}",
             f"  same pixels: {self.same_pixels.describe()}",
             f"  from files:  {self.from_files.describe()}",
         ]

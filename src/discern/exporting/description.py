@@ -47,6 +47,7 @@ def describe_export(
         "precision": precision,
         "preprocessing": {**bundle.preprocess.to_dict(), "where": interface.preprocessing},
         "decode_rules": DECODE_RULES,
+        "tta": bundle.tta,
         "calibration": {**bundle.calibration.model_dump(), "where": interface.calibration},
         "abstention": None if record is None else record.model_dump(mode="json", include={"abstention"})["abstention"],
         "weights_sha256": weights_sha256,

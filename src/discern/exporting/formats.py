@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from discern.errors import ConfigError, ExportError
+from discern.config.settings import Tta
+from discern.engine.views import NUM_VIEWS
+from discern.errors import ConfigError, ExportError, option
 from discern.exporting.description import GRAPH, WEIGHTS, Interface
 from discern.exporting.graph import ExportGraph
 from discern.exporting.measurement import ExportedFile
@@ -120,6 +122,20 @@ def check_precision(chosen: ExportFormat, precision: str) -> Precision:
         if precision == known:
             return known
     raise ExportError(f"the format {chosen.name} has no precision {precision!r}; it has {', '.join(chosen.precisions)}")
+
+
+def check_tta(chosen: ExportFormat, tta: Tta) -> None:
+    """Raise where a format has no place for test-time augmentation.
+
+    Raises:
+        ExportError: It has not.
+    """
+    if tta != "none" and chosen.interface is WEIGHTS:
+        raise ExportError(
+            f"the classifier answers with the mean over {NUM_VIEWS[tta]} views (tta={tta}), and the format "
+            f"{chosen.name} has weights alone; export it to onnx or torch, or without the views by ",
+            option("tta", "none"),
+        )
 
 
 def _load_onnx(path: Path, threads: int) -> ExportedFile:

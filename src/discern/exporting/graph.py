@@ -1,11 +1,13 @@
 """What is exported: preprocessing, network and calibration as one module, from pixels to probabilities."""
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, fx, nn
 
 from discern.data.reading.preprocess import Preprocess
+from discern.engine.views import build_views
 from discern.errors import ExportError
 from discern.exporting.resampling import Axis, compute_weights, find_shown, is_shortened_first, resample_square
 from discern.models.acceleration.folding import fold_batchnorm
@@ -59,7 +61,7 @@ class FittingGraph(nn.Module):
 
 
 class ExportGraph(nn.Module):
-    """A classifier from decoded pictures to probabilities, with preprocessing and calibration inside.
+    """A classifier from decoded pictures to probabilities, with preprocessing, views and calibration inside.
 
     Args:
         bundle: Not changed; BatchNorm is folded into the convolutions.
@@ -73,6 +75,7 @@ class ExportGraph(nn.Module):
         self.dtype = torch.float16 if half else torch.float32
         # A predictor that used the network before has made it channels-last, which a .pt2 file does not hold.
         self.network = fold_batchnorm(network).to(self.dtype).to(memory_format=torch.contiguous_format)
+        self.tta = bundle.tta
         self.calibration = bundle.calibration
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
@@ -81,8 +84,19 @@ class ExportGraph(nn.Module):
         Returns:
             `probabilities` (N, K), and the `logits` (N, K) before calibration.
         """
-        logits = self.network(self.fitting(images).to(self.dtype)).to(torch.float32)
+        logits = self._average(build_views(self.fitting(images), self.tta))
         return {"probabilities": self.calibration.apply(logits).softmax(dim=1), "logits": logits}
+
+    def _average(self, views: Sequence[Tensor]) -> Tensor:
+        """Return the mean (N, K) of the logits of views (N, 3, S, S), all computed at once: one network in the file."""
+        if len(views) == 1:
+            return self._compute_logits(views[0])
+        logits = self._compute_logits(torch.cat(list(views)))
+        return logits.reshape(len(views), -1, logits.shape[-1]).mean(dim=0)
+
+    def _compute_logits(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.network(images.to(self.dtype))
+        return logits.to(torch.float32)
 
 
 def trace_export(graph: ExportGraph) -> torch.export.ExportedProgram:

@@ -80,6 +80,7 @@ def measure(
         own_precision=precision and (precision[0], compare(ids, own.from_files, precision[1])),
         accuracy=_compute_accuracy(pictures, ours, theirs),
         latency=_measure_latency(exported, pictures, predictor),
+        tta=predictor.bundle.tta,
     )
 
 

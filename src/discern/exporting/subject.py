@@ -19,10 +19,11 @@ from discern.exporting.pictures import choose_pictures, draw_training_pictures, 
 from discern.exporting.quantization import CALIBRATION_PICTURES
 from discern.files import compute_sha256
 from discern.models.custom import Network
-from discern.predictor.bundle import load_bundle
+from discern.predictor.bundle import Bundle, load_bundle
 from discern.predictor.load import build_predictor
 from discern.predictor.predictor import Predictor
 from discern.predictor.stored_tensors import WEIGHTS_FILE
+from discern.predictor.tta import use_tta
 from discern.run_folder import RunFolder
 from discern.runtime import choose_runtime
 
@@ -32,15 +33,21 @@ logger = logging.getLogger("discern")
 class ExportSubject:
     """The classifier of a run, and the pictures that its exported files are proven on.
 
+    Args:
+        run: A run folder or a bundle.
+        data: Labelled pictures instead of the run's own.
+        network: The user's own, if the classifier was trained with one.
+        tta: Test-time augmentation, if it is to be another than in training.
+
     Raises:
         BundleError: The run has no classifier that can be read.
         ExportError: The run's pictures are not known or no longer there, and `data` is None.
         DataError: `data` cannot be used.
     """
 
-    def __init__(self, run: Path, data: Source | None, network: Network | None = None) -> None:
+    def __init__(self, run: Path, data: Source | None, network: Network | None = None, tta: str | None = None) -> None:
         self.run = run
-        self.bundle = load_bundle(run, network)
+        self.bundle = use_tta(load_bundle(run, network), tta)
         folder = run / "bundle" if (run / "bundle").is_dir() else run
         self.weights_sha256 = compute_sha256(folder / WEIGHTS_FILE)
         pictures = load_pictures(run, data, self.bundle.class_names)
@@ -73,10 +80,12 @@ class ExportSubject:
         with runtime.applied():
             exported = chosen.load(file, runtime.threads)
             check_origin(exported.metadata, self.bundle, self.weights_sha256, file.name)
+            # A file is compared with answers over the views that it has itself; those of old state none.
+            bundle = use_tta(self.bundle, exported.metadata.get("tta", "none"))
             pictures = choose_pictures(self._table, self.bundle.max_pixels)
             logger.info("comparing answers to %d pictures", len(pictures))
-            predictor = Predictor(self.bundle, runtime)
-            own = OwnAnswers(predictor.predict_probabilities(pictures), self._answer_in_own_precision(pictures))
+            predictor = Predictor(bundle, runtime)
+            own = OwnAnswers(predictor.predict_probabilities(pictures), _answer_in_own_precision(bundle, pictures))
             return measure(exported, file, chosen.name, pictures, predictor, own)
 
     def _decode_training_pictures(self) -> Iterator[npt.NDArray[np.uint8]]:
@@ -84,8 +93,9 @@ class ExportSubject:
         for row in range(len(drawn)):
             yield np.asarray(decode_row(drawn, row, max_pixels=self.bundle.max_pixels))
 
-    def _answer_in_own_precision(self, pictures: ImageTable) -> tuple[str, npt.NDArray[np.float64]] | None:
-        """Return the precision of the run and the probabilities (N, K) in it, where it is not fp32."""
-        predictor = build_predictor(self.bundle, device="cpu")
-        precision = predictor.runtime.precision
-        return None if precision == "fp32" else (precision, predictor.predict_probabilities(pictures))
+
+def _answer_in_own_precision(bundle: Bundle, pictures: ImageTable) -> tuple[str, npt.NDArray[np.float64]] | None:
+    """Return the precision of the run and the probabilities (N, K) in it, where it is not fp32."""
+    predictor = build_predictor(bundle, device="cpu")
+    precision = predictor.runtime.precision
+    return None if precision == "fp32" else (precision, predictor.predict_probabilities(pictures))

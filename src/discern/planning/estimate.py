@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from discern.data.table import ImageTable
 from discern.engine.batch_statistics import SAMPLE_IMAGES
+from discern.engine.views import NUM_VIEWS
 from discern.models.classifier import Classifier
 from discern.planning.phases import estimate_solving_seconds
 from discern.planning.plan import PhasePlan, Plan
@@ -56,8 +57,10 @@ class Estimate:
         self._counts = counts
         self._views = max((phase.views for phase in plan.phases), default=0)
         bank = plan.training.feature_bank
-        self.ending = _PLOTS_SECONDS + speed.prediction_seconds * (counts.test + _EXPLAINED)
-        """Seconds after the last epoch: the test split, plots and report."""
+        views = [NUM_VIEWS[tta] for tta in plan.training.tta_candidates]
+        viewed = counts.test * max(views) + counts.validation * sum(number for number in views if number > 1)
+        self.ending = _PLOTS_SECONDS + speed.prediction_seconds * (viewed + _EXPLAINED)
+        """Seconds after the last epoch: the views of validation and test pictures, plots and report."""
         self.feature_bank = speed.prediction_seconds * (min(bank, counts.train) + counts.validation) if bank else 0.0
         """Seconds for the features that the bundle keeps; those of a frozen backbone are computed already."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from discern.config.settings import AugmentPolicy, HeadSolver, PhaseBase, TrainingBase
+from discern.config.settings import AugmentPolicy, HeadSolver, PhaseBase, TrainingBase, Tta
 from discern.data.reading.preprocess import Preprocess
 from discern.errors import OVERWRITE, RunFolderError, one_line
 from discern.files import compute_sha256, read_json, write_json
@@ -70,9 +70,14 @@ class PhasePlan(PhaseBase):
 
 
 class TrainingPlan(TrainingBase):
-    """What holds for all phases; `batch_size` counts the pictures of all processes together."""
+    """What holds for all phases; `batch_size` counts the pictures of all processes together.
+
+    The trained classifier answers with the views of the first of `tta_candidates`, unless the validation split shows
+    that a later one is better.
+    """
 
     batch_size: Annotated[int, Field(ge=1)]
+    tta_candidates: Annotated[tuple[Tta, ...], Field(min_length=1)] = ("none",)
 
 
 class ReadingPlan(_Part):

@@ -4,14 +4,15 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from discern.config.duration import parse_duration
-from discern.config.settings import Settings, TrainingBase
+from discern.config.settings import Settings, TrainingBase, Tta
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.reading.augment import check_policy
 from discern.data.reading.preprocess import scale_size
 from discern.data.table import ImageTable
+from discern.engine.views import NUM_VIEWS
 from discern.models.architecture import CUSTOM, Architecture
 from discern.models.build import build_classifier
 from discern.models.classifier import Classifier
@@ -67,6 +68,7 @@ def plan_training(
     facts, reasons["training.batch_size"] = _gather_facts(
         settings, train, chosen, sides, runtime, custom_augment="augment" in custom
     )
+    tta_candidates, reasons["training.tta"] = _list_tta(settings.training.tta)
     phases, phase_reasons = plan_phases(settings.training.phases, facts)
     check_phases(phases, classifier)
     for phase in phases:
@@ -80,6 +82,7 @@ def plan_training(
         preprocess=plan_preprocess(settings.data, size, start.fit, classifier.backbone, table.depth_range),
         training=TrainingPlan(
             batch_size=facts.batch_size,
+            tta_candidates=tta_candidates,
             **{name: getattr(settings.training, name) for name in TrainingBase.model_fields},
         ),
         phases=phases,
@@ -184,6 +187,13 @@ def check_policies(settings: Settings) -> None:
     for phase in settings.training.phases:
         if phase.augment != "auto":
             check_policy(phase.augment)
+
+
+def _list_tta(asked: Tta | Literal["auto"]) -> tuple[tuple[Tta, ...], str | None]:
+    """Return the views to choose from once the classifier is trained, the cheapest first, and the reason."""
+    if asked != "auto":
+        return (asked,), None
+    return tuple(NUM_VIEWS), f"chosen among {', '.join(NUM_VIEWS)} on validation, when the classifier is trained"
 
 
 def _describe_architecture(settings: Settings, start: Start) -> Architecture:

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from discern.config.settings import Tta
 from discern.data.reading.decode import DECODE_RULES
 from discern.data.reading.preprocess import Preprocess
 from discern.errors import BundleError
@@ -53,9 +54,10 @@ from discern.version import __version__
 class Bundle:
     """A classifier with everything needed to use it.
 
-    `class_names` is in the order of the logits; `max_pixels` is the size above which a picture is refused; `evidence`
-    is None without a validation split, `feature_bank` where none was wanted; `record` describes the training, and is
-    None where a bundle was not made by training.
+    `class_names` is in the order of the logits; `max_pixels` is the size above which a picture is refused; `tta` are
+    the views that answers are means over, and `calibration` and `evidence` of; `evidence` is None without a validation
+    split, `feature_bank` where none was wanted; `record` describes the training, and is None where a bundle was not
+    made by training.
     """
 
     classifier: Classifier
@@ -63,6 +65,7 @@ class Bundle:
     class_names: tuple[str, ...]
     preprocess: Preprocess
     max_pixels: int
+    tta: Tta = "none"
     calibration: Calibration = field(default_factory=Calibration)
     evidence: Evidence | None = None
     feature_bank: FeatureBank | None = None
@@ -94,6 +97,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
         "architecture": bundle.architecture.model_dump(mode="json"),
         "preprocess": bundle.preprocess.to_dict(),
         "decode": {**DECODE_RULES, "max_pixels": bundle.max_pixels},
+        "tta": bundle.tta,
         "calibration": bundle.calibration.model_dump(),
         **files,
         "record": None if bundle.record is None else bundle.record.model_dump(mode="json"),
@@ -135,6 +139,7 @@ def load_bundle(folder: Path, network: Network | None = None) -> Bundle:
         class_names=description.class_names,
         preprocess=preprocess,
         max_pixels=description.decode["max_pixels"],
+        tta=description.tta,
         calibration=description.calibration,
         evidence=None if description.evidence is None else load_evidence(folder / EVIDENCE_FILE),
         feature_bank=None

@@ -1,11 +1,12 @@
 """A trained classifier ready for use: pictures in, named answers out."""
 
+import copy
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ from discern.engine.forward import (
 )
 from discern.engine.loop import run_epoch
 from discern.engine.second_look import find_inexact, find_unclear
+from discern.engine.views import average_views
 from discern.errors import BadImagesError, BundleError, ConfigError, ImageProblem
 from discern.evaluation.custom_metrics import MetricFunction
 from discern.evaluation.evaluated_pictures import choose_evaluated_split, join_labels
@@ -39,7 +41,8 @@ from discern.predictor.bundle import Bundle
 from discern.predictor.calibration import compute_probabilities
 from discern.predictor.feature_bank import measure_similarity
 from discern.predictor.summary import summarize_predictor
-from discern.runtime import Runtime
+from discern.predictor.tta import use_tta
+from discern.runtime import Precision, Runtime
 
 logger = logging.getLogger("discern")
 
@@ -89,6 +92,7 @@ class Predictor:
         self.class_names = bundle.class_names
         self.runtime = runtime
         self.batch_size = batch_size
+        self._prepared: dict[Precision, ForwardPass] = {}
         runtime.place(bundle.classifier)
 
     def __repr__(self) -> str:
@@ -107,6 +111,7 @@ class Predictor:
         top_k: int = 1,
         max_error: float | None = None,
         set_coverage: float | None = None,
+        tta: str | None = None,
     ) -> pd.DataFrame:
         """Return one row per picture, in the order given, with the columns id, path, label, confidence and familiarity.
 
@@ -123,6 +128,7 @@ class Predictor:
                 for it, and where a picture is unlike those trained on; adds the columns guess and reason.
             set_coverage: Add the column `labels`, a set of classes that contains the true one in this share (0..1) of
                 all cases.
+            tta: Test-time augmentation: "none", or the mean over the views of "flip" or "five"; by default as trained.
 
         Raises:
             DataError: A picture cannot be decoded, or a path leads to none.
@@ -131,7 +137,7 @@ class Predictor:
         form = AnswerForm(probabilities, top_k, max_error, set_coverage)
         policy = build_policy(form, self.bundle)
         table = load_inputs(inputs, depth_range=self.bundle.preprocess.depth_range)
-        found, similarities = self.answer(table, similarity=policy.knows_familiarity)
+        found, similarities = self.with_tta(tta).answer(table, similarity=policy.knows_familiarity)
         return build_answers(table, found, similarities, self.class_names, form, policy)
 
     def evaluate(
@@ -141,6 +147,7 @@ class Predictor:
         split: str | None = None,
         on_bad: str = "error",
         metrics: Mapping[str, MetricFunction] | None = None,
+        tta: str | None = None,
     ) -> Metrics:
         """Return the metrics of labelled pictures; nothing is written.
 
@@ -149,6 +156,7 @@ class Predictor:
             split: Which split of a source that has some; by default test, or else validation.
             on_bad: What to do about pictures that cannot be read: "error" stops and lists them, "skip" leaves them out.
             metrics: Your own, by name: functions from targets (N,) and probabilities (N, K) to a number.
+            tta: As for `predict`.
 
         Raises:
             DataError: There are no such pictures, pictures without a label, or classes that the classifier does not
@@ -159,7 +167,7 @@ class Predictor:
             raise ConfigError(f"on_bad is {on_bad!r}; expected error or skip")
         _, pictures = choose_evaluated_split(load_table(source), split)
         pictures = join_labels(pictures, self.class_names)
-        found = self.predict_readable(pictures)
+        found = self.with_tta(tta).predict_readable(pictures)
         if found.problems and (on_bad == "error" or not len(found.table)):
             raise BadImagesError(
                 found.problems, next_step=('Repair or remove them, or leave them out by on_bad="skip".',)
@@ -168,6 +176,18 @@ class Predictor:
             left_out = f"{len(found.problems)} of {count_of(len(pictures), 'picture')}"
             logger.warning("left out %s that cannot be read", left_out)
         return compute_metrics(found.table.targets(), found.probabilities, self.class_names, custom=metrics)
+
+    def with_tta(self, tta: str | None) -> Self:
+        """Return the same predictor with other test-time augmentation, or as it is for None; networks are shared.
+
+        Raises:
+            ConfigError: There is no such augmentation.
+        """
+        if tta is None:
+            return self
+        other = copy.copy(self)
+        other.bundle = use_tta(self.bundle, tta)
+        return other
 
     def embed(self, inputs: Sequence[Input] | Input) -> npt.NDArray[np.float32]:
         """Return the pooled features (N, F) of the backbone for inputs as `predict` takes them.
@@ -237,30 +257,30 @@ class Predictor:
     def compute_outputs(self, images: Tensor) -> Outputs:
         """Return features and logits of uint8 images (N, 3, S, S), as the bundle's preprocessing gives them."""
         with evaluating(self.bundle.classifier):
-            outputs = self._forward(images).float().cpu()
+            outputs = self._average(self._forward, images).float().cpu()
             unclear = find_unclear(self._conclude(outputs, similarity=False)[0])
             if len(unclear) and self.runtime.precision != "fp32":
-                outputs[unclear] = self._exact_forward(images[unclear]).float().cpu()
+                outputs[unclear] = self._average(self._exact_forward, images[unclear]).float().cpu()
             return self._split(outputs)
 
-    @cached_property
+    @property
     def _forward(self) -> ForwardPass:
         """The prepared network, which gives features and logits side by side."""
-        return self._prepare(self.runtime)
+        return self._prepare(self.runtime.precision)
 
-    @cached_property
+    @property
     def _exact_forward(self) -> ForwardPass:
         """The same in fp32."""
-        return (
-            self._forward
-            if self.runtime.precision == "fp32"
-            else self._prepare(replace(self.runtime, precision="fp32"))
-        )
+        return self._prepare("fp32")
 
-    def _prepare(self, runtime: Runtime) -> ForwardPass:
-        prepare = prepare_images(self.bundle.preprocess, runtime)
-        with evaluating(self.bundle.classifier):
-            return ForwardPass(FeaturesAndLogits(self.bundle.classifier), prepare, runtime)
+    def _prepare(self, precision: Precision) -> ForwardPass:
+        """Return the network for a precision, prepared when it is first wanted."""
+        if precision not in self._prepared:
+            runtime = replace(self.runtime, precision=precision)
+            prepare = prepare_images(self.bundle.preprocess, runtime)
+            with evaluating(self.bundle.classifier):
+                self._prepared[precision] = ForwardPass(FeaturesAndLogits(self.bundle.classifier), prepare, runtime)
+        return self._prepared[precision]
 
     def _build_dataset(self, table: ImageTable, *, decodes_whole: bool = False) -> ImageDataset:
         preprocess, max_pixels = self.bundle.preprocess, self.bundle.max_pixels
@@ -316,7 +336,7 @@ class Predictor:
         """Return what is kept (N, C) of the outputs for all pictures, whose labels do not matter."""
 
         def compute(images: Tensor) -> Tensor:
-            outputs = self._keep(forward(images), kept)
+            outputs = self._keep(self._average(forward, images), kept)
             if advance is not None:
                 advance(len(images))
             return outputs
@@ -329,6 +349,11 @@ class Predictor:
             return outputs
         num_features = {Kept.LOGITS: 0, Kept.SIMILARITY: 1, Kept.FEATURES: self.bundle.classifier.backbone.num_features}
         return outputs.new_empty(0, num_features[kept] + len(self.class_names))
+
+    def _average(self, forward: ForwardPass, images: Tensor) -> Tensor:
+        """Return features, and logits that are means over the views, side by side (N, F + K)."""
+        num_features = self.bundle.classifier.backbone.num_features
+        return average_views(forward, images, self.bundle.tta, num_features=num_features)
 
     def _keep(self, outputs: Tensor, kept: Kept) -> Tensor:
         """Return what is kept of a batch; the features of many pictures would take far more memory than the rest."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from discern.counts import count_of
+from discern.engine.views import NUM_VIEWS
 from discern.errors import cut
 from discern.percent import percent
 from discern.predictor.bundle import Bundle
@@ -25,6 +26,8 @@ def _list_facts(bundle: Bundle, runtime: Runtime) -> Iterator[tuple[str, str]]:
     more = f" and {others} others" if others else ""
     yield count_of(len(bundle.class_names), "class", "classes"), ", ".join(names) + more
     yield "pictures", f"{bundle.preprocess.image_size} px, {bundle.preprocess.fit}"
+    if bundle.tta != "none":
+        yield "test-time augmentation", f"{bundle.tta}: answers are means over {NUM_VIEWS[bundle.tta]} views"
     for split, scores in ({} if bundle.record is None else bundle.record.scores).items():
         low, high = percent(scores.accuracy.low), percent(scores.accuracy.high)
         value = f"{percent(scores.accuracy.value)} (95 % interval {low} to {high}), {count_of(scores.count, 'picture')}"

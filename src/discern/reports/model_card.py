@@ -6,6 +6,7 @@ Source: Mitchell et al., "Model cards for model reporting", 2019; we keep the pa
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from discern.engine.views import NUM_VIEWS
 from discern.errors import cut
 from discern.evaluation.predictions import OUT_OF_FOLD
 from discern.reports.run_facts import RunFacts
@@ -58,6 +59,11 @@ def _describe_model(facts: RunFacts) -> Iterator[str]:
         f"{bundle.architecture.describe()} for {classes}. A picture is read "
         f"at {size} by {size} pixels: {ways.get(str(fit), fit)}. Trained with discern {bundle.discern_version}."
     )
+    if bundle.tta != "none":
+        yield (
+            f"An answer is the mean over {NUM_VIEWS[bundle.tta]} views of a picture (test-time augmentation "
+            f"“{bundle.tta}”), and so are all scores here."
+        )
     if bundle.calibration.count and not bundle.calibration.is_neutral:
         pictures = count_of(bundle.calibration.count, f"{bundle.calibration.split} picture")
         yield f"Confidences are calibrated on {pictures} (temperature {bundle.calibration.temperature:.2f})."

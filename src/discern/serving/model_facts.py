@@ -22,6 +22,7 @@ def describe_model(model: ServedModel, limits: Limits) -> dict[str, Any]:
         "architecture": _describe_network(bundle),
         "preprocess": bundle.preprocess.to_dict(),
         "decode": {**DECODE_RULES, "max_pixels": min(bundle.max_pixels, limits.max_pixels)},
+        "tta": bundle.tta,
         "calibration": bundle.calibration.model_dump(),
         "scores": {} if record is None else {name: one.model_dump(mode="json") for name, one in record.scores.items()},
         "counts": {} if record is None else record.counts,

@@ -22,23 +22,32 @@ from discern.runtime import Runtime
 from discern.training.batches import TrainingData
 from discern.training.calibrating import calibrate
 from discern.training.fit import FitResult
+from discern.training.tta import ViewedValidation
 
 logger = logging.getLogger("discern")
 
 
-def build_bundle(classifier: Classifier, plan: Plan, data: TrainingData, result: FitResult, runtime: Runtime) -> Bundle:
+def build_bundle(
+    classifier: Classifier,
+    plan: Plan,
+    data: TrainingData,
+    result: FitResult,
+    viewed: ViewedValidation,
+    runtime: Runtime,
+) -> Bundle:
     """Return the trained classifier with everything that is needed to use it, except the record of its training.
 
-    All processes of a job must call this, and all get the same bundle.
+    Calibration and evidence are of the `viewed` logits, as answers are. All processes of a job must call this, and all
+    get the same bundle.
     """
     bank, validation_features = _keep_features(classifier, data, result, runtime)
     calibration, evidence = Calibration(), None
     targets = data.validation.targets()
-    if result.validation_logits is None:
+    if viewed.logits is None:
         logger.info("there is no validation split: confidences are not calibrated, and no error rate can be guaranteed")
     else:
-        calibration = calibrate(result.validation_logits, targets, plan.training.calibration)
-        probabilities = compute_probabilities(result.validation_logits, calibration)
+        calibration = calibrate(viewed.logits, targets, plan.training.calibration)
+        probabilities = compute_probabilities(viewed.logits, calibration)
         similarities = None
         if bank is not None and validation_features is not None:
             similarities = bank.measure_similarity(validation_features)
@@ -50,6 +59,7 @@ def build_bundle(classifier: Classifier, plan: Plan, data: TrainingData, result:
         class_names=data.train.class_names,
         preprocess=plan.preprocess,
         max_pixels=plan.reading.max_pixels,
+        tta=viewed.tta,
         calibration=calibration,
         evidence=evidence,
         feature_bank=bank,
@@ -57,9 +67,13 @@ def build_bundle(classifier: Classifier, plan: Plan, data: TrainingData, result:
 
 
 def _count_choices(plan: Plan, result: FitResult) -> int:
-    """Return among how many classifiers the validation pictures chose: epochs, and strengths where a head is solved."""
+    """Return among how many classifiers the validation pictures chose.
+
+    They are the epochs, and strengths where a head is solved, each with every candidate for test-time augmentation.
+    """
     solved = {phase.name for phase in plan.phases if phase.head_solver == "lbfgs"}
-    return max(1, sum(len(STRENGTHS) if row.phase in solved else 1 for row in result.rows))
+    trained = max(1, sum(len(STRENGTHS) if row.phase in solved else 1 for row in result.rows))
+    return trained * len(plan.training.tta_candidates)
 
 
 def _keep_features(

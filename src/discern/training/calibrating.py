@@ -30,7 +30,7 @@ def calibrate(logits: Tensor, targets: _Targets, method: str, *, split: str = "v
         return Calibration(split=split)
     plain = kept = logits.double().numpy()
     temperature, scaling = 1.0, None
-    held_out = calibrate_held_out(_fit_temperature, plain, targets)
+    held_out = calibrate_held_out(rescale_by_temperature, plain, targets)
     if _helps(held_out, kept, targets):
         temperature, kept = fit_temperature(plain, targets), held_out
     if method == "cross-validated" and count >= MIN_PICTURES_PER_CLASS * num_classes:
@@ -57,7 +57,8 @@ def _build_calibration(
     )
 
 
-def _fit_temperature(logits: Logits, targets: _Targets) -> Rescale:
+def rescale_by_temperature(logits: Logits, targets: _Targets) -> Rescale:
+    """Return what divides logits (N, K) by the temperature that fits logits (V, K) of targets (V,) best."""
     temperature = fit_temperature(logits, targets)
     return lambda others: np.asarray(others / temperature)
 

@@ -3,6 +3,9 @@
 import logging
 from dataclasses import replace
 
+from torch import Tensor
+
+from discern.config.settings import Tta
 from discern.counts import count_of
 from discern.data.reading.dataset import ImageDataset
 from discern.engine.forward import predict_logits, prepare_images
@@ -16,22 +19,10 @@ logger = logging.getLogger("discern")
 
 
 def make_validation_exact(result: FitResult, classifier: Classifier, data: TrainingData, runtime: Runtime) -> FitResult:
-    """Return the result with the logits of unclear pictures computed in fp32.
-
-    Validation pictures are decoded whole already. Predictions are computed in this way, so that a limit that is chosen
-    on these logits holds for them.
-    """
+    """Return the result with the logits of unclear pictures computed in fp32."""
     if result.validation_logits is None:
         return result
-    unclear = find_unclear(result.validation_logits.double().softmax(dim=1).numpy())
-    dataset = ImageDataset(data.validation, data.preprocess, max_pixels=data.max_pixels, decodes_whole=True)
-    rows = find_inexact(unclear, dataset, runtime)
-    if not len(rows):
-        return result
-    exact = replace(runtime, precision="fp32")
-    batches = data.build_evaluation_loader(data.validation.take(rows), decodes_whole=True).batches()
-    logits = result.validation_logits.clone()
-    logits[rows] = predict_logits(classifier, batches, prepare_images(data.preprocess, exact), exact)[0]
+    logits = look_again(result.validation_logits, classifier, data, runtime)
     changed = int((logits.argmax(dim=1) != result.validation_logits.argmax(dim=1)).sum())
     if changed:
         logger.info(
@@ -39,3 +30,23 @@ def make_validation_exact(result: FitResult, classifier: Classifier, data: Train
             *(changed, count_of(len(logits), "validation picture")),
         )
     return replace(result, validation_logits=logits)
+
+
+def look_again(
+    logits: Tensor, classifier: Classifier, data: TrainingData, runtime: Runtime, tta: Tta = "none"
+) -> Tensor:
+    """Return validation logits (V, K), means over the views of `tta`, with those of unclear pictures computed in fp32.
+
+    Validation pictures are decoded whole already. Predictions are computed in this way, so that a limit that is chosen
+    on these logits holds for them.
+    """
+    unclear = find_unclear(logits.double().softmax(dim=1).numpy())
+    dataset = ImageDataset(data.validation, data.preprocess, max_pixels=data.max_pixels, decodes_whole=True)
+    rows = find_inexact(unclear, dataset, runtime)
+    if not len(rows):
+        return logits
+    exact = replace(runtime, precision="fp32")
+    batches = data.build_evaluation_loader(data.validation.take(rows), decodes_whole=True).batches()
+    looked = logits.clone()
+    looked[rows] = predict_logits(classifier, batches, prepare_images(data.preprocess, exact), exact, tta)[0]
+    return looked

@@ -38,6 +38,7 @@ from discern.predictor.bundle import Bundle, load_bundle
 from discern.predictor.description import load_decoding
 from discern.predictor.load import build_predictor
 from discern.predictor.predictor import Predictor
+from discern.predictor.tta import use_tta
 from discern.processes import join_processes
 from discern.reports.evaluation_files import write_evaluation, write_ranking, write_scores
 from discern.reports.familiarity import compare_familiarity
@@ -61,6 +62,7 @@ def evaluate(
     on_bad: str = "error",
     missing_labels: str = "refuse",
     fixes: Sequence[str | Path] = (),
+    tta: str | None = None,
     device: str = "auto",
     network: Network | None = None,
     unfamiliar: Sequence[Input] | Input | None = None,
@@ -90,6 +92,7 @@ def evaluate(
         fixes: fixes.csv of an audit or overrides.csv of a review to apply.
         missing_labels: What to do about pictures without a label: "refuse" stops, "drop" leaves them out, "keep" takes
             the text nan in a table for a class and stops at others.
+        tta: Test-time augmentation: "none", or the mean over the views of "flip" or "five"; by default as trained.
         device: Where to compute; see `discern.load`.
         network: Your own, if the run was trained with one.
         unfamiliar: Pictures of other things, to measure how well they are recognised as unfamiliar; writes
@@ -116,7 +119,7 @@ def evaluate(
     processes = join_processes()
     owned = owning(folder, "discern evaluate") if processes.is_main else nullcontext()
     with reporting(verbose=verbose), owned:
-        bundle = load_bundle(Path(run), network)
+        bundle = use_tta(load_bundle(Path(run), network), tta)
         predictor = build_predictor(bundle, device=device, processes=processes)
         settings = settings.model_copy(update={"depth_range": bundle.preprocess.depth_range})
         bad_files = folder / "bad_files.csv" if processes.is_main else None

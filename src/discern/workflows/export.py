@@ -10,7 +10,7 @@ from discern.errors import OUT, ConfigError, ExportError
 from discern.exporting.certificate import Certificate
 from discern.exporting.certificate_file import check_certificate, check_unchanged, save_certificate
 from discern.exporting.description import WEIGHTS
-from discern.exporting.formats import check_precision, find_format, find_format_of
+from discern.exporting.formats import check_precision, check_tta, find_format, find_format_of
 from discern.exporting.public_bundle import make_public
 from discern.exporting.staging import staging
 from discern.exporting.subject import ExportSubject
@@ -29,6 +29,7 @@ def export(
     *,
     export_format: str = "onnx",
     precision: str = "fp32",
+    tta: str | None = None,
     out: str | Path | None = None,
     max_drop: float = MAX_DROP,
     data: Source | None = None,
@@ -43,6 +44,8 @@ def export(
             one of your own. The last two are weights for torchvision or timm; the facts to use them with and an example
             are written beside the file.
         precision: "fp32", "fp16" or "int8", if the format supports it.
+        tta: Test-time augmentation inside the file: "none", "flip" or "five"; by default as trained. Weights alone can
+            have none.
         out: The file to write; RUN/export/NAME by default.
         max_drop: Largest loss of accuracy, in 0..1, that is accepted on the validation pictures.
         data: Labelled pictures for the check, instead of the run's own.
@@ -59,7 +62,8 @@ def export(
     if out is not None and Path(out).suffix != chosen.suffix:
         raise ConfigError(f"{out}: a file of the format {chosen.name} ends in {chosen.suffix}; give another ", OUT)
     with reporting(verbose=verbose):
-        subject = ExportSubject(Path(run), data, network)
+        subject = ExportSubject(Path(run), data, network, tta)
+        check_tta(chosen, subject.bundle.tta)
         file = subject.default_path(chosen, checked) if out is None else Path(out)
         with owning(subject.root, "discern export") if out is None else nullcontext():
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -53,7 +53,8 @@ def choose_folds(table: ImageTable, asked: Settings) -> Folds | None:
     """Return the fold of each picture; None where no folds are asked for.
 
     Raises:
-        ConfigError: Nothing is trained, so that all members would be the same.
+        ConfigError: Nothing is trained, so that all members would be the same; or the ensemble is to be calibrated over
+            views of test-time augmentation, of which each member would choose its own.
         DataError: A class has too few pictures.
     """
     if asked.run.folds is None:
@@ -61,6 +62,11 @@ def choose_folds(table: ImageTable, asked: Settings) -> Folds | None:
     if not asked.training.phases:
         raise ConfigError(
             f"the recipe {asked.recipe.name} trains nothing, so that all folds would give the same; leave folds out"
+        )
+    if asked.training.tta != "none":
+        raise ConfigError(
+            f"training.tta={asked.training.tta} cannot be combined with folds; leave it out, and let predict --tta "
+            "average the views of the ensemble"
         )
     folds = divide_into_folds(table, asked.run.folds, seed=asked.run.seed)
     sizes = np.bincount(folds[folds != NO_FOLD])[1:]

@@ -49,6 +49,7 @@ from discern.training.listeners import HistoryFile, Listener, LogLines, Overfitt
 from discern.training.outcome import describe_outcome
 from discern.training.progress import build_progress
 from discern.training.state import TrainingState
+from discern.training.tta import ViewedValidation, choose_tta
 
 logger = logging.getLogger("discern")
 
@@ -126,8 +127,9 @@ def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, lis
     )
     with naming_resumption(job):
         result = make_validation_exact(_fit(fit, state, job), classifier, data, job.runtime)
-        bundle = build_bundle(classifier, plan, data, result, job.runtime)
-        predictions, reported = _predict_splits(job, bundle, data, result)
+        viewed = choose_tta(result.validation_logits, classifier, plan.training.tta_candidates, data, job.runtime)
+        bundle = build_bundle(classifier, plan, data, result, viewed, job.runtime)
+        predictions, reported = _predict_splits(job, bundle, data, viewed)
         if processes.is_main:
             check_owned(job.folder.root)
             _write_results(job, bundle, data, result, predictions, reported)
@@ -181,15 +183,17 @@ def _fit(fit: Fit, state: TrainingState | None, job: Job) -> FitResult:
         ) from None
 
 
-def _predict_splits(job: Job, bundle: Bundle, data: TrainingData, result: FitResult) -> tuple[Predictions, ImageTable]:
+def _predict_splits(
+    job: Job, bundle: Bundle, data: TrainingData, viewed: ViewedValidation
+) -> tuple[Predictions, ImageTable]:
     """Return the predictions of validation, from the best epoch, and of test, computed only now.
 
     The second value is the pictures of the reported split: test if it is evaluated, otherwise validation.
     """
     parts, reported = [], data.validation
     policy = build_policy(AnswerForm(), bundle)
-    if result.validation_logits is not None:
-        probabilities = compute_probabilities(result.validation_logits, bundle.calibration)
+    if viewed.logits is not None:
+        probabilities = compute_probabilities(viewed.logits, bundle.calibration)
         familiarity = policy.measure_familiarity(None if bundle.evidence is None else bundle.evidence.similarities)
         parts.append(build_table_predictions(data.validation, probabilities, "validation", familiarity))
     test = job.table.select("test")

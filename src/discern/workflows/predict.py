@@ -27,6 +27,7 @@ from discern.predictor.load import build_predictor
 from discern.predictor.predictor import Readable
 from discern.predictor.progress import showing_progress
 from discern.predictor.submission import Submission, read_submission
+from discern.predictor.tta import use_tta
 from discern.processes import join_processes
 
 logger = logging.getLogger("discern")
@@ -56,6 +57,7 @@ def predict(
     on_bad: str | None = None,
     overwrite: bool = False,
     csv_safe: bool = False,
+    tta: str | None = None,
     device: str = "auto",
     network: Network | None = None,
     verbose: bool = True,
@@ -79,6 +81,7 @@ def predict(
             the sample's own answer, or else gives the most frequent class. By default "error" with `like`, else "skip".
         overwrite: Replace `out` also where it is no earlier table of answers.
         csv_safe: Write an apostrophe before texts that a spreadsheet would take for a formula.
+        tta: Test-time augmentation: "none", or the mean over the views of "flip" or "five"; by default as trained.
         device: Where to compute; see `discern.load`.
         network: Your own, if the run was trained with one.
         verbose: Show progress on standard output.
@@ -94,7 +97,7 @@ def predict(
         check_answers_form(out)
     with reporting(verbose=verbose) as messages:
         processes = join_processes()
-        bundle = load_bundle(Path(run), network)
+        bundle = use_tta(load_bundle(Path(run), network), tta)
         policy = build_policy(form, bundle)
         submission = None if like is None else read_submission(like, bundle.class_names)
         predictor = build_predictor(bundle, device=device, processes=processes)
