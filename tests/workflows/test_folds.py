@@ -251,6 +251,10 @@ def test_folds_that_cannot_be_made_are_refused_with_what_to_do(photos, tmp_path,
         train(photos, out=tmp_path / "run", overrides=QUICK, folds=13)
     with pytest.raises(ConfigError, match="trains nothing, so that all folds would give the same; leave folds out"):
         train(photos, out=tmp_path / "run", recipe="as-is", overrides=["model.weights=none"], folds=2)
+    with pytest.raises(
+        ConfigError, match=r"training\.tta=flip cannot be combined with folds; leave it out, and let predict"
+    ):
+        train(photos, out=tmp_path / "run", overrides=[*QUICK, "training.tta=flip"], folds=2)
     with pytest.raises(ConfigError, match=r"search without run\.folds"):
         tune(photos, out=tmp_path / "search", overrides=["run.folds=3"])
     with pytest.raises(ConfigError, match="trains in folds; ways of training are chosen on a validation split"):
