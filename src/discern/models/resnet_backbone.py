@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from discern.models.backbone_contract import Backbone, BackboneFacts
 from discern.models.resnet import ResNet, Stem, resnet18, resnet34, resnet50, resnet101, resnet152
@@ -42,18 +42,18 @@ class ResNetBackbone(Backbone):
 
     def blocks(self) -> dict[str, tuple[str, ...]]:
         """Return the stem and the residual blocks, "layer1.0" first."""
-        layers = (self.network.layer1, self.network.layer2, self.network.layer3, self.network.layer4)
-        names = [
-            f"layer{number}.{place}" for number, layer in enumerate(layers, start=1) for place in range(len(layer))
-        ]
+        layers = enumerate(self._list_layers(), start=1)
+        names = [f"layer{number}.{place}" for number, layer in layers for place in range(len(layer))]
         return {"stem": self.stages()["stem"], **{name: (f"network.{name}",) for name in names}}
 
     def parameter_depths(self) -> dict[str, int]:
         """Return the depth of every parameter: 0 in the stem, then one more for every residual block."""
-        layers = (self.network.layer1, self.network.layer2, self.network.layer3, self.network.layer4)
-        blocks = [block for layer in layers for block in layer]
+        blocks = [block for layer in self._list_layers() for block in layer]
         depth_of = {id(parameter): 1 + place for place, block in enumerate(blocks) for parameter in block.parameters()}
         return {name: depth_of.get(id(parameter), 0) for name, parameter in self.named_parameters()}
+
+    def _list_layers(self) -> tuple[nn.Sequential, ...]:
+        return self.network.layer1, self.network.layer2, self.network.layer3, self.network.layer4
 
 
 def build_resnet_backbone(

@@ -268,11 +268,13 @@ def pads_by_stride(layer: nn.Module) -> bool:
     return type(layer).__name__ == "Conv2dSame" and type(layer).__module__.startswith("timm.")
 
 
-def pad_by_stride(layer: nn.Conv2d, maps: Tensor) -> Tensor:
-    """Pad maps (N, C, H, W) as timm's convolution does before it convolves."""
+def pad_by_stride(
+    maps: Tensor, kernel_size: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
+) -> Tensor:
+    """Pad maps (N, C, H, W) as that convolution does before it convolves."""
     from timm.layers.padding import pad_same
 
-    padded: Tensor = pad_same(maps, layer.kernel_size, layer.stride, layer.dilation)  # type: ignore[arg-type]
+    padded: Tensor = pad_same(maps, kernel_size, stride, dilation)  # type: ignore[arg-type]
     return padded
 
 

@@ -34,7 +34,7 @@ def accelerate_training(
     """Return a network that shares all weights and has the same logits and gradients.
 
     On a CPU, frozen BatchNorm is folded into the convolution before it, and in bfloat16 some depthwise
-    convolutions compute their gradients in float32. On other devices neither saves time.
+    convolutions take a way that has a fast gradient. On other devices neither saves time.
 
     Args:
         network: A classifier or a part of one. It is not changed; call `train()` and `eval()` on it as before.

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from discern.models import timm_network
+from discern.models.acceleration.convolutions import is_plain_convolution
 
 _FAST_KERNEL = 3
 """Side of the kernels for whose weights oneDNN has a fast gradient in bfloat16."""
@@ -35,12 +36,10 @@ def speed_up_depthwise(network: nn.Module) -> nn.Module:
 def _is_slow(layer: nn.Conv2d) -> bool:
     is_depthwise = layer.groups == layer.in_channels == layer.out_channels > 1
     is_strided, is_large = max(layer.stride) > 1, min(layer.kernel_size) > _FAST_KERNEL
-    if not is_depthwise or max(layer.dilation) > 1 or not (is_strided or is_large):
+    if not is_depthwise or max(layer.dilation) > 1 or not (is_strided or is_large) or not is_plain_convolution(layer):
         return False
-    if timm_network.pads_by_stride(layer):
-        return all(side % 2 and side >= step for side, step in zip(layer.kernel_size, layer.stride, strict=True))
-    # No other subclasses: they may compute anything.
-    return type(layer) is nn.Conv2d and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+    has_middle = all(side % 2 and side >= step for side, step in zip(layer.kernel_size, layer.stride, strict=True))
+    return has_middle or not timm_network.pads_by_stride(layer)
 
 
 class _FasterNetwork(nn.Module):
@@ -88,11 +87,11 @@ def _convolve(layer: nn.Conv2d, maps: Tensor) -> Tensor:
 
 def _find_positions(layer: nn.Conv2d, maps: Tensor) -> tuple[_Pair, _Pair]:
     """Return the padding of a convolution without stride, and the first of its positions that one with stride keeps."""
-    if isinstance(layer.padding, str) or timm_network.pads_by_stride(layer):
-        padding = tuple(side // 2 for side in layer.kernel_size)
-        before = timm_network.padding_before(layer, maps)
-        return padding, tuple(one - other for one, other in zip(padding, before, strict=True))
-    return layer.padding, (0, 0)
+    if not timm_network.pads_by_stride(layer):
+        return cast("_Pair", layer.padding), (0, 0)
+    padding = tuple(side // 2 for side in layer.kernel_size)
+    before = timm_network.padding_before(layer, maps)
+    return padding, tuple(one - other for one, other in zip(padding, before, strict=True))
 
 
 class _KeepEvery(torch.autograd.Function):
@@ -100,10 +99,8 @@ class _KeepEvery(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, first: _Pair, stride: _Pair) -> Tensor:
-        ctx.kept, ctx.shape = (
-            (..., *(slice(start, None, step) for start, step in zip(first, stride, strict=True))),
-            maps.shape,
-        )
+        ctx.kept = (..., *(slice(start, None, step) for start, step in zip(first, stride, strict=True)))
+        ctx.shape = maps.shape
         return maps[ctx.kept].contiguous(memory_format=torch.channels_last)
 
     @staticmethod

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from discern.models import timm_network
+from discern.models.acceleration.convolutions import is_plain_convolution
 
 _ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
     nn.Identity: ("none", []),
@@ -54,7 +55,7 @@ def fuse_convolutions(module: nn.Module, dtype: torch.dtype) -> nn.Module:
     fused: dict[str, Any] = {}
     for call in calls:
         layer = module.get_submodule(str(call.target))
-        if _is_plain_convolution(layer) and targets.count(call.target) == 1:
+        if is_plain_convolution(layer) and targets.count(call.target) == 1:
             activation = _fuse_followers(call, module, fused)
             fused[str(call.target)] = _FusedConvolution(cast("nn.Conv2d", layer), activation, dtype)
     kept = {str(node.target) for node in graph.nodes if node.op in ("call_module", "get_attr")} - fused.keys()
@@ -76,16 +77,16 @@ class _FusedConvolution(nn.Module):
         self.weight = convolution.weight.detach().to(dtype)
         self.bias = None if convolution.bias is None else convolution.bias.detach().to(dtype)
         self.kernel_size, self.stride, self.dilation = convolution.kernel_size, convolution.stride, convolution.dilation
-        self.pads_first = convolution if timm_network.pads_by_stride(convolution) else None
-        self.padding = (0, 0) if self.pads_first else cast("tuple[int, ...]", convolution.padding)
+        self.pads_by_stride = timm_network.pads_by_stride(convolution)
+        self.padding = (0, 0) if self.pads_by_stride else cast("tuple[int, ...]", convolution.padding)
         self.channels, self.groups = convolution.out_channels, convolution.groups
         self.activation = activation
 
     def forward(self, maps: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """Map (N, C, H, W) to (N, K, h, w); the shortcut is overwritten."""
         maps = maps.to(self.weight.dtype)
-        if self.pads_first is not None:
-            maps = timm_network.pad_by_stride(self.pads_first, maps)
+        if self.pads_by_stride:
+            maps = timm_network.pad_by_stride(maps, self.kernel_size, self.stride, self.dilation)
         geometry = [*self.padding], [*self.stride], [*self.dilation], self.groups
         if not self.weight.is_mkldnn:
             # Done once, in oneDNN's own order; otherwise it would rearrange them in every call.
@@ -109,11 +110,6 @@ class _FusedConvolution(nn.Module):
         return tuple(
             (side + 2 * pad - apart * (kernel - 1) - 1) // step + 1 for side, pad, step, apart, kernel in parts
         )
-
-
-def _is_plain_convolution(layer: nn.Module) -> bool:
-    is_plain = type(layer) is nn.Conv2d and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
-    return is_plain or timm_network.pads_by_stride(layer)
 
 
 def _drop_identities(graph: fx.Graph, module: nn.Module) -> None:

@@ -92,7 +92,7 @@ def read_head(backbone: Backbone, weights: str | Path, *, cache_folder: str | Pa
 def read_stem(backbone_name: str, weights: str | Path) -> Stem:
     """Return the stem that a network needs for its weights: "small" for those of a file that has it, else "imagenet".
 
-    A file that is missing is told where it is loaded.
+    A file that is missing raises no error here, but where it is loaded.
 
     Args:
         backbone_name: As `build_backbone` takes it.
