@@ -62,7 +62,7 @@ class Audit:
         classes = count_of(len(self.content["class_names"]), "class", "classes")
         pictures = f"{count_of(self.content['count'], 'picture')} of {classes}"
         kinds = Counter(finding.severity for finding in self.findings)
-        found = ", ".join(f"{count_of(kinds[kind], kind)}" for kind in SEVERITIES if kinds[kind])
+        found = ", ".join(count_of(kinds[kind], kind) for kind in SEVERITIES if kinds[kind])
         return f"{self.content['source']}: {pictures}, {found or 'no problems were found'}"
 
     def build_fixes(self) -> pd.DataFrame:

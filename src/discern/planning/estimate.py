@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from discern.counts import noun_of
 from discern.data.table import ImageTable
 from discern.engine.batch_statistics import SAMPLE_IMAGES
 from discern.engine.views import NUM_VIEWS
@@ -108,7 +109,6 @@ class Estimate:
         for phase in self._plan.phases:
             if phase.name in lengths:
                 seconds, length = self.estimate_epoch(phase, images), lengths[phase.name]
-                noun = "epoch" if length == 1 else "epochs"
-                name = f"for {round(length, 1):g} {noun} of {seconds:.1f} s in {phase.name}"
+                name = f"for {round(length, 1):g} {noun_of(length, 'epoch')} of {seconds:.1f} s in {phase.name}"
                 parts.append(Part(seconds * length, name))
         return [*parts, Part(self.estimate_ending(lengths), "for evaluation and report")]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from discern.counts import noun_of
 from discern.percent import percent as in_percent
 
 THIN_SPACE = "\u202f"
@@ -37,7 +38,7 @@ def grouped(count: int) -> str:
 
 def count_of(count: int, one: str, many: str | None = None) -> str:
     """Return a count with its noun."""
-    return f"{grouped(count)} {one if count == 1 else many or one + 's'}"
+    return f"{grouped(count)} {noun_of(count, one, many)}"
 
 
 def join_words(words: Sequence[str]) -> str:
