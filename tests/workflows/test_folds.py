@@ -259,6 +259,10 @@ def test_folds_that_cannot_be_made_are_refused_with_what_to_do(photos, tmp_path,
         tune(photos, out=tmp_path / "search", overrides=["run.folds=3"])
     with pytest.raises(ConfigError, match="trains in folds; ways of training are chosen on a validation split"):
         compare(photos, out=tmp_path / "comparison", recipes=("table", "auto"), overrides=["run.folds=3"])
+    second = tmp_path / "second.toml"
+    second.write_text('extends = "table"\n[run]\nfolds = 3\n')
+    with pytest.raises(ConfigError, match=r"second\.toml trains in folds"):
+        compare(photos, out=tmp_path / "comparison", recipes=("table", str(second)))
     assert not (tmp_path / "run").exists()
     monkeypatch.setattr("sys.argv", ["discern", "train", str(photos), "--folds", "1", "--out", str(tmp_path / "run")])
     with pytest.raises(SystemExit) as caught:

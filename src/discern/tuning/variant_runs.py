@@ -12,7 +12,7 @@ import pandas as pd
 from discern.config.load import load_settings
 from discern.data.cache.home import build_cache
 from discern.data.prepare import prepare_shared_split
-from discern.errors import ConfigError, DataError
+from discern.errors import DataError
 from discern.evaluation.predictions import load_predictions
 from discern.evaluation.variant_outcomes import SeedRun, VariantOutcome, choose_best
 from discern.run_folder import RunFolder
@@ -50,15 +50,9 @@ def split_for_all(source: str | Path, variant: Variant, out: Path) -> Path:
     """Split the pictures once for all runs, and return the path of the split file.
 
     Raises:
-        ConfigError: It trains in folds.
         DataError: There are fewer than two pictures to compare predictions on.
     """
     settings = load_settings(variant.recipe, variant.overrides)
-    if settings.run.folds is not None:
-        raise ConfigError(
-            f"{variant.name} trains in folds; ways of training are chosen on a validation split, which such a run has "
-            "not. Compare them without run.folds, or compare complete runs with discern diff"
-        )
     cache = build_cache(settings.cache.folder, settings.cache.limit_gigabytes)
     table = prepare_shared_split(source, settings.data, out / _SPLIT, seed=settings.run.seed, cache=cache)
     held_out = {split: len(table.select(split)) for split in ("validation", "test")}
@@ -106,9 +100,15 @@ def measure_test(outcomes: Sequence[VariantOutcome], runs: Runs) -> VariantOutco
 
 
 def gather_outcomes(variants: Sequence[Variant], runs: Runs, split: str) -> list[VariantOutcome]:
-    """Return for each variant which pictures of a split its runs classified correctly."""
+    """Return for each variant which pictures of a split its runs classified correctly.
+
+    Raises:
+        DataError: No run that completed was evaluated on that split.
+    """
     read = {key: _read_correct(run, split) for key, run in runs.items() if run.error is None}
     correct = {key: found for key, found in read.items() if found is not None}
+    if not correct:
+        raise DataError(f"no run that completed was evaluated on the {split} pictures, on which the ways are compared")
     pictures = next(iter(correct.values())).index
 
     def build_run(name: str, seed: int, run: ChildRun) -> SeedRun:

@@ -25,8 +25,8 @@ def build_variants(recipes: Sequence[str], varied: Sequence[str], overrides: Seq
     """Return every recipe with every combination of the varied settings, such as `data.image_size=128,224`.
 
     Raises:
-        ConfigError: A recipe or setting is not understood, there is only one variant, or the split is varied, so
-            that runs could not be compared picture by picture.
+        ConfigError: A recipe or setting is not understood, there is only one variant, one trains in folds, or the
+            split is varied, so that runs could not be compared picture by picture.
     """
     choices = [_parse_choices(text) for text in varied]
     shorten = {choice: _shorten(choice) for choice in chain(*choices)}
@@ -38,7 +38,11 @@ def build_variants(recipes: Sequence[str], varied: Sequence[str], overrides: Seq
             name = " ".join([recipe] * (len(recipes) > 1 or not chosen) + [shorten[choice] for choice in chosen])
             variants.append(Variant(name, recipe, (*overrides, *chosen)))
     for variant in variants:
-        load_settings(variant.recipe, variant.overrides)  # an error is raised before the first run
+        if load_settings(variant.recipe, variant.overrides).run.folds is not None:
+            raise ConfigError(
+                f"{variant.name} trains in folds; ways of training are chosen on a validation split, which such a run "
+                "has not. Compare them without run.folds, or compare complete runs with discern diff"
+            )
     names = [variant.name for variant in variants]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
