@@ -108,7 +108,7 @@ def evaluate(
             unfamiliar=unfamiliar or None,
             ranking=ranking,
         )
-    _tell_result(folder, as_json)
+    _announce_result(folder, as_json)
 
 
 def _evaluate_predictions(predictions: Path, out: Path | None, ranking: bool, as_json: bool) -> None:
@@ -118,10 +118,10 @@ def _evaluate_predictions(predictions: Path, out: Path | None, ranking: bool, as
     folder = out or find_free_folder(predictions.parent, predictions.stem)
     with keeping_output_free(as_json):
         evaluate_predictions(predictions, out=folder, ranking=ranking)
-    _tell_result(folder, as_json)
+    _announce_result(folder, as_json)
 
 
-def _tell_result(folder: Path, as_json: bool) -> None:
+def _announce_result(folder: Path, as_json: bool) -> None:
     """Name the folder that was written or, as JSON, print its metrics too; of several processes only the first does."""
     from discern.cli.documents import EvaluationDocument, print_document
     from discern.evaluation.metrics import load_metrics

@@ -8,7 +8,7 @@ import typer
 Open = Annotated[bool, typer.Option("--open", help="Open the report in a browser at the end.")]
 
 
-def tell_page(name: str, page: Path, *, opens: bool) -> None:
+def announce_page(name: str, page: Path, *, opens: bool) -> None:
     """Name the page and, if asked, open it in the user's browser, the one that the variable BROWSER names."""
     import webbrowser
 

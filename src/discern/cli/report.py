@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from discern.cli.options import Moved
-from discern.cli.pages import Open, tell_page
+from discern.cli.pages import Open, announce_page
 
 
 def report(
@@ -20,4 +20,4 @@ def report(
 
     with reporting(verbose=True):
         page = report_run(run, data=data)
-    tell_page("written", page, opens=opens)
+    announce_page("written", page, opens=opens)

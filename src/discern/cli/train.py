@@ -8,7 +8,7 @@ import typer
 
 from discern.cli.completion import complete_recipe
 from discern.cli.options import Apply, Overrides, Verbose, list_fixes
-from discern.cli.pages import Open, tell_page
+from discern.cli.pages import Open, announce_page
 from discern.errors import ConfigError
 
 
@@ -75,4 +75,4 @@ def train(
     if join_processes().is_main:
         typer.echo(f"next: discern predict {run.folder.root} PICTURES... --out predictions.csv")
         if run.folder.report.is_file():
-            tell_page("report", run.folder.report, opens=opens)
+            announce_page("report", run.folder.report, opens=opens)
