@@ -138,7 +138,7 @@ def test_serving(plain: Environment, create: Callable[[str], Environment]) -> No
         try:
             address = next(found[0] for line in server.stdout if (found := re.search(r"http://[\d.:]+", line)))
             picture = (plain.work / "photos" / "red" / "0.png").read_bytes()
-            with urlopen(Request(f"{address}/predict", picture)) as answer:
+            with urlopen(Request(f"{address}/predict", picture, {"Content-Type": "image/png"})) as answer:
                 assert b'"red"' in answer.read()
         finally:
             server.terminate()
