@@ -27,7 +27,7 @@ def plan(
     phases, reasons = plan_phases(settings.training.phases, facts)
     if views is not None:
         phases = tuple(phase.model_copy(update={"views": views}) if phase.views else phase for phase in phases)
-    training = settings.training.model_dump(exclude={"phases", "batch_size", "tta"})
+    training = settings.training.model_dump(exclude={"phases", "batch_size", "tta", "must_gain"})
     whole = Plan(
         recipe="auto",
         seed=0,

@@ -12,7 +12,7 @@ from discern.training.deadline import Deadline
 from discern.training.history import EpochRow, build_history
 from discern.training.listeners import Listener
 from discern.training.state import STATE_FILE, load_state
-from discern.training.stopping import BestModel
+from discern.training.stopping import BestModel, can_show_gain
 from fitting import SMALL, build_fit, build_plan, without_time
 
 QUICK = [*SMALL, "head=mlp", "dropout=0.3"]
@@ -144,6 +144,37 @@ def test_the_floor_gives_way_only_to_a_higher_accuracy():
 def test_two_phases_of_the_head_alone_have_no_floor(table):
     overrides = ["training.phases.*.epochs=1", 'training.phases.all.train=["head"]', *QUICK]
     assert build_fit(table, "transfer-finetune", overrides).run().floor is None
+
+
+def test_training_ends_where_no_later_phase_could_be_shown_to_be_better(table, caplog):
+    overrides = ["training.phases.*.epochs=1", 'training.phases.head.head_solver="lbfgs"', *SMALL]
+    fit = build_fit(table, "transfer-finetune", [*overrides, "training.must_gain=true"])
+    with caplog.at_level(logging.INFO, "discern"):
+        ended = fit.run()
+    whole = build_fit(table, "transfer-finetune", overrides).run()
+    assert [row.phase for row in whole.rows] == ["head", "all"]
+    assert without_time(ended.rows) == without_time(whole.rows[:1])
+    errors = int((whole.floor.logits.argmax(dim=1).numpy() != fit.data.validation.targets()).sum())
+    assert f"phase head is wrong on {errors} of {len(fit.data.validation)} validation pictures" in caplog.text
+
+
+@pytest.mark.parametrize(("errors", "expected"), [(0, False), (5, False), (6, True), (500, True)])
+def test_six_mended_errors_can_be_told_from_chance(errors, expected):
+    assert can_show_gain(errors) is expected
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ([], True),
+        (["training.phases.fine-tune.epochs=3"], False),
+        (["training.monitor=validation_loss"], False),
+        (["training.must_gain=false"], False),
+        (["training.phases.fine-tune.epochs=3", "training.must_gain=true"], True),
+    ],
+)
+def test_epochs_that_are_asked_for_are_trained(table, overrides, expected):
+    assert build_plan(table, "auto", [*SMALL, *overrides]).training.must_gain is expected
 
 
 class Countdown(Deadline):

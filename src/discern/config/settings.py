@@ -334,6 +334,12 @@ class TrainingSettings(TrainingBase):
         "picture. flip: it and its mirror image; five: it and four shifted ones; auto: those that the validation split "
         "shows to be better, if any. Takes two or five times as long",
     )
+    must_gain: bool | Literal["auto"] = Field(
+        "auto",
+        description="end training after a first phase of the head alone where the validation split could not show that "
+        "a later phase is better, since too few of its pictures are wrong; auto: if the epochs of all later phases are "
+        "auto",
+    )
     phases: tuple[PhaseSettings, ...] = Field(
         (PhaseSettings(),), description="the phases, one after the other; none to train nothing (with model.load_head)"
     )

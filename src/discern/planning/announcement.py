@@ -1,13 +1,14 @@
 """Says before long work begins how long it will take on this machine."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 
 from discern.config.duration import describe_range
 from discern.data.table import ImageTable
 from discern.errors import DataError
 from discern.models.classifier import Classifier
-from discern.planning.estimate import Counts, Estimate, count_pictures
+from discern.planning.estimate import Counts, Estimate, Part, count_pictures
 from discern.planning.plan import Plan
 from discern.planning.speed import QUICK, measure_speed
 from discern.runtime import Runtime
@@ -36,12 +37,25 @@ def announce_time(plan: Plan, classifier: Classifier, table: ImageTable, runtime
         parts = estimate.list_parts(
             {phase.name: phase.length for phase in plan.phases if not phase.views}, counts.train
         )
-        seconds = sum(part.seconds for part in parts)
         logger.info(
-            "time: about %s on this machine: %s",
-            describe_range(_MIN_FACTOR * seconds, _MAX_FACTOR * seconds),
+            "time: about %s on this machine: %s%s",
+            _describe_total(parts),
             ", ".join(part.describe() for part in parts),
+            _describe_early_end(plan, estimate, counts.train),
         )
+
+
+def _describe_total(parts: Sequence[Part]) -> str:
+    seconds = sum(part.seconds for part in parts)
+    return describe_range(_MIN_FACTOR * seconds, _MAX_FACTOR * seconds)
+
+
+def _describe_early_end(plan: Plan, estimate: Estimate, images: int) -> str:
+    """Return what the run takes if training ends after its baseline; empty if it cannot."""
+    if not (plan.training.must_gain and plan.phases[0].views and len(plan.phases) > 1):
+        return ""
+    total = _describe_total(estimate.list_parts({}, images))
+    return f"; about {total} if {plan.phases[0].name} leaves too little to gain"
 
 
 def _count_pixels(plan: Plan, counts: Counts) -> float:

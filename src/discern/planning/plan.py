@@ -73,11 +73,13 @@ class TrainingPlan(TrainingBase):
     """What holds for all phases; `batch_size` counts the pictures of all processes together.
 
     The trained classifier answers with the views of the first of `tta_candidates`, unless the validation split shows
-    that a later one is better.
+    that a later one is better. `must_gain` ends training after the baseline where no later phase could be shown to be
+    better.
     """
 
     batch_size: Annotated[int, Field(ge=1)]
     tta_candidates: Annotated[tuple[Tta, ...], Field(min_length=1)] = ("none",)
+    must_gain: bool = False
 
 
 class ReadingPlan(_Part):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from discern.config.duration import parse_duration
-from discern.config.settings import Settings, TrainingBase, Tta
+from discern.config.settings import Settings, TrainingBase, TrainingSettings, Tta
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.reading.augment import check_policy
 from discern.data.reading.preprocess import scale_size
@@ -83,6 +83,7 @@ def plan_training(
         training=TrainingPlan(
             batch_size=facts.batch_size,
             tta_candidates=tta_candidates,
+            must_gain=_plan_must_gain(settings.training),
             **{name: getattr(settings.training, name) for name in TrainingBase.model_fields},
         ),
         phases=phases,
@@ -194,6 +195,13 @@ def _list_tta(asked: Tta | Literal["auto"]) -> tuple[tuple[Tta, ...], str | None
     if asked != "auto":
         return (asked,), None
     return tuple(NUM_VIEWS), f"chosen among {', '.join(NUM_VIEWS)} on validation, when the classifier is trained"
+
+
+def _plan_must_gain(asked: TrainingSettings) -> bool:
+    """Return whether training ends where a later phase cannot gain: unless epochs are asked for, and is chosen so."""
+    if asked.must_gain == "auto":
+        return asked.monitor == "validation_accuracy" and all(phase.epochs == "auto" for phase in asked.phases[1:])
+    return asked.must_gain
 
 
 def _describe_architecture(settings: Settings, start: Start) -> Architecture:

@@ -31,7 +31,7 @@ from discern.training.listeners import ListenedStep, Listener
 from discern.training.meter import LoaderMeter
 from discern.training.phase import Phase
 from discern.training.state import Progress, TrainingState, read_generators, restoring
-from discern.training.stopping import BestModel
+from discern.training.stopping import BestModel, can_show_gain
 
 logger = logging.getLogger("discern")
 
@@ -123,7 +123,7 @@ class Fit:
         try:
             if not self.phases:
                 self._evaluate_start()
-            while self.phase_index < len(self.phases) and not self._is_too_late():
+            while self.phase_index < len(self.phases) and not self._is_too_late() and not self._cannot_gain():
                 self._run_phase(state)
                 state = None
         finally:
@@ -163,6 +163,23 @@ class Fit:
         if left <= 0:
             logger.info("the time budget is used up before phase %s", self.phases[self.phase_index].name)
         return bool(left <= 0)
+
+    def _cannot_gain(self) -> bool:
+        """Return whether the floor leaves too little to gain for any later phase to be shown to be better."""
+        if self.floor is None or not self.training.must_gain:
+            return False
+        targets = self.data.validation.targets()
+        errors = int((self.floor.logits.argmax(dim=1).numpy() != targets).sum())
+        if can_show_gain(errors):
+            return False
+        logger.info(
+            "training ends here: phase %s is wrong on %d of %s; if all of them were mended, the gain could not be told "
+            "from chance. With training.must_gain=false the other phases are trained, too",
+            self.floor.row.phase,
+            errors,
+            count_of(len(targets), "validation picture"),
+        )
+        return True
 
     def _run_phase(self, state: TrainingState | None) -> None:
         phase = self._begin_phase(state)
