@@ -25,6 +25,7 @@ from discern.engine.loop import StepResult, run_epoch
 from discern.errors import ImageProblem
 from discern.processes import Processes
 from discern.runtime import Runtime
+from discern.seconds import measuring
 from discern.version import __version__
 
 logger = logging.getLogger("discern")
@@ -103,6 +104,7 @@ def compute_feature_key(
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()
 
 
+@measuring("frozen features")
 def load_or_compute_features(
     frozen: nn.Module,
     job: FeatureJob,
