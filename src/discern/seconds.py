@@ -53,7 +53,7 @@ _current: ContextVar[Seconds | None] = ContextVar("seconds", default=None)
 
 
 @contextmanager
-def logging_seconds(started: float) -> Iterator[Seconds]:
+def logging_seconds(started: float) -> Iterator[None]:
     """Measure the parts of a block, and log them as a table if it ends without an error.
 
     Args:
@@ -62,7 +62,7 @@ def logging_seconds(started: float) -> Iterator[Seconds]:
     seconds = Seconds(started)
     token = _current.set(seconds)
     try:
-        yield seconds
+        yield
     finally:
         _current.reset(token)
     for line in describe_seconds(seconds.by_part()):
