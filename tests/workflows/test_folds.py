@@ -75,6 +75,16 @@ def test_every_picture_is_out_of_fold_once_and_was_not_seen_by_its_member(run):
         assert set(tested.ids) == set(folds.index[folds == number])
 
 
+def test_the_seconds_of_all_members_are_in_one_table(run):
+    log = run.folder.log.read_text()
+    assert log.count("where the time went") == 1
+    table = log[log.index("where the time went") :]
+    assert all(table.count(f"  {part}  ") == 1 for part in ("training", "validation", "held-out folds", "test"))
+    assert not any(
+        "where the time went" in member.folder.log.read_text() for member in run.folds if member.folder.log.is_file()
+    )
+
+
 def test_copies_of_a_photo_are_on_one_side_in_every_fold(run):
     for number in range(1, FOLDS + 1):
         member = pd.read_csv(run.folder.fold(number).split).set_index("id")["split"]

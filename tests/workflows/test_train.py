@@ -50,6 +50,16 @@ def test_it_learns_and_its_numbers_agree_with_scikit_learn(trained_run):
     ).all()
 
 
+def test_the_log_ends_with_where_the_time_went(trained_run):
+    lines = [line.split(maxsplit=3)[3] for line in (trained_run / "log.txt").read_text().splitlines()]
+    table = lines[next(place for place, line in enumerate(lines) if line.startswith("where the time went, of ")) + 1 :]
+    parts = [line.rsplit(maxsplit=4)[0] for line in table]
+    assert parts[0] == "loading the program"
+    assert parts[-1] == "elsewhere"
+    assert {"checking pictures", "planning", "training", "validation", "test", "scores", "plots"} < set(parts)
+    assert len(parts) == len(set(parts))
+
+
 def test_the_split_can_be_given_back(photos, trained_run, tmp_path):
     overrides = [*QUICK, f"data.split_file={trained_run / 'split.csv'}", "run.seed=5"]
     train(photos, out=tmp_path / "again", recipe="table", overrides=overrides)

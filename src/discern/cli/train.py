@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from discern.cli.completion import complete_recipe
+from discern.cli.loading import without_collection
 from discern.cli.options import Apply, Overrides, Verbose, list_fixes
 from discern.cli.pages import Open, announce_page
 from discern.errors import ConfigError
@@ -50,19 +51,18 @@ def train(
         raise ConfigError("--resume needs the run folder: --out RUN")
     if data is None and not resume:
         raise ConfigError("give the labelled pictures: discern train FOLDER_OR_CSV_OR_NPZ")
-    from discern.cli.huge_pages import HugePages
-    from discern.console import show_details
-    from discern.processes import join_processes
+    with without_collection():
+        from discern.cli.huge_pages import HugePages
+        from discern.console import show_details
+        from discern.processes import join_processes
+        from discern.workflows.resume import resume as resume_run
+        from discern.workflows.train import train as train_run
 
     show_details(verbose)
     listeners = [HugePages()]
     if resume and out is not None:
-        from discern.workflows.resume import resume as resume_run
-
         run = resume_run(out, data, recipe=recipe, overrides=overrides or [], listeners=listeners)
     else:
-        from discern.workflows.train import train as train_run
-
         run = train_run(
             str(data),
             out=out,

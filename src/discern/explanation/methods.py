@@ -7,7 +7,6 @@ from collections.abc import Callable
 from math import ceil
 
 from torch import Tensor
-from torchvision.transforms.v2.functional import gaussian_blur
 
 from discern.explanation.attention_relevance import compute_attention_relevance
 from discern.explanation.cells import enlarge_map, locate_cells
@@ -52,6 +51,8 @@ def _map_attention(bundle: Bundle, images: Tensor, targets: Tensor) -> Tensor:
 @register_explanation("integrated-gradients")
 def _map_integrated_gradients(bundle: Bundle, images: Tensor, targets: Tensor) -> Tensor:
     """Return the evidence in favour, averaged over neighbouring pixels."""
+    from torchvision.transforms.v2.functional import gaussian_blur  # takes a second to load
+
     evidence = compute_integrated_gradients(bundle.classifier, images, targets).sum(dim=1)
     sigma = _BLUR_SHARE * evidence.shape[-1]
     blurred: Tensor = gaussian_blur(evidence, kernel_size=[2 * ceil(3 * sigma) + 1] * 2, sigma=[sigma, sigma])

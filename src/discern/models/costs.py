@@ -4,7 +4,6 @@ import copy
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 _FLOAT32_BYTES = 4
 
@@ -18,6 +17,8 @@ def count_flops(module: nn.Module, image_size: int) -> int:
         module: Takes images (N, 3, H, W); it is neither run nor changed.
         image_size: Height and width in pixels.
     """
+    from torch.utils.flop_counter import FlopCounterMode  # loads a compiler, which training may not need
+
     network, images = _without_data(module, image_size)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(images)

@@ -72,7 +72,7 @@ def choose_start(
     if custom_network or not is_open or runtime.processes.count > 1:
         return default, None
     starts = list(_list_starts(settings, default, sides))
-    sample = _choose_sample(train, settings.run.seed)
+    sample = choose_sample(train, settings.run.seed)
     is_short = settings.run.budget is not None and parse_duration(settings.run.budget) < _SHORT_BUDGET_SECONDS
     if len(starts) < 2 or sample is None or is_short:
         return starts[0], None
@@ -124,8 +124,11 @@ def _list_networks(model: ModelSettings) -> Iterator[tuple[str, str]]:
         yield given.backbone, given.weights
 
 
-def _choose_sample(train: ImageTable, seed: int) -> ImageTable | None:
-    """Return up to 1,000 pictures of classes that have two or more; None without two such classes."""
+def choose_sample(train: ImageTable, seed: int) -> ImageTable | None:
+    """Return the training pictures that starts are compared on; None without two classes of two pictures.
+
+    They are up to 1,000, of classes that have two or more.
+    """
     sample = sample_table(train, _SAMPLE, seed=seed)
     counts = np.bincount(sample.targets())
     has_two = counts[sample.targets()] > 1

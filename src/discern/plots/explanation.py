@@ -64,8 +64,7 @@ def plot_explanation(
     neighbour_row_inches = _HEADING_INCHES + neighbour_inches + _CAPTION_LINES * LINE_POINTS / 72 + GAP_INCHES
     width = GAP_INCHES + max(panels * (_PANEL_INCHES + GAP_INCHES), len(neighbours) * (_NEIGHBOUR_INCHES + GAP_INCHES))
     height = _TITLE_INCHES + panel_row_inches + _LEGEND_INCHES + rows * neighbour_row_inches
-    figure = build_figure(width, height)
-    figure.set_layout_engine("none")
+    figure = build_figure(width, height, is_arranged=True)
     _write(figure, 0.15, title, size=11)
     panels_top_inches = _TITLE_INCHES + panel_inches - _PANEL_INCHES
     _draw_panels(figure, panels_top_inches, picture, file_name, true_name, evidence)

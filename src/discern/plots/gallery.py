@@ -115,8 +115,7 @@ def _build_grid(count: int, heights: Sequence[float], *, caption_lines: int) -> 
     pitch_x = _IMAGE_INCHES + GAP_INCHES
     ends = _TITLE_INCHES + np.cumsum([height + caption_inches for height in heights])
     width, height = max(columns, 2) * pitch_x + GAP_INCHES, float(ends[-1])
-    figure = build_figure(width, height)
-    figure.set_layout_engine("none")
+    figure = build_figure(width, height, is_arranged=True)
     left = (width - columns * pitch_x + GAP_INCHES) / 2
     cells = []
     for index in range(count):

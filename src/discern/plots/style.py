@@ -27,9 +27,12 @@ class ShownFigure(Figure):
         return file.getvalue()
 
 
-def build_figure(width_inches: float, height_inches: float) -> Figure:
-    """Make an empty figure outside pyplot, so that it is freed after use and threads do not share it."""
-    figure = ShownFigure(figsize=(width_inches, height_inches), layout="constrained")
+def build_figure(width_inches: float, height_inches: float, *, is_arranged: bool = False) -> Figure:
+    """Make an empty figure outside pyplot, so that it is freed after use and threads do not share it.
+
+    One whose parts are arranged already is drawn once when it is saved, and not a first time to find their places.
+    """
+    figure = ShownFigure(figsize=(width_inches, height_inches), layout=None if is_arranged else "constrained")
     FigureCanvasAgg(figure)
     return figure
 

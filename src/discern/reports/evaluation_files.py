@@ -14,6 +14,7 @@ from discern.evaluation.tables import compute_class_ranking, compute_confusion, 
 from discern.files import write_atomically, write_table
 from discern.plots.saving import replace_figure
 from discern.reports.evaluation_figures import EVALUATION_FIGURES, plot_worst_mistakes
+from discern.seconds import measuring
 
 logger = logging.getLogger("discern")
 
@@ -78,7 +79,8 @@ def write_scores(
     _write_tables(by_split[reported], folder)
     if plots:
         plots_folder.mkdir(parents=True, exist_ok=True)
-        _write_figures(by_split[reported], metrics[reported], pictures, plots_folder, max_pixels)
+        with measuring("plots"):
+            _write_figures(by_split[reported], metrics[reported], pictures, plots_folder, max_pixels)
     if len(metrics) > 1:
         logger.debug("tables and plots are those of the %s split", reported)
     return metrics

@@ -22,6 +22,7 @@ from discern.evaluation.custom_metrics import MetricFunction, compute_custom_met
 from discern.models.classifier import HEAD, Classifier
 from discern.planning.plan import PhasePlan, TrainingPlan
 from discern.runtime import Runtime
+from discern.seconds import measuring
 from discern.training.batches import TrainingData
 from discern.training.deadline import Deadline, correct_length
 from discern.training.exact_head import solve_phase
@@ -275,10 +276,12 @@ class Fit:
         for listener in self.listeners:
             listener.on_epoch_start(phase.plan, phase.epochs_done + 1, len(phase.inputs.train))
         started = time.perf_counter()
-        train = self._solve(phase) if phase.plan.head_solver == "lbfgs" else self._train(phase)
+        with measuring("training"):
+            train = self._solve(phase) if phase.plan.head_solver == "lbfgs" else self._train(phase)
         training_seconds = time.perf_counter() - started
         phase.estimate_batchnorm()
-        logits, validation = self._validate(phase)
+        with measuring("validation"):
+            logits, validation = self._validate(phase)
         row = EpochRow(
             phase=phase.plan.name,
             epoch=len(self.rows) + 1,
@@ -367,6 +370,7 @@ class Fit:
         if self.best.weights is not None:
             self.classifier.load_state_dict(self.best.weights)
 
+    @measuring("saving")
     def _save_state(self, phase: Phase | None) -> None:
         if self.state_folder is None:
             return

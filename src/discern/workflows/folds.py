@@ -28,6 +28,7 @@ from discern.predictor.predictor import Predictor
 from discern.predictor.record import FoldRecord
 from discern.reports.run import Run
 from discern.runtime import seed_everything
+from discern.seconds import measuring
 from discern.training.ensembling import HeldOut, build_ensemble_bundle
 from discern.training.listeners import Listener, OwnerWatch
 from discern.training.start import build_planned, load_start
@@ -111,8 +112,10 @@ def carry_out_folds(
 def _write_ensemble(job: Job, members: Sequence[Bundle], pool: ImageTable, folds: Folds) -> None:
     """Evaluate the members on their folds, make an ensemble of them, and write it with all results."""
     cache = build_cache(job.plan.reading.folder, job.plan.reading.limit_gigabytes)
-    held_out = _predict_held_out(members, pool, folds, job)
-    bundle = build_ensemble_bundle(members, job.plan, pool, held_out, job.runtime, cache)
+    with measuring("held-out folds"):
+        held_out = _predict_held_out(members, pool, folds, job)
+    with measuring("calibration and feature bank"):
+        bundle = build_ensemble_bundle(members, job.plan, pool, held_out, job.runtime, cache)
     predictions, reported = _build_out_of_fold(bundle, pool, held_out), pool
     records = _record_folds(members, predictions, folds)
     test = job.table.select("test")
@@ -158,14 +161,16 @@ def _train_member(
     )
     with processes.main_first():
         seed_everything(member.plan.seed)
-        classifier = build_planned(member.plan, len(table.class_names), job.runtime, job.custom.network)
+        with measuring("network and weights"):
+            classifier = build_planned(member.plan, len(table.class_names), job.runtime, job.custom.network)
         state = None
         if has_state(folder.state):
             state = load_state(folder.state)
             state.check_processes(processes.count)
             logger.info("resumed after epoch %d", len(state.progress.rows))
         else:
-            load_start(member.plan, classifier, table.class_names)
+            with measuring("network and weights"):
+                load_start(member.plan, classifier, table.class_names)
             if processes.is_main:
                 begin_run(member, _describe_member(asked, member.plan))
     carry_out(member, classifier, state, [*listeners, *choose_listeners(member, messages)])

@@ -38,6 +38,7 @@ from discern.reports.run_report import try_write_report
 from discern.reports.training_plots import draw_training
 from discern.run_folder import RunFolder
 from discern.runtime import Runtime, seed_everything
+from discern.seconds import measuring
 from discern.training.batches import TrainingData, build_training_data
 from discern.training.bundling import build_bundle
 from discern.training.custom import Custom
@@ -126,9 +127,14 @@ def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, lis
         deadline=_build_deadline(job),
     )
     with naming_resumption(job):
-        result = make_validation_exact(_fit(fit, state, job), classifier, data, job.runtime)
-        viewed = choose_tta(result.validation_logits, classifier, plan.training.tta_candidates, data, job.runtime)
-        bundle = build_bundle(classifier, plan, data, result, viewed, job.runtime)
+        with measuring("preparing phases"):
+            result = _fit(fit, state, job)
+        with measuring("exact validation"):
+            result = make_validation_exact(result, classifier, data, job.runtime)
+        with measuring("test-time augmentation"):
+            viewed = choose_tta(result.validation_logits, classifier, plan.training.tta_candidates, data, job.runtime)
+        with measuring("calibration and feature bank"):
+            bundle = build_bundle(classifier, plan, data, result, viewed, job.runtime)
         predictions, reported = _predict_splits(job, bundle, data, viewed)
         if processes.is_main:
             check_owned(job.folder.root)
@@ -220,7 +226,8 @@ def predict_test(job: Job, bundle: Bundle, test: ImageTable) -> Predictions | No
         logger.info("the test split is left for later (run.evaluate_test=false)")
         return None
     policy, predictor = build_policy(AnswerForm(), bundle), Predictor(bundle, job.runtime)
-    probabilities, similarities = predictor.answer(test, similarity=policy.knows_familiarity)
+    with measuring("test"):
+        probabilities, similarities = predictor.answer(test, similarity=policy.knows_familiarity)
     return build_table_predictions(test, probabilities, "test", policy.measure_familiarity(similarities))
 
 
@@ -238,13 +245,14 @@ def _write_results(
     logger.info("kept: %s", outcome or f"epoch {result.best.epoch} of {len(result.rows)}")
     bundle = save_evaluated(job, bundle, predictions, reported, best_epoch=result.best.epoch, outcome=outcome)
     if plan.draws_plots and plan.phases:
-        draw_training(
-            plan,
-            build_history(result.rows),
-            folder.plots,
-            best_epoch=result.best.epoch if result.best.has_validation else None,
-            steps_per_epoch=-(-len(data.train) // data.batch_size),
-        )
+        with measuring("plots"):
+            draw_training(
+                plan,
+                build_history(result.rows),
+                folder.plots,
+                best_epoch=result.best.epoch if result.best.has_validation else None,
+                steps_per_epoch=-(-len(data.train) // data.batch_size),
+            )
     complete(job, bundle, reported)
 
 
@@ -270,16 +278,17 @@ def save_evaluated(
         folds: Of an ensemble.
     """
     folder = job.folder
-    metrics = write_evaluation(
-        predictions,
-        reported,
-        folder.evaluation,
-        folder.plots,
-        plots=job.plan.draws_plots,
-        custom=job.custom.metrics,
-        max_pixels=bundle.max_pixels,
-    )
-    write_scores_without_leaks(predictions, folder.leaks, folder.evaluation / "metrics_without_leaks.json")
+    with measuring("scores"):
+        metrics = write_evaluation(
+            predictions,
+            reported,
+            folder.evaluation,
+            folder.plots,
+            plots=job.plan.draws_plots,
+            custom=job.custom.metrics,
+            max_pixels=bundle.max_pixels,
+        )
+        write_scores_without_leaks(predictions, folder.leaks, folder.evaluation / "metrics_without_leaks.json")
     record = TrainingRecord(
         plan=job.plan,
         environment=job.environment,
@@ -291,13 +300,15 @@ def save_evaluated(
         folds=tuple(folds),
     )
     recorded = replace(bundle, record=record)
-    save_bundle(recorded, folder.bundle)
+    with measuring("saving"):
+        save_bundle(recorded, folder.bundle)
     return recorded
 
 
 def complete(job: Job, bundle: Bundle, reported: ImageTable) -> None:
     """Write the report, if it is wanted, and remove the state: the run is complete."""
     if job.plan.writes_report:
-        try_write_report(job.folder, reported, Predictor(bundle, job.runtime))
+        with measuring("report"):
+            try_write_report(job.folder, reported, Predictor(bundle, job.runtime))
     job.folder.complete_run()
     logger.info("the run is complete: %s", job.folder.root)

@@ -29,6 +29,7 @@ from discern.processes import Processes, join_processes
 from discern.reports.run import Run
 from discern.run_folder import RunFolder, check_interrupted_run
 from discern.runtime import seed_everything
+from discern.seconds import logging_seconds, measuring
 from discern.training.custom import Custom
 from discern.training.listeners import Listener
 from discern.training.start import build_planned, load_start
@@ -82,7 +83,7 @@ def resume(
     processes = join_processes()
     folder = RunFolder(Path(out))
     owned = owning(folder.root, "discern train --resume") if processes.is_main else nullcontext()
-    with reporting(verbose=verbose) as messages, owned:
+    with reporting(verbose=verbose) as messages, logging_seconds(started), owned:
         check_interrupted_run(folder)
         check_sealed(folder.plan)
         original = read_settings(folder.config)
@@ -96,9 +97,10 @@ def resume(
                 cache = build_cache(wanted.cache.folder, wanted.cache.limit_gigabytes)
                 bad_files = folder.bad_files if processes.is_main else None
                 in_folds = plan.folds is not None
-                table = reload_pictures(
-                    source, wanted.data, environment.data, folder, cache, bad_files, in_folds=in_folds
-                )
+                with measuring("checking pictures"):
+                    table = reload_pictures(
+                        source, wanted.data, environment.data, folder, cache, bad_files, in_folds=in_folds
+                    )
                 plan = adapt_plan(plan, wanted, original, runtime)
                 environment = environment.model_copy(
                     update={"resumed": (*environment.resumed, describe_machine(runtime))}
@@ -113,8 +115,9 @@ def resume(
                 return carry_out_folds(job, load_folds(table, folder.folds), wanted, listeners, messages)
             with processes.main_first():
                 seed_everything(plan.seed)
-                classifier = build_planned(plan, len(table.class_names), runtime, network)
-                state = _load_state(folder, plan, classifier, table.class_names, processes)
+                with measuring("network and weights"):
+                    classifier = build_planned(plan, len(table.class_names), runtime, network)
+                    state = _load_state(folder, plan, classifier, table.class_names, processes)
             return carry_out(job, classifier, state, [*listeners, *choose_listeners(job, messages)])
 
 

@@ -34,6 +34,7 @@ from discern.processes import Processes, join_processes
 from discern.reports.run import Run
 from discern.run_folder import RunFolder, check_new_run, check_outside_data, name_new_run
 from discern.runtime import Runtime, choose_runtime, seed_everything
+from discern.seconds import logging_seconds, measuring
 from discern.training.custom import Custom
 from discern.training.listeners import Listener
 from discern.training.start import build_planned, load_start
@@ -92,7 +93,7 @@ def train(
         settings["augment"] = augment
     custom = Custom(network, loss, metrics or {}, augment if callable(augment) else None)
     processes = join_processes()
-    with reporting(verbose=verbose) as messages:
+    with reporting(verbose=verbose) as messages, logging_seconds(started):
         asked = load_settings(recipe, list_overrides(overrides, settings))
         runtime = _choose_runtime(asked, processes)
         folder = RunFolder(processes.gather(name_new_run(source) if out is None else Path(out))[0])
@@ -104,25 +105,31 @@ def train(
                     check_new_run(folder, overwrite=overwrite)
                 cache = build_cache(asked.cache.folder, asked.cache.limit_gigabytes)
                 bad_files = folder.bad_files if processes.is_main else None
-                pictures = prepare_pictures(
-                    source,
-                    asked.data,
-                    seed=asked.run.seed,
-                    cache=cache,
-                    bad_files=bad_files,
-                    in_folds=asked.run.folds is not None,
-                )
-                audit = audit_before_training(pictures, asked, runtime, cache)
+                with measuring("checking pictures"):
+                    pictures = prepare_pictures(
+                        source,
+                        asked.data,
+                        seed=asked.run.seed,
+                        cache=cache,
+                        bad_files=bad_files,
+                        in_folds=asked.run.folds is not None,
+                    )
+                with measuring("audit"):
+                    audit = audit_before_training(pictures, asked, runtime, cache)
                 folds = choose_folds(pictures.table, asked)
                 first = pictures.table if folds is None else hold_out_fold(pictures.table, folds, 1, asked)
-                plan = _plan(asked, first, runtime, cache, custom, started) if processes.is_main else None
+                with measuring("planning"):
+                    plan = _plan(asked, first, runtime, cache, custom, started) if processes.is_main else None
             plan = _share(plan, pictures.table, runtime)
             with processes.main_first():
                 seed_everything(plan.seed)
-                classifier = build_planned(plan, len(pictures.table.class_names), runtime, network)
+                with measuring("network and weights"):
+                    classifier = build_planned(plan, len(pictures.table.class_names), runtime, network)
                 if messages.are_shown:
-                    announce_time(plan, classifier, first, runtime)
-                weights = load_start(plan, classifier, pictures.table.class_names)
+                    with measuring("time forecast"):
+                        announce_time(plan, classifier, first, runtime)
+                with measuring("network and weights"):
+                    weights = load_start(plan, classifier, pictures.table.class_names)
                 environment = Environment(
                     **describe_machine(runtime).model_dump(),
                     data=describe_data(source, pictures, asked.data.image_root),

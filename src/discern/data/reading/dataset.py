@@ -133,14 +133,18 @@ class ImageDataset(Dataset[Sample]):
         return self.preprocess.needed_size(width, height, size=self.canvas_size)
 
 
-def decode_row(table: ImageTable, row: int, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def decode_row(
+    table: ImageTable, row: int, *, max_pixels: int = MAX_PIXELS, covering: Covering | None = None
+) -> Image.Image:
     """Decode the picture at this position of a table, whether it is in memory or in a file.
+
+    With `covering`, a JPEG is decoded at a fraction of its size that covers what is needed, as by `decode_image`.
 
     Raises:
         BadImageError: It cannot be decoded.
     """
     path, place = table.frame["path"].iloc[row], table.frame["array_index"].iloc[row]
-    return _decode_picture(str(path), int(place), table.arrays, max_pixels, table.depth_range)
+    return _decode_picture(str(path), int(place), table.arrays, max_pixels, table.depth_range, covering)
 
 
 def _decode_picture(

@@ -20,6 +20,8 @@ THUMBNAIL_PIXELS = 256
 """No side of a small picture is longer."""
 
 _JPEG_QUALITY = 80
+_DECODED_SCALE = 2
+"""By this factor, at least, a picture is larger than its small copy when it is decoded: less would be seen."""
 
 
 def load_thumbnails(
@@ -64,7 +66,12 @@ def load_thumbnail(
     Raises:
         BadImageError: It cannot be decoded.
     """
-    image = decode_row(table, row, max_pixels=max_pixels)
+
+    def cover(width: int, height: int) -> tuple[int, int]:
+        scale = _DECODED_SCALE * side_pixels / max(width, height)
+        return round(width * scale), round(height * scale)
+
+    image = decode_row(table, row, max_pixels=max_pixels, covering=cover)
     image.thumbnail((side_pixels, side_pixels))
     return np.asarray(image)
 
