@@ -45,7 +45,7 @@ notebooks: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks $(BENCH)
 
-# BENCH holds --data FOLDER --weights FILE --out FOLDER; fastai, which it compares with, is installed for it.
+# BENCH holds --data FOLDER --weights NAME=FILE... --out FOLDER; fastai, which it compares with, is installed for it.
 bench-accuracy: $(INSTALLED)
 	$(PIP) install --constraint requirements-dev.lock "fastai>=2.8"
 	$(BIN)/python -m benchmarks.accuracy $(BENCH)

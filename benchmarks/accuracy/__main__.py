@@ -1,18 +1,21 @@
-"""Runs the comparison: python -m benchmarks.accuracy --data FOLDER --weights FILE --out FOLDER [SET...] [options].
+"""Runs the comparison: python -m benchmarks.accuracy --data FOLDER --weights NAME=FILE... --out FOLDER [SET...].
 
-Results that are complete stay in the folder, so that a stopped comparison can be started again.
+Each run adds a row to runs.csv in that folder, and what is there is not run again: a stopped comparison can go on, and
+the table can grow over days.
 """
 
 import argparse
+import csv
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,99 +23,137 @@ import pandas as pd
 from benchmarks.accuracy.sets import Set, build_sets
 from discern.evaluation.seed_comparison import describe_difference, estimate_accuracy, estimate_mean
 
-OURS = "auto"
-SHORT = "auto, a sixth of the time"
+OURS, FASTAI, PROBE = "auto", "fastai", "linear probe"
+BUDGETS = {"auto, a third of the time": 3, "auto, a sixth of the time": 6}
+"""Ways with a budget, and what part of fastai's time it is: of its first seed, with the same network and pictures."""
 MODULES = {
-    "fastai": "fastai_way",
+    FASTAI: "fastai_way",
     "plain fine-tuning": "plain_way",
-    "linear probe": "probe_way",
+    PROBE: "probe_way",
     OURS: "our_way",
-    SHORT: "our_way",
+    **dict.fromkeys(BUDGETS, "our_way"),
 }
+SCRATCH = "resnet18, from scratch"
+COLUMNS = ("set", "network", "way", "seed", "accuracy", "seconds", "correct")
 
 
-class Outcome(NamedTuple):
-    """Results of one way on a set: correct (1) or not (0), (S, N) for S seeds and N pictures; and seconds (S,)."""
+class Job(NamedTuple):
+    """One run: a way of training a network on a set."""
 
-    is_correct: np.ndarray
-    seconds: list[float]
+    given: Set
+    network: str
+    way: str
+    seed: int
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """What tells it from other runs."""
+        return self.given.name, self.network, self.way, self.seed
+
+
+class Result(NamedTuple):
+    """Seconds from a cold start, and for each test picture whether it was classified correctly: 1 or 0."""
+
+    seconds: float
+    correct: str
 
 
 def main() -> None:
-    """Run what is missing, print a row for every way and set, and write results.csv."""
+    """Run what is missing, and print a row for every set, network and way."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy")
     parser.add_argument("sets", nargs="*", metavar="SET", help="all by default")
     parser.add_argument("--data", type=Path, required=True, help="folder with the sets")
-    parser.add_argument("--weights", type=Path, required=True, help="weights of timm's mobilenetv2_100, as safetensors")
+    parser.add_argument(
+        "--weights", nargs="+", required=True, metavar="NAME=FILE", help="networks of timm, safetensors"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for tables and results")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--ways", nargs="+", default=list(MODULES), choices=list(MODULES))
     options = parser.parse_args()
+    weights = {name: Path(path) for name, path in (pair.split("=", 1) for pair in options.weights)}
+    runs = Runs(options.out / "runs.csv", weights)
     rows = []
     for given in build_sets(options.data, options.out / "sets"):
         if options.sets and given.name not in options.sets:
             continue
-        outcomes = {
-            way: gather([run(way, given, seed, options) for seed in range(options.seeds)])
-            for way in MODULES
-            if way in options.ways and not (given.from_scratch and way == "linear probe")
-        }
-        rows += report(given.name, outcomes)
+        for network in [SCRATCH] if given.from_scratch else weights:
+            ways = [way for way in options.ways if not (given.from_scratch and way == PROBE)]
+            found = {way: [runs.get(Job(given, network, way, seed)) for seed in range(options.seeds)] for way in ways}
+            rows += report(given.name, network, found)
     table = pd.DataFrame(rows)
     table.to_csv(options.out / "results.csv", index=False)
     print(table.to_string(index=False, float_format="%.3f"))
 
 
-def run(way: str, given: Set, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Run a way once, from a cold start, or return the result that an earlier call has kept."""
-    kept = options.out / "runs" / f"{given.name}-{way.replace(' ', '-').replace(',', '')}-{seed}.json"
-    if kept.is_file():
-        result: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
-        return result
-    command = [sys.executable, "-m", f"benchmarks.accuracy.{MODULES[way]}", str(given.table)]
-    command += ["--image-size", str(given.image_size), "--seed", str(seed)]
-    command += [] if given.from_scratch else ["--weights", str(options.weights)]
-    if way == SHORT:
-        command += ["--budget", f"{run('fastai', given, 0, options)['seconds'] / 6:.0f}s"]
-    with tempfile.TemporaryDirectory() as home:
-        started = time.perf_counter()
-        done = subprocess.run(  # noqa: S603 - commands of our own
-            command, capture_output=True, text=True, check=False, env={**os.environ, "DISCERN_HOME": home}
-        )
-        seconds = time.perf_counter() - started
-    if done.returncode:
-        sys.exit(f"{way} on {given.name} failed:\n{done.stderr[-2000:]}")
-    result = json.loads(done.stdout.strip().splitlines()[-1]) | {"seconds": seconds}
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps(result), encoding="utf-8")
-    print(f"{given.name}: {way}, seed {seed}: {result['accuracy']:.3f}, {seconds:.0f} s", file=sys.stderr, flush=True)
-    return result
+class Runs:
+    """The results of all runs so far, in a CSV file; what is not in it is run.
+
+    Args:
+        path: The file.
+        weights: The file of weights of each network.
+    """
+
+    def __init__(self, path: Path, weights: dict[str, Path]) -> None:
+        self._path, self._weights = path, weights
+        self._results: dict[tuple[str, str, str, int], Result] = {}
+        if path.is_file():
+            with path.open(newline="", encoding="utf-8") as file:
+                for row in csv.DictReader(file):
+                    key = row["set"], row["network"], row["way"], int(row["seed"])
+                    self._results[key] = Result(float(row["seconds"]), row["correct"])
+
+    def get(self, job: Job) -> Result:
+        """Return the result of a run, which is kept."""
+        if job.key not in self._results:
+            result = self._run(job)
+            self._results[job.key] = result
+            self._append(job, result)
+        return self._results[job.key]
+
+    def _run(self, job: Job) -> Result:
+        """Run a way once, from a cold start."""
+        command = [sys.executable, "-m", f"benchmarks.accuracy.{MODULES[job.way]}", str(job.given.table)]
+        command += ["--image-size", str(job.given.image_size), "--seed", str(job.seed)]
+        if not job.given.from_scratch:
+            command += ["--network", job.network, "--weights", str(self._weights[job.network])]
+        if job.way in BUDGETS:
+            whole = self.get(job._replace(way=FASTAI, seed=0)).seconds
+            command += ["--budget", f"{whole / BUDGETS[job.way]:.0f}s"]
+        with tempfile.TemporaryDirectory() as home:
+            started = time.perf_counter()
+            done = subprocess.run(  # noqa: S603 - commands of our own
+                command, capture_output=True, text=True, check=False, env={**os.environ, "DISCERN_HOME": home}
+            )
+            seconds = time.perf_counter() - started
+        if done.returncode:
+            sys.exit(f"{', '.join(map(str, job.key))} failed:\n{done.stderr[-2000:]}")
+        return Result(round(seconds, 1), json.loads(done.stdout.strip().splitlines()[-1])["correct"])
+
+    def _append(self, job: Job, result: Result) -> None:
+        accuracy = result.correct.count("1") / len(result.correct)
+        is_new = not self._path.exists()
+        with self._path.open("a", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file)
+            if is_new:
+                rows.writerow(COLUMNS)
+            rows.writerow([*job.key, round(accuracy, 4), *result])
+        print(f"{', '.join(map(str, job.key))}: {accuracy:.3f}, {result.seconds:.0f} s", file=sys.stderr, flush=True)
 
 
-def gather(runs: list[dict[str, Any]]) -> Outcome:
-    """Put the runs of a way side by side."""
-    is_correct = np.array([[float(one) for one in result["correct"]] for result in runs])
-    return Outcome(is_correct, [result["seconds"] for result in runs])
-
-
-def report(name: str, outcomes: dict[str, Outcome]) -> list[dict[str, object]]:
+def report(name: str, network: str, found: dict[str, Sequence[Result]]) -> list[dict[str, object]]:
     """Return a row for each way, with the difference between ours and it, over the same seeds and pictures."""
+    correct = {
+        way: np.array([[float(one) for one in result.correct] for result in results]) for way, results in found.items()
+    }
     rows: list[dict[str, object]] = []
-    for way, outcome in outcomes.items():
-        accuracy = estimate_accuracy(outcome.is_correct)
-        seeds, pictures = outcome.is_correct.shape
-        row: dict[str, object] = {
-            "set": name,
-            "way": way,
-            "seeds": seeds,
-            "pictures": pictures,
-        }
+    for way, is_correct in correct.items():
+        accuracy = estimate_accuracy(is_correct)
+        row: dict[str, object] = {"set": name, "network": network, "way": way}
+        row |= dict(zip(("seeds", "pictures"), is_correct.shape, strict=True))
         row |= {"accuracy": accuracy.value, "low": accuracy.low, "high": accuracy.high}
-        row["seconds"] = median(outcome.seconds)
-        if way != OURS and OURS in outcomes:
-            common = min(seeds, len(outcomes[OURS].is_correct))
-            difference = outcomes[OURS].is_correct[:common] - outcome.is_correct[:common]
-            row["verdict"] = describe_difference(OURS, way, estimate_mean(difference))
+        row["seconds"] = median(result.seconds for result in found[way])
+        if way != OURS and OURS in correct:
+            row["verdict"] = describe_difference(OURS, way, estimate_mean(correct[OURS] - is_correct))
         rows.append(row)
     return rows
 

@@ -10,6 +10,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the arguments that all ways share; without --weights the network starts from scratch."""
     parser = argparse.ArgumentParser()
     parser.add_argument("table", type=Path)
+    parser.add_argument("--network", metavar="NAME", help="of timm, for the weights")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--seed", type=int, default=0)

@@ -11,12 +11,11 @@ from fastai.vision.all import (
     Resize,
     accuracy,
     aug_transforms,
-    imagenet_stats,
     vision_learner,
 )
 
 from benchmarks.accuracy.command_line import build_parser, print_result
-from benchmarks.accuracy.network import BACKBONE, build_small_resnet, load_weights
+from benchmarks.accuracy.network import build_small_resnet, load_weights, read_statistics
 
 
 def main() -> None:
@@ -34,7 +33,7 @@ def main() -> None:
         valid_col="held_out",
         seed=job.seed,
         item_tfms=Resize(job.image_size),
-        batch_tfms=[*aug_transforms(), Normalize.from_stats(*imagenet_stats)],
+        batch_tfms=[*aug_transforms(), Normalize.from_stats(*read_statistics(job.network, job.weights))],
         device=torch.device(job.device),
         num_workers=job.workers,
     )
@@ -42,7 +41,7 @@ def main() -> None:
         network = build_small_resnet(loaders.c)
         learner = Learner(loaders, network, loss_func=CrossEntropyLossFlat(), metrics=accuracy)
     else:
-        learner = vision_learner(loaders, BACKBONE, metrics=accuracy, pretrained=False)
+        learner = vision_learner(loaders, job.network, metrics=accuracy, pretrained=False)
         load_weights(learner.model[0].model, job.weights)
     with learner.no_bar(), learner.no_logging():
         learner.fine_tune(job.epochs)

@@ -7,14 +7,14 @@ from safetensors.torch import load_file
 from torch import nn
 from torchvision import models
 
-BACKBONE = "mobilenetv2_100"
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def build_network(weights: Path | None, num_classes: int) -> nn.Module:
-    """Build a pretrained MobileNetV2 with a new last layer, or a ResNet-18 for small pictures from scratch."""
+def build_network(name: str, weights: Path | None, num_classes: int) -> nn.Module:
+    """Build timm's pretrained network with a new last layer, or a ResNet-18 for small pictures from scratch."""
     if weights is None:
         return build_small_resnet(num_classes)
-    network = timm.create_model(BACKBONE)
+    network = timm.create_model(name)
     load_weights(network, weights)
     network.reset_classifier(num_classes)
     return network
@@ -33,3 +33,9 @@ def build_small_resnet(num_classes: int) -> nn.Module:
     network.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
     network.maxpool = nn.Identity()
     return network
+
+
+def read_statistics(name: str, weights: Path | None) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the mean and standard deviation of the colours that the weights expect."""
+    config = None if weights is None else timm.get_pretrained_cfg(name)
+    return IMAGENET if config is None else (tuple(config.mean), tuple(config.std))

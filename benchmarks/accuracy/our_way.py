@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.accuracy.command_line import build_parser, print_result
-from benchmarks.accuracy.network import BACKBONE
 
 
 def main() -> None:
@@ -19,7 +18,7 @@ def main() -> None:
     if job.weights is None:
         network = ["model.backbone=resnet18", "model.weights=none"]
     else:
-        network = [f"model.backbone=timm:{BACKBONE}", f"model.weights={job.weights}"]
+        network = [f"model.backbone=timm:{job.network}", f"model.weights={job.weights}"]
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         command = [sys.executable, "-m", "discern", "train", str(job.table), "--out", str(run), *network]

@@ -1,6 +1,7 @@
 """Plain fine-tuning: PIL, DataLoader, fp32, Adam at 1e-3 for all layers, flip and crop, the best epoch kept."""
 
 import copy
+from argparse import Namespace
 
 import pandas as pd
 import torch
@@ -10,8 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from benchmarks.accuracy.command_line import build_parser, print_result
-from benchmarks.accuracy.network import build_network
-from benchmarks.plain_training import NORMALIZE
+from benchmarks.accuracy.network import build_network, read_statistics
 
 LEARNING_RATE = 1e-3
 SMALL = 64
@@ -33,11 +33,13 @@ class Pictures(Dataset[tuple[Tensor, int]]):
         return self.transform(Image.open(row["path"]).convert("RGB")), self.names.index(row["label"])
 
 
-def build_transforms(size: int) -> tuple[v2.Compose, v2.Compose]:
+def build_transforms(job: Namespace) -> tuple[v2.Compose, v2.Compose]:
     """Return the transforms of training and of evaluation."""
+    size, (mean, std) = job.image_size, read_statistics(job.network, job.weights)
+    normalize = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(list(mean), list(std))]
     crop = v2.RandomCrop(size, padding=4) if size <= SMALL else v2.RandomResizedCrop(size)
-    plain = v2.Compose([v2.Resize(size), v2.CenterCrop(size), *NORMALIZE])
-    return v2.Compose([crop, v2.RandomHorizontalFlip(), *NORMALIZE]), plain
+    plain = v2.Compose([v2.Resize(size), v2.CenterCrop(size), *normalize])
+    return v2.Compose([crop, v2.RandomHorizontalFlip(), *normalize]), plain
 
 
 @torch.no_grad()
@@ -56,7 +58,7 @@ def main() -> None:
     torch.manual_seed(job.seed)
     table = pd.read_csv(job.table)
     names = sorted(table["label"].unique())
-    augmented, plain = build_transforms(job.image_size)
+    augmented, plain = build_transforms(job)
     loaders = {
         split: DataLoader(
             Pictures(table[table["split"] == split], names, augmented if split == "train" else plain),
@@ -66,7 +68,7 @@ def main() -> None:
         )
         for split in ("train", "validation", "test")
     }
-    network = build_network(job.weights, len(names)).to(job.device)
+    network = build_network(job.network, job.weights, len(names)).to(job.device)
     optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
     best = (-1.0, network.state_dict())
     for _ in range(job.epochs):

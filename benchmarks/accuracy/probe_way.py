@@ -23,12 +23,12 @@ def main() -> None:
     torch.manual_seed(job.seed)
     table = pd.read_csv(job.table)
     names = sorted(table["label"].unique())
-    network = build_network(job.weights, len(names)).to(job.device).eval()
+    network = build_network(job.network, job.weights, len(names)).to(job.device).eval()
     if job.weights is None:
         network.fc = nn.Identity()
     else:
         network.reset_classifier(0)
-    _, plain = build_transforms(job.image_size)
+    _, plain = build_transforms(job)
     features, targets = {}, {}
     for split in ("train", "validation", "test"):
         loader = DataLoader(
