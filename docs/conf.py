@@ -10,6 +10,7 @@ import discern
 sys.path.insert(0, str(Path(__file__).parent))
 
 from generators.pages import write_parts
+from generators.percent import keep_percent_whole
 from generators.short_code import keep_short_code_whole
 from generators.type_names import NAMED_TYPES, name_types, shorten_types
 
@@ -49,3 +50,4 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-before-process-signature", name_types)
     app.connect("autodoc-process-signature", shorten_types)
     app.connect("doctree-resolved", keep_short_code_whole)
+    app.connect("doctree-resolved", keep_percent_whole)

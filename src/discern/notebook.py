@@ -87,7 +87,7 @@ class NotebookOutput:
 
 def build_html_table(table: pd.DataFrame) -> str:
     """Return a table as HTML that the notebook colours, in its light or dark theme; a long one is scrolled."""
-    style = "max-height: 26em; overflow: auto"
+    style = "max-height: 60em; overflow: auto"
     return f'<div style="{style}">{table.to_html(index=False, border=0)}</div>'
 
 

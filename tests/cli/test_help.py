@@ -39,6 +39,20 @@ def test_names_are_completed(run_cli, monkeypatch, line, expected):
     assert text.split() == expected
 
 
+@pytest.mark.parametrize(
+    ("option", "answer"),
+    [
+        ("--epochs", "epochs is a setting, not an option; write it without hyphens: epochs=VALUE"),
+        ("--training.batch-size", "training.batch_size is a setting, not an option"),
+        ("--foldes", "No such option: --foldes"),
+    ],
+)
+def test_an_option_that_is_a_setting_is_refused_with_how_to_write_it(run_cli, option, answer):
+    code, _, errors = run_cli("train", "photos", option, "5")
+    assert code == 2
+    assert answer in errors
+
+
 @pytest.mark.parametrize(("found", "options"), [("data.fit=", "-o nospace"), ("doctor", ""), ("", "")])
 def test_bash_adds_no_space_after_a_setting(run_cli, monkeypatch, found, options):
     # Otherwise the script is that of the shell the tests were started from.

@@ -40,6 +40,12 @@ def test_every_page_is_built_and_loads_nothing_from_other_hosts(site):
         assert not foreign, f"{path}: {foreign}"
 
 
+@pytest.mark.parametrize("page", list_pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_line_of_a_page_is_taken_for_a_comment(page):
+    lines = page.read_text().splitlines()
+    assert [line for line in lines if line.lstrip().startswith("%")] == []
+
+
 def test_the_reference_has_every_name_setting_and_recipe(site):
     python = (site / "reference" / "python.html").read_text()
     public = [name for name in discern.__all__ if name != "__version__"]

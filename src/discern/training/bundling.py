@@ -110,7 +110,7 @@ def _log_coverage(evidence: Evidence) -> None:
         for error in REPORTED_ERRORS
     }
     shares = [
-        f"at most {percent(error, 0)} wrong: {percent(point.coverage, 0)} answered"
+        f"at most {percent(error, 0)} wrong answers leave {percent(point.coverage, 0)} of the pictures answered"
         for error, point in points.items()
         if point
     ]
