@@ -36,6 +36,7 @@ from discern.runtime import Runtime
 logger = logging.getLogger("discern")
 
 _SAMPLE, _MIN_SAMPLE = 1000, 100
+_ONLY = "since no other weights to choose from are on this machine"
 _MEMORY_BYTES = 2**30
 _COMPARING_SHARE, _COMPARING_SECONDS = 0.1, 600.0
 """Largest share of a budget for comparing, and the seconds for it without one."""
@@ -88,7 +89,7 @@ def choose_start(
     networks = list(dict.fromkeys(describe_network(one.backbone, one.weights) for one in starts))
     if len(starts) == 1:
         is_only = is_found(starts[0], settings.model) and starts[0] != default
-        return ChosenStart(starts[0], f"{networks[0]}, the only weights on this machine" if is_only else None)
+        return ChosenStart(starts[0], f"{networks[0]}, {_ONLY}" if is_only else None)
     if len(networks) > 1:
         logger.info(
             "comparing what is on this machine by linear probes: %s; weights that are not here are not compared",
