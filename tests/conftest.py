@@ -15,7 +15,9 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 def _home_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what is kept between runs out of the user's own folder."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DISCERN_HOME", str(tmp_path_factory.mktemp("home")))
+        home = tmp_path_factory.mktemp("home")
+        patch.setenv("DISCERN_HOME", str(home))
+        patch.setenv("HF_HUB_CACHE", str(home / "hub"))
         yield
 
 

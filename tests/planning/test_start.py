@@ -1,5 +1,6 @@
 """Where a run starts from: a linear probe decides, and nothing is fetched for it."""
 
+import re
 import shutil
 
 import numpy as np
@@ -11,7 +12,7 @@ from safetensors.torch import save_file
 from discern.config.load import load_settings
 from discern.data.sources.load import load_table
 from discern.data.splitting.split import split_table
-from discern.errors import ConfigError
+from discern.errors import ConfigError, WeightsError
 from discern.models.backbone import build_backbone
 from discern.models.weights.catalog import find_weights
 from discern.planning.sizes import measure_sides
@@ -20,6 +21,7 @@ from discern.runtime import choose_runtime
 from discern.workflows.audit import audit
 
 BACKBONE = "resnet18-half"
+OTHER = "test_resnet.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -66,27 +68,27 @@ def name_candidates(*paths):
 
 def test_the_weights_that_see_more_are_taken_with_the_evidence(wide, weights):
     candidates = name_candidates(weights / "blind.safetensors", weights / "seeing.safetensors")
-    found, reason = start(wide, [candidates, "data.fit=squash"])
+    found, reason, _ = start(wide, [candidates, "data.fit=squash"])
     assert found.weights == str(weights / "seeing.safetensors")
     assert reason.startswith(f"{BACKBONE} seeing.safetensors squash, by the loss of a linear probe on 32 pictures")
-    assert reason.endswith("(100.0 % correct)")
+    assert re.search(r"seeing.safetensors squash 0\.\d+ \(100.0 % correct, [\d.]+ ms a picture\)$", reason)
     assert f"{BACKBONE} blind.safetensors squash" in reason
 
 
 def test_pictures_are_squashed_where_cropping_would_cut_off_what_matters(wide, weights):
-    found, reason = start(wide, [f"model.weights={weights / 'seeing.safetensors'}"])
+    found, reason, _ = start(wide, [f"model.weights={weights / 'seeing.safetensors'}"])
     assert found.fit == "squash"
     assert "seeing.safetensors crop" in reason
 
 
 def test_square_pictures_need_no_comparison(photos, weights):
-    found, reason = start(photos, [f"model.weights={weights / 'seeing.safetensors'}"])
+    found, reason, _ = start(photos, [f"model.weights={weights / 'seeing.safetensors'}"])
     assert (found.fit, reason) == ("squash", None)
 
 
 def test_weights_that_are_not_here_are_no_candidates_and_nothing_is_fetched(wide, weights, monkeypatch):
     monkeypatch.setattr("discern.models.weights.pretrained.download", lambda *_, **__: pytest.fail("a download"))
-    found, reason = start(wide, [name_candidates(weights / "missing.safetensors")])
+    found, reason, _ = start(wide, [name_candidates(weights / "missing.safetensors")])
     assert (found.weights, found.fit, reason) == ("imagenet", "squash", None)
 
 
@@ -96,16 +98,17 @@ def test_the_only_published_weights_that_are_here_are_taken(photos, weights, tmp
     older.parent.mkdir()
     for hurry in ([], ["run.budget=30s"]):
         older.unlink(missing_ok=True)
-        found, _ = start(photos, ["model.backbone=resnet50", *hurry])
+        found, _, _ = start(photos, ["model.backbone=resnet50", *hurry])
         assert found.weights == "imagenet"
         older.touch()
-        found, reason = start(photos, ["model.backbone=resnet50", *hurry])
-        assert (found.weights, reason) == ("imagenet-v1", None)
+        found, reason, _ = start(photos, ["model.backbone=resnet50", *hurry])
+        assert found.weights == "imagenet-v1"
+        assert reason == "resnet50 imagenet-v1, since no other weights to choose from are on this machine"
 
 
 def test_the_own_network_is_kept_where_another_is_no_better(wide, weights):
     own = [f"model.weights={weights / 'seeing.safetensors'}", "data.fit=squash"]
-    found, reason = start(wide, [*own, name_candidates(weights / "blind.safetensors")])
+    found, reason, _ = start(wide, [*own, name_candidates(weights / "blind.safetensors")])
     assert found.weights == str(weights / "seeing.safetensors")
     assert reason.startswith(f"{BACKBONE} seeing.safetensors squash")
 
@@ -124,17 +127,119 @@ def test_classes_of_one_picture_are_left_out_of_the_comparison(wide, weights, tm
         "auto", [f"model.backbone={BACKBONE}", "data.image_size=48", f"model.weights={weights / 'seeing.safetensors'}"]
     )
     table = split_table(load_table(tmp_path), fractions=(1.0, 0.0, 0.0), seed=0)[0]
-    _, reason = choose(settings, table)
+    _, reason, _ = choose(settings, table)
     assert "on 40 pictures" in reason
 
 
-def test_a_short_budget_leaves_no_time_to_compare(wide, weights):
-    found, reason = start(wide, [f"model.weights={weights / 'seeing.safetensors'}", "run.budget=30s"])
-    assert (found.fit, reason) == ("squash", None)
+def test_a_short_budget_leaves_no_time_to_compare(wide, weights, monkeypatch):
+    monkeypatch.setattr("discern.planning.start.estimate_probe_seconds", lambda *_: 0.1)
+    found, reason, candidates = start(wide, [f"model.weights={weights / 'seeing.safetensors'}", "run.budget=30s"])
+    assert (found.fit, candidates) == ("squash", ())
+    assert reason == (
+        f"{BACKBONE} seeing.safetensors squash, without a comparison: "
+        "it would take more than the 3 s that there are for it"
+    )
+
+
+def test_a_budget_shrinks_the_sample(wide, weights, monkeypatch):
+    monkeypatch.setattr("discern.planning.start._MIN_SAMPLE", 10)
+    monkeypatch.setattr("discern.planning.start.estimate_probe_seconds", lambda *_: 0.075)
+    found = start(wide, [f"model.weights={weights / 'seeing.safetensors'}", "run.budget=30s"])
+    assert "on 20 pictures" in found.reason
+
+
+@pytest.fixture
+def at_hand(tmp_path, monkeypatch, weights):
+    """The folder of weights, with two networks that a user put there."""
+    monkeypatch.setenv("DISCERN_HOME", str(tmp_path))
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    shutil.copy(weights / "seeing.safetensors", folder / f"{BACKBONE}.safetensors")
+    other = build_backbone("timm:test_resnet").network
+    save_file({name: torch.zeros_like(one) for name, one in other.state_dict().items()}, folder / OTHER)
+    return folder
+
+
+def start_unnamed(folder, *overrides):
+    return start(folder, ["model.backbone=auto", "data.fit=squash", *overrides])
+
+
+def test_networks_at_hand_are_compared_where_none_is_named(wide, at_hand, caplog):
+    with caplog.at_level("INFO", logger="discern"):
+        found = start_unnamed(wide)
+    assert (found.start.backbone, found.start.weights) == (BACKBONE, str(at_hand / f"{BACKBONE}.safetensors"))
+    names = [one.name for one in found.candidates]
+    assert names == [f"{BACKBONE} squash", "timm:test_resnet squash"]
+    assert [one.is_chosen for one in found.candidates] == [True, False]
+    best = found.candidates[0]
+    assert best.accuracy.low < best.accuracy.value == 1
+    assert best.loss < found.candidates[1].loss
+    assert min(best.forward_milliseconds, best.training_seconds) > 0
+    first, last = caplog.messages
+    assert first == (
+        f"comparing what is on this machine by linear probes: {BACKBONE}, timm:test_resnet; "
+        "weights that are not here are not compared"
+    )
+    assert last == f"starting point: {found.reason}"
+
+
+def test_a_network_that_is_named_is_never_replaced(wide, at_hand):
+    found = start(wide, ["model.backbone=timm:test_resnet", "data.fit=squash"])
+    assert found.start == ("timm:test_resnet", str(at_hand / OTHER), "squash")
+    assert not found.candidates
+
+
+def test_weights_that_are_named_are_those_of_the_default_network(wide, at_hand):
+    assert start_unnamed(wide, "model.weights=none").start == ("resnet50", "none", "squash")
+
+
+def test_the_only_network_at_hand_is_taken_with_the_reason(wide, at_hand):
+    (at_hand / f"{BACKBONE}.safetensors").unlink()
+    found = start_unnamed(wide)
+    assert found.start.backbone == "timm:test_resnet"
+    assert found.reason == "timm:test_resnet, since no other weights to choose from are on this machine"
+
+
+def test_with_nothing_at_hand_the_default_is_a_resnet50(wide, tmp_path, monkeypatch):
+    monkeypatch.setenv("DISCERN_HOME", str(tmp_path))
+    assert start_unnamed(wide) == (("resnet50", "imagenet", "squash"), None, ())
+
+
+def test_very_large_networks_are_not_compared_unasked(wide, at_hand, monkeypatch, caplog):
+    monkeypatch.setattr("discern.planning.candidates._MAX_BYTES", (at_hand / OTHER).stat().st_size)
+    with caplog.at_level("INFO", logger="discern"):
+        assert start_unnamed(wide).start.backbone == "timm:test_resnet"
+    assert f"compared only if model.candidates names them: {BACKBONE}" in caplog.text
+
+
+def test_a_file_that_is_named_after_no_network_is_refused(wide, at_hand):
+    (at_hand / OTHER).rename(at_hand / "birds.safetensors")
+    with pytest.raises(WeightsError) as caught:
+        start_unnamed(wide)
+    assert str(caught.value).startswith(
+        f"{at_hand / 'birds.safetensors'} is not named after a network: timm has no network 'birds'; nearest: "
+    )
+    assert str(caught.value).endswith(
+        "Name it as model.backbone would name its network, such as mobilenetv2_100.safetensors, or move it to another "
+        "folder."
+    )
+    assert start(wide, ["model.weights=auto", "data.fit=squash"]).start.backbone == BACKBONE
+
+
+def test_a_file_that_fits_not_the_network_it_is_named_after_is_refused(wide, at_hand):
+    shutil.copy(at_hand / OTHER, at_hand / f"{BACKBONE}.safetensors")
+    with pytest.raises(WeightsError) as caught:
+        start_unnamed(wide)
+    lines = str(caught.value).splitlines()
+    assert lines[0].startswith(f"{at_hand / BACKBONE}.safetensors does not fit the network")
+    assert lines[-1] == (
+        "They are compared because they are on this machine; to leave them out, remove the file or name a network, as "
+        "in model.backbone=resnet50."
+    )
 
 
 def test_what_a_recipe_says_is_kept(wide, weights):
-    found, reason = start(wide, [f"model.weights={weights / 'seeing.safetensors'}"], recipe="transfer")
+    found, reason, _ = start(wide, [f"model.weights={weights / 'seeing.safetensors'}"], recipe="transfer")
     assert (found.fit, reason) == ("crop", None)
 
 

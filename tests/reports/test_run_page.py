@@ -9,13 +9,15 @@ import pandas as pd
 import pytest
 
 from discern.errors import RunFolderError
+from discern.evaluation.intervals import exact_interval
+from discern.planning.plan import CandidatePlan, load_plan, save_plan
 from discern.reports import wording
 from discern.reports.mistakes import choose_pictures
 from discern.reports.run_facts import load_run_facts
 from discern.run_folder import RunFolder
 from discern.workflows.report import report
 from html_checks import Page, check_page
-from saved_runs import HOSTILE_NAMES, make_run
+from saved_runs import HOSTILE_NAMES, build_plan, make_run
 
 
 def percent(fraction: float, digits: int = 1) -> str:
@@ -283,6 +285,32 @@ def test_an_audit_is_summarised(run):
     page = read_page(run)
     assert "Labels <look> wrong (7): Because." in page.text
     assert "Problem Data: Labels <look> wrong Because. Found 7 times." in page.text
+
+
+def test_networks_that_were_compared_are_a_table(run):
+    assert "Loss of the probe" not in read_page(run).text
+    plan, plan_path = build_plan(), RunFolder(run).plan
+    compared = [
+        CandidatePlan(
+            name=name,
+            loss=loss,
+            accuracy=exact_interval(hits, 100),
+            forward_milliseconds=milliseconds,
+            training_seconds=100 * milliseconds,
+            is_chosen=name == "resnet50 imagenet-v2 crop",
+        )
+        for name, loss, hits, milliseconds in (
+            ("resnet50 imagenet-v2 crop", 0.41, 87, 25.04),
+            ("timm:mobilenetv2_100 crop", 0.52, 83, 3.06),
+        )
+    ]
+    save_plan(plan.model_copy(update={"candidates": tuple(compared)}), plan_path)
+    assert load_plan(plan_path).candidates == tuple(compared)
+    text = read_page(run).text
+    accuracy = compared[0].accuracy
+    shown = f"{percent(accuracy.value)} {percent_range(accuracy.low, accuracy.high)}"
+    assert re.search(rf"resnet50 imagenet-v2 crop \(chosen\)\s+0.410\s+{re.escape(shown)}\s+25.0\s+2.504", text)
+    assert "timm:mobilenetv2_100 crop" in text
 
 
 def test_it_says_how_it_was_made(run):

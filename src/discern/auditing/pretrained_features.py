@@ -13,8 +13,9 @@ from discern.data.duplicates.fingerprints import Fingerprints
 from discern.data.table import ImageTable
 from discern.models.weights.catalog import PUBLISHED_NAMES
 from discern.models.weights.pretrained import is_cached
+from discern.planning.candidates import Start, choose_first_start
 from discern.planning.sizes import measure_sides
-from discern.planning.start import Start, choose_default_start, compute_start_features
+from discern.planning.start import compute_start_features
 from discern.processes import ALONE
 from discern.runtime import Runtime
 
@@ -33,14 +34,14 @@ def compute_labelled_features(
 ) -> LabelledFeatures | None:
     """Compute features by the network that the settings name; None, with the reason in the log, where there are none.
 
-    Nothing is downloaded for it. Several processes compute one after the other: the later ones find in the cache what
-    the first has computed.
+    With `auto` it is the first of those on this machine; nothing is downloaded. Several processes compute one after the
+    other: the later ones find in the cache what the first has computed.
 
     Raises:
         WeightsError: A file of weights was named that cannot be used.
         DataError: There is no room for the features.
     """
-    start = choose_default_start(settings)
+    start = choose_first_start(settings)
     rows = np.flatnonzero(fingerprints.is_usable & table.frame["label"].notna().to_numpy())
     obstacle = _find_obstacle(start)
     if obstacle or len(rows) < 2:

@@ -26,12 +26,13 @@ def show_list(
         typer.Argument(metavar="PART", help="Part of a name, such as mobilenet: list timm's networks too."),
     ] = None,
 ) -> None:
-    """List published weights, and where they are on this machine."""
+    """List published weights and your own files in DISCERN_HOME/weights, and where they are on this machine."""
     from discern.models.weights.pretrained import list_weights
 
     rows = [row for row in list_weights() if (part or "") in row.name]
     for row in rows:
-        typer.echo(f"{row.name}\n  {row.path or 'not downloaded'}\n  {row.url}\n  {row.note}")
+        lines = [row.name, row.path or "not downloaded", row.url, row.note]
+        typer.echo("\n  ".join(str(line) for line in lines if line))
     if part is None:
         typer.echo(
             "\nAll networks of timm can be used, too. Find them by a part of their names: discern weights list "

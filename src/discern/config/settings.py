@@ -186,12 +186,15 @@ class CandidateSettings(Section):
 class ModelSettings(Section):
     """The network: backbone, its weights, and the head."""
 
-    backbone: str = Field("resnet50", description="resnet18 ... resnet152, resnet18-half, or timm:NAME")
+    backbone: str = Field(
+        "resnet50",
+        description="resnet18 ... resnet152, resnet18-half, or timm:NAME; auto: with model.weights=auto the network on "
+        "this machine with the best linear probe, otherwise and if there is none resnet50",
+    )
     weights: Annotated[str, AfterValidator(_find_weights)] = Field(
         "imagenet",
         description="imagenet, imagenet-v1, imagenet-v2, none, or a path to .safetensors or .pth; auto: of the "
-        "published weights in the local cache, those with the best linear probe; if none are cached, the newest are "
-        "downloaded",
+        "weights on this machine, those with the best linear probe; if there are none, the newest are downloaded",
     )
     candidates: tuple[CandidateSettings, ...] = Field(
         (), description="other networks and weights to compare by a linear probe; the run starts from the best"

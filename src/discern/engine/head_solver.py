@@ -66,11 +66,24 @@ def solve_head(
 
 
 class ProbeScore(NamedTuple):
-    """The strength with the lowest loss on held-out pictures, with that loss and the accuracy there."""
+    """The strength with the lowest loss on held-out pictures, with the loss of each of them and what was correct (N,).
+
+    Their order depends on the targets alone, so that the scores of two networks can be compared picture by picture.
+    """
 
     strength: float
-    loss: float
-    accuracy: float
+    losses: npt.NDArray[np.float64]
+    is_correct: npt.NDArray[np.bool_]
+
+    @property
+    def loss(self) -> float:
+        """The mean loss."""
+        return float(self.losses.mean())
+
+    @property
+    def accuracy(self) -> float:
+        """The share of correct answers."""
+        return float(self.is_correct.mean())
 
 
 def cross_validate(features: Numbers, targets: npt.NDArray[np.int64], *, balanced: bool = False) -> ProbeScore:
@@ -106,7 +119,7 @@ def _search(
             probabilities = model.predict_proba(left_out).astype(np.float64)
             losses.append(-np.log(probabilities[np.arange(len(truth)), truth].clip(_MIN_PROBABILITY)))
             hits.append(probabilities.argmax(axis=1) == truth)
-        found = ProbeScore(strength, float(np.concatenate(losses).mean()), float(np.concatenate(hits).mean()))
+        found = ProbeScore(strength, np.concatenate(losses), np.concatenate(hits))
         logger.debug(
             "C = %g: loss %.4f accuracy %.1f %% on held-out pictures", strength, found.loss, 100 * found.accuracy
         )

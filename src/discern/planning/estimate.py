@@ -1,6 +1,6 @@
 """Estimates how long the parts of a planned run take."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from discern.counts import noun_of
@@ -10,7 +10,7 @@ from discern.engine.views import NUM_VIEWS
 from discern.models.classifier import Classifier
 from discern.planning.phases import estimate_solving_seconds
 from discern.planning.plan import PhasePlan, Plan
-from discern.planning.speed import Speed
+from discern.planning.speed import Speed, StartSpeed
 
 _PLOTS_SECONDS = 5.0
 _EXPLAINED = 36
@@ -36,6 +36,19 @@ def count_pictures(plan: Plan, table: ImageTable, classifier: Classifier) -> Cou
         classes=len(table.class_names),
         features=classifier.backbone.num_features,
     )
+
+
+def estimate_probe_seconds(speed: StartSpeed, num_classes: int) -> float:
+    """Return the seconds for the features of one picture and for its share in solving for a linear head on them."""
+    solving = estimate_solving_seconds(1, num_classes, speed.num_features)
+    return speed.reading_seconds + speed.forward_seconds + solving
+
+
+def estimate_training_seconds(phases: Sequence[PhasePlan], speed: StartSpeed, images: int, num_classes: int) -> float:
+    """Return the seconds of all phases, without validation and evaluation, before there is a plan."""
+    views = max((phase.views for phase in phases), default=0)
+    epochs = sum(speed.training_seconds[phase.name] * phase.epochs for phase in phases if not phase.views)
+    return images * (views * estimate_probe_seconds(speed, num_classes) + epochs)
 
 
 class Part(NamedTuple):

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from discern.config.settings import AugmentPolicy, HeadSolver, PhaseBase, TrainingBase, Tta
 from discern.data.reading.preprocess import Preprocess
 from discern.errors import OVERWRITE, RunFolderError, one_line
+from discern.evaluation.intervals import SavedInterval
 from discern.files import compute_sha256, read_json, write_json
 from discern.models.architecture import Architecture
 from discern.runtime import Precision
@@ -102,6 +103,20 @@ class MachinePlan(_Part):
     processes: int
 
 
+class CandidatePlan(_Part):
+    """A start that was compared: the loss of its linear probe and the accuracy, both cross-validated, and its costs.
+
+    `forward_milliseconds` is for one picture, without reading it; `training_seconds` estimates the whole training.
+    """
+
+    name: str
+    loss: float
+    accuracy: SavedInterval
+    forward_milliseconds: float
+    training_seconds: float
+    is_chosen: bool
+
+
 class BudgetPlan(_Part):
     """The time limit of the whole run, and the part of it that is reserved for what follows training."""
 
@@ -115,8 +130,9 @@ class Plan(_Part):
     `weights` names published weights, a file, "none", or "own" for those of a user's own network; `head_class_names`
     are the classes of the outputs of the head that the weights have, if that is loaded too. With `folds`, all else is
     the plan of each of their members, and the budget is that of one. `custom` names the Python
-    objects that the user gave (network, loss, metrics, augmentation), which a plan cannot hold. `reasons` says why each
-    value was chosen, by the name of the setting. Without phases, nothing is trained.
+    objects that the user gave (network, loss, metrics, augmentation), which a plan cannot hold. `candidates` are the
+    starts that were compared, if there was a choice. `reasons` says why each value was chosen, by the name of the
+    setting. Without phases, nothing is trained.
     """
 
     format: int = PLAN_FORMAT
@@ -136,6 +152,7 @@ class Plan(_Part):
     draws_plots: bool = True
     writes_report: bool = True
     custom: dict[str, str] = {}
+    candidates: tuple[CandidatePlan, ...] = ()
     reasons: dict[str, str] = {}
 
 

@@ -18,6 +18,7 @@ from discern.models.build import build_classifier
 from discern.models.classifier import Classifier
 from discern.models.custom import Network
 from discern.planning.budget import fit_to_budget
+from discern.planning.candidates import Start
 from discern.planning.check import check_phases
 from discern.planning.estimate import count_pictures
 from discern.planning.loaded_head import adopt_head, check_load_head
@@ -26,7 +27,7 @@ from discern.planning.plan import OWN_WEIGHTS, MachinePlan, PhasePlan, Plan, Tra
 from discern.planning.reading import plan_picture_cache, plan_preprocess, plan_reading
 from discern.planning.sizes import choose_batch_size, choose_image_size, choose_stem, find_shorter_side, measure_sides
 from discern.planning.speed import measure_speed
-from discern.planning.start import Start, choose_start
+from discern.planning.start import ChosenStart, choose_start
 from discern.runtime import Runtime
 
 logger = logging.getLogger("discern")
@@ -63,7 +64,8 @@ def plan_training(
     check_load_head(settings.model, trains=bool(settings.training.phases), custom_network=network is not None)
     train = table.select("train")
     sides = measure_sides(train, settings.data.max_pixels)
-    chosen, reasons = _choose_network(settings, train, sides, runtime, cache, network)
+    found = choose_start(settings, train, sides, runtime, cache, custom_network=network is not None, started=started)
+    chosen, reasons = _choose_network(settings, train, sides, found, network)
     start, architecture, classifier, size = chosen
     facts, reasons["training.batch_size"] = _gather_facts(
         settings, train, chosen, sides, runtime, custom_augment="augment" in custom
@@ -94,6 +96,7 @@ def plan_training(
         draws_plots=settings.run.plots,
         writes_report=settings.run.report,
         custom=custom,
+        candidates=found.candidates,
         reasons={name: reason for name, reason in reasons.items() if reason} | phase_reasons,
     )
     if settings.run.budget is not None and phases:
@@ -116,13 +119,11 @@ def _choose_network(
     settings: Settings,
     train: ImageTable,
     sides: Sequence[tuple[int, int]],
-    runtime: Runtime,
-    cache: ArrayCache,
+    found: ChosenStart,
     network: Network | None,
 ) -> tuple[_ChosenNetwork, dict[str, str | None]]:
     """Return the network for these pictures, and the reason for each choice by the name of its setting."""
-    start, reason = choose_start(settings, train, sides, runtime, cache, custom_network=network is not None)
-    reasons = {"starting point": reason}
+    start, reasons = found.start, {"starting point": found.reason}
     asked_size = settings.data.image_size
     size_seen = find_shorter_side(sides) if asked_size == "auto" else asked_size
     stem, reasons["model.stem"] = choose_stem(settings.model.stem, start.backbone, start.weights, size_seen)

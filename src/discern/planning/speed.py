@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,12 +13,13 @@ import torch
 from discern.data.reading.augment import build_augment
 from discern.data.reading.dataset import ImageDataset
 from discern.data.reading.loaders import EvaluationLoader, TrainLoader, build_evaluation_loader, build_train_loader
-from discern.data.reading.preprocess import scale_size
+from discern.data.reading.preprocess import Preprocess, scale_size
 from discern.data.table import ImageTable
 from discern.engine.forward import ForwardPass, PredictionStep, evaluating, prepare_images
 from discern.engine.loop import Step, run_epoch
 from discern.engine.optimizers import build_optimizer
 from discern.engine.train_step import TrainStep, prepare_network
+from discern.models.backbone import Backbone
 from discern.models.classifier import Classifier
 from discern.planning.plan import CUSTOM_AUGMENT, PhasePlan, Plan
 from discern.processes import ALONE
@@ -32,6 +33,27 @@ class Speed(NamedTuple):
 
     prediction_seconds: float
     training_seconds: Mapping[str, float]
+
+
+class StartSpeed(NamedTuple):
+    """Seconds per picture to read it, for the forward pass of a backbone, and for training in each phase that reads.
+
+    `num_features` is the length F of the features.
+    """
+
+    reading_seconds: float
+    forward_seconds: float
+    training_seconds: Mapping[str, float]
+    num_features: int
+
+
+class MeasuredReading(NamedTuple):
+    """How the pictures of a measurement are read; `readers` processes will do it at the same time."""
+
+    preprocess: Preprocess
+    max_pixels: int
+    seed: int
+    readers: int
 
 
 class Effort(NamedTuple):
@@ -50,13 +72,6 @@ THOROUGH = Effort(16, 128, 8)
 QUICK = Effort(8, 64, 2)
 
 
-class _Timing(NamedTuple):
-    """The number of passes, and that of the processes that will read pictures at the same time."""
-
-    passes: int
-    readers: int
-
-
 def measure_speed(
     plan: Plan, classifier: Classifier, train: ImageTable, runtime: Runtime, effort: Effort = THOROUGH
 ) -> Speed:
@@ -64,44 +79,107 @@ def measure_speed(
 
     Several processes share the pictures, so the seconds per picture are divided by their number.
     """
-    sample = _take_sample(plan, train, runtime, effort)
+    max_images = _count_images(plan.preprocess, runtime, effort)
+    sample = _resize(train, max(2, min(max_images, plan.training.batch_size // runtime.processes.count)))
     alone, count = replace(runtime, processes=ALONE), runtime.processes.count
-    timing = _Timing(effort.passes, readers=max(1, plan.reading.workers))
-    training_seconds = {
-        phase.name: _time_training(plan, phase, copy.deepcopy(classifier), sample, alone, timing) / count
-        for phase in plan.phases
-        if not phase.views
-    }
-    return Speed(_time_prediction(plan, classifier, sample, alone, timing) / count, training_seconds)
+    readers = max(1, plan.reading.workers)
+    reading = MeasuredReading(plan.preprocess, plan.reading.max_pixels, plan.seed, readers)
+    training_seconds = _time_phases(plan.phases, reading, classifier, sample, alone, effort)
+    return Speed(
+        _time_prediction(reading, classifier, sample, alone, effort) / count,
+        {name: seconds / count for name, seconds in training_seconds.items()},
+    )
 
 
-def _take_sample(plan: Plan, train: ImageTable, runtime: Runtime, effort: Effort) -> ImageTable:
-    max_images = effort.images_on_cpu if runtime.device.type == "cpu" else effort.images_on_gpu
-    max_images = max(max_images, max_images * 224**2 // plan.preprocess.image_size**2)
-    images = max(2, min(max_images, plan.training.batch_size // runtime.processes.count))
+def measure_start_speed(
+    phases: Sequence[PhasePlan],
+    reading: MeasuredReading,
+    classifier: Classifier,
+    train: ImageTable,
+    runtime: Runtime,
+) -> StartSpeed:
+    """Measure what a network costs in these phases, whatever its weights, with some of the training pictures."""
+    sample = _resize(train, _count_images(reading.preprocess, runtime, THOROUGH))
+    runtime.place(classifier)
+    reading_seconds, forward_seconds = _time_forward(reading, classifier.backbone, sample, runtime)
+    return StartSpeed(
+        reading_seconds / reading.readers,
+        forward_seconds,
+        _time_phases(phases, reading, classifier, sample, runtime, QUICK),
+        classifier.backbone.num_features,
+    )
+
+
+def _count_images(preprocess: Preprocess, runtime: Runtime, effort: Effort) -> int:
+    images = effort.images_on_cpu if runtime.device.type == "cpu" else effort.images_on_gpu
+    return max(images, images * 224**2 // preprocess.image_size**2)
+
+
+def _resize(train: ImageTable, images: int) -> ImageTable:
+    """Return so many rows of a table, which repeat where it has fewer."""
     return train.take(np.resize(np.arange(len(train)), images))
 
 
 @torch.inference_mode()
+def _time_forward(
+    reading: MeasuredReading, backbone: Backbone, sample: ImageTable, runtime: Runtime
+) -> tuple[float, float]:
+    """Return the seconds per picture for reading, and for the forward pass alone."""
+    dataset = ImageDataset(sample, reading.preprocess, max_pixels=reading.max_pixels)
+    loader = build_evaluation_loader(dataset, batch_size=len(sample), workers=0)
+    batch = next(loader.batches())
+    fastest = math.inf
+    with evaluating(backbone):
+        forward = ForwardPass(backbone, prepare_images(reading.preprocess, runtime), runtime)
+        for is_warm in (False, True, True):
+            started = time.perf_counter()
+            forward(batch.images).sum().item()  # waits for a GPU
+            if is_warm:
+                fastest = min(fastest, time.perf_counter() - started)
+    return loader.waiting_seconds / len(sample), fastest / len(sample)
+
+
+@torch.inference_mode()
 def _time_prediction(
-    plan: Plan, classifier: Classifier, sample: ImageTable, runtime: Runtime, timing: _Timing
+    reading: MeasuredReading, classifier: Classifier, sample: ImageTable, runtime: Runtime, effort: Effort
 ) -> float:
-    dataset = ImageDataset(sample, plan.preprocess, max_pixels=plan.reading.max_pixels)
+    dataset = ImageDataset(sample, reading.preprocess, max_pixels=reading.max_pixels)
     loader = build_evaluation_loader(dataset, batch_size=len(sample), workers=0)
     with evaluating(classifier):
-        forward = ForwardPass(classifier, prepare_images(plan.preprocess, runtime), runtime)
-        return _time_passes(loader, lambda _: PredictionStep(forward, runtime.processes), timing)
+        forward = ForwardPass(classifier, prepare_images(reading.preprocess, runtime), runtime)
+        return _time_passes(loader, lambda _: PredictionStep(forward, runtime.processes), effort, reading.readers)
+
+
+def _time_phases(
+    phases: Sequence[PhasePlan],
+    reading: MeasuredReading,
+    classifier: Classifier,
+    sample: ImageTable,
+    runtime: Runtime,
+    effort: Effort,
+) -> dict[str, float]:
+    """Return the seconds per picture of each phase that reads pictures, measured with copies of the network."""
+    return {
+        phase.name: _time_training(phase, reading, copy.deepcopy(classifier), sample, runtime, effort)
+        for phase in phases
+        if not phase.views
+    }
 
 
 def _time_training(
-    plan: Plan, phase: PhasePlan, classifier: Classifier, sample: ImageTable, runtime: Runtime, timing: _Timing
+    phase: PhasePlan,
+    reading: MeasuredReading,
+    classifier: Classifier,
+    sample: ImageTable,
+    runtime: Runtime,
+    effort: Effort,
 ) -> float:
     classifier.set_trainable(phase.train, frozen_batchnorm=phase.frozen_batchnorm)
     classifier.train()
     policy = "none" if phase.augment == CUSTOM_AUGMENT else phase.augment
-    augment = build_augment(policy, scale_size(plan.preprocess.image_size, phase.image_scale))
-    dataset = ImageDataset(sample, plan.preprocess, augment, seed=plan.seed, max_pixels=plan.reading.max_pixels)
-    loader = build_train_loader(dataset, batch_size=len(sample), seed=plan.seed, workers=0)
+    augment = build_augment(policy, scale_size(reading.preprocess.image_size, phase.image_scale))
+    dataset = ImageDataset(sample, reading.preprocess, augment, seed=reading.seed, max_pixels=reading.max_pixels)
+    loader = build_train_loader(dataset, batch_size=len(sample), seed=reading.seed, workers=0)
     step = TrainStep(
         prepare_network(classifier, frozen_batchnorm=phase.frozen_batchnorm, runtime=runtime),
         build_optimizer(
@@ -112,7 +190,7 @@ def _time_training(
             weight_decay=phase.weight_decay,
             momentum=phase.momentum,
         ),
-        prepare_images(plan.preprocess, runtime),
+        prepare_images(reading.preprocess, runtime),
         runtime,
         rate_factor=lambda _: 1.0,
         batches_per_epoch=len(loader),
@@ -122,17 +200,18 @@ def _time_training(
         step.start_epoch(epoch)
         return step
 
-    return _time_passes(loader, start, timing)
+    return _time_passes(loader, start, effort, reading.readers)
 
 
-def _time_passes(loader: TrainLoader | EvaluationLoader, start: Callable[[int], Step], timing: _Timing) -> float:
+def _time_passes(
+    loader: TrainLoader | EvaluationLoader, start: Callable[[int], Step], effort: Effort, readers: int
+) -> float:
     """Return the seconds per picture of the fastest of several passes, after one to warm up.
 
     Pictures are read in this process; several readers at the same time would share that work.
     """
-    readers = timing.readers
     began, fastest = time.perf_counter(), math.inf
-    for epoch in range(timing.passes):
+    for epoch in range(effort.passes):
         started = time.perf_counter()
         images = run_epoch(loader.batches(epoch), start(epoch)).images
         seconds = time.perf_counter() - started

@@ -1,54 +1,53 @@
-"""Chooses the start of a run: the weights and the fit of pictures to a square that are best in a linear probe."""
+"""Chooses the start of a run: the network, its weights and the fit of pictures to a square, by a linear probe."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from statistics import median
+import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from discern.config.duration import parse_duration
-from discern.config.settings import ModelSettings, Settings
+from discern.config.settings import Settings
 from discern.data.cache.array_cache import ArrayCache
-from discern.data.reading.preprocess import Fit
+from discern.data.reading.loaders import choose_workers
+from discern.data.reading.preprocess import Preprocess
 from discern.data.splitting.sample import sample_table
 from discern.data.table import ImageTable
 from discern.engine.frozen_features import compute_frozen_features
 from discern.engine.head_solver import ProbeScore, cross_validate
-from discern.models.architecture import CUSTOM, Architecture
-from discern.models.backbone import TIMM_PREFIX
+from discern.errors import WeightsError
+from discern.models.architecture import Architecture
 from discern.models.build import build_classifier
-from discern.models.weights.catalog import PUBLISHED_NAMES
-from discern.models.weights.pretrained import is_cached, load_pretrained
-from discern.percent import percent
-from discern.planning.plan import OWN_WEIGHTS
+from discern.models.classifier import Classifier
+from discern.models.weights.pretrained import load_pretrained
+from discern.planning.budget import MARGIN
+from discern.planning.candidates import Start, choose_default_start, describe_network, is_found, list_starts
+from discern.planning.comparison import Scored, build_candidates, choose_scored, describe_scored
+from discern.planning.estimate import estimate_probe_seconds, estimate_training_seconds
+from discern.planning.phases import PhaseFacts, plan_phases
+from discern.planning.plan import CandidatePlan, PhasePlan
 from discern.planning.reading import plan_preprocess
 from discern.planning.sizes import choose_image_size, choose_stem, find_shorter_side
+from discern.planning.speed import MeasuredReading, StartSpeed, measure_start_speed
 from discern.runtime import Runtime
 
 logger = logging.getLogger("discern")
 
-
-_SAMPLE = 1000
+_SAMPLE, _MIN_SAMPLE = 1000, 100
+_ONLY = "since no other weights to choose from are on this machine"
 _MEMORY_BYTES = 2**30
-_SQUARE = 1.1
-_SHORT_BUDGET_SECONDS = 900
-_NEWEST = "imagenet"
+_COMPARING_SHARE, _COMPARING_SECONDS = 0.1, 600.0
+"""Largest share of a budget for comparing, and the seconds for it without one."""
 
 
-class Start(NamedTuple):
-    """A backbone, its weights, and the way to make pictures square."""
+class ChosenStart(NamedTuple):
+    """The start of a run, why it was chosen if there was a choice, and what it was compared with."""
 
-    backbone: str
-    weights: str
-    fit: Fit
-
-    def describe(self) -> str:
-        """Return the start as text for people."""
-        name = self.weights if self.weights in PUBLISHED_NAMES else Path(self.weights).name
-        return f"{self.backbone} {name} {self.fit}"
+    start: Start
+    reason: str | None = None
+    candidates: tuple[CandidatePlan, ...] = ()
 
 
 def choose_start(
@@ -59,83 +58,163 @@ def choose_start(
     cache: ArrayCache | None,
     *,
     custom_network: bool = False,
-) -> tuple[Start, str | None]:
-    """Return the start of a run and, if several starts were compared, the reason.
+    started: float | None = None,
+) -> ChosenStart:
+    """Return the start of a run.
 
-    Starts are compared by cross-validating a linear head on the frozen features of up to 1,000 training pictures. Only
-    published weights in the local cache are compared, so nothing is downloaded for it; if none are cached, the newest
-    are used. With a short time budget the first cached weights are used without a comparison. Several processes, which
-    might find different files, always use the newest.
+    Starts are compared by cross-validating a linear head on the frozen features of up to 1,000 training pictures; see
+    `choose_scored` for the rule. Only weights on this machine are compared, so nothing is downloaded for it; if there
+    are none, the newest are used. If a tenth of the time budget, or ten minutes without one, is too short even for 100
+    pictures, the first weights on this machine are used without a comparison. Several processes, which might find
+    different files, always use the newest.
+
+    Args:
+        settings: What the user asks for.
+        train: The training pictures.
+        sides: Width and height of some of them in pixels.
+        runtime: Device, precision and processes.
+        cache: For the features.
+        custom_network: Whether the user gave a network, for which there is no choice.
+        started: Value of `time.monotonic()` at which the time budget began; now by default.
+
+    Raises:
+        WeightsError: Weights to compare do not fit their network, or a file of the user is not named after one.
     """
+    started = time.monotonic() if started is None else started
     default = choose_default_start(settings, custom_network=custom_network)
     is_open = settings.model.weights == "auto" or settings.data.fit == "auto" or settings.model.candidates
     if custom_network or not is_open or runtime.processes.count > 1:
-        return default, None
-    starts = list(_list_starts(settings, default, sides))
-    sample = choose_sample(train, settings.run.seed)
-    is_short = settings.run.budget is not None and parse_duration(settings.run.budget) < _SHORT_BUDGET_SECONDS
-    if len(starts) < 2 or sample is None or is_short:
-        return starts[0], None
-    scores = [_probe(start, settings, sample, sides, runtime, cache) for start in starts]
-    best = min(range(len(starts)), key=lambda place: scores[place].loss)
-    found = ", ".join(
-        f"{one.describe()} {score.loss:.3f} ({percent(score.accuracy)} correct)"
-        for one, score in zip(starts, scores, strict=True)
-    )
-    return starts[best], (
-        f"{starts[best].describe()}, by the loss of a linear probe on {len(sample)} pictures, cross-validated: {found}"
-    )
+        return ChosenStart(default)
+    starts = list_starts(settings, sides)
+    networks = list(dict.fromkeys(describe_network(one.backbone, one.weights) for one in starts))
+    if len(starts) == 1:
+        is_only = is_found(starts[0], settings.model) and starts[0] != default
+        return ChosenStart(starts[0], f"{networks[0]}, {_ONLY}" if is_only else None)
+    if len(networks) > 1:
+        logger.info(
+            "comparing what is on this machine by linear probes: %s; weights that are not here are not compared",
+            ", ".join(networks),
+        )
+    comparison = _Comparison(settings, train, sides, runtime, cache)
+    speeds = comparison.measure_speeds(starts)
+    sample = comparison.choose_sample([speeds[one.backbone] for one in starts])
+    if sample is None:
+        return ChosenStart(starts[0], f"{starts[0].describe()}, without a comparison: {comparison.obstacle}")
+    scored = []
+    for start in starts:
+        speed = speeds[start.backbone]
+        score = comparison.probe(start, sample)
+        scored.append(Scored(start.describe(), score, speed.forward_seconds, comparison.estimate_training(speed)))
+    left = comparison.count_seconds_left(started)
+    choice = choose_scored(scored, left)
+    reason = describe_scored(scored, choice)
+    if len(networks) > 1:
+        logger.info("starting point: %s", reason)
+    return ChosenStart(starts[choice.place], reason, build_candidates(scored, choice.place))
 
 
-def choose_default_start(settings: Settings, *, custom_network: bool = False) -> Start:
-    """Return the start that is used without a comparison: the newest weights, and pictures squashed to a square."""
-    weights = _NEWEST if settings.model.weights == "auto" else settings.model.weights
-    if custom_network and weights in PUBLISHED_NAMES:
-        weights = OWN_WEIGHTS
-    backbone = CUSTOM if custom_network else settings.model.backbone
-    return Start(backbone, weights, "squash" if settings.data.fit == "auto" else settings.data.fit)
+class _Comparison:
+    """Measures starts on the same training pictures."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        train: ImageTable,
+        sides: Sequence[tuple[int, int]],
+        runtime: Runtime,
+        cache: ArrayCache | None,
+    ) -> None:
+        self._settings, self._train, self._sides = settings, train, sides
+        self._runtime, self._cache = runtime, cache
+        budget = settings.run.budget
+        self._budget_seconds = None if budget is None else parse_duration(budget)
+        self.obstacle = ""
+        """Why there is no sample."""
+
+    def measure_speeds(self, starts: Sequence[Start]) -> dict[str, StartSpeed]:
+        """Return the speed of each backbone."""
+        data, device = self._settings.data, self._runtime.device.type
+        workers = max(1, choose_workers(data.workers, len(self._train), device, num_ranks=1))
+        speeds: dict[str, StartSpeed] = {}
+        for start in starts:
+            if start.backbone not in speeds:
+                classifier, preprocess = build_start(start, self._settings, self._train, self._sides)
+                reading = MeasuredReading(preprocess, self._settings.data.max_pixels, self._settings.run.seed, workers)
+                phases = self._plan_phases(classifier.backbone.num_features)
+                speeds[start.backbone] = measure_start_speed(phases, reading, classifier, self._train, self._runtime)
+        return speeds
+
+    def estimate_training(self, speed: StartSpeed) -> float:
+        """Return the seconds that training all phases would take."""
+        phases = self._plan_phases(speed.num_features)
+        return estimate_training_seconds(phases, speed, self._count_images(), len(self._train.class_names))
+
+    def _plan_phases(self, num_features: int) -> tuple[PhasePlan, ...]:
+        facts = PhaseFacts(
+            self._count_images(),
+            len(self._train.class_names),
+            has_linear_head=self._settings.model.head == "linear",
+            features=num_features,
+        )
+        return plan_phases(self._settings.training.phases, facts)[0]
+
+    def _count_images(self) -> int:
+        return min(self._settings.training.max_images or len(self._train), len(self._train))
+
+    def choose_sample(self, speeds: Sequence[StartSpeed]) -> ImageTable | None:
+        """Return up to 1,000 pictures, as many as there is time for, of classes that have two or more of them."""
+        allowed = _COMPARING_SECONDS
+        if self._budget_seconds is not None:
+            allowed = _COMPARING_SHARE * self._budget_seconds
+        seconds = sum(estimate_probe_seconds(speed, len(self._train.class_names)) for speed in speeds)
+        images = min(_SAMPLE, len(self._train), int(allowed / seconds))
+        if images < min(_MIN_SAMPLE, len(self._train)):
+            self.obstacle = f"it would take more than the {allowed:.0f} s that there are for it"
+            return None
+        sample = sample_table(self._train, images, seed=self._settings.run.seed)
+        counts = np.bincount(sample.targets())
+        has_two = counts[sample.targets()] > 1
+        if (counts > 1).sum() < 2:
+            self.obstacle = "fewer than two classes have two or more pictures"
+            return None
+        # The same table if nothing is left out, so that training finds its features in the cache.
+        return sample if has_two.all() else sample.take(np.flatnonzero(has_two))
+
+    def probe(self, start: Start, sample: ImageTable) -> ProbeScore:
+        """Return the cross-validated score of a linear head on frozen features."""
+        try:
+            features = compute_start_features(start, self._settings, sample, self._sides, self._runtime, self._cache)
+        except WeightsError as error:
+            if not is_found(start, self._settings.model):
+                raise
+            raise WeightsError(
+                f"{error}\nThey are compared because they are on this machine; to leave them out, remove the file "
+                "or name a network, as in model.backbone=resnet50."
+            ) from None
+        _, targets = np.unique(sample.targets(), return_inverse=True)
+        return cross_validate(features, targets)
+
+    def count_seconds_left(self, started: float) -> float | None:
+        """Return what is left of the time budget, without its margin; None if there is none."""
+        if self._budget_seconds is None:
+            return None
+        return self._budget_seconds * (1 - MARGIN) - (time.monotonic() - started)
 
 
-def _list_starts(settings: Settings, default: Start, sides: Sequence[tuple[int, int]]) -> Iterator[Start]:
-    """Yield the starts to compare, the network of the settings first if its weights are cached."""
-    networks = [pair for pair in _list_networks(settings.model) if is_cached(*pair)]
-    fits: tuple[Fit, ...] = (default.fit,)
-    if networks and settings.data.fit == "auto" and not _are_square(sides):
-        fits = ("squash", "crop")
-    for backbone, weights in networks or [(default.backbone, default.weights)]:
-        for fit in fits:
-            yield Start(backbone, weights, fit)
+def build_start(
+    start: Start, settings: Settings, table: ImageTable, sides: Sequence[tuple[int, int]]
+) -> tuple[Classifier, Preprocess]:
+    """Return the classifier of a start with random weights, at the size it would train at, and its preprocessing.
 
-
-def _are_square(sides: Sequence[tuple[int, int]]) -> bool:
-    """Return whether the median picture is so nearly square that cropping and squashing give similar results."""
-    return median(max(pair) / min(pair) for pair in sides) < _SQUARE
-
-
-def _list_networks(model: ModelSettings) -> Iterator[tuple[str, str]]:
-    """Yield backbones with their weights."""
-    if model.weights != "auto":
-        yield model.backbone, model.weights
-    else:
-        names = ("imagenet",) if model.backbone.startswith(TIMM_PREFIX) else ("imagenet-v2", "imagenet-v1")
-        for name in names:
-            yield model.backbone, name
-    for given in model.candidates:
-        yield given.backbone, given.weights
-
-
-def choose_sample(train: ImageTable, seed: int) -> ImageTable | None:
-    """Return the training pictures that starts are compared on; None without two classes of two pictures.
-
-    They are up to 1,000, of classes that have two or more.
+    Raises:
+        WeightsError: The file of the weights, which decides on the stem, cannot be read.
+        ConfigError: The network does not take images of the size that is set.
     """
-    sample = sample_table(train, _SAMPLE, seed=seed)
-    counts = np.bincount(sample.targets())
-    has_two = counts[sample.targets()] > 1
-    if (counts > 1).sum() < 2:
-        return None
-    # The same table if nothing is left out, so that training finds its features in the cache.
-    return sample if has_two.all() else sample.take(np.flatnonzero(has_two))
+    stem, _ = choose_stem(settings.model.stem, start.backbone, start.weights, find_shorter_side(sides))
+    classifier = build_classifier(Architecture(backbone=start.backbone, stem=stem), len(table.class_names))
+    size, _ = choose_image_size(settings.data.image_size, classifier.backbone, stem, sides)
+    classifier.backbone.set_image_size(size)
+    return classifier, plan_preprocess(settings.data, size, start.fit, classifier.backbone, table.depth_range)
 
 
 def compute_start_features(
@@ -153,32 +232,15 @@ def compute_start_features(
         ConfigError: The network does not take images of the size that is set.
         DataError: There is no room for the features.
     """
-    stem, _ = choose_stem(settings.model.stem, start.backbone, start.weights, find_shorter_side(sides))
-    backbone = build_classifier(Architecture(backbone=start.backbone, stem=stem), len(table.class_names)).backbone
-    size, _ = choose_image_size(settings.data.image_size, backbone, stem, sides)
-    backbone.set_image_size(size)
-    load_pretrained(backbone, start.weights)
-    runtime.place(backbone)
+    classifier, preprocess = build_start(start, settings, table, sides)
+    load_pretrained(classifier.backbone, start.weights)
+    runtime.place(classifier.backbone)
     return compute_frozen_features(
-        backbone,
+        classifier.backbone,
         table,
-        plan_preprocess(settings.data, size, start.fit, backbone, table.depth_range),
+        preprocess,
         runtime,
         cache,
         max_pixels=settings.data.max_pixels,
         memory_bytes=_MEMORY_BYTES,
     )
-
-
-def _probe(
-    start: Start,
-    settings: Settings,
-    sample: ImageTable,
-    sides: Sequence[tuple[int, int]],
-    runtime: Runtime,
-    cache: ArrayCache | None,
-) -> ProbeScore:
-    """Return the cross-validated score of a linear head on frozen features."""
-    features = compute_start_features(start, settings, sample, sides, runtime, cache)
-    _, targets = np.unique(sample.targets(), return_inverse=True)
-    return cross_validate(features, targets)

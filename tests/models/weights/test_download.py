@@ -360,3 +360,11 @@ def test_list_shows_ours_and_the_cached_ones_of_timm(
     cached = [row for row in list_weights(tmp_path) if row.path]
     assert [row.name for row in cached] == ["resnet18/imagenet-v1", "timm:mobilenetv2_100.ra_in1k"]
     assert all(row.path.is_file() and row.url.startswith(server.url) and row.note for row in cached)
+
+
+def test_list_shows_the_users_own_files_under_their_networks(hub_cache: Path, tmp_path: Path) -> None:
+    for name in ("resnet50", "timm:resnet50", "mobilenetv2_100.ra_in1k", ".hidden"):
+        (tmp_path / f"{name}.safetensors").touch()
+    own = [row for row in list_weights(tmp_path) if row.path]
+    assert [row.backbone for row in own] == ["timm:mobilenetv2_100.ra_in1k", "resnet50", "timm:resnet50"]
+    assert all(row.weights == str(row.path) and row.note == "your own file" and not row.url for row in own)

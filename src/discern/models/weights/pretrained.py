@@ -18,6 +18,7 @@ from discern.models.weights.catalog import (
 )
 from discern.models.weights.download import download, find_cached
 from discern.models.weights.head_tensors import HeadTensors, find_head
+from discern.models.weights.own_files import OWN_NOTE, own_files
 from discern.models.weights.state_dicts import fit_tensors, read_tensors
 
 _SMALL_KERNEL = 3
@@ -37,13 +38,17 @@ class WeightsRecord(NamedTuple):
 
 
 class WeightsRow(NamedTuple):
-    """One published file and whether it is here already."""
+    """One file of weights: published, and perhaps here already, or of the user."""
 
     name: str
     url: str
+    """Empty for the user's own files."""
     path: Path | None
     """Where it is on this machine; None where it is not."""
     note: str
+    backbone: str
+    weights: str
+    """Both as the settings `model.backbone` and `model.weights` give them."""
 
 
 def load_pretrained(
@@ -139,10 +144,17 @@ def fetch_weights(name: str, cache_folder: str | Path | None = None) -> Path:
 
 
 def list_weights(cache_folder: str | Path | None = None) -> list[WeightsRow]:
-    """List all that is published for our own ResNets, and what of timm's is cached."""
+    """List all that is published for our own ResNets, what of timm's is cached, and the user's own files."""
     folder = _choose_folder(cache_folder)
     published = [*our_weights(), *cached_timm_weights()]
-    return [WeightsRow(weights.name, weights.url, find_cached(weights, folder), weights.note) for weights in published]
+    own = [WeightsRow(one.backbone, "", one.path, OWN_NOTE, one.backbone, str(one.path)) for one in own_files(folder)]
+    return [*(_list_published(weights, folder) for weights in published), *own]
+
+
+def _list_published(weights: PublishedWeights, folder: Path) -> WeightsRow:
+    backbone, _, version = weights.name.partition("/")
+    path = find_cached(weights, folder)
+    return WeightsRow(weights.name, weights.url, path, weights.note, backbone, version or "imagenet")
 
 
 def _find_file(backbone: Backbone, weights: str | Path, cache_folder: str | Path | None) -> tuple[Path, str, str]:
