@@ -55,21 +55,3 @@ def test_an_audit_computes_features_under_the_same_key(wide, weights, tmp_path, 
     with caplog.at_level("DEBUG", logger="discern"):
         train(wide / "train", out=tmp_path / "run", overrides=[*overrides, "data.split=[1.0, 0.0, 0.0]"])
     assert count_features(caplog.text, 18) == (1, 1)
-
-
-def test_pictures_that_starts_were_compared_on_are_not_computed_again_in_a_larger_set(
-    wide, weights, tmp_path, caplog, monkeypatch
-):
-    overrides = [*SMALL, f"model.weights={weights}", "run.determinism=true"]
-    train(wide, out=tmp_path / "whole", overrides=[*overrides, f"cache.folder={tmp_path / 'other'}", "data.fit=crop"])
-    monkeypatch.setattr("discern.planning.start._SAMPLE", 12)
-    caplog.clear()
-    with caplog.at_level("DEBUG", logger="discern"):
-        run = train(wide, out=tmp_path / "run", overrides=overrides)
-        again = train(wide, out=tmp_path / "again", overrides=overrides)
-    assert run.plan.preprocess.fit == "crop"
-    assert count_features(caplog.text, 12) == (2, 3)  # found by the first phase, and by both probes of the second run
-    assert count_features(caplog.text, 6) == (1, 0)
-    assert count_features(caplog.text, 18) == (0, 1)
-    answers = [(one / "evaluation" / "predictions.csv").read_bytes() for one in (run.folder.root, tmp_path / "whole")]
-    assert answers[0] == answers[1] == (again.folder.evaluation / "predictions.csv").read_bytes()

@@ -6,9 +6,8 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -55,27 +54,17 @@ class FeatureReader:
             yield Batch(view[rows], self._targets[rows], rows)
 
 
-class KnownPart(NamedTuple):
-    """The rows (M,) of pictures whose features the cache may have by a key of their own; `others` reads the rest."""
-
-    rows: npt.NDArray[np.int64]
-    key: str
-    others: EvaluationLoader
-
-
 @dataclass(frozen=True)
 class FeatureJob:
     """Everything that features depend on, except the weights of the frozen network.
 
     `pictures` reads the pictures, in epoch v with the augmentation of view v; `key` comes from `compute_feature_key`.
-    The features of the `known` part need not be computed again.
     """
 
     pictures: EvaluationLoader
     views: int
     key: str
     prepare: Callable[[Tensor], Tensor]
-    known: KnownPart | None = None
 
 
 def compute_feature_key(
@@ -145,7 +134,7 @@ def load_or_compute_features(
         return _to_tensor(found if size_bytes > memory_bytes else np.array(found), sample.dtype)
     if fits:
         features = torch.empty(shape, dtype=sample.dtype)
-        _fill_unknown(features, frozen, job, runtime, cache)
+        _fill(features, frozen, job, runtime)
         if cache is not None and runtime.processes.is_main:
             _store(features, key, cache)
         return features
@@ -196,22 +185,6 @@ class FeatureStep:
         for part_rows, part in self.processes.gather((rows, features)):
             if len(part_rows):
                 self.out[part_rows] = part
-
-
-def _fill_unknown(out: Tensor, frozen: nn.Module, job: FeatureJob, runtime: Runtime, cache: ArrayCache | None) -> None:
-    """Fill `out` (V, N, ...) with features: those of the known part from the cache, if they are there."""
-    known, found = job.known, None
-    if known is not None and cache is not None:
-        found = cache.open(_complete_key(frozen, replace(job, key=known.key), runtime))
-    if not all(runtime.processes.gather(found is not None)) or known is None or found is None:
-        _fill(out, frozen, job, runtime)
-        return
-    logger.debug("features of %d pictures are in the cache", len(known.rows))
-    unknown = np.setdiff1d(np.arange(out.shape[1]), known.rows)
-    computed = torch.empty((out.shape[0], len(unknown), *out.shape[2:]), dtype=out.dtype)
-    _fill(computed, frozen, replace(job, pictures=known.others), runtime)
-    out[:, torch.from_numpy(known.rows)] = _to_tensor(np.array(found), out.dtype)
-    out[:, torch.from_numpy(unknown)] = computed
 
 
 @torch.inference_mode()

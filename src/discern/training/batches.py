@@ -26,10 +26,8 @@ from discern.data.reading.preprocess import Preprocess, scale_size
 from discern.data.splitting.sample import sample_table
 from discern.data.table import ImageTable
 from discern.engine.batch_statistics import SAMPLE_IMAGES
-from discern.engine.features import FEATURE_BATCH_SIZE, FeatureJob, FeatureReader, KnownPart, compute_feature_key
-from discern.models.classifier import HEAD
+from discern.engine.features import FEATURE_BATCH_SIZE, FeatureJob, FeatureReader, compute_feature_key
 from discern.planning.plan import CUSTOM_AUGMENT, Plan
-from discern.planning.start import choose_sample
 from discern.predictor.feature_bank import choose_bank_rows
 from discern.processes import ALONE, Processes
 from discern.runtime import Runtime
@@ -137,34 +135,20 @@ class TrainingData:
 
         `backbone` is cut before the stage `first_trained`.
         """
-
-        def compute_key(pictures: ImageTable) -> str:
-            return compute_feature_key(
-                pictures,
-                self.preprocess,
-                backbone=backbone,
-                first_trained=first_trained,
-                augment=policy,
-                seed=self.seed,
-                max_pixels=self.max_pixels,
-                decodes_whole=decodes_whole,
-            )
-
+        key = compute_feature_key(
+            table,
+            self.preprocess,
+            backbone=backbone,
+            first_trained=first_trained,
+            augment=policy,
+            seed=self.seed,
+            max_pixels=self.max_pixels,
+            decodes_whole=decodes_whole,
+        )
         loader = self.build_evaluation_loader(
             table, policy, kept=kept, batch_size=FEATURE_BATCH_SIZE, decodes_whole=decodes_whole
         )
-        is_as_probed = first_trained == HEAD and policy == "none" and kept == "off" and not decodes_whole
-        known = self._find_probed(table, compute_key) if is_as_probed else None
-        return FeatureJob(loader, views, compute_key(table), prepare, known)
-
-    def _find_probed(self, table: ImageTable, compute_key: Callable[[ImageTable], str]) -> KnownPart | None:
-        """Return the part of the pictures whose features were computed to choose the start, if that was done."""
-        probed = choose_sample(self.train, self.seed)
-        if probed is None or len(probed) == len(table):
-            return None
-        rows = table.find_rows(probed)
-        others = table.take(np.setdiff1d(np.arange(len(table)), rows))
-        return KnownPart(rows, compute_key(probed), self.build_evaluation_loader(others, batch_size=FEATURE_BATCH_SIZE))
+        return FeatureJob(loader, views, key, prepare)
 
     def build_train_loader_over(self, features: Tensor) -> TrainLoader:
         """Return shuffled batches of training features (V, N, ...), in the order that the pictures would have."""
