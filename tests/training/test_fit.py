@@ -9,10 +9,11 @@ from discern.data.splitting.split import split_table
 from discern.engine.schedules import compute_rate_factor
 from discern.errors import RunFolderError, TrainingError
 from discern.training.deadline import Deadline
+from discern.training.floor import Floor
 from discern.training.history import EpochRow, build_history
 from discern.training.listeners import Listener
 from discern.training.state import STATE_FILE, load_state
-from discern.training.stopping import BestModel, can_show_gain
+from discern.training.stopping import BestModel
 from fitting import SMALL, build_fit, build_plan, without_time
 
 QUICK = [*SMALL, "head=mlp", "dropout=0.3"]
@@ -158,9 +159,30 @@ def test_training_ends_where_no_later_phase_could_be_shown_to_be_better(table, c
     assert f"phase head is wrong on {errors} of {len(fit.data.validation)} validation pictures" in caplog.text
 
 
-@pytest.mark.parametrize(("errors", "expected"), [(0, False), (5, False), (6, True), (500, True)])
+@pytest.mark.parametrize(("must_gain", "epochs"), [("true", 4), ("false", 6)])
+def test_a_phase_that_is_far_behind_the_floor_late_in_its_course_ends(table, caplog, monkeypatch, must_gain, epochs):
+    monkeypatch.setattr(Floor, "leaves_gain", lambda floor, targets: True)
+    overrides = ["training.phases.head.epochs=1", 'training.phases.head.head_solver="lbfgs"', *SMALL]
+    overrides += ["training.phases.all.epochs=6", "learning_rate=3e-3", f"training.must_gain={must_gain}"]
+
+    def learn_the_next_class(logits, targets):
+        return torch.nn.functional.cross_entropy(logits, (targets + 1) % 3)
+
+    with caplog.at_level(logging.INFO, "discern"):
+        result = build_fit(table, "transfer-finetune", overrides, loss=learn_the_next_class).run()
+    assert [row.phase for row in result.rows] == ["head", *["all"] * epochs]
+    text = "phase all ends after 4 of 6 epochs, since it will not reach phase head any more: all over head: -"
+    assert (text in caplog.text) is (must_gain == "true")
+    assert result.best.phase == "head"
+
+
+@pytest.mark.parametrize(("errors", "expected"), [(0, False), (5, False), (6, True), (100, True)])
 def test_six_mended_errors_can_be_told_from_chance(errors, expected):
-    assert can_show_gain(errors) is expected
+    targets = np.zeros(100, np.int64)
+    logits = torch.eye(2)[[1] * errors + [0] * (100 - errors)]
+    floor = Floor(EpochRow("head", 1, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0), logits)
+    assert floor.count_errors(targets) == errors
+    assert floor.leaves_gain(targets) is expected
 
 
 @pytest.mark.parametrize(

@@ -340,8 +340,8 @@ class TrainingSettings(TrainingBase):
     must_gain: bool | Literal["auto"] = Field(
         "auto",
         description="end training after a first phase of the head alone where the validation split could not show that "
-        "a later phase is better, since too few of its pictures are wrong; auto: if the epochs of all later phases are "
-        "auto",
+        "a later phase is better, since too few of its pictures are wrong; and end a later phase that is clearly worse "
+        "after two thirds of its epochs. auto: if the epochs of all later phases are auto",
     )
     phases: tuple[PhaseSettings, ...] = Field(
         (PhaseSettings(),), description="the phases, one after the other; none to train nothing (with model.load_head)"

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,6 +18,7 @@ from discern.engine.optimizers import get_learning_rate
 from discern.engine.train_step import Loss
 from discern.errors import TrainingError
 from discern.evaluation.custom_metrics import MetricFunction, compute_custom_metrics
+from discern.evaluation.seed_comparison import describe_difference
 from discern.models.classifier import HEAD, Classifier
 from discern.planning.plan import PhasePlan, TrainingPlan
 from discern.runtime import Runtime
@@ -26,24 +26,20 @@ from discern.seconds import measuring
 from discern.training.batches import TrainingData
 from discern.training.deadline import Deadline, correct_length
 from discern.training.exact_head import solve_phase
+from discern.training.floor import Floor
 from discern.training.history import EpochRow
 from discern.training.inputs import PooledFeatures
 from discern.training.listeners import ListenedStep, Listener
 from discern.training.meter import LoaderMeter
 from discern.training.phase import Phase
 from discern.training.state import Progress, TrainingState, read_generators, restoring
-from discern.training.stopping import BestModel, can_show_gain
+from discern.training.stopping import BestModel
 
 logger = logging.getLogger("discern")
 
 _MIN_STEPS_TO_BENCHMARK = 5000
-
-
-class Floor(NamedTuple):
-    """The baseline of a head on the frozen backbone: its best epoch and validation logits (V, K)."""
-
-    row: EpochRow
-    logits: Tensor
+_LATE = 2 / 3
+"""Share of its epochs after which a phase that is clearly worse than the floor has not been seen to reach it."""
 
 
 @dataclass(frozen=True)
@@ -170,15 +166,32 @@ class Fit:
         if self.floor is None or not self.training.must_gain:
             return False
         targets = self.data.validation.targets()
-        errors = int((self.floor.logits.argmax(dim=1).numpy() != targets).sum())
-        if can_show_gain(errors):
+        if self.floor.leaves_gain(targets):
             return False
         logger.info(
             "training ends here: phase %s is wrong on %d of %s; if all of them were mended, the gain could not be told "
             "from chance. With training.must_gain=false the other phases are trained, too",
             self.floor.row.phase,
-            errors,
+            self.floor.count_errors(targets),
             count_of(len(targets), "validation picture"),
+        )
+        return True
+
+    def _is_far_behind(self, phase: Phase, logits: Tensor | None) -> bool:
+        """Return whether a phase is worse than the floor, by more than chance explains, so late that it stays so."""
+        is_late = phase.epochs_done >= _LATE * phase.length
+        if self.floor is None or logits is None or not self.training.must_gain or not is_late:
+            return False
+        difference = self.floor.compare(logits, self.data.validation.targets())
+        if difference.high >= 0:
+            return False
+        logger.info(
+            "phase %s ends after %d of %d epochs, since it will not reach phase %s any more: %s",
+            phase.plan.name,
+            phase.epochs_done,
+            phase.plan.epochs,
+            self.floor.row.phase,
+            describe_difference(phase.plan.name, self.floor.row.phase, difference),
         )
         return True
 
@@ -188,11 +201,11 @@ class Fit:
             listener.on_phase_start(phase.plan, phase.epochs_done)
         is_over = False
         while not is_over:
-            row, wants_end = self._run_epoch(phase)
+            row, logits, wants_end = self._run_epoch(phase)
             is_over = phase.observe(row)
             if not is_over:
                 self._correct_length(phase, row)
-                is_over = phase.is_complete
+                is_over = phase.is_complete or self._is_far_behind(phase, logits)
             if is_over or wants_end:
                 self._record_floor(phase)
                 self.phase_index = len(self.phases) if wants_end else self.phase_index + 1
@@ -271,8 +284,8 @@ class Fit:
             self.floor = Floor(self.best.row, self.best.logits.clone())
             self.best.floor = self.best.row
 
-    def _run_epoch(self, phase: Phase) -> tuple[EpochRow, bool]:
-        """Train and validate; return the epoch's row, and whether a listener asks to end the training."""
+    def _run_epoch(self, phase: Phase) -> tuple[EpochRow, Tensor | None, bool]:
+        """Train and validate; return the epoch's row and logits, and whether a listener asks to end the training."""
         for listener in self.listeners:
             listener.on_epoch_start(phase.plan, phase.epochs_done + 1, len(phase.inputs.train))
         started = time.perf_counter()
@@ -301,7 +314,7 @@ class Fit:
         if is_best:
             self.pooled = phase.inputs.pool(self.classifier, self.data.bank_rows)
         requests = [listener.on_epoch_end(self.rows, is_best=is_best) for listener in self.listeners]
-        return row, any(self.runtime.processes.gather(any(requests)))
+        return row, logits, any(self.runtime.processes.gather(any(requests)))
 
     def _train(self, phase: Phase) -> EpochAverages:
         self.classifier.train()

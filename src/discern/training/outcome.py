@@ -4,10 +4,10 @@ import numpy as np
 import numpy.typing as npt
 
 from discern.counts import count_of
-from discern.evaluation.intervals import Interval
-from discern.evaluation.seed_comparison import describe_difference, estimate_mean
+from discern.evaluation.seed_comparison import describe_difference
 from discern.percent import percent
-from discern.training.fit import FitResult, Floor
+from discern.training.fit import FitResult
+from discern.training.floor import Floor
 
 
 def describe_outcome(result: FitResult, targets: npt.NDArray[np.int64], monitor: str) -> str | None:
@@ -25,7 +25,7 @@ def describe_outcome(result: FitResult, targets: npt.NDArray[np.int64], monitor:
         return None
     if result.best.epoch == floor.row.epoch:
         return _describe_floor(result, floor, monitor)
-    difference = _compare(floor, result.validation_logits.argmax(dim=1).numpy() == targets, targets)
+    difference = floor.compare(result.validation_logits, targets)
     return (
         f"epoch {result.best.epoch}, {percent(result.best.validation_accuracy)} correct on validation, the score "
         f"that it was chosen by; {describe_difference(result.best.phase, floor.row.phase, difference)}"
@@ -46,8 +46,3 @@ def _describe_floor(result: FitResult, floor: Floor, monitor: str) -> str:
         f"the frozen network with the head of phase {floor.row.phase}, {percent(floor.row.validation_accuracy)} "
         f"correct on validation: {comparison}"
     )
-
-
-def _compare(floor: Floor, is_correct: npt.NDArray[np.bool_], targets: npt.NDArray[np.int64]) -> Interval:
-    was_correct = floor.logits.argmax(dim=1).numpy() == targets
-    return estimate_mean((is_correct.astype(np.float64) - was_correct)[None])

@@ -1,13 +1,10 @@
-"""Early stopping, the choice of the best epoch, and whether more training can gain."""
+"""Early stopping, and the choice of the best epoch."""
 
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from discern.evaluation.comparison import compute_mcnemar
 from discern.training.history import EpochRow
-
-_SIGNIFICANCE = 0.05
 
 
 @dataclass
@@ -58,11 +55,3 @@ class BestModel:
         if known == self.floor and self.monitor == "validation_accuracy":
             return row.validation_accuracy > known.validation_accuracy
         return row.score(self.monitor) > known.score(self.monitor)
-
-
-def can_show_gain(errors: int) -> bool:
-    """Return whether pictures could show that another model is better than one that is wrong on `errors` of them.
-
-    The best one imaginable is right on all of them; McNemar's exact test compares it with the model.
-    """
-    return compute_mcnemar(0, errors) < _SIGNIFICANCE
