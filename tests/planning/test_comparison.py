@@ -4,6 +4,7 @@ import numpy as np
 
 from discern.engine.head_solver import ProbeScore
 from discern.planning.comparison import Scored, choose_scored, describe_scored
+from discern.planning.speed import StartCost
 
 NOISE = np.random.default_rng(0).normal(size=200)
 
@@ -11,7 +12,8 @@ NOISE = np.random.default_rng(0).normal(size=200)
 def score(name, loss, milliseconds, training_seconds=10.0, noise=0.1):
     """Return a start whose loss differs from picture to picture by so much noise."""
     losses = loss + noise * (NOISE - NOISE.mean())
-    return Scored(name, ProbeScore(1.0, losses, losses < 1), milliseconds / 1000, training_seconds)
+    cost = StartCost(milliseconds * 10**8, 0.001, milliseconds / 1000, {}, 512)
+    return Scored(name, ProbeScore(1.0, losses, losses < 1), cost, training_seconds)
 
 
 def test_the_lowest_loss_is_chosen_whatever_it_costs():
@@ -28,13 +30,13 @@ def test_a_cheaper_network_is_chosen_within_one_standard_error():
     large = score("large", 0.5, 30, noise=1.1)
     assert choose_scored([score("small", 0.55, 3), large]) == (
         0,
-        "large is better by less than one standard error, and takes longer",
+        "large is better by less than one standard error, and needs 10.0 times the operations",
     )
     assert choose_scored([score("small", 0.6, 3), large]).place == 1
 
 
-def test_small_differences_in_time_do_not_count():
-    assert choose_scored([score("small", 0.51, 9, noise=1.1), score("large", 0.5, 10)]) == (1, "")
+def test_the_lower_loss_is_chosen_where_both_cost_the_same():
+    assert choose_scored([score("crop", 0.51, 9, noise=1.1), score("squash", 0.5, 9)]) == (1, "")
 
 
 def test_a_better_network_whose_training_does_not_fit_is_not_chosen():

@@ -132,13 +132,16 @@ def test_classes_of_one_picture_are_left_out_of_the_comparison(wide, weights, tm
 
 
 def test_a_short_budget_leaves_no_time_to_compare(wide, weights, monkeypatch):
-    monkeypatch.setattr("discern.planning.start.estimate_probe_seconds", lambda *_: 0.1)
-    found, reason, candidates = start(wide, [f"model.weights={weights / 'seeing.safetensors'}", "run.budget=30s"])
-    assert (found.fit, candidates) == ("squash", ())
-    assert reason == (
+    reason = (
         f"{BACKBONE} seeing.safetensors squash, without a comparison: "
-        "it would take more than the 3 s that there are for it"
+        "it would take more than the {} s that there are for it"
     )
+    asked = [f"model.weights={weights / 'seeing.safetensors'}"]
+    monkeypatch.setattr("discern.planning.start.estimate_probe_seconds", lambda *_: 0.1)
+    found = start(wide, [*asked, "run.budget=30s"])
+    assert (found.start.fit, found.reason, found.candidates) == ("squash", reason.format(3), ())
+    monkeypatch.setattr("discern.planning.start.measure_start_cost", lambda *_: pytest.fail("a measurement"))
+    assert start(wide, [*asked, "run.budget=10s"]).reason == reason.format(1)
 
 
 def test_a_budget_shrinks_the_sample(wide, weights, monkeypatch):
@@ -174,7 +177,7 @@ def test_networks_at_hand_are_compared_where_none_is_named(wide, at_hand, caplog
     best = found.candidates[0]
     assert best.accuracy.low < best.accuracy.value == 1
     assert best.loss < found.candidates[1].loss
-    assert min(best.forward_milliseconds, best.training_seconds) > 0
+    assert min(best.multiply_adds, best.forward_milliseconds, best.training_seconds) > 0
     first, last = caplog.messages
     assert first == (
         f"comparing what is on this machine by linear probes: {BACKBONE}, timm:test_resnet; "

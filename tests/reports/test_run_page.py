@@ -295,6 +295,7 @@ def test_networks_that_were_compared_are_a_table(run):
             name=name,
             loss=loss,
             accuracy=exact_interval(hits, 100),
+            multiply_adds=round(1e8 * milliseconds),
             forward_milliseconds=milliseconds,
             training_seconds=100 * milliseconds,
             is_chosen=name == "resnet50 imagenet-v2 crop",
@@ -309,7 +310,7 @@ def test_networks_that_were_compared_are_a_table(run):
     text = read_page(run).text
     accuracy = compared[0].accuracy
     shown = f"{percent(accuracy.value)} {percent_range(accuracy.low, accuracy.high)}"
-    assert re.search(rf"resnet50 imagenet-v2 crop \(chosen\)\s+0.410\s+{re.escape(shown)}\s+25.0\s+2.504", text)
+    assert re.search(rf"resnet50 imagenet-v2 crop \(chosen\)\s+0.410\s+{re.escape(shown)}\s+2.50\s+25.0\s+2.504", text)
     assert "timm:mobilenetv2_100 crop" in text
 
 

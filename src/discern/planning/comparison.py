@@ -10,22 +10,20 @@ from discern.engine.head_solver import ProbeScore
 from discern.evaluation.intervals import exact_interval
 from discern.percent import percent
 from discern.planning.plan import CandidatePlan
-
-_SAVING = 0.8
-"""A network is cheaper than another if it takes less than this share of its time; smaller differences are chance."""
+from discern.planning.speed import StartCost
 
 
 class Scored(NamedTuple):
-    """A start with its probe: seconds of the network for one picture, and an estimate of those of the training."""
+    """A start with its probe, what a picture costs, and an estimate of the seconds of the training."""
 
     name: str
     score: ProbeScore
-    forward_seconds: float
+    cost: StartCost
     training_seconds: float
 
     def describe(self) -> str:
         """Return it as text for people."""
-        milliseconds = 1000 * self.forward_seconds
+        milliseconds = 1000 * self.cost.forward_seconds
         cost = f"{milliseconds:.0f} ms" if milliseconds >= 10 else f"{milliseconds:.1f} ms"
         return f"{self.name} {self.score.loss:.3f} ({percent(self.score.accuracy)} correct, {cost} a picture)"
 
@@ -40,8 +38,8 @@ class Choice(NamedTuple):
 def choose_scored(scored: Sequence[Scored], left_seconds: float | None = None) -> Choice:
     """Choose the lowest loss among those whose training fits into the time, or a cheaper one that is as good.
 
-    As good is a loss within one standard error of the paired difference; cheaper is less than 0.8 of the time for a
-    picture. If no training fits, the cheapest is chosen, whose training the budget shortens the least.
+    As good is a loss within one standard error of the paired difference; cheaper is fewer multiply-adds, which another
+    measurement would not change. If no training fits, the one that takes the least time is chosen.
 
     Args:
         scored: In the order of preference where all else is equal.
@@ -53,22 +51,25 @@ def choose_scored(scored: Sequence[Scored], left_seconds: float | None = None) -
         place for place, one in enumerate(scored) if left_seconds is None or one.training_seconds <= left_seconds
     ]
     if not fitting:
+        shortest = min(range(len(scored)), key=lambda place: (scored[place].training_seconds, losses[place]))
         return Choice(
-            _find_cheapest(scored, range(len(scored))),
-            f"no training fits into the {left_seconds:.0f} s that are left, and this one takes the least time",
+            shortest, f"no training fits into the {left_seconds:.0f} s that are left, and this one takes the least time"
         )
     best = min(fitting, key=losses.__getitem__)
-    cheapest = _find_cheapest(scored, [place for place in fitting if _is_as_good(scored[place], scored[best])])
-    saves = scored[cheapest].forward_seconds < _SAVING * scored[best].forward_seconds
+    as_good = [place for place in fitting if _is_as_good(scored[place], scored[best])]
+    chosen = min(as_good, key=lambda place: (scored[place].cost.multiply_adds, losses[place]))
     remarks = []
     if best != lowest:
         remarks.append(
             f"training {scored[lowest].name} would take about {scored[lowest].training_seconds:.0f} s, and "
             f"{left_seconds:.0f} s are left"
         )
-    if saves:
-        remarks.append(f"{scored[best].name} is better by less than one standard error, and takes longer")
-    return Choice(cheapest if saves else best, "; ".join(remarks))
+    if chosen != best:
+        share = scored[best].cost.multiply_adds / scored[chosen].cost.multiply_adds
+        remarks.append(
+            f"{scored[best].name} is better by less than one standard error, and needs {share:.1f} times the operations"
+        )
+    return Choice(chosen, "; ".join(remarks))
 
 
 def describe_scored(scored: Sequence[Scored], choice: Choice) -> str:
@@ -86,7 +87,8 @@ def build_candidates(scored: Sequence[Scored], chosen: int) -> tuple[CandidatePl
             name=one.name,
             loss=one.score.loss,
             accuracy=exact_interval(int(one.score.is_correct.sum()), len(one.score.is_correct)),
-            forward_milliseconds=1000 * one.forward_seconds,
+            multiply_adds=one.cost.multiply_adds,
+            forward_milliseconds=1000 * one.cost.forward_seconds,
             training_seconds=one.training_seconds,
             is_chosen=place == chosen,
         )
@@ -99,7 +101,3 @@ def _is_as_good(one: Scored, best: Scored) -> bool:
     differences = one.score.losses - best.score.losses
     error = float(np.std(differences, ddof=1)) / sqrt(len(differences))
     return float(differences.mean()) <= error
-
-
-def _find_cheapest(scored: Sequence[Scored], places: Sequence[int]) -> int:
-    return min(places, key=lambda place: (scored[place].forward_seconds, scored[place].score.loss))

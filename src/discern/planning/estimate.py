@@ -10,7 +10,7 @@ from discern.engine.views import NUM_VIEWS
 from discern.models.classifier import Classifier
 from discern.planning.phases import estimate_solving_seconds
 from discern.planning.plan import PhasePlan, Plan
-from discern.planning.speed import Speed, StartSpeed
+from discern.planning.speed import Speed, StartCost
 
 _PLOTS_SECONDS = 5.0
 _EXPLAINED = 36
@@ -38,17 +38,17 @@ def count_pictures(plan: Plan, table: ImageTable, classifier: Classifier) -> Cou
     )
 
 
-def estimate_probe_seconds(speed: StartSpeed, num_classes: int) -> float:
+def estimate_probe_seconds(cost: StartCost, num_classes: int) -> float:
     """Return the seconds for the features of one picture and for its share in solving for a linear head on them."""
-    solving = estimate_solving_seconds(1, num_classes, speed.num_features)
-    return speed.reading_seconds + speed.forward_seconds + solving
+    solving = estimate_solving_seconds(1, num_classes, cost.num_features)
+    return cost.reading_seconds + cost.forward_seconds + solving
 
 
-def estimate_training_seconds(phases: Sequence[PhasePlan], speed: StartSpeed, images: int, num_classes: int) -> float:
+def estimate_training_seconds(phases: Sequence[PhasePlan], cost: StartCost, images: int, num_classes: int) -> float:
     """Return the seconds of all phases, without validation and evaluation, before there is a plan."""
     views = max((phase.views for phase in phases), default=0)
-    epochs = sum(speed.training_seconds[phase.name] * phase.epochs for phase in phases if not phase.views)
-    return images * (views * estimate_probe_seconds(speed, num_classes) + epochs)
+    epochs = sum(cost.training_seconds[phase.name] * phase.epochs for phase in phases if not phase.views)
+    return images * (views * estimate_probe_seconds(cost, num_classes) + epochs)
 
 
 class Part(NamedTuple):

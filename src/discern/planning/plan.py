@@ -106,12 +106,14 @@ class MachinePlan(_Part):
 class CandidatePlan(_Part):
     """A start that was compared: the loss of its linear probe and the accuracy, both cross-validated, and its costs.
 
-    `forward_milliseconds` is for one picture, without reading it; `training_seconds` estimates the whole training.
+    `multiply_adds` and `forward_milliseconds` are those of the network for one picture, without reading it;
+    `training_seconds` estimates the whole training.
     """
 
     name: str
     loss: float
     accuracy: SavedInterval
+    multiply_adds: int
     forward_milliseconds: float
     training_seconds: float
     is_chosen: bool

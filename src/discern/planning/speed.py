@@ -21,6 +21,7 @@ from discern.engine.optimizers import build_optimizer
 from discern.engine.train_step import TrainStep, prepare_network
 from discern.models.backbone import Backbone
 from discern.models.classifier import Classifier
+from discern.models.costs import count_flops
 from discern.planning.plan import CUSTOM_AUGMENT, PhasePlan, Plan
 from discern.processes import ALONE
 from discern.runtime import Runtime
@@ -35,12 +36,13 @@ class Speed(NamedTuple):
     training_seconds: Mapping[str, float]
 
 
-class StartSpeed(NamedTuple):
-    """Seconds per picture to read it, for the forward pass of a backbone, and for training in each phase that reads.
+class StartCost(NamedTuple):
+    """What one picture costs: multiply-adds of the backbone, seconds for reading, its forward pass, and training.
 
-    `num_features` is the length F of the features.
+    `training_seconds` are those of each phase that reads pictures; `num_features` is the length F of the features.
     """
 
+    multiply_adds: int
     reading_seconds: float
     forward_seconds: float
     training_seconds: Mapping[str, float]
@@ -91,18 +93,20 @@ def measure_speed(
     )
 
 
-def measure_start_speed(
+def measure_start_cost(
     phases: Sequence[PhasePlan],
     reading: MeasuredReading,
     classifier: Classifier,
     train: ImageTable,
     runtime: Runtime,
-) -> StartSpeed:
+) -> StartCost:
     """Measure what a network costs in these phases, whatever its weights, with some of the training pictures."""
-    sample = _resize(train, _count_images(reading.preprocess, runtime, THOROUGH))
+    sample = _resize(train, _count_images(reading.preprocess, runtime, QUICK))
     runtime.place(classifier)
     reading_seconds, forward_seconds = _time_forward(reading, classifier.backbone, sample, runtime)
-    return StartSpeed(
+    return StartCost(
+        # Half of the operations, which count a multiplication and an addition each.
+        count_flops(classifier.backbone, reading.preprocess.image_size) // 2,
         reading_seconds / reading.readers,
         forward_seconds,
         _time_phases(phases, reading, classifier, sample, runtime, QUICK),

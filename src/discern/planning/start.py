@@ -30,7 +30,7 @@ from discern.planning.phases import PhaseFacts, plan_phases
 from discern.planning.plan import CandidatePlan, PhasePlan
 from discern.planning.reading import plan_preprocess
 from discern.planning.sizes import choose_image_size, choose_stem, find_shorter_side
-from discern.planning.speed import MeasuredReading, StartSpeed, measure_start_speed
+from discern.planning.speed import MeasuredReading, StartCost, measure_start_cost
 from discern.runtime import Runtime
 
 logger = logging.getLogger("discern")
@@ -40,6 +40,8 @@ _ONLY = "since no other weights to choose from are on this machine"
 _MEMORY_BYTES = 2**30
 _COMPARING_SHARE, _COMPARING_SECONDS = 0.1, 600.0
 """Largest share of a budget for comparing, and the seconds for it without one."""
+_MEASURING_SECONDS = 2.0
+"""About what it takes to measure the cost of a network."""
 
 
 class ChosenStart(NamedTuple):
@@ -96,15 +98,10 @@ def choose_start(
             ", ".join(networks),
         )
     comparison = _Comparison(settings, train, sides, runtime, cache)
-    speeds = comparison.measure_speeds(starts)
-    sample = comparison.choose_sample([speeds[one.backbone] for one in starts])
+    sample = comparison.choose_sample(starts)
     if sample is None:
         return ChosenStart(starts[0], f"{starts[0].describe()}, without a comparison: {comparison.obstacle}")
-    scored = []
-    for start in starts:
-        speed = speeds[start.backbone]
-        score = comparison.probe(start, sample)
-        scored.append(Scored(start.describe(), score, speed.forward_seconds, comparison.estimate_training(speed)))
+    scored = [comparison.score(start, sample) for start in starts]
     left = comparison.count_seconds_left(started)
     choice = choose_scored(scored, left)
     reason = describe_scored(scored, choice)
@@ -128,26 +125,55 @@ class _Comparison:
         self._runtime, self._cache = runtime, cache
         budget = settings.run.budget
         self._budget_seconds = None if budget is None else parse_duration(budget)
+        self._costs: dict[str, StartCost] = {}
         self.obstacle = ""
         """Why there is no sample."""
 
-    def measure_speeds(self, starts: Sequence[Start]) -> dict[str, StartSpeed]:
-        """Return the speed of each backbone."""
+    def choose_sample(self, starts: Sequence[Start]) -> ImageTable | None:
+        """Return up to 1,000 pictures, as many as there is time for, of classes that have two or more of them."""
+        allowed = _COMPARING_SECONDS if self._budget_seconds is None else _COMPARING_SHARE * self._budget_seconds
+        self.obstacle = f"it would take more than the {allowed:.0f} s that there are for it"
+        if allowed < _MEASURING_SECONDS * len({start.backbone for start in starts}):
+            return None
+        self._measure_costs(starts)
+        costs = [self._costs[start.backbone] for start in starts]
+        seconds = sum(estimate_probe_seconds(cost, len(self._train.class_names)) for cost in costs)
+        images = min(_SAMPLE, len(self._train), int(allowed / seconds))
+        if images < min(_MIN_SAMPLE, len(self._train)):
+            return None
+        sample = sample_table(self._train, images, seed=self._settings.run.seed)
+        counts = np.bincount(sample.targets())
+        has_two = counts[sample.targets()] > 1
+        if (counts > 1).sum() < 2:
+            self.obstacle = "fewer than two classes have two or more pictures"
+            return None
+        # The same table if nothing is left out, so that training finds its features in the cache.
+        return sample if has_two.all() else sample.take(np.flatnonzero(has_two))
+
+    def score(self, start: Start, sample: ImageTable) -> Scored:
+        """Return the score of a start on a sample that was chosen for it, and its costs."""
+        cost = self._costs[start.backbone]
+        classes = len(self._train.class_names)
+        training = estimate_training_seconds(self._plan_phases(cost.num_features), cost, self._count_images(), classes)
+        return Scored(start.describe(), self._probe(start, sample), cost, training)
+
+    def count_seconds_left(self, started: float) -> float | None:
+        """Return what is left of the time budget, without its margin; None if there is none."""
+        if self._budget_seconds is None:
+            return None
+        return self._budget_seconds * (1 - MARGIN) - (time.monotonic() - started)
+
+    def _measure_costs(self, starts: Sequence[Start]) -> None:
         data, device = self._settings.data, self._runtime.device.type
         workers = max(1, choose_workers(data.workers, len(self._train), device, num_ranks=1))
-        speeds: dict[str, StartSpeed] = {}
         for start in starts:
-            if start.backbone not in speeds:
+            if start.backbone not in self._costs:
                 classifier, preprocess = build_start(start, self._settings, self._train, self._sides)
-                reading = MeasuredReading(preprocess, self._settings.data.max_pixels, self._settings.run.seed, workers)
+                reading = MeasuredReading(preprocess, data.max_pixels, self._settings.run.seed, workers)
                 phases = self._plan_phases(classifier.backbone.num_features)
-                speeds[start.backbone] = measure_start_speed(phases, reading, classifier, self._train, self._runtime)
-        return speeds
-
-    def estimate_training(self, speed: StartSpeed) -> float:
-        """Return the seconds that training all phases would take."""
-        phases = self._plan_phases(speed.num_features)
-        return estimate_training_seconds(phases, speed, self._count_images(), len(self._train.class_names))
+                self._costs[start.backbone] = measure_start_cost(
+                    phases, reading, classifier, self._train, self._runtime
+                )
 
     def _plan_phases(self, num_features: int) -> tuple[PhasePlan, ...]:
         facts = PhaseFacts(
@@ -161,26 +187,7 @@ class _Comparison:
     def _count_images(self) -> int:
         return min(self._settings.training.max_images or len(self._train), len(self._train))
 
-    def choose_sample(self, speeds: Sequence[StartSpeed]) -> ImageTable | None:
-        """Return up to 1,000 pictures, as many as there is time for, of classes that have two or more of them."""
-        allowed = _COMPARING_SECONDS
-        if self._budget_seconds is not None:
-            allowed = _COMPARING_SHARE * self._budget_seconds
-        seconds = sum(estimate_probe_seconds(speed, len(self._train.class_names)) for speed in speeds)
-        images = min(_SAMPLE, len(self._train), int(allowed / seconds))
-        if images < min(_MIN_SAMPLE, len(self._train)):
-            self.obstacle = f"it would take more than the {allowed:.0f} s that there are for it"
-            return None
-        sample = sample_table(self._train, images, seed=self._settings.run.seed)
-        counts = np.bincount(sample.targets())
-        has_two = counts[sample.targets()] > 1
-        if (counts > 1).sum() < 2:
-            self.obstacle = "fewer than two classes have two or more pictures"
-            return None
-        # The same table if nothing is left out, so that training finds its features in the cache.
-        return sample if has_two.all() else sample.take(np.flatnonzero(has_two))
-
-    def probe(self, start: Start, sample: ImageTable) -> ProbeScore:
+    def _probe(self, start: Start, sample: ImageTable) -> ProbeScore:
         """Return the cross-validated score of a linear head on frozen features."""
         try:
             features = compute_start_features(start, self._settings, sample, self._sides, self._runtime, self._cache)
@@ -193,12 +200,6 @@ class _Comparison:
             ) from None
         _, targets = np.unique(sample.targets(), return_inverse=True)
         return cross_validate(features, targets)
-
-    def count_seconds_left(self, started: float) -> float | None:
-        """Return what is left of the time budget, without its margin; None if there is none."""
-        if self._budget_seconds is None:
-            return None
-        return self._budget_seconds * (1 - MARGIN) - (time.monotonic() - started)
 
 
 def build_start(
