@@ -214,6 +214,14 @@ def test_keywords_a_mapping_and_texts_mean_the_same(photos, tmp_path):
 def test_a_wrong_keyword_is_refused_with_the_nearest_right_one(photos, tmp_path):
     with pytest.raises(ConfigError, match=r"ephocs.*did you mean .*epochs"):
         discern.train(photos, out=tmp_path / "run", ephocs=3)
+
+
+@pytest.mark.parametrize(
+    "model", [{"backbone": "resnet9"}, {"candidates": [{"backbone": "resnet9", "weights": "imagenet"}]}]
+)
+def test_a_backbone_that_does_not_exist_is_refused_before_pictures_are_read(tmp_path, model):
+    with pytest.raises(ConfigError, match="no backbone 'resnet9'"):
+        discern.train(tmp_path / "not_there", out=tmp_path / "run", overrides={"model": model})
     assert not (tmp_path / "run").exists()
 
 

@@ -25,6 +25,7 @@ from discern.engine.train_step import Loss
 from discern.environment import Environment, describe_machine
 from discern.errors import DataError
 from discern.evaluation.custom_metrics import MetricFunction
+from discern.models.backbone import describe_backbone
 from discern.models.custom import Network
 from discern.ownership import owning
 from discern.planning.announcement import announce_time
@@ -95,6 +96,8 @@ def train(
     processes = join_processes()
     with reporting(verbose=verbose) as messages, logging_seconds(started):
         asked = load_settings(recipe, list_overrides(overrides, settings))
+        if network is None:
+            _check_backbones(asked)
         runtime = _choose_runtime(asked, processes)
         folder = RunFolder(processes.gather(name_new_run(source) if out is None else Path(out))[0])
         check_outside_data(folder, source)
@@ -142,6 +145,12 @@ def train(
             if folds is not None:
                 return carry_out_folds(job, folds, asked, listeners, messages)
             return carry_out(job, classifier, None, [*listeners, *choose_listeners(job, messages)])
+
+
+def _check_backbones(asked: Settings) -> None:
+    """Refuse the name of a backbone that does not exist before any picture is read: reading may take minutes."""
+    for name in (asked.model.backbone, *(candidate.backbone for candidate in asked.model.candidates)):
+        describe_backbone(name)
 
 
 def _choose_runtime(asked: Settings, processes: Processes) -> Runtime:
