@@ -150,7 +150,8 @@ def train(
 def _check_backbones(asked: Settings) -> None:
     """Refuse the name of a backbone that does not exist before any picture is read: reading may take minutes."""
     for name in (asked.model.backbone, *(candidate.backbone for candidate in asked.model.candidates)):
-        describe_backbone(name)
+        if name != "auto":
+            describe_backbone(name)
 
 
 def _choose_runtime(asked: Settings, processes: Processes) -> Runtime:
