@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from discern.counts import count_of
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.table import ImageTable
 from discern.engine.frozen_features import compute_frozen_features
@@ -69,9 +70,12 @@ def build_ensemble_bundle(
     ensemble = build_ensemble(classifiers, places, *calibration.compute_scales(len(pool.class_names)))
     runtime.place(ensemble)
     architecture = members[0].architecture.model_copy(update={"members": places})
+    backbones = len(set(places))
     logger.info(
-        "an ensemble of %d members with %d different backbones: an answer takes as long as %d of one network",
-        *(len(members), len(set(places)), len(set(places))),
+        "an ensemble of %d members with %s: an answer takes %sas long as with one network",
+        len(members),
+        count_of(backbones, "backbone"),
+        "" if backbones == 1 else f"{backbones} times ",
     )
     return replace(
         members[0],
