@@ -12,6 +12,7 @@ from discern.training.deadline import Deadline
 from discern.training.floor import Floor
 from discern.training.history import EpochRow, build_history
 from discern.training.listeners import Listener
+from discern.training.outcome import describe_outcome
 from discern.training.state import STATE_FILE, load_state
 from discern.training.stopping import BestModel
 from fitting import SMALL, build_fit, build_plan, without_time
@@ -157,6 +158,8 @@ def test_training_ends_where_no_later_phase_could_be_shown_to_be_better(table, c
     assert without_time(ended.rows) == without_time(whole.rows[:1])
     errors = int((whole.floor.logits.argmax(dim=1).numpy() != fit.data.validation.targets()).sum())
     assert f"phase head is wrong on {errors} of {len(fit.data.validation)} validation pictures" in caplog.text
+    outcome = describe_outcome(ended, fit.data.validation.targets(), "validation_accuracy")
+    assert outcome.endswith(": no later epoch was trained, since too few pictures are wrong to show that one is better")
 
 
 @pytest.mark.parametrize(("must_gain", "epochs"), [("true", 4), ("false", 6)])

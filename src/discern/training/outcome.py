@@ -24,7 +24,7 @@ def describe_outcome(result: FitResult, targets: npt.NDArray[np.int64], monitor:
     if floor is None or result.validation_logits is None or len(targets) < 2:
         return None
     if result.best.epoch == floor.row.epoch:
-        return _describe_floor(result, floor, monitor)
+        return _describe_floor(result, floor, targets, monitor)
     difference = floor.compare(result.validation_logits, targets)
     return (
         f"epoch {result.best.epoch}, {percent(result.best.validation_accuracy)} correct on validation, the score "
@@ -32,9 +32,11 @@ def describe_outcome(result: FitResult, targets: npt.NDArray[np.int64], monitor:
     )
 
 
-def _describe_floor(result: FitResult, floor: Floor, monitor: str) -> str:
+def _describe_floor(result: FitResult, floor: Floor, targets: npt.NDArray[np.int64], monitor: str) -> str:
     later = [row for row in result.rows if row.phase != floor.row.phase]
     comparison = "no later epoch was trained"
+    if not floor.leaves_gain(targets):
+        comparison += ", since too few pictures are wrong to show that one is better"
     if later and monitor == "validation_loss":
         lowest = min(row.validation_loss for row in later)
         others = count_of(len(later), "later epoch")
