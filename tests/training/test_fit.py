@@ -158,7 +158,7 @@ def test_training_ends_where_no_later_phase_could_be_shown_to_be_better(table, c
     assert without_time(ended.rows) == without_time(whole.rows[:1])
     errors = int((whole.floor.logits.argmax(dim=1).numpy() != fit.data.validation.targets()).sum())
     assert f"phase head is wrong on {errors} of {len(fit.data.validation)} validation pictures" in caplog.text
-    outcome = describe_outcome(ended, fit.data.validation.targets(), "validation_accuracy")
+    outcome = describe_outcome(ended, fit.data.validation.targets(), fit.training)
     assert outcome.endswith(": no later epoch was trained, since too few pictures are wrong to show that one is better")
 
 

@@ -6,17 +6,18 @@ import numpy.typing as npt
 from discern.counts import count_of
 from discern.evaluation.seed_comparison import describe_difference
 from discern.percent import percent
+from discern.planning.plan import TrainingPlan
 from discern.training.fit import FitResult
 from discern.training.floor import Floor
 
 
-def describe_outcome(result: FitResult, targets: npt.NDArray[np.int64], monitor: str) -> str | None:
+def describe_outcome(result: FitResult, targets: npt.NDArray[np.int64], training: TrainingPlan) -> str | None:
     """Return text that says which model is kept and by how much it is better; None if there is nothing to compare.
 
     Args:
         result: Result of the training.
         targets: Class indices (V,) of the validation pictures.
-        monitor: The score that the model was chosen by.
+        training: What the model was chosen by, and whether training could end after the baseline.
     """
     if not result.rows:
         return "the classifier as its weights had it: nothing was trained"
@@ -24,7 +25,7 @@ def describe_outcome(result: FitResult, targets: npt.NDArray[np.int64], monitor:
     if floor is None or result.validation_logits is None or len(targets) < 2:
         return None
     if result.best.epoch == floor.row.epoch:
-        return _describe_floor(result, floor, targets, monitor)
+        return _describe_floor(result, floor, targets, training)
     difference = floor.compare(result.validation_logits, targets)
     return (
         f"epoch {result.best.epoch}, {percent(result.best.validation_accuracy)} correct on validation, the score "
@@ -32,12 +33,12 @@ def describe_outcome(result: FitResult, targets: npt.NDArray[np.int64], monitor:
     )
 
 
-def _describe_floor(result: FitResult, floor: Floor, targets: npt.NDArray[np.int64], monitor: str) -> str:
+def _describe_floor(result: FitResult, floor: Floor, targets: npt.NDArray[np.int64], training: TrainingPlan) -> str:
     later = [row for row in result.rows if row.phase != floor.row.phase]
     comparison = "no later epoch was trained"
-    if not floor.leaves_gain(targets):
+    if training.must_gain and not floor.leaves_gain(targets):
         comparison += ", since too few pictures are wrong to show that one is better"
-    if later and monitor == "validation_loss":
+    if later and training.monitor == "validation_loss":
         lowest = min(row.validation_loss for row in later)
         others = count_of(len(later), "later epoch")
         comparison = f"its loss is {floor.row.validation_loss:.4f}, and the lowest of {others} {lowest:.4f}"

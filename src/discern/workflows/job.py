@@ -241,7 +241,7 @@ def _write_results(
 ) -> None:
     """Write evaluation, bundle, plots and report, and remove the state last: a run killed before can be resumed."""
     folder, plan = job.folder, job.plan
-    outcome = describe_outcome(result, data.validation.targets(), plan.training.monitor)
+    outcome = describe_outcome(result, data.validation.targets(), plan.training)
     logger.info("kept: %s", outcome or f"epoch {result.best.epoch} of {len(result.rows)}")
     bundle = save_evaluated(job, bundle, predictions, reported, best_epoch=result.best.epoch, outcome=outcome)
     if plan.draws_plots and plan.phases:
