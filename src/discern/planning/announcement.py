@@ -41,7 +41,7 @@ def announce_time(plan: Plan, classifier: Classifier, table: ImageTable, runtime
             "time: about %s on this machine: %s%s",
             _describe_total(parts),
             ", ".join(part.describe() for part in parts),
-            _describe_early_end(plan, estimate, counts.train),
+            _describe_early_end(plan, estimate, counts),
         )
 
 
@@ -50,11 +50,11 @@ def _describe_total(parts: Sequence[Part]) -> str:
     return describe_range(_MIN_FACTOR * seconds, _MAX_FACTOR * seconds)
 
 
-def _describe_early_end(plan: Plan, estimate: Estimate, images: int) -> str:
+def _describe_early_end(plan: Plan, estimate: Estimate, counts: Counts) -> str:
     """Return what the run takes if training ends after its baseline; empty if it cannot."""
-    if not (plan.training.must_gain and plan.phases[0].views and len(plan.phases) > 1):
+    if not (plan.training.must_gain and counts.validation and plan.phases[0].views and len(plan.phases) > 1):
         return ""
-    total = _describe_total(estimate.list_parts({}, images))
+    total = _describe_total(estimate.list_parts({}, counts.train))
     return f"; about {total} if {plan.phases[0].name} leaves too little to gain"
 
 
