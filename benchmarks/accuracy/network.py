@@ -4,10 +4,9 @@ from pathlib import Path
 
 import timm
 from safetensors.torch import load_file
+from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import nn
 from torchvision import models
-
-IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def build_network(name: str, weights: Path | None, num_classes: int) -> nn.Module:
@@ -38,4 +37,6 @@ def build_small_resnet(num_classes: int) -> nn.Module:
 def read_statistics(name: str, weights: Path | None) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the mean and standard deviation of the colours that the weights expect."""
     config = None if weights is None else timm.get_pretrained_cfg(name)
-    return IMAGENET if config is None else (tuple(config.mean), tuple(config.std))
+    if config is None:
+        return IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+    return tuple(config.mean), tuple(config.std)
