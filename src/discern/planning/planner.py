@@ -199,7 +199,7 @@ def _list_tta(asked: Tta | Literal["auto"]) -> tuple[tuple[Tta, ...], str | None
 
 
 def _plan_must_gain(asked: TrainingSettings) -> bool:
-    """Return whether training ends where a later phase cannot gain: unless epochs are asked for, and is chosen so."""
+    """Return whether training ends where a later phase cannot gain; by itself not if the user asks for epochs."""
     if asked.must_gain == "auto":
         return asked.monitor == "validation_accuracy" and all(phase.epochs == "auto" for phase in asked.phases[1:])
     return asked.must_gain

@@ -169,8 +169,8 @@ class Fit:
         if self.floor.leaves_gain(targets):
             return False
         logger.info(
-            "training ends here: phase %s is wrong on %d of %s; if all of them were mended, the gain could not be told "
-            "from chance. With training.must_gain=false the other phases are trained, too",
+            "training ends here: phase %s is wrong on %d of %s; if all of them were corrected, the gain could still be "
+            "chance. With training.must_gain=false the other phases are trained, too",
             self.floor.row.phase,
             self.floor.count_errors(targets),
             count_of(len(targets), "validation picture"),
