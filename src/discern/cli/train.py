@@ -29,6 +29,10 @@ def train(
         int | None,
         typer.Option(help="Train so many networks, each without another part of the pictures, to use together."),
     ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(help="An earlier run, such as that of a larger network, to learn from beside the labels."),
+    ] = None,
     apply: Apply = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the interrupted run in --out.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
@@ -40,11 +44,9 @@ def train(
     if data is not None and "=" in data and not Path(data).exists():
         overrides = [data, *(overrides or [])]
         data = None
-    overrides = [*(overrides or []), *list_fixes(apply)]
-    if budget is not None:
-        overrides = [*(overrides or []), f"run.budget={budget}"]
-    if folds is not None:
-        overrides = [*(overrides or []), f"run.folds={folds}"]
+    named = {"run.budget": budget, "run.folds": folds, "training.teacher": teacher}
+    given = [f"{name}={value}" for name, value in named.items() if value is not None]
+    overrides = [*(overrides or []), *list_fixes(apply), *given]
     if resume and overwrite:
         raise ConfigError("--resume continues a run and --overwrite replaces it; give only one of them")
     if resume and out is None:
@@ -61,13 +63,13 @@ def train(
     show_details(verbose)
     listeners = [HugePages()]
     if resume and out is not None:
-        run = resume_run(out, data, recipe=recipe, overrides=overrides or [], listeners=listeners)
+        run = resume_run(out, data, recipe=recipe, overrides=overrides, listeners=listeners)
     else:
         run = train_run(
             str(data),
             out=out,
             recipe=recipe or "auto",
-            overrides=overrides or [],
+            overrides=overrides,
             overwrite=overwrite,
             listeners=listeners,
             started=started,

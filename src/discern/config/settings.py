@@ -337,6 +337,14 @@ class TrainingSettings(TrainingBase):
         "picture. flip: it and its mirror image; five: it and four shifted ones; auto: those that the validation split "
         "shows to be better, if any. Takes two or five times as long",
     )
+    teacher: UserPath | None = Field(
+        None,
+        description="run folder or bundle of an earlier classifier, such as a larger one or an ensemble, whose "
+        "probabilities the network learns beside the labels",
+    )
+    teacher_weight: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.5, description="share of the teacher's probabilities in what is learnt; the rest are the labels"
+    )
     must_gain: bool | Literal["auto"] = Field(
         "auto",
         description="end training after a first phase of the head alone where the validation split could not show that "

@@ -19,6 +19,9 @@ from discern.runtime import Runtime, is_out_of_memory
 
 logger = logging.getLogger("discern")
 
+BlendTargets = Callable[[Tensor, Tensor], Tensor]
+"""Maps labels (N,) and rows (N,) of the training pictures to targets (N, K)."""
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Maps logits (N, K) and targets, class indices (N,) or (after mixing) shares (N, K), to the loss of each picture (N,)
 or to their mean."""
@@ -48,6 +51,7 @@ class TrainStep:
         rate_factor: Maps the time in the phase, in epochs, to the factor on all learning rates.
         batches_per_epoch: Length of the loader.
         mixing: Returned by `build_mixing`.
+        blend_targets: Makes what is learnt from the labels of a batch; by default they are learnt as they are.
         loss: Training loss; cross-entropy by default.
         accumulation_steps: Batches per update.
         clip_norm: Largest norm of the gradient; 0 for none.
@@ -64,6 +68,7 @@ class TrainStep:
         rate_factor: Callable[[float], float],
         batches_per_epoch: int,
         mixing: nn.Module | None = None,
+        blend_targets: BlendTargets | None = None,
         loss: Loss = functional.cross_entropy,
         accumulation_steps: int = 1,
         clip_norm: float = 0.0,
@@ -76,6 +81,7 @@ class TrainStep:
         self.rate_factor = rate_factor
         self.batches_per_epoch = batches_per_epoch
         self.mixing = mixing
+        self.blend_targets = blend_targets
         self.loss = loss
         self.accumulation_steps = accumulation_steps
         self.clip_norm = clip_norm
@@ -130,7 +136,8 @@ class TrainStep:
 
     def _learn(self, batch: Batch, *, share_gradients: bool) -> StepResult:
         inputs, labels = self.prepare(batch.images), batch.targets.to(self.runtime.device, non_blocking=True)
-        mixed, targets = (inputs, labels) if self.mixing is None else self.mixing(inputs, labels)
+        targets = labels if self.blend_targets is None else self.blend_targets(labels, batch.rows)
+        mixed, targets = (inputs, targets) if self.mixing is None else self.mixing(inputs, targets)
         # BatchNorm needs at least two pictures together.
         parts = min(self.parts, max(1, len(labels) // 2))
         chunks = list(zip(*(values.tensor_split(parts) for values in (mixed, targets, labels)), strict=True))

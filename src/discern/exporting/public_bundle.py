@@ -37,9 +37,14 @@ def _make_record_public(record: TrainingRecord) -> TrainingRecord:
 
 
 def _make_plan_public(plan: Plan) -> Plan:
-    """Return a plan without the folder of the cache, of the weights, and reasons, which may name either."""
+    """Return a plan without the folders of cache, weights and teacher, and reasons, which may name them."""
     reading = plan.reading.model_copy(update={"folder": Path("cache")})
-    return plan.model_copy(update={"reading": reading, "weights": _hide_folder(plan.weights), "reasons": {}})
+    teacher = plan.training.teacher
+    if teacher is not None:
+        teacher = teacher.model_copy(update={"root": Path(teacher.root.name)})
+    training = plan.training.model_copy(update={"teacher": teacher})
+    weights = _hide_folder(plan.weights)
+    return plan.model_copy(update={"reading": reading, "training": training, "weights": weights, "reasons": {}})
 
 
 def _hide_folder(source: str) -> str:

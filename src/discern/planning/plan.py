@@ -70,17 +70,30 @@ class PhasePlan(PhaseBase):
         return self.is_augmented or self.image_scale != 1
 
 
+class TeacherPlan(_Part):
+    """A classifier whose probabilities are learnt beside the labels.
+
+    `checksum` is that of its description, which has those of its weights; `weight` (0..1) is the share of its
+    probabilities in what is learnt.
+    """
+
+    root: Path
+    checksum: str
+    weight: float
+
+
 class TrainingPlan(TrainingBase):
     """What holds for all phases; `batch_size` counts the pictures of all processes together.
 
     The trained classifier answers with the views of the first of `tta_candidates`, unless the validation split shows
     that a later one is better. `must_gain` ends training after the baseline where no later phase could be shown to be
-    better.
+    better. `teacher` is None where only the labels are learnt.
     """
 
     batch_size: Annotated[int, Field(ge=1)]
     tta_candidates: Annotated[tuple[Tta, ...], Field(min_length=1)] = ("none",)
     must_gain: bool = False
+    teacher: TeacherPlan | None = None
 
 
 class ReadingPlan(_Part):

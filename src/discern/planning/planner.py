@@ -23,7 +23,7 @@ from discern.planning.check import check_phases
 from discern.planning.estimate import count_pictures
 from discern.planning.loaded_head import adopt_head, check_load_head
 from discern.planning.phases import PhaseFacts, plan_phases
-from discern.planning.plan import OWN_WEIGHTS, MachinePlan, PhasePlan, Plan, TrainingPlan
+from discern.planning.plan import OWN_WEIGHTS, MachinePlan, PhasePlan, Plan, TeacherPlan, TrainingPlan
 from discern.planning.reading import plan_picture_cache, plan_preprocess, plan_reading
 from discern.planning.sizes import choose_batch_size, choose_image_size, choose_stem, find_shorter_side, measure_sides
 from discern.planning.speed import measure_speed
@@ -41,6 +41,7 @@ def plan_training(
     *,
     network: Network | None = None,
     custom: Mapping[str, str] | None = None,
+    teacher: TeacherPlan | None = None,
     started: float | None = None,
 ) -> Plan:
     """Decide everything that the settings leave open, and log the reasons.
@@ -52,6 +53,7 @@ def plan_training(
         cache: For the features that are computed to compare starts.
         network: The user's own network, if there is one.
         custom: The Python objects that the user gave, by name; see `Plan.custom`.
+        teacher: What is learnt from beside the labels, if there is one.
         started: Value of `time.monotonic()` at which the time budget began; now by default.
 
     Raises:
@@ -86,6 +88,7 @@ def plan_training(
             batch_size=facts.batch_size,
             tta_candidates=tta_candidates,
             must_gain=_plan_must_gain(settings.training),
+            teacher=teacher,
             **{name: getattr(settings.training, name) for name in TrainingBase.model_fields},
         ),
         phases=phases,

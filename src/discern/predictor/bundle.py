@@ -117,7 +117,7 @@ def load_bundle(folder: Path, network: Network | None = None) -> Bundle:
         BundleError: There is none, a part is missing, damaged or was changed, a newer version of discern wrote it, or
             the user's network is missing or another one.
     """
-    folder = folder / "bundle" if (folder / "bundle").is_dir() else folder
+    folder = find_bundle(folder)
     path = folder / DESCRIPTION_FILE
     content = read_description(path)
     if content["format_version"] != UNSIGNED_VERSION:
@@ -149,6 +149,11 @@ def load_bundle(folder: Path, network: Network | None = None) -> Bundle:
         ),
         record=description.record,
     )
+
+
+def find_bundle(folder: Path) -> Path:
+    """Return the folder of a bundle, which is given itself or as that of its run."""
+    return folder / "bundle" if (folder / "bundle").is_dir() else folder
 
 
 def _save_tensors(tensors: Mapping[str, Tensor], path: Path) -> dict[str, str]:

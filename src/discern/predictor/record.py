@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 from discern.environment import Environment
 from discern.evaluation.abstention import Abstention
+from discern.evaluation.comparison import Comparison
 from discern.evaluation.intervals import SavedInterval
 from discern.evaluation.metrics import Metrics
 from discern.planning.plan import Plan
@@ -33,7 +34,8 @@ class TrainingRecord(BaseModel):
     `counts` are pictures by split, `best_epoch` counts from 1 and is 0 where nothing was trained, `scores` are metrics
     by split. `abstention` says for usual shares of wrong answers which confidence is needed, as chosen on validation,
     and what that did on each split. `outcome` is a sentence: which model was kept and what fine-tuning brought, where
-    there is something to compare. `folds` are those of an ensemble, which has no best epoch of its own.
+    there is something to compare. `folds` are those of an ensemble, which has no best epoch of its own. `teacher`
+    compares a teacher (A) with the classifier that learnt from it (B) on the reported pictures.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,3 +48,4 @@ class TrainingRecord(BaseModel):
     abstention: Abstention = {}
     outcome: str | None = None
     folds: tuple[FoldRecord, ...] = ()
+    teacher: Comparison | None = None

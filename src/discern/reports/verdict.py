@@ -140,6 +140,7 @@ def _describe(facts: RunFacts, metrics: Metrics, baseline: Baseline | None) -> I
         always = f"Always answering {baseline.wording} would be correct for {percent(baseline.share)} of them"
         yield f"{always}: {_compare_to_baseline(accuracy, baseline)}."
     yield from _describe_folds(facts)
+    yield from _describe_teacher(facts)
     yield from _describe_fit(facts)
 
 
@@ -160,6 +161,23 @@ def _describe_folds(facts: RunFacts) -> Iterator[str]:
             "its accuracy on new pictures is probably a little higher than that of single members, and is not measured "
             "here."
         )
+
+
+def _describe_teacher(facts: RunFacts) -> Iterator[str]:
+    """Say how it does beside the classifier that it learnt from."""
+    comparison = None if facts.record is None else facts.record.teacher
+    if comparison is None:
+        return
+    value, low, high = (100 * end for end in comparison.difference)
+    found = f"the difference is {value:+.1f} points [{low:+.1f}, {high:+.1f}]"
+    if not comparison.is_decided:
+        meaning = "which these pictures cannot distinguish from none"
+    else:
+        meaning = "so it is better" if value > 0 else "so where accuracy counts, it does not replace its teacher"
+    yield (
+        f"It also learnt from the answers of an earlier classifier, its teacher, which is correct for "
+        f"{percent(comparison.accuracy_a.value)} of the same pictures: {found}, {meaning}."
+    )
 
 
 def _compare_to_baseline(accuracy: Interval, baseline: Baseline) -> str:

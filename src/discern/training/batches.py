@@ -45,6 +45,7 @@ class TrainingData:
     `batch_size` is that of all processes together; each has `workers` loader processes. Features larger than
     `feature_memory_bytes` are kept on disk. The bundle keeps the features of the rows `bank_rows` of `train`. Of a
     training in folds, `pool` are the pictures of all folds, whose features are computed once for all of them.
+    `teacher_probabilities` (N, K) are those of `train`, where a teacher is learnt from.
     `custom_augment` is the user's own; it maps a uint8 image (3, S, S) to another.
     """
 
@@ -63,6 +64,7 @@ class TrainingData:
     bank_rows: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     custom_augment: Callable[[Tensor], Tensor] | None = None
     pool: ImageTable | None = None
+    teacher_probabilities: Tensor | None = None
     _pictures: dict[tuple[str, int], PictureCache | None] = field(default_factory=dict, repr=False)
 
     @property
@@ -242,8 +244,18 @@ def build_training_data(
     runtime: Runtime,
     augment: Callable[[Tensor], Tensor] | None = None,
     pool: ImageTable | None = None,
+    teacher: Callable[[ImageTable], npt.NDArray[np.float64]] | None = None,
 ) -> TrainingData:
-    """Return the data of a plan; `augment` is the user's own, if there is one, and `pool` as in `TrainingData`."""
+    """Return the data of a plan.
+
+    Args:
+        plan: How they are read.
+        table: The pictures, split.
+        runtime: Device and processes, all of which must call this.
+        augment: The user's own, if there is one.
+        pool: As in `TrainingData`.
+        teacher: Returns what is learnt beside the labels, the probabilities (N, K) of pictures, if there is a teacher.
+    """
     train = sample_table(table.select("train"), plan.training.max_images, seed=plan.seed)
     reading, processes = plan.reading, runtime.processes
     feature_memory = _FEATURE_MEMORY_SHARE * (compute_free_memory_bytes() or _ASSUMED_MEMORY_BYTES)
@@ -264,4 +276,5 @@ def build_training_data(
         custom_augment=augment,
         # A sample of the pictures is trained on where there is no time to read them all.
         pool=pool if plan.training.max_images is None else None,
+        teacher_probabilities=None if teacher is None else torch.from_numpy(teacher(train)).float(),
     )

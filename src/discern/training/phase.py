@@ -17,6 +17,7 @@ from discern.training.history import EpochRow
 from discern.training.inputs import build_inputs
 from discern.training.state import FrozenWeights, PhaseState, TrainingState
 from discern.training.stopping import EarlyStopping
+from discern.training.taught_targets import TaughtTargets
 
 
 class RateFactor:
@@ -90,6 +91,7 @@ class Phase:
             rate_factor=self.rate_factor,
             batches_per_epoch=len(self.inputs.train),
             mixing=build_mixing(data.num_classes, mixup=training.mixup, cutmix=training.cutmix),
+            blend_targets=_build_blend(training, data),
             loss=loss or _build_loss(training, data, runtime),
             accumulation_steps=training.accumulation_steps,
             clip_norm=training.clip_norm,
@@ -159,6 +161,12 @@ def _build_loss(training: TrainingPlan, data: TrainingData, runtime: Runtime) ->
     if training.balance == "weights":
         weights = compute_class_weights(data.train_targets(), data.num_classes).to(runtime.device)
     return build_cross_entropy(class_weights=weights, label_smoothing=training.label_smoothing)
+
+
+def _build_blend(training: TrainingPlan, data: TrainingData) -> TaughtTargets | None:
+    if training.teacher is None or data.teacher_probabilities is None:
+        return None
+    return TaughtTargets(data.teacher_probabilities, training.teacher.weight)
 
 
 def _find_frozen(classifier: Classifier, index: int) -> FrozenWeights | None:

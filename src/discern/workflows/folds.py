@@ -54,8 +54,8 @@ def choose_folds(table: ImageTable, asked: Settings) -> Folds | None:
     """Return the fold of each picture; None where no folds are asked for.
 
     Raises:
-        ConfigError: Nothing is trained, so that all members would be the same; or the ensemble is to be calibrated over
-            views of test-time augmentation, of which each member would choose its own.
+        ConfigError: Nothing is trained, so that all members would be the same; the ensemble is to be calibrated over
+            views of test-time augmentation, of which each member would choose its own; or there is a teacher.
         DataError: A class has too few pictures.
     """
     if asked.run.folds is None:
@@ -68,6 +68,11 @@ def choose_folds(table: ImageTable, asked: Settings) -> Folds | None:
         raise ConfigError(
             f"training.tta={asked.training.tta} cannot be combined with folds; leave it out, and let predict --tta "
             "average the views of the ensemble"
+        )
+    if asked.training.teacher is not None:
+        raise ConfigError(
+            "training.teacher cannot be combined with folds: the teacher may have learnt from the pictures of each "
+            "fold, which are to show how good a member is; leave folds out"
         )
     folds = divide_into_folds(table, asked.run.folds, seed=asked.run.seed)
     sizes = np.bincount(folds[folds != NO_FOLD])[1:]

@@ -21,6 +21,7 @@ from discern.data.table import SPLITS, ImageTable
 from discern.environment import Environment, save_environment
 from discern.errors import BadImageError, DataError, Option, WriteError, write_python
 from discern.evaluation.abstention import measure_abstention
+from discern.evaluation.comparison import Comparison
 from discern.evaluation.predictions import Predictions, build_table_predictions, join_predictions
 from discern.files import compute_sha256, write_atomically, write_json
 from discern.models.classifier import Classifier
@@ -51,6 +52,7 @@ from discern.training.outcome import describe_outcome
 from discern.training.progress import build_progress
 from discern.training.state import TrainingState
 from discern.training.tta import ViewedValidation, choose_tta
+from discern.workflows.teacher import Teacher, compare_with_teacher
 
 logger = logging.getLogger("discern")
 
@@ -59,8 +61,9 @@ logger = logging.getLogger("discern")
 class Job:
     """A training that is ready to begin.
 
-    `started` is the value of `time.monotonic()` at which its budget began. Of a member of an ensemble, `whole` is the
-    run in folds that it is a part of, and `pool` the pictures of all folds.
+    `started` is the value of `time.monotonic()` at which its budget began; `teacher` is what it learns from beside the
+    labels. Of a member of an ensemble, `whole` is the run in folds that it is a part of, and `pool` the pictures of all
+    folds.
     """
 
     plan: Plan
@@ -70,6 +73,7 @@ class Job:
     runtime: Runtime
     custom: Custom
     started: float
+    teacher: Teacher | None = None
     whole: RunFolder | None = None
     pool: ImageTable | None = None
 
@@ -113,7 +117,9 @@ def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, lis
     plan, processes = job.plan, job.runtime.processes
     # From now on each process draws its own random numbers, for dropout and mixing.
     seed_everything((plan.seed + processes.rank) % 2**32)
-    data = build_training_data(plan, job.table, job.runtime, job.custom.augment, job.pool)
+    answer = None if job.teacher is None else job.teacher.answer
+    with measuring("teacher"):
+        data = build_training_data(plan, job.table, job.runtime, job.custom.augment, job.pool, answer)
     fit = Fit(
         classifier,
         plan.phases,
@@ -136,9 +142,10 @@ def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, lis
         with measuring("calibration and feature bank"):
             bundle = build_bundle(classifier, plan, data, result, viewed, job.runtime)
         predictions, reported = _predict_splits(job, bundle, data, viewed)
+        comparison = _compare_with_teacher(job, predictions, reported)
         if processes.is_main:
             check_owned(job.folder.root)
-            _write_results(job, bundle, data, result, predictions, reported)
+            _write_results(job, bundle, data, result, predictions, reported, comparison)
     # No process ends before the files are written.
     processes.gather(None)
     return Run(job.folder.root)
@@ -231,6 +238,15 @@ def predict_test(job: Job, bundle: Bundle, test: ImageTable) -> Predictions | No
     return build_table_predictions(test, probabilities, "test", policy.measure_familiarity(similarities))
 
 
+def _compare_with_teacher(job: Job, predictions: Predictions, reported: ImageTable) -> Comparison | None:
+    """Return how the classifier does beside its teacher on the reported pictures; all processes must call this."""
+    if job.teacher is None or not len(reported):
+        return None
+    split = predictions.splits[-1]
+    with measuring("teacher"):
+        return compare_with_teacher(predictions.select(split), job.teacher.predict(reported, split))
+
+
 def _write_results(
     job: Job,
     bundle: Bundle,
@@ -238,12 +254,15 @@ def _write_results(
     result: FitResult,
     predictions: Predictions,
     reported: ImageTable,
+    comparison: Comparison | None,
 ) -> None:
     """Write evaluation, bundle, plots and report, and remove the state last: a run killed before can be resumed."""
     folder, plan = job.folder, job.plan
     outcome = describe_outcome(result, data.validation.targets(), plan.training)
     logger.info("kept: %s", outcome or f"epoch {result.best.epoch} of {len(result.rows)}")
-    bundle = save_evaluated(job, bundle, predictions, reported, best_epoch=result.best.epoch, outcome=outcome)
+    bundle = save_evaluated(
+        job, bundle, predictions, reported, best_epoch=result.best.epoch, outcome=outcome, teacher=comparison
+    )
     if plan.draws_plots and plan.phases:
         with measuring("plots"):
             draw_training(
@@ -265,6 +284,7 @@ def save_evaluated(
     best_epoch: int,
     outcome: str | None = None,
     folds: Sequence[FoldRecord] = (),
+    teacher: Comparison | None = None,
 ) -> Bundle:
     """Write the evaluation, and the bundle with the record of its training, which is returned.
 
@@ -276,6 +296,7 @@ def save_evaluated(
         best_epoch: As in `TrainingRecord`, like `outcome` and `folds`.
         outcome: Which model was kept.
         folds: Of an ensemble.
+        teacher: How it does beside its teacher, if it has one.
     """
     folder = job.folder
     with measuring("scores"):
@@ -298,6 +319,7 @@ def save_evaluated(
         abstention=measure_abstention(bundle.evidence, predictions),
         outcome=outcome,
         folds=tuple(folds),
+        teacher=teacher,
     )
     recorded = replace(bundle, record=record)
     with measuring("saving"):

@@ -36,6 +36,7 @@ from discern.training.start import build_planned, load_start
 from discern.training.state import TrainingState, has_state, load_state
 from discern.workflows.folds import carry_out_folds
 from discern.workflows.job import Job, carry_out, choose_listeners
+from discern.workflows.teacher import reload_teacher
 
 logger = logging.getLogger("discern")
 
@@ -110,7 +111,9 @@ def resume(
                     messages.open_log(folder.log)
                 logger.info("%s, seed %d", runtime.describe(), plan.seed)
             check_same_rows(table, processes)
-            job = Job(plan, table, environment, folder, runtime, custom, started)
+            asked_teacher = plan.training.teacher
+            teacher = None if asked_teacher is None else reload_teacher(asked_teacher, table, runtime, cache)
+            job = Job(plan, table, environment, folder, runtime, custom, started, teacher)
             if in_folds:
                 return carry_out_folds(job, load_folds(table, folder.folds), wanted, listeners, messages)
             with processes.main_first():

@@ -41,6 +41,7 @@ from discern.training.listeners import Listener
 from discern.training.start import build_planned, load_start
 from discern.workflows.folds import carry_out_folds, choose_folds, hold_out_fold, share_budget
 from discern.workflows.job import Job, begin_run, carry_out, choose_listeners
+from discern.workflows.teacher import Teacher, load_teacher
 
 logger = logging.getLogger("discern")
 
@@ -120,9 +121,10 @@ def train(
                 with measuring("audit"):
                     audit = audit_before_training(pictures, asked, runtime, cache)
                 folds = choose_folds(pictures.table, asked)
+                teacher = _load_teacher(asked, pictures.table, runtime, cache)
                 first = pictures.table if folds is None else hold_out_fold(pictures.table, folds, 1, asked)
                 with measuring("planning"):
-                    plan = _plan(asked, first, runtime, cache, custom, started) if processes.is_main else None
+                    plan = _plan(asked, first, runtime, cache, custom, teacher, started) if processes.is_main else None
             plan = _share(plan, pictures.table, runtime)
             with processes.main_first():
                 seed_everything(plan.seed)
@@ -138,7 +140,7 @@ def train(
                     data=describe_data(source, pictures, asked.data.image_root),
                     weights=weights,
                 )
-                job = Job(plan, pictures.table, environment, folder, runtime, custom, started)
+                job = Job(plan, pictures.table, environment, folder, runtime, custom, started, teacher)
                 if processes.is_main:
                     begin_run(job, asked, audit=audit, leaks=pictures.leaks, folds=folds)
                     messages.open_log(folder.log)
@@ -165,8 +167,22 @@ def _choose_runtime(asked: Settings, processes: Processes) -> Runtime:
     )
 
 
+def _load_teacher(asked: Settings, table: ImageTable, runtime: Runtime, cache: ArrayCache) -> Teacher | None:
+    root = asked.training.teacher
+    if root is None:
+        return None
+    with measuring("teacher"):
+        return load_teacher(root, table, runtime, cache)
+
+
 def _plan(
-    asked: Settings, table: ImageTable, runtime: Runtime, cache: ArrayCache, custom: Custom, started: float
+    asked: Settings,
+    table: ImageTable,
+    runtime: Runtime,
+    cache: ArrayCache,
+    custom: Custom,
+    teacher: Teacher | None,
+    started: float,
 ) -> Plan:
     logger.info("%s, seed %d", runtime.describe(), asked.run.seed)
     logger.info("recipe %s: %s", asked.recipe.name, asked.recipe.purpose)
@@ -178,6 +194,7 @@ def _plan(
         cache,
         network=custom.network,
         custom=custom.describe(),
+        teacher=None if teacher is None else teacher.plan(asked.training.teacher_weight),
         started=share_started,
     )
 
