@@ -5,6 +5,7 @@ import math
 import pytest
 
 from discern.config.load import load_settings
+from discern.config.settings import TrainingBase
 from discern.data.reading.preprocess import Preprocess
 from discern.models.architecture import Architecture
 from discern.planning.budget import MARGIN, fit_to_budget, round_length
@@ -27,7 +28,7 @@ def plan(
     phases, reasons = plan_phases(settings.training.phases, facts)
     if views is not None:
         phases = tuple(phase.model_copy(update={"views": views}) if phase.views else phase for phase in phases)
-    training = settings.training.model_dump(exclude={"phases", "batch_size", "tta", "must_gain"})
+    training = settings.training.model_dump(include=set(TrainingBase.model_fields))
     whole = Plan(
         recipe="auto",
         seed=0,

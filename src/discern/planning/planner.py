@@ -73,6 +73,7 @@ def plan_training(
         settings, train, chosen, sides, runtime, custom_augment="augment" in custom
     )
     tta_candidates, reasons["training.tta"] = _list_tta(settings.training.tta)
+    must_gain, reasons["training.must_gain"] = _plan_must_gain(settings.training)
     phases, phase_reasons = plan_phases(settings.training.phases, facts)
     check_phases(phases, classifier)
     for phase in phases:
@@ -87,7 +88,7 @@ def plan_training(
         training=TrainingPlan(
             batch_size=facts.batch_size,
             tta_candidates=tta_candidates,
-            must_gain=_plan_must_gain(settings.training),
+            must_gain=must_gain,
             teacher=teacher,
             **{name: getattr(settings.training, name) for name in TrainingBase.model_fields},
         ),
@@ -201,11 +202,17 @@ def _list_tta(asked: Tta | Literal["auto"]) -> tuple[tuple[Tta, ...], str | None
     return tuple(NUM_VIEWS), f"chosen among {', '.join(NUM_VIEWS)} on validation, when the classifier is trained"
 
 
-def _plan_must_gain(asked: TrainingSettings) -> bool:
-    """Return whether training ends where a later phase cannot gain; by itself not if the user asks for epochs."""
-    if asked.must_gain == "auto":
-        return asked.monitor == "validation_accuracy" and all(phase.epochs == "auto" for phase in asked.phases[1:])
-    return asked.must_gain
+def _plan_must_gain(asked: TrainingSettings) -> tuple[bool, str | None]:
+    """Return whether training ends where a later phase cannot gain, and why."""
+    if asked.must_gain != "auto":
+        return asked.must_gain, None
+    if len(asked.phases) < 2:
+        return False, None
+    if asked.monitor != "validation_accuracy":
+        return False, f"false, since the best epoch is chosen by {asked.monitor}"
+    if any(phase.epochs != "auto" for phase in asked.phases[1:]):
+        return False, "false, since a number of epochs is asked for"
+    return True, "true, since the number of epochs is open: those that cannot be shown to gain are not trained"
 
 
 def _describe_architecture(settings: Settings, start: Start) -> Architecture:
