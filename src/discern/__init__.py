@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from discern.predictor.load import load
     from discern.predictor.predictor import Predictor
     from discern.reports.run import Run
+    from discern.tracking.tracker import Tracker, register_tracker
     from discern.training.history import EpochRow
     from discern.training.listeners import Listener
     from discern.workflows.audit import audit
@@ -67,6 +68,7 @@ _HOMES = {
     "Predictor": "predictor.predictor",
     "Run": "reports.run",
     "RunFolderError": "errors",
+    "Tracker": "tracking.tracker",
     "TrainingError": "errors",
     "WeightsError": "errors",
     "audit": "workflows.audit",
@@ -85,6 +87,7 @@ _HOMES = {
     "register_head": "models.heads",
     "register_optimizer": "engine.optimizers",
     "register_schedule": "engine.schedules",
+    "register_tracker": "tracking.tracker",
     "report": "workflows.report",
     "resume": "workflows.resume",
     "review": "workflows.review",
@@ -111,6 +114,7 @@ __all__ = [
     "Predictor",
     "Run",
     "RunFolderError",
+    "Tracker",
     "TrainingError",
     "WeightsError",
     "__version__",
@@ -130,6 +134,7 @@ __all__ = [
     "register_head",
     "register_optimizer",
     "register_schedule",
+    "register_tracker",
     "report",
     "resume",
     "review",

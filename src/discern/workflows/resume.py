@@ -30,6 +30,7 @@ from discern.reports.run import Run
 from discern.run_folder import RunFolder, check_interrupted_run
 from discern.runtime import seed_everything
 from discern.seconds import logging_seconds, measuring
+from discern.tracking.following import check_trackers
 from discern.training.custom import Custom
 from discern.training.listeners import Listener
 from discern.training.start import build_planned, load_start
@@ -91,6 +92,8 @@ def resume(
         check_same_settings(wanted, original, folder.root)
         plan, environment = load_plan(folder.plan), load_environment(folder.environment)
         custom.check_same(plan.custom, folder.root)
+        if processes.is_main:
+            check_trackers(plan.training.trackers)
         runtime = choose_resumed_runtime(plan, wanted, original, processes)
         with runtime.applied():
             with processes.main_first():
