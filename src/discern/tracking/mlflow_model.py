@@ -21,7 +21,10 @@ class Classifier(PythonModel):
         self._predictor = load(context.artifacts["bundle"])
 
     def predict(
-        self, context: PythonModelContext, model_input: pd.DataFrame, params: Mapping[str, Any] | None = None
+        self,
+        context: PythonModelContext,  # noqa: ARG002 - MLflow gives it
+        model_input: pd.DataFrame,
+        params: Mapping[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Return one row per picture: label, confidence, and the probability of each class.
 

@@ -44,7 +44,7 @@ class MlflowTracker(Tracker):
 
     def check(self) -> None:
         """Check that the package is installed, and that the store answers."""
-        with importing_tracker(_NAME, _NAME):
+        with importing_tracker("mlflow", "mlflow"):
             import mlflow
         try:
             with _patiently():

@@ -32,7 +32,7 @@ class WandbTracker(Tracker):
 
     def check(self) -> None:
         """Check that the package is installed, and if it is to go online, that the server knows the user."""
-        with importing_tracker("wandb", _NAME):
+        with importing_tracker("wandb", "wandb"):
             import wandb
         if _choose_mode() != "online":
             return
