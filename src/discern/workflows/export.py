@@ -18,6 +18,7 @@ from discern.exporting.usage import save_usage
 from discern.models.custom import Network
 from discern.ownership import owning
 from discern.predictor.bundle import load_bundle, save_bundle
+from discern.reports.bundle_card import write_bundle_card
 
 logger = logging.getLogger("discern")
 
@@ -97,6 +98,7 @@ def export_public(run: str | Path, out: str | Path, *, network: Network | None =
         raise ConfigError(f"{folder} is there already and not an empty folder; give a new one to write the bundle to")
     with reporting(verbose=verbose):
         save_bundle(make_public(load_bundle(Path(run), network)), folder)
+        write_bundle_card(folder)
         logger.info(
             "without features of training pictures, it does not say how familiar a picture is and finds no similar ones"
         )

@@ -31,6 +31,7 @@ from discern.predictor.bundle import Bundle, save_bundle
 from discern.predictor.calibration import compute_probabilities
 from discern.predictor.predictor import Predictor
 from discern.predictor.record import FoldRecord, TrainingRecord
+from discern.reports.bundle_card import write_bundle_card
 from discern.reports.evaluation_files import write_evaluation
 from discern.reports.leak_scores import write_scores_without_leaks
 from discern.reports.run import Run
@@ -170,12 +171,12 @@ def choose_listeners(job: Job, messages: MessageLog) -> list[Listener]:
     folder = job.folder
     listeners: list[Listener] = [
         OwnerWatch(folder.root),
+        *build_trackers(job.plan.training.trackers),  # before the history, which says to a resumed run what they have
         HistoryFile(folder.history),
         LogLines(job.plan.phases, level=logging.INFO if messages.notebook is None else logging.DEBUG),
         OverfittingWatch(),
     ]
-    trackers = build_trackers(job.plan.training.trackers)
-    return [*listeners, *build_progress(messages, job.plan.phases), *trackers]
+    return [*listeners, *build_progress(messages, job.plan.phases)]
 
 
 def _build_deadline(job: Job) -> Deadline | None:
@@ -310,6 +311,7 @@ def save_evaluated(
     recorded = replace(bundle, record=record)
     with measuring("saving"):
         save_bundle(recorded, folder.bundle)
+        write_bundle_card(folder.bundle)
     return recorded
 
 
