@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from discern.workflows.explain import explain
     from discern.workflows.export import export, export_public
     from discern.workflows.predict import predict
+    from discern.workflows.push import push
     from discern.workflows.report import report
     from discern.workflows.resume import resume
     from discern.workflows.review import review
@@ -80,6 +81,7 @@ _HOMES = {
     "export_public": "workflows.export",
     "load": "predictor.load",
     "predict": "workflows.predict",
+    "push": "workflows.push",
     "register_augmentation": "data.reading.augment",
     "register_backbone": "models.backbone",
     "register_explanation": "explanation.methods",
@@ -127,6 +129,7 @@ __all__ = [
     "export_public",
     "load",
     "predict",
+    "push",
     "register_augmentation",
     "register_backbone",
     "register_explanation",

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from discern.errors import ConfigError, WeightsError
+from discern.hub import HUB_URL, find_endpoint
 from discern.models import timm_network
 from discern.models.backbone import TIMM_PREFIX
 
@@ -23,7 +24,6 @@ _TORCHVISION_MEBIBYTES = {"resnet18": 44.7, "resnet34": 83.3, "resnet50": 97.8, 
 _TORCHVISION_NOTE = "torchvision, BSD-3-Clause; trained on ImageNet-1k"
 _TORCHVISION_LICENCE = "bsd-3-clause"
 _TORCHVISION_URL = "https://download.pytorch.org/models"
-_HUB_URL = "https://huggingface.co"
 _HUB_FILE = "model.safetensors"
 _HUB_OWNER = "timm/"
 
@@ -121,7 +121,7 @@ def _find_timm_weights(backbone_name: str, weights: str) -> PublishedWeights:
             "give a path as model.weights, or model.weights=none to start from random ones."
         )
     full_name = ".".join(part for part in (config.architecture, config.tag) if part)
-    base = os.environ.get("HF_ENDPOINT") or _HUB_URL
+    base = find_endpoint() or HUB_URL
     return PublishedWeights(
         name=f"{TIMM_PREFIX}{full_name}",
         url=f"{base.rstrip('/')}/{config.hf_hub_id}/resolve/main/{_HUB_FILE}",
