@@ -14,6 +14,7 @@ HUB_URL = "https://huggingface.co"
 TIMEOUT_SECONDS = 10.0
 _PREFIX = re.compile(r"hf:/{1,2}")
 """`Path` makes one slash of two."""
+_REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -43,19 +44,12 @@ def read_hub_address(text: str | Path) -> HubAddress:
     Raises:
         ConfigError: It is no such address.
     """
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
-
     repository, _, revision = _PREFIX.sub("", str(text), count=1).partition("@")
-    try:
-        validate_repo_id(repository)
-        if "/" not in repository:
-            raise HFValidationError("it has no user")
-    except HFValidationError:
+    if not _REPOSITORY.fullmatch(repository):
         raise ConfigError(
             f"{str(text)!r} is no repository on the Hugging Face Hub; expected hf://USER/NAME, or with a branch, a tag "
             "or a commit hf://USER/NAME@REVISION"
-        ) from None
+        )
     return HubAddress(repository, revision or None)
 
 
@@ -66,7 +60,7 @@ def find_endpoint() -> str | None:
 
 @contextmanager
 def quiet_hub_client() -> Iterator[None]:
-    """Keep the client's attempts, which are for programmers, from the screen; in the end its error says what happened."""
+    """Keep the client's attempts, which are for programmers, from the screen; its error says what came of them."""
     from huggingface_hub.utils import logging as hub_logging
 
     verbosity = hub_logging.get_verbosity()

@@ -24,7 +24,7 @@ def push(
         bool,
         typer.Option(
             "--whole",
-            help="Upload also the names and features of training pictures, by which it tells how familiar a picture is.",
+            help="Upload the names and features of training pictures too, which tell how familiar a picture is.",
         ),
     ] = False,
     verbose: Verbose = False,

@@ -82,7 +82,7 @@ def _describe(error: Exception, address: HubAddress) -> str:
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in (401, 403):
         return (
-            f"your token may not write to {address}; make one with the right to write on the Hub's page of tokens, then "
-            "`hf auth login`"
+            f"your token may not write to {address}; make one that may write, on the Hub's page of tokens, then log in "
+            "by `hf auth login`"
         )
     return f"{address} {describe_hub_failure(error)}; nothing was uploaded"

@@ -91,13 +91,15 @@ def _build_head(facts: RunFacts, title: str) -> "ModelCardData":
     from huggingface_hub import ModelCardData
 
     results = list(_list_results(facts))
+    licence, licence_name = _name_licence(facts.environment.weights)
     return ModelCardData(
         library_name="discern",
         pipeline_tag=_TASK,
         tags=[_TASK, "discern", "pytorch"],
         model_name=title if results else None,
         eval_results=results or None,
-        **_name_licence(facts.environment.weights),
+        license=licence,
+        license_name=licence_name,
     )
 
 
@@ -126,12 +128,11 @@ def _describe_interval(score: Interval) -> str:
     return text.replace("\u202f", " ")
 
 
-def _name_licence(weights: WeightsOrigin | None) -> dict[str, str]:
-    """Return the licence of the pretrained weights, which their owner may also ask of what was made from them."""
-    licence = "" if weights is None else weights.licence
-    if not licence or licence in _LICENCES:
-        return {"license": licence} if licence else {}
-    return {"license": "other", "license_name": licence}
+def _name_licence(weights: WeightsOrigin | None) -> tuple[str | None, str | None]:
+    """Return the Hub's name of the licence of the pretrained weights, and of another licence its own name."""
+    if weights is None or not weights.licence:
+        return None, None
+    return (weights.licence, None) if weights.licence in _LICENCES else ("other", weights.licence)
 
 
 def _describe_loading(address: str) -> str:
