@@ -118,6 +118,7 @@ def _check_size(address: HubAddress, name: str, max_bytes: int) -> bool:
 
 
 def _describe(error: Exception, address: HubAddress, name: str) -> str:
+    from huggingface_hub import constants
     from huggingface_hub.errors import (
         EntryNotFoundError,
         GatedRepoError,
@@ -125,7 +126,6 @@ def _describe(error: Exception, address: HubAddress, name: str) -> str:
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
-    from huggingface_hub.utils import is_offline_mode
 
     place = f"hf://{address.repository}"
     if isinstance(error, GatedRepoError):
@@ -137,7 +137,7 @@ def _describe(error: Exception, address: HubAddress, name: str) -> str:
     if isinstance(error, RevisionNotFoundError):
         return f"{place} has no revision {address.revision!r}; give a branch, a tag or a commit of it"
     if isinstance(error, LocalEntryNotFoundError):
-        why = "HF_HUB_OFFLINE is set" if is_offline_mode() else "the Hub cannot be reached"
+        why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the Hub cannot be reached"
         return f"{address} is not on this machine ({name}), and {why}; load it once where there is a network"
     if isinstance(error, EntryNotFoundError):
         return f"{address} holds no bundle of discern: it has no {name}; `discern push` uploads one"

@@ -34,13 +34,11 @@ class WandbTracker(Tracker):
         """Check that the package is installed, and if it is to go online, that the server knows the user."""
         with importing_tracker("wandb", "wandb"):
             import wandb
-        if _choose_mode() != "online":
-            return
         try:
-            is_known = wandb.login(prompt=False, verify=True)
+            is_ready = _choose_mode() != "online" or wandb.login(prompt=False, verify=True)
         except Exception as error:
             raise ConfigError(f"the tracker wandb cannot go online ({one_line(error)}); {_WAYS}") from error
-        if not is_known:
+        if not is_ready:
             raise ConfigError(f"the tracker wandb cannot go online, since there is no key; {_WAYS}")
 
     def start(self, folder: RunFolder) -> None:
