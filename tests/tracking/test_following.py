@@ -114,6 +114,18 @@ def test_an_interrupted_run_is_told_of_and_goes_on_where_it_was(photos, tmp_path
     assert notes.notes == ["check", ("start", "birds"), *before, "check", ("start", "birds"), *after]
 
 
+def test_a_run_can_be_resumed_without_a_tracker_whose_server_is_gone(photos, tmp_path, notes, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(LogLines, "on_epoch_end", _stop_after_two)
+        with pytest.raises(KeyboardInterrupt):
+            discern.train(
+                photos, out=tmp_path / "birds", recipe="table", overrides=[*QUICK, "epochs=2"], trackers=["notes"]
+            )
+    notes.notes.clear()
+    discern.resume(tmp_path / "birds", trackers=[])
+    assert notes.notes == []
+
+
 def _stop_after_two(self, rows, *, is_best) -> None:
     if len(rows) == 2:
         raise KeyboardInterrupt

@@ -5,8 +5,7 @@ import os
 import re
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from discern.run_folder import RunFolder
 from discern.tracking.identities import load_identity, save_identity
 from discern.tracking.tracker import Tracker, importing_tracker
 from discern.tracking.values import flatten_plan, list_epoch_values, list_results
+from discern.tracking.variables import setting_variables
 from discern.training.history import EpochRow
 from discern.version import __version__
 
@@ -47,7 +47,7 @@ class MlflowTracker(Tracker):
         with importing_tracker("mlflow", "mlflow"):
             import mlflow
         try:
-            with _patiently():
+            with setting_variables(_LIMITS):
                 mlflow.MlflowClient().search_experiments(max_results=1)
         except Exception as error:
             place = _hide_password(mlflow.get_tracking_uri())
@@ -60,7 +60,7 @@ class MlflowTracker(Tracker):
         """Begin a run, or go on with the one of a run folder, where the store still has it."""
         import mlflow
 
-        with _patiently():
+        with setting_variables(_LIMITS):
             self._client = mlflow.MlflowClient()
             known = load_identity(folder, _NAME)
             if known is not None and self._has(known):
@@ -72,12 +72,12 @@ class MlflowTracker(Tracker):
 
     def send_epoch(self, row: EpochRow) -> None:
         """Send the numbers of an epoch."""
-        with _patiently():
+        with setting_variables(_LIMITS):
             self._log_metrics(list_epoch_values(row), row.epoch)
 
     def finish(self, folder: RunFolder, *, is_complete: bool) -> None:
         """Send the results, the report and the classifier, and end the run."""
-        with _patiently():
+        with setting_variables(_LIMITS):
             if is_complete:
                 self._log_metrics(list_results(load_metrics(folder.evaluation / "metrics.json")), 0)
                 if folder.report.is_file():
@@ -162,18 +162,6 @@ _LIMITS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 """A training does not wait for minutes for a server that is away; MLflow reads these at each request."""
-
-
-@contextmanager
-def _patiently() -> Iterator[None]:
-    """Limit how long MLflow waits, unless the user's environment says how long."""
-    added = {name: value for name, value in _LIMITS.items() if name not in os.environ}
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name in added:
-            os.environ.pop(name, None)
 
 
 def _hide_password(text: str) -> str:

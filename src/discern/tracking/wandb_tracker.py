@@ -2,6 +2,7 @@
 
 import logging
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from discern.errors import ConfigError, one_line
@@ -11,6 +12,7 @@ from discern.run_folder import RunFolder
 from discern.tracking.identities import load_identity, save_identity
 from discern.tracking.tracker import Tracker, importing_tracker
 from discern.tracking.values import flatten_plan, list_epoch_values, list_results
+from discern.tracking.variables import setting_variables
 from discern.training.history import EpochRow
 
 if TYPE_CHECKING:
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("discern")
 
 _NAME = "wandb"
+_TIMEOUT_SECONDS = 30.0
+_QUIETLY = {"WANDB_ERROR_REPORTING": "false"}
+"""Nothing about its own errors is sent to the makers of the package, which it would do offline too."""
+_WAYS = "log in by `wandb login`, or keep the run here by WANDB_MODE=offline"
 
 
 class WandbTracker(Tracker):
@@ -35,7 +41,8 @@ class WandbTracker(Tracker):
         with importing_tracker("wandb", "wandb"):
             import wandb
         try:
-            is_ready = _choose_mode() != "online" or wandb.login(prompt=False, verify=True)
+            with setting_variables(_QUIETLY):
+                is_ready = _choose_mode() != "online" or wandb.login(prompt=False, verify=True)
         except Exception as error:
             raise ConfigError(f"the tracker wandb cannot go online ({one_line(error)}); {_WAYS}") from error
         if not is_ready:
@@ -47,18 +54,19 @@ class WandbTracker(Tracker):
 
         plan, whole = load_plan(folder.plan), folder.find_whole()
         files = os.environ.get("WANDB_DIR") or str(folder.root.absolute())
-        self._run = wandb.init(
-            project=os.environ.get("WANDB_PROJECT") or "discern",
-            name=folder.root.absolute().name if whole is None else f"fold {folder.root.name}",
-            group=None if whole is None else whole.root.absolute().name,
-            id=load_identity(folder, _NAME),
-            resume="allow",
-            mode=_choose_mode(),
-            dir=files,
-            config=flatten_plan(plan),
-            reinit="create_new",  # a run of the calling program stays as it is
-            settings=wandb.Settings(console="off", silent=True),
-        )
+        with setting_variables(_QUIETLY):
+            self._run = wandb.init(
+                project=os.environ.get("WANDB_PROJECT") or "discern",
+                name=folder.root.absolute().name if whole is None else f"fold {folder.root.name}",
+                group=None if whole is None else whole.root.absolute().name,
+                id=load_identity(folder, _NAME),
+                resume="allow",
+                mode=_choose_mode(),
+                dir=files,
+                config=flatten_plan(plan),
+                reinit="create_new",  # a run of the calling program stays as it is
+                settings=wandb.Settings(console="off", silent=True, init_timeout=_TIMEOUT_SECONDS),
+            )
         save_identity(folder, _NAME, self._run.id)
 
     def send_epoch(self, row: EpochRow) -> None:
@@ -82,12 +90,9 @@ class WandbTracker(Tracker):
         place, is_offline = self._run.dir, self._run.offline
         self._run.finish(exit_code=0 if is_complete else 1)
         if is_offline:
-            logger.info("wandb is offline; send the run by: wandb sync %s", os.path.dirname(place))  # noqa: PTH120
+            logger.info("wandb is offline; send the run by: wandb sync %s", Path(place).parent)
         elif self._run.url:
             logger.info("wandb: %s", self._run.url)
-
-
-_WAYS = "log in by `wandb login`, or keep the run here by WANDB_MODE=offline"
 
 
 def _choose_mode() -> str:

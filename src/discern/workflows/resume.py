@@ -59,8 +59,8 @@ def resume(
 
     The plan is read from the run folder, and nothing is planned again. `source`, `recipe` and settings may be left out;
     if given, they must be those that the run was started with. Only `run.device`, `run.threads`, `data.workers`,
-    `data.cache`, and the folder and the limit of the cache may differ. Your own network, loss, metrics or augmentation
-    must be given again.
+    `data.cache`, `training.trackers`, and the folder and the limit of the cache may differ. Your own network, loss,
+    metrics or augmentation must be given again.
 
     Args:
         out: The run folder.
@@ -93,7 +93,7 @@ def resume(
         plan, environment = load_plan(folder.plan), load_environment(folder.environment)
         custom.check_same(plan.custom, folder.root)
         if processes.is_main:
-            check_trackers(plan.training.trackers)
+            check_trackers(wanted.training.trackers)
         runtime = choose_resumed_runtime(plan, wanted, original, processes)
         with runtime.applied():
             with processes.main_first():
