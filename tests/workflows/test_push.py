@@ -6,13 +6,10 @@ import re
 
 import pandas as pd
 import pytest
-from huggingface_hub import ModelCard
 
 import discern
 from discern.cli.app import main
 from discern.errors import BundleError, ConfigError, ExportError
-from discern.predictor.bundle import load_bundle
-from discern.predictor.hub_bundle import BUNDLE_FILES
 from fake_hub import TOKEN, open_hub
 
 # Said by what carries the client's requests about how the client uses it, when it uploads a large file.
@@ -203,16 +200,3 @@ def test_what_is_written_beside_a_run_needs_a_place_if_that_is_on_the_hub(photos
         assert code == 2
         assert "hf://seeds/birds is on the Hugging Face Hub, so nothing is written beside it" in said.err
         assert "--out" in said.err
-
-
-def test_every_bundle_has_a_card_that_the_hub_reads(trained_run):
-    card = ModelCard.load(trained_run / "bundle" / "README.md")
-    assert (card.data.library_name, card.data.pipeline_tag) == ("discern", "image-classification")
-    accuracy = discern.Run(trained_run).metrics["test"].accuracy
-    (result,) = [one for one in card.data.eval_results if one.metric_type == "accuracy"]
-    assert result.metric_value == pytest.approx(accuracy.value, abs=1e-6)
-    assert result.dataset_split == "test"
-    assert re.fullmatch(r"accuracy \(95 % interval [\d.]+ % to [\d.]+ %\)", result.metric_name)
-    assert "Sorts pictures into 3 classes: blue, green, red." in card.text
-    assert set(BUNDLE_FILES) >= set(json.loads((trained_run / "bundle" / "manifest.json").read_text())["files"])
-    assert load_bundle(trained_run).class_names == ("blue", "green", "red")

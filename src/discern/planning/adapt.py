@@ -59,7 +59,7 @@ def choose_resumed_runtime(plan: Plan, wanted: Settings, original: Settings, pro
 
 
 def adapt_plan(plan: Plan, wanted: Settings, original: Settings, runtime: Runtime) -> Plan:
-    """Return the plan for the machine that resumes it, with changed settings of workers, caches and trackers applied."""
+    """Return the plan for the machine that resumes it, with changed workers, caches and trackers applied."""
     reading: dict[str, Any] = {}
     if wanted.data.workers != original.data.workers:
         images = plan.training.max_images or plan.training.batch_size * 100
