@@ -1,10 +1,9 @@
 """The classifier as a model of MLflow: this file is copied into the model, and run where that is loaded."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pandas as pd
 from mlflow.models import set_model
@@ -20,21 +19,15 @@ class Classifier(PythonModel):
 
         self._predictor = load(context.artifacts["bundle"])
 
-    def predict(
-        self,
-        context: PythonModelContext,  # noqa: ARG002 - MLflow gives it
-        model_input: pd.DataFrame,
-        params: Mapping[str, Any] | None = None,
-    ) -> pd.DataFrame:
+    def predict(self, context: PythonModelContext, model_input: pd.DataFrame) -> pd.DataFrame:  # noqa: ARG002
         """Return one row per picture: label, confidence, and the probability of each class.
 
         Args:
             context: Not needed.
             model_input: A column `path` with the paths of picture files, or a column `image` with their content.
-            params: Arguments of `Predictor.predict`, such as `top_k` or `max_error`.
         """
         with _finding_files(model_input) as paths:
-            answers = self._predictor.predict(paths, **{"probabilities": True, **(params or {})})
+            answers = self._predictor.predict(paths, probabilities=True)
         return answers.drop(columns=["id", "path"]).set_index(model_input.index)
 
 

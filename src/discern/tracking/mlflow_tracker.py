@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import tempfile
+import time
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from discern.environment import load_environment
 from discern.errors import ConfigError, one_line
 from discern.evaluation.metrics import load_metrics
-from discern.planning.plan import load_plan
+from discern.planning.plan import Plan, load_plan
 from discern.run_folder import RunFolder
 from discern.tracking.identities import load_identity, save_identity
 from discern.tracking.tracker import Tracker, importing_tracker
@@ -23,6 +24,7 @@ from discern.version import __version__
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 logger = logging.getLogger("discern")
 
@@ -62,13 +64,12 @@ class MlflowTracker(Tracker):
 
         with setting_variables(_LIMITS):
             self._client = mlflow.MlflowClient()
-            known = load_identity(folder, _NAME)
-            if known is not None and self._has(known):
-                self._run_id = known
-                self._client.update_run(known, status="RUNNING")
-                return
-            self._run_id = self._create(folder)
+            run = self._find_known(load_identity(folder, _NAME)) or self._create(folder)
+            self._run_id = str(run.info.run_id)
             save_identity(folder, _NAME, self._run_id)
+            self._client.update_run(self._run_id, status="RUNNING")
+            if not run.data.params:
+                self._log_plan(load_plan(folder.plan))
 
     def send_epoch(self, row: EpochRow) -> None:
         """Send the numbers of an epoch."""
@@ -86,19 +87,22 @@ class MlflowTracker(Tracker):
             self._client.set_terminated(self._run_id, "FINISHED" if is_complete else "FAILED")
         logger.info("mlflow: run %s in %s", self._run_id, _hide_password(self._client.tracking_uri))
 
-    def _has(self, run_id: str) -> bool:
+    def _find_known(self, run_id: str | None) -> "Run | None":
+        """Return a run that the store still has."""
         from mlflow.exceptions import MlflowException
 
+        if run_id is None:
+            return None
         try:
-            return bool(self._client.get_run(run_id).info.lifecycle_stage == "active")
+            run = self._client.get_run(run_id)
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
-            return False
+            return None
+        return run if run.info.lifecycle_stage == "active" else None
 
-    def _create(self, folder: RunFolder) -> str:
+    def _create(self, folder: RunFolder) -> "Run":
         import mlflow
-        from mlflow.entities import Param
 
         environment, whole, active = load_environment(folder.environment), folder.find_whole(), mlflow.active_run()
         parent = load_identity(whole, _NAME) if whole is not None else active and active.info.run_id
@@ -109,17 +113,18 @@ class MlflowTracker(Tracker):
             "discern.data": environment.data.source,
             "discern.data_fingerprint": environment.data.fingerprint,
         }
-        run = self._client.create_run(
+        return self._client.create_run(
             self._find_experiment(),
             run_name=folder.root.absolute().name if whole is None else f"fold {folder.root.name}",
             tags={name: value for name, value in tags.items() if value},
         )
-        parameters = [
-            Param(name, value[:_MAX_VALUE_CHARACTERS]) for name, value in flatten_plan(load_plan(folder.plan)).items()
-        ]
+
+    def _log_plan(self, plan: Plan) -> None:
+        from mlflow.entities import Param
+
+        parameters = [Param(name, value[:_MAX_VALUE_CHARACTERS]) for name, value in flatten_plan(plan).items()]
         for start in range(0, len(parameters), _MAX_PARAMETERS):
-            self._client.log_batch(run.info.run_id, params=parameters[start : start + _MAX_PARAMETERS])
-        return str(run.info.run_id)
+            self._client.log_batch(self._run_id, params=parameters[start : start + _MAX_PARAMETERS])
 
     def _find_experiment(self) -> str:
         """Return the experiment that the user's environment names; `mlflow.set_experiment` sets the same variable."""
@@ -130,8 +135,6 @@ class MlflowTracker(Tracker):
         return str(self._client.create_experiment(name) if found is None else found.experiment_id)
 
     def _log_metrics(self, values: Mapping[str, float], step: int) -> None:
-        import time
-
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
