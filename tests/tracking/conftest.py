@@ -26,14 +26,16 @@ def rows(birds: RunFolder) -> list[EpochRow]:
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite store of MLflow as it is made at its first use, which takes seconds."""
     mlflow = pytest.importorskip("mlflow")
-    file = tmp_path_factory.mktemp("mlflow") / "empty.db"
-    mlflow.MlflowClient(f"sqlite:///{file}").search_experiments(max_results=1)
-    return file
+    folder = tmp_path_factory.mktemp("mlflow")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)  # where the artifacts of the store will lie
+        mlflow.MlflowClient(f"sqlite:///{folder / 'empty.db'}").search_experiments(max_results=1)
+    return folder / "empty.db"
 
 
 @pytest.fixture
 def mlflow_store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The address of an empty store, which the environment names; artifacts lie beside it."""
+    """The address of an empty store, which the environment names."""
     shutil.copy(empty_store, tmp_path / "mlflow.db")
     address = f"sqlite:///{tmp_path / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
