@@ -55,13 +55,15 @@ def test_a_run_is_kept_with_its_plan_epochs_results_report_and_classifier(birds,
     names = ("test/accuracy", "test/accuracy_low", "test/accuracy_high")
     assert [kept.data.metrics[name] for name in names] == pytest.approx(list(run.metrics["test"].accuracy))
 
-    artifacts = Path(kept.info.artifact_uri)
-    assert (artifacts / "report.html").read_bytes() == birds.report.read_bytes()
-    bundle = artifacts / "model" / "artifacts" / "bundle"
-    assert discern.load(bundle).class_names == ("blue", "green", "red")
-    assert not [path for path in artifacts.rglob("*") if path.suffix in (".pkl", ".pth", ".pt")]
+    report = mlflow.artifacts.download_artifacts(f"runs:/{kept.info.run_id}/report.html")
+    assert Path(report).read_bytes() == birds.report.read_bytes()
+    address = f"runs:/{kept.info.run_id}/model"
+    files = Path(mlflow.artifacts.download_artifacts(address))
+    assert discern.load(files / "artifacts" / "bundle").class_names == ("blue", "green", "red")
+    assert not [path for path in files.rglob("*") if path.suffix in (".pkl", ".pth", ".pt")]
+    assert (files / "requirements.txt").read_text().split()[-1] == f"discern-vision=={discern.__version__}"
 
-    model = mlflow.pyfunc.load_model(f"runs:/{kept.info.run_id}/model")
+    model = mlflow.pyfunc.load_model(address)
     paths = sorted(map(str, photos.glob("*/1*.png")))
     expected = run.predict(paths, probabilities=True).drop(columns=["id", "path"])
     pd.testing.assert_frame_equal(model.predict(pd.DataFrame({"path": paths})), expected)

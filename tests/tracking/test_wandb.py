@@ -12,7 +12,7 @@ from discern.errors import ConfigError
 from discern.tracking.identities import load_identity
 from discern.tracking.wandb_tracker import WandbTracker
 
-pytest.importorskip("wandb")
+wandb = pytest.importorskip("wandb")
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +26,7 @@ def _nobody_is_asked(offline_wandb, monkeypatch) -> None:
 
 def read_texts(folder: Path) -> str:
     """Return what the package wrote to be sent, as far as it is text: its form has no public reader."""
+    wandb.teardown()  # which waits until all is written
     (file,) = folder.glob("offline-run-*/*.wandb")
     return file.read_bytes().decode("utf-8", "replace")
 

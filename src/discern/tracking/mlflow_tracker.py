@@ -3,7 +3,6 @@
 import logging
 import os
 import re
-import tempfile
 import time
 import warnings
 from collections.abc import Mapping
@@ -46,7 +45,7 @@ class MlflowTracker(Tracker):
 
     def check(self) -> None:
         """Check that the package is installed, and that the store answers."""
-        with importing_tracker("mlflow", "mlflow"):
+        with importing_tracker("mlflow", "mlflow"), setting_variables(_LIMITS):
             import mlflow
         try:
             with setting_variables(_LIMITS):
@@ -142,29 +141,35 @@ class MlflowTracker(Tracker):
 
     def _log_model(self, bundle: Path) -> None:
         """Send the bundle inside of a model of MLflow, which is code and this folder, without pickle."""
-        from mlflow.models import ModelSignature
-        from mlflow.pyfunc import save_model
+        from mlflow import pyfunc
+        from mlflow.models import Model, ModelSignature
         from mlflow.types import ColSpec, Schema
 
         columns = [ColSpec("string", "path", required=False), ColSpec("binary", "image", required=False)]
-        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "(?s).*input example", UserWarning)  # it would be answered for nothing
-            save_model(
-                str(Path(folder) / "model"),
+            Model.log(
+                None,
+                flavor=pyfunc,
+                name="model",
+                run_id=self._run_id,
                 python_model=str(Path(__file__).with_name("mlflow_model.py")),
                 artifacts={"bundle": str(bundle.absolute())},
                 pip_requirements=[f"discern-vision=={__version__}"],
                 signature=ModelSignature(inputs=Schema(columns)),
             )
-            self._client.log_artifacts(self._run_id, str(Path(folder) / "model"), "model")
 
 
 _LIMITS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
 }
-"""A training does not wait for minutes for a server that is away; MLflow reads these at each request."""
+"""A training does not wait for minutes for a server that is away, and tells the makers of MLflow nothing.
+
+MLflow reads the first ones at each request, and the last one when it is imported.
+"""
 
 
 def _hide_password(text: str) -> str:
