@@ -145,9 +145,16 @@ def test_serving(plain: Environment, create: Callable[[str], Environment]) -> No
 
 
 def test_tensorboard(plain: Environment, create: Callable[[str], Environment]) -> None:
-    command = ("discern", "train", "photos", "--out", "watched", "--overwrite", "training.tensorboard=true", *QUICK)
+    command = ("discern", "train", "photos", "--out", "watched", "--overwrite", "training.trackers=tensorboard", *QUICK)
     install_as_told(plain.run(*command, code=2), create).run(*command)
     assert list((plain.work / "watched").rglob("events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize(("tracker", "left"), [("mlflow", "mlflow.db"), ("wandb", "sent/wandb/offline-run-*")])
+def test_trackers(tracker: str, left: str, plain: Environment, create: Callable[[str], Environment]) -> None:
+    command = ("discern", "train", "photos", "--out", "sent", "--overwrite", f"training.trackers={tracker}", *QUICK)
+    install_as_told(plain.run(*command, code=2), create).run(*command)
+    assert list(plain.work.glob(left))
 
 
 def test_tuning(plain: Environment, create: Callable[[str], Environment]) -> None:

@@ -11,6 +11,7 @@ from discern.explanation.methods import EXPLANATIONS
 from discern.exporting.formats import EXPORT_FORMATS
 from discern.models.backbone import BACKBONES
 from discern.models.heads import HEADS
+from discern.tracking.following import TRACKERS
 from generators.markdown import build_table
 
 REGISTRIES: Mapping[str, Mapping[str, object]] = {
@@ -21,6 +22,7 @@ REGISTRIES: Mapping[str, Mapping[str, object]] = {
     "register_schedule": SCHEDULES,
     "register_export_format": EXPORT_FORMATS,
     "register_explanation": EXPLANATIONS,
+    "register_tracker": TRACKERS,
 }
 """What each decorator adds to."""
 

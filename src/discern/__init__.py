@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from discern.predictor.load import load
     from discern.predictor.predictor import Predictor
     from discern.reports.run import Run
+    from discern.tracking.tracker import Tracker, register_tracker
     from discern.training.history import EpochRow
     from discern.training.listeners import Listener
     from discern.workflows.audit import audit
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from discern.workflows.explain import explain
     from discern.workflows.export import export, export_public
     from discern.workflows.predict import predict
+    from discern.workflows.push import push
     from discern.workflows.report import report
     from discern.workflows.resume import resume
     from discern.workflows.review import review
@@ -67,6 +69,7 @@ _HOMES = {
     "Predictor": "predictor.predictor",
     "Run": "reports.run",
     "RunFolderError": "errors",
+    "Tracker": "tracking.tracker",
     "TrainingError": "errors",
     "WeightsError": "errors",
     "audit": "workflows.audit",
@@ -78,6 +81,7 @@ _HOMES = {
     "export_public": "workflows.export",
     "load": "predictor.load",
     "predict": "workflows.predict",
+    "push": "workflows.push",
     "register_augmentation": "data.reading.augment",
     "register_backbone": "models.backbone",
     "register_explanation": "explanation.methods",
@@ -85,6 +89,7 @@ _HOMES = {
     "register_head": "models.heads",
     "register_optimizer": "engine.optimizers",
     "register_schedule": "engine.schedules",
+    "register_tracker": "tracking.tracker",
     "report": "workflows.report",
     "resume": "workflows.resume",
     "review": "workflows.review",
@@ -111,6 +116,7 @@ __all__ = [
     "Predictor",
     "Run",
     "RunFolderError",
+    "Tracker",
     "TrainingError",
     "WeightsError",
     "__version__",
@@ -123,6 +129,7 @@ __all__ = [
     "export_public",
     "load",
     "predict",
+    "push",
     "register_augmentation",
     "register_backbone",
     "register_explanation",
@@ -130,6 +137,7 @@ __all__ = [
     "register_head",
     "register_optimizer",
     "register_schedule",
+    "register_tracker",
     "report",
     "resume",
     "review",

@@ -65,11 +65,15 @@ class DataRecord(_Record):
 
 
 class WeightsOrigin(_Record):
-    """The origin of pretrained weights: a URL or a path, the file's checksum, and a note such as the licence."""
+    """The origin of pretrained weights: a URL or a path, the file's checksum, and a note such as the licence.
+
+    `licence` is that alone, as the Hugging Face Hub writes it; empty where it is not known.
+    """
 
     source: str
     sha256: str = ""
     note: str = ""
+    licence: str = ""
 
 
 class Environment(MachineRecord):

@@ -30,9 +30,21 @@ RUN_FILES = (
     "audit.json",
     "history.csv",
     "log.txt",
+    "tracking.json",
     "report.html",
 )
-RUN_FOLDERS = ("bundle", "state", "evaluation", "plots", "explanations", "thumbnails", "tensorboard", "export", "folds")
+RUN_FOLDERS = (
+    "bundle",
+    "state",
+    "evaluation",
+    "plots",
+    "explanations",
+    "thumbnails",
+    "tensorboard",
+    "wandb",
+    "export",
+    "folds",
+)
 
 
 @dataclass(frozen=True)
@@ -69,6 +81,12 @@ class RunFolder:
     def fold(self, number: int) -> "RunFolder":
         """Return the run of one fold, from 1."""
         return RunFolder(self.root / "folds" / str(number))
+
+    def find_whole(self) -> "RunFolder | None":
+        """Return the run in folds that this one is a member of; None where it is a run of its own."""
+        folds = self.root.absolute().parent
+        whole = RunFolder(folds.parent)
+        return whole if folds.name == "folds" and whole.is_ours() else None
 
     @property
     def bad_files(self) -> Path:
@@ -134,6 +152,11 @@ class RunFolder:
     def tensorboard(self) -> Path:
         """TensorBoard events, if asked for."""
         return self.root / "tensorboard"
+
+    @property
+    def tracking(self) -> Path:
+        """Under which identities trackers know the run, if it has any."""
+        return self.root / "tracking.json"
 
     @property
     def export(self) -> Path:

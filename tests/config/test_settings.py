@@ -207,3 +207,18 @@ def test_recipes_find_what_they_extend_beside_them_and_not_themselves(tmp_path, 
 def test_numbers_of_numpy_are_numbers():
     given = {"seed": np.int64(3), "learning_rate": np.float64(0.1), "plots": np.bool_(False), "split": np.array([1, 0])}
     assert list_overrides(given) == ["seed=3", "learning_rate=0.1", "plots=false", "split=[1, 0]"]
+
+
+@pytest.mark.parametrize(
+    ("given", "trackers"),
+    [
+        ("training.tensorboard=true", ("tensorboard",)),
+        ("training.tensorboard=false", ()),
+        ("trackers=mlflow", ("mlflow",)),
+        ('training.trackers=["mlflow", "wandb"]', ("mlflow", "wandb")),
+    ],
+)
+def test_trackers_are_a_list_and_older_recipes_may_name_tensorboard(given, trackers):
+    settings = load_settings("auto", [given])
+    assert settings.training.trackers == trackers
+    assert "tensorboard" not in settings.to_dict()["training"]

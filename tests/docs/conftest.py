@@ -17,6 +17,7 @@ LONG = (
     ("discern.workflows.resume", "resume"),
     ("discern.workflows.export", "export"),
     ("discern.workflows.export", "verify_export"),
+    ("discern.workflows.push", "push"),
     ("discern.workflows.compare", "compare"),
     ("discern.workflows.tune", "tune"),
     ("discern.workflows.serve", "serve"),

@@ -21,10 +21,11 @@ from discern.explanation.methods import EXPLANATIONS
 from discern.exporting.formats import EXPORT_FORMATS
 from discern.models.backbone import BACKBONES
 from discern.models.heads import HEADS
+from discern.tracking.tracker import TRACKERS
 from discern.tuning.space import load_space
 
 PAGES = [page for page in list_pages() if list_blocks(page)]
-REGISTRIES = (AUGMENTATIONS, BACKBONES, EXPLANATIONS, EXPORT_FORMATS, HEADS, OPTIMIZERS, SCHEDULES)
+REGISTRIES = (AUGMENTATIONS, BACKBONES, EXPLANATIONS, EXPORT_FORMATS, HEADS, OPTIMIZERS, SCHEDULES, TRACKERS)
 MADE = {
     "use_from_python.md": ("curves.png", "runs/own/explanations", "runs/own/export/own.onnx", "audited/audit.html"),
 }

@@ -4,7 +4,7 @@ import pytest
 
 from discern.errors import RunFolderError
 from discern.files import compute_sha256
-from discern.planning.plan import check_sealed, load_plan, save_plan
+from discern.planning.plan import TrainingPlan, check_sealed, load_plan, save_plan
 from saved_runs import build_plan
 
 
@@ -43,3 +43,8 @@ def test_hostile_plans_are_refused_by_name(path, text):
     with pytest.raises(RunFolderError, match=r"plan.json (is|was) .*start again with overwrite=True") as caught:
         load_plan(path)
     assert len(str(caught.value)) < 700
+
+
+def test_the_plan_of_an_older_version_with_tensorboard_is_read():
+    assert TrainingPlan.model_validate({"batch_size": 8, "tensorboard": True}).trackers == ("tensorboard",)
+    assert TrainingPlan.model_validate({"batch_size": 8, "tensorboard": False}).trackers == ()

@@ -9,7 +9,7 @@ from rich.progress import Progress
 from discern.config.settings import PhaseSettings
 from discern.planning.phases import TYPICAL_FACTS, plan_phases
 from discern.training.history import EpochRow, build_history
-from discern.training.listeners import HistoryFile, LogLines, OverfittingWatch, TensorBoard
+from discern.training.listeners import HistoryFile, LogLines, OverfittingWatch
 from discern.training.progress import ProgressBar
 from discern.training.stopping import EarlyStopping
 
@@ -127,11 +127,3 @@ def test_the_bar_counts_the_epochs_of_the_whole_run():
     (task,) = bar._progress.tasks
     bar.on_end()
     assert (task.description, task.completed, task.total) == ("epoch 3 of 22, all", 2, 22)
-
-
-def test_tensorboard_events_are_written(tmp_path):
-    listener = TensorBoard(tmp_path)
-    listener.on_epoch_end([build_row(1)], is_best=True)
-    listener.on_end()
-    (events,) = tmp_path.iterdir()
-    assert b"accuracy/validation" in events.read_bytes()

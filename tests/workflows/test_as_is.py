@@ -130,7 +130,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(photos, overrid
 def test_a_public_bundle_answers_alike_and_names_no_picture(run, photos, weights, tmp_path):
     public = export_public(run.folder.root, tmp_path / "public")
     content = {path.name: path.read_bytes() for path in public.iterdir()}
-    assert set(content) == {"bundle.json", "evidence.safetensors", "manifest.json", "model.safetensors"}
+    assert set(content) == {"README.md", "bundle.json", "evidence.safetensors", "manifest.json", "model.safetensors"}
     pictures = pd.read_csv(run.folder.split, dtype="str")
     secrets = [
         str(photos),

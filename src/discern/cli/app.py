@@ -26,6 +26,7 @@ from discern.cli.explain import explain
 from discern.cli.export import export
 from discern.cli.interruption import ending_in_order
 from discern.cli.predict import predict
+from discern.cli.push import push
 from discern.cli.recipes import recipes_app
 from discern.cli.report import report
 from discern.cli.review import review
@@ -47,7 +48,7 @@ def _add_commands(heading: str, *commands: Callable[..., None]) -> None:
         app.command(rich_help_panel=heading)(command)
 
 
-_add_commands("Train and use a classifier", train, evaluate, predict, explain, report, export, serve)
+_add_commands("Train and use a classifier", train, evaluate, predict, explain, report, export, push, serve)
 _add_commands("Look through the pictures", audit, review)
 _add_commands("Compare ways of training", diff, compare, tune)
 _add_commands(_START, demo, doctor)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from discern.cli.options import (
+    RUN_HELP,
     Apply,
     AsJson,
     Device,
@@ -22,7 +23,7 @@ from discern.files import find_free_folder
 
 
 def evaluate(
-    run: Annotated[Path | None, typer.Argument(metavar="RUN", help="Run folder, or its bundle.")] = None,
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help=RUN_HELP)] = None,
     data: Annotated[
         str | None, typer.Argument(metavar="DATA", help="Labelled pictures: folder, CSV or .npz file.")
     ] = None,
@@ -86,9 +87,7 @@ def evaluate(
     from discern.workflows.evaluate import evaluate as evaluate_run
 
     show_details(verbose)
-    # The evaluations of a bundle are beside it, not in it.
-    root = run.parent if run.name == "bundle" else run
-    folder = out or find_free_folder(root / "evaluation", Path(data).resolve().stem)
+    folder = out or _find_place(run, data)
     with keeping_output_free(as_json):
         evaluate_run(
             run,
@@ -109,6 +108,15 @@ def evaluate(
             ranking=ranking,
         )
     _announce_result(folder, as_json)
+
+
+def _find_place(run: str, data: str) -> Path:
+    """Return a new folder for an evaluation; those of a bundle are beside it, not in it."""
+    from discern.predictor.hub_bundle import check_place
+
+    check_place(run, None)
+    root = Path(run).parent if Path(run).name == "bundle" else Path(run)
+    return find_free_folder(root / "evaluation", Path(data).resolve().stem)
 
 
 def _evaluate_predictions(predictions: Path, out: Path | None, ranking: bool, as_json: bool) -> None:

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix, LabelColumn, Moved, Verbose
+from discern.cli.options import Device, ImageColumn, ImageRoot, ImageSuffix, LabelColumn, Moved, RunOrBundle, Verbose
 from discern.cli.predict import SOME_PICTURES_UNREADABLE
 from discern.errors import one_line
 
 
 def explain(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or its bundle.")],
+    run: RunOrBundle,
     inputs: Annotated[
         list[str] | None, typer.Argument(metavar="INPUTS", help="Files, folders, glob patterns, CSV or .npz files.")
     ] = None,

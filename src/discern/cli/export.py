@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Verbose, Views
+from discern.cli.options import RunOrBundle, Verbose, Views
 from discern.errors import ConfigError
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or its bundle.")],
+    run: RunOrBundle,
     export_format: Annotated[
         str | None,
         typer.Option(

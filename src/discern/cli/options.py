@@ -16,6 +16,8 @@ SplitColumn = Annotated[
 ]
 ImageRoot = Annotated[Path | None, typer.Option(help="Folder that file names in a CSV are relative to.")]
 ImageSuffix = Annotated[str | None, typer.Option(help="Extension to add to ids in a CSV, such as .jpg.")]
+RUN_HELP = "Run folder, its bundle, or one on the Hugging Face Hub: hf://USER/NAME, or hf://USER/NAME@REVISION."
+RunOrBundle = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP)]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show more, such as every epoch and the reason for each choice.")
 ]

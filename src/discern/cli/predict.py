@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import AsJson, Device, ImageColumn, ImageRoot, ImageSuffix, Verbose, Views
+from discern.cli.options import AsJson, Device, ImageColumn, ImageRoot, ImageSuffix, RunOrBundle, Verbose, Views
 from discern.errors import ConfigError, list_some
 
 SOME_PICTURES_UNREADABLE = 1
@@ -13,7 +13,7 @@ _MAX_PRINTED, _MAX_PRINTED_COLUMNS = 20, 8
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or its bundle.")],
+    run: RunOrBundle,
     inputs: Annotated[
         list[str], typer.Argument(metavar="INPUTS", help="Files, folders, glob patterns, CSV or .npz files.")
     ],

@@ -11,7 +11,9 @@ from discern.cli.options import Device
 def serve(
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN", help="Run folders or bundles, or NAME=FOLDER; the first is the default."),
+        typer.Argument(
+            metavar="RUN", help="Run folders, bundles or hf://USER/NAME, or NAME=FOLDER; the first is the default."
+        ),
     ],
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free port.")] = 8000,

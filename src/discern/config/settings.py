@@ -322,9 +322,20 @@ class TrainingBase(Section):
         5000,
         description="number of training pictures whose features the bundle keeps, to find similar and unfamiliar ones",
     )
-    tensorboard: bool = Field(
-        False, description=f"also write TensorBoard events; needs {install_command('tensorboard')}"
+    trackers: Annotated[tuple[str, ...], BeforeValidator(_make_tuple)] = Field(
+        (),
+        description="where the run is also kept: tensorboard, mlflow, wandb, or a registered tracker; each needs the "
+        f"extra of its name, such as {install_command('mlflow')}",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_older_name(cls, raw: Any) -> Any:
+        """Take the settings and plans of older versions, which have `tensorboard` in place of trackers."""
+        if not isinstance(raw, dict) or "tensorboard" not in raw:
+            return raw
+        others = {key: value for key, value in raw.items() if key != "tensorboard"}
+        return {"trackers": ("tensorboard",), **others} if raw["tensorboard"] is True else others
 
 
 class TrainingSettings(TrainingBase):

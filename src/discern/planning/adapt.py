@@ -11,7 +11,15 @@ from discern.planning.plan import Plan
 from discern.processes import Processes
 from discern.runtime import Runtime, choose_runtime
 
-_CHANGEABLE = ("run.device", "run.threads", "data.workers", "data.cache", "cache.folder", "cache.limit_gigabytes")
+_CHANGEABLE = (
+    "run.device",
+    "run.threads",
+    "data.workers",
+    "data.cache",
+    "cache.folder",
+    "cache.limit_gigabytes",
+    "training.trackers",
+)
 """Settings that may differ when a run is resumed."""
 
 
@@ -51,7 +59,7 @@ def choose_resumed_runtime(plan: Plan, wanted: Settings, original: Settings, pro
 
 
 def adapt_plan(plan: Plan, wanted: Settings, original: Settings, runtime: Runtime) -> Plan:
-    """Return the plan for the machine that resumes the run, with changed settings of workers and caches applied."""
+    """Return the plan for the machine that resumes it, with changed workers, caches and trackers applied."""
     reading: dict[str, Any] = {}
     if wanted.data.workers != original.data.workers:
         images = plan.training.max_images or plan.training.batch_size * 100
@@ -66,6 +74,7 @@ def adapt_plan(plan: Plan, wanted: Settings, original: Settings, runtime: Runtim
     machine = {"device": str(runtime.device), "threads": runtime.threads}
     return plan.model_copy(
         update={
+            "training": plan.training.model_copy(update={"trackers": wanted.training.trackers}),
             "reading": plan.reading.model_copy(update=reading),
             "phases": phases,
             "machine": plan.machine.model_copy(update=machine),

@@ -6,6 +6,7 @@ import torch
 
 from discern.models.custom import Network
 from discern.predictor.bundle import Bundle, load_bundle
+from discern.predictor.hub_bundle import find_run
 from discern.predictor.predictor import Predictor
 from discern.processes import ALONE, Processes
 from discern.runtime import choose_runtime
@@ -17,7 +18,8 @@ def load(run: str | Path, *, device: str = "auto", network: Network | None = Non
     Nothing in the calling process is changed. It works alone, also in a process that torchrun started with others.
 
     Args:
-        run: A run folder or a bundle.
+        run: A run folder or a bundle, also one on the Hugging Face Hub: "hf://user/name", or "hf://user/name@v1" for a
+            branch, tag or commit. It is downloaded once, and nothing in it is run.
         device: Where to compute: "auto", "cpu", "cuda", "cuda:1", "mps".
         network: Your own, if the run was trained with one; its weights are those of the run.
 
@@ -25,7 +27,7 @@ def load(run: str | Path, *, device: str = "auto", network: Network | None = Non
         BundleError: There is none, or it cannot be understood.
         ConfigError: The device cannot be used.
     """
-    return build_predictor(load_bundle(Path(run), network), device=device)
+    return build_predictor(load_bundle(find_run(run), network), device=device)
 
 
 def build_predictor(bundle: Bundle, *, device: str = "auto", processes: Processes = ALONE) -> Predictor:

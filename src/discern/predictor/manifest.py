@@ -9,6 +9,7 @@ from discern.errors import BundleError, list_some
 from discern.files import compute_sha256, read_json, write_json
 
 MANIFEST_FILE = "manifest.json"
+MAX_MANIFEST_BYTES = 2**20
 
 
 class FileRecord(BaseModel):
@@ -42,7 +43,7 @@ def load_manifest(folder: Path) -> Manifest:
     if not path.is_file():
         raise BundleError(f"{path} is missing: the bundle is not complete; export or copy all of its folder again")
     try:
-        return Manifest.model_validate(read_json(path, max_bytes=2**20))
+        return Manifest.model_validate(read_json(path, max_bytes=MAX_MANIFEST_BYTES))
     except (OSError, ValueError, ValidationError):
         raise BundleError(f"{path} is damaged; take the bundle from a copy, or train again") from None
 

@@ -1,6 +1,6 @@
 """The contents of a run folder, as far as they are there; each part that is missing has a reason."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -94,11 +94,16 @@ class RunFacts:
         return () if self.split_counts is None else tuple(map(str, self.split_counts.index))
 
 
+def choose_reported_split(metrics: Mapping[str, Metrics]) -> str | None:
+    """Return the split that is reported: test, else validation, else the first; None where nothing was evaluated."""
+    return next((name for name in ("test", "validation", *metrics) if name in metrics), None)
+
+
 def load_run_facts(folder: RunFolder) -> RunFacts:
     """Read all parts of a run folder; files that are missing or damaged are left out."""
     reader = _Reader(folder.root)
     metrics = reader.read("metrics", folder.evaluation / "metrics.json", load_metrics) or {}
-    split = next((name for name in ("test", "validation", *metrics) if name in metrics), None)
+    split = choose_reported_split(metrics)
     leaks = folder.evaluation / "metrics_without_leaks.json"
     bad_files = folder.bad_files
     return RunFacts(

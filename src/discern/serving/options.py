@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from discern.errors import ConfigError
+from discern.hub import is_hub_address, read_hub_address
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,17 @@ class ServeOptions:
 def name_runs(runs: Sequence[str | Path]) -> dict[str, str]:
     """Return the folders by the names under which they are served: `NAME=FOLDER`, or the name of the folder.
 
+    A repository on the Hub has its name there.
+
     Raises:
         ConfigError: Two have the same name.
     """
     named: dict[str, str] = {}
     for run in map(str, runs):
         name, separator, folder = run.partition("=")
-        if not separator or Path(run).exists():
+        if is_hub_address(run):
+            name, folder = read_hub_address(run).repository.rpartition("/")[2], run
+        elif not separator or Path(run).exists():
             whole = Path(run).resolve()
             name, folder = (whole.parent if whole.name == "bundle" else whole).name, run
         if name in named:

@@ -1,17 +1,18 @@
 """Listeners: callbacks of training that write the history, the log and events; users may add their own."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
 
 from discern.counts import count_of
 from discern.data.reading.loaders import Batch
 from discern.engine.loop import Step, StepResult
-from discern.errors import ConfigError, install_command
 from discern.ownership import check_owned
 from discern.percent import percent
 from discern.planning.plan import PhasePlan
+from discern.run_folder import RunFolder
 from discern.training.history import EpochRow, save_history
 
 logger = logging.getLogger("discern")
@@ -25,6 +26,12 @@ class Listener:
 
     With several processes, listeners are called in the first one only.
     """
+
+    def on_run_start(self, folder: RunFolder) -> None:
+        """Called when a run begins or is resumed; its folder has the settings and the plan.
+
+        A run in folds calls it for itself, and for the run of each fold.
+        """
 
     def on_phase_start(self, phase: PhasePlan, epochs_done: int) -> None:
         """Called when a phase begins, or is resumed after `epochs_done` of its epochs."""
@@ -43,6 +50,24 @@ class Listener:
 
     def on_end(self) -> None:
         """Called when training is over, complete or interrupted."""
+
+    def on_run_end(self, folder: RunFolder, *, is_complete: bool) -> None:
+        """Called at the very end: the folder has evaluation, bundle and report, unless the run was interrupted."""
+
+
+@contextmanager
+def calling_listeners(listeners: Sequence[Listener], folder: RunFolder) -> Iterator[None]:
+    """Call the listeners when the run of a folder begins, and when it has ended."""
+    for listener in listeners:
+        listener.on_run_start(folder)
+    try:
+        yield
+    except BaseException:
+        for listener in listeners:
+            listener.on_run_end(folder, is_complete=False)
+        raise
+    for listener in listeners:
+        listener.on_run_end(folder, is_complete=True)
 
 
 class ListenedStep:
@@ -200,32 +225,3 @@ class OverfittingWatch(Listener):
                 last[0].validation_loss,
                 last[2].validation_loss,
             )
-
-
-class TensorBoard(Listener):
-    """Writes the history as TensorBoard events."""
-
-    def __init__(self, folder: Path) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter  # an optional package
-        except ImportError:
-            raise ConfigError(f"training.tensorboard needs an extra: {install_command('tensorboard')}") from None
-        self._writer = SummaryWriter(str(folder))
-
-    def on_epoch_end(self, rows: Sequence[EpochRow], *, is_best: bool) -> None:  # noqa: ARG002
-        """Add one point to each curve."""
-        row = rows[-1]
-        curves = {
-            "loss/train": row.train_loss,
-            "accuracy/train": row.train_accuracy,
-            "loss/validation": row.validation_loss,
-            "accuracy/validation": row.validation_accuracy,
-            "learning_rate": row.learning_rate,
-            "images_per_second": row.images_per_second,
-        }
-        for name, value in curves.items():
-            self._writer.add_scalar(name, value, row.epoch)
-
-    def on_end(self) -> None:
-        """Close the event file."""
-        self._writer.close()

@@ -57,7 +57,7 @@ def load_start(plan: Plan, classifier: Classifier, class_names: Sequence[str]) -
         head = read_head(classifier.backbone, plan.weights)
         head.load_into(classifier.head, order_outputs(plan.head_class_names, class_names))
         logger.info("the head is that of the weights: %s", head.describe())
-    return WeightsOrigin(source=record.source, sha256=record.sha256, note=record.note)
+    return WeightsOrigin(source=record.source, sha256=record.sha256, note=record.note, licence=record.licence)
 
 
 def _synchronize_batchnorm(backbone: Backbone, runtime: Runtime) -> None:

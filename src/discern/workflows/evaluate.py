@@ -30,12 +30,14 @@ from discern.evaluation.predictions import (
     build_table_predictions,
     load_predictions,
 )
+from discern.hub import is_hub_address
 from discern.models.custom import Network
 from discern.ownership import owning
 from discern.predictor.answers import AnswerForm, build_policy
 from discern.predictor.answers_file import log_familiarity
 from discern.predictor.bundle import Bundle, load_bundle
 from discern.predictor.description import load_decoding
+from discern.predictor.hub_bundle import find_run
 from discern.predictor.load import build_predictor
 from discern.predictor.predictor import Predictor
 from discern.predictor.tta import use_tta
@@ -78,7 +80,7 @@ def evaluate(
     abstention.json has the results on these pictures of the confidence thresholds for usual error rates.
 
     Args:
-        run: A run folder or a bundle.
+        run: A run folder or a bundle; see `discern.load`.
         source: Labelled pictures in any form that training takes; their classes are joined with the bundle's by name.
         out: The folder to write.
         split: The split to evaluate, if the source has splits: train, validation or test; by default test, otherwise
@@ -110,7 +112,7 @@ def evaluate(
         BundleError: `unfamiliar` is given, and the bundle has no feature bank.
     """
     folder = Path(out)
-    if folder.resolve() == (Path(run) / "evaluation").resolve():
+    if not is_hub_address(run) and folder.resolve() == (Path(run) / "evaluation").resolve():
         raise ConfigError(f"{folder} has the run's own evaluation; give another ", OUT)
     columns = {"image_column": image_column, "label_column": label_column, "split_column": split_column}
     places = {"image_root": image_root, "image_suffix": image_suffix}
@@ -119,7 +121,8 @@ def evaluate(
     processes = join_processes()
     owned = owning(folder, "discern evaluate") if processes.is_main else nullcontext()
     with reporting(verbose=verbose), owned:
-        bundle = use_tta(load_bundle(Path(run), network), tta)
+        run = find_run(run)
+        bundle = use_tta(load_bundle(run, network), tta)
         predictor = build_predictor(bundle, device=device, processes=processes)
         settings = settings.model_copy(update={"depth_range": bundle.preprocess.depth_range})
         bad_files = folder / "bad_files.csv" if processes.is_main else None
@@ -171,10 +174,10 @@ def _predict(
     return build_table_predictions(pictures, found.probabilities, split, familiarity), found.similarities
 
 
-def _find_known(run: str | Path, bundle: Bundle, pictures: ImageTable, data: str | Path | None) -> NDArray[np.object_]:
+def _find_known(run: Path, bundle: Bundle, pictures: ImageTable, data: str | Path | None) -> NDArray[np.object_]:
     """Return for each picture the split of the run that has it; what cannot be compared is said."""
     bank = None if bundle.feature_bank is None else bundle.feature_bank.frame
-    known = load_known_pictures(Path(run), bank, data)
+    known = load_known_pictures(run, bank, data)
     splits, compared = find_known(pictures, known, build_cache(), max_pixels=bundle.max_pixels)
     if compared < len(known) or not compared:
         logger.warning(

@@ -34,6 +34,7 @@ from discern.ownership import owning
 from discern.plots.saving import save_figure
 from discern.predictor.answers import AnswerForm, build_policy
 from discern.predictor.answers_file import log_familiarity, write_problems
+from discern.predictor.hub_bundle import check_place, find_run
 from discern.predictor.load import load
 from discern.predictor.predictor import Predictor
 from discern.run_folder import RunFolder
@@ -67,7 +68,7 @@ def explain(
     folder.
 
     Args:
-        run: A run folder or a bundle.
+        run: A run folder or a bundle; see `discern.load`.
         inputs: Files, folders, glob patterns, CSV or .npz files, PIL images, arrays, or a torch `Dataset`.
         mistakes: Explain the mistakes of the run's evaluation instead of `inputs`, at most 25, most confident first.
         out: The folder to write; `explanations` in the run folder by default. Figures of an earlier call are replaced.
@@ -94,12 +95,14 @@ def explain(
             "give either pictures to explain, or ", option("mistakes", True), " for the mistakes of the run"
         )
     check_method(method)
+    check_place(run, out)
     with reporting(verbose=verbose):
+        run = find_run(run)
         predictor = load(run, device=device, network=network)
         method = choose_method(method, predictor.bundle.classifier.backbone)
         asked_for = None if target is None else find_class(target, predictor.class_names)
         # The explanations of a bundle are beside it, not in it.
-        folder = RunFolder(Path(run).parent if Path(run).name == "bundle" else Path(run))
+        folder = RunFolder(run.parent if run.name == "bundle" else run)
         columns = ColumnSettings(image_column, label_column, image_root, image_suffix)
         table = _load_table(predictor, inputs, columns, folder, data)
         place = folder.explanations if out is None else Path(out)

@@ -18,6 +18,8 @@ from discern.exporting.usage import save_usage
 from discern.models.custom import Network
 from discern.ownership import owning
 from discern.predictor.bundle import load_bundle, save_bundle
+from discern.predictor.hub_bundle import check_place, find_run
+from discern.reports.bundle_card import write_bundle_card
 
 logger = logging.getLogger("discern")
 
@@ -39,7 +41,7 @@ def export(
     """Write a classifier as one file with a certificate beside it, and return the file's path.
 
     Args:
-        run: A run folder, or a bundle with `data`.
+        run: A run folder, or a bundle with `data`; see `discern.load`.
         export_format: A name of `discern.exporting.formats.EXPORT_FORMATS`: "onnx", "torch", "state-dict" or "pth", or
             one of your own. The last two are weights for torchvision or timm; the facts to use them with and an example
             are written beside the file.
@@ -61,8 +63,9 @@ def export(
     checked = check_precision(chosen, precision)
     if out is not None and Path(out).suffix != chosen.suffix:
         raise ConfigError(f"{out}: a file of the format {chosen.name} ends in {chosen.suffix}; give another ", OUT)
+    check_place(run, out)
     with reporting(verbose=verbose):
-        subject = ExportSubject(Path(run), data, network, tta)
+        subject = ExportSubject(find_run(run), data, network, tta)
         check_tta(chosen, subject.bundle.tta)
         file = subject.default_path(chosen, checked) if out is None else Path(out)
         with owning(subject.root, "discern export") if out is None else nullcontext():
@@ -96,7 +99,8 @@ def export_public(run: str | Path, out: str | Path, *, network: Network | None =
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} is there already and not an empty folder; give a new one to write the bundle to")
     with reporting(verbose=verbose):
-        save_bundle(make_public(load_bundle(Path(run), network)), folder)
+        save_bundle(make_public(load_bundle(find_run(run), network)), folder)
+        write_bundle_card(folder)
         logger.info(
             "without features of training pictures, it does not say how familiar a picture is and finds no similar ones"
         )
@@ -125,7 +129,7 @@ def verify_export(
     chosen = find_format_of(file)
     with reporting(verbose=verbose):
         check_unchanged(file)
-        certificate = ExportSubject(Path(run), data, network).certify(file, chosen)
+        certificate = ExportSubject(find_run(run), data, network).certify(file, chosen)
         check_certificate(certificate, max_drop, f"{file} must not be used")
         save_certificate(certificate, file)
         return certificate

@@ -29,8 +29,9 @@ from discern.predictor.record import FoldRecord
 from discern.reports.run import Run
 from discern.runtime import seed_everything
 from discern.seconds import measuring
+from discern.tracking.following import build_trackers
 from discern.training.ensembling import HeldOut, build_ensemble_bundle
-from discern.training.listeners import Listener, OwnerWatch
+from discern.training.listeners import Listener, OwnerWatch, calling_listeners
 from discern.training.start import build_planned, load_start
 from discern.training.state import has_state, load_state
 from discern.workflows.job import (
@@ -104,11 +105,13 @@ def carry_out_folds(
     """Train the members that are not trained yet, and write the ensemble with its results."""
     pool, folds = job.table.select("train"), folds[folds != NO_FOLD]
     numbers = range(1, int(folds.max()) + 1)
-    for number in numbers:
-        _train_member(job, number, pool, folds, asked, [*listeners, OwnerWatch(job.folder.root)], messages)
-    members = [load_bundle(job.folder.fold(number).bundle, job.custom.network) for number in numbers]
-    with naming_resumption(job):
-        _write_ensemble(job, members, pool, folds)
+    of_whole = [*listeners, *build_trackers(job.plan.training.trackers)] if job.runtime.processes.is_main else []
+    with calling_listeners(of_whole, job.folder):
+        for number in numbers:
+            _train_member(job, number, pool, folds, asked, [*listeners, OwnerWatch(job.folder.root)], messages)
+        members = [load_bundle(job.folder.fold(number).bundle, job.custom.network) for number in numbers]
+        with naming_resumption(job):
+            _write_ensemble(job, members, pool, folds)
     # No process ends before the files are written.
     job.runtime.processes.gather(None)
     return Run(job.folder.root)

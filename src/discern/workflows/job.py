@@ -32,6 +32,7 @@ from discern.predictor.bundle import Bundle, save_bundle
 from discern.predictor.calibration import compute_probabilities
 from discern.predictor.predictor import Predictor
 from discern.predictor.record import FoldRecord, TrainingRecord
+from discern.reports.bundle_card import write_bundle_card
 from discern.reports.evaluation_files import write_evaluation
 from discern.reports.leak_scores import write_scores_without_leaks
 from discern.reports.run import Run
@@ -40,6 +41,7 @@ from discern.reports.training_plots import draw_training
 from discern.run_folder import RunFolder
 from discern.runtime import Runtime, seed_everything
 from discern.seconds import measuring
+from discern.tracking.following import build_trackers
 from discern.training.batches import TrainingData, build_training_data
 from discern.training.bundling import build_bundle
 from discern.training.custom import Custom
@@ -47,7 +49,14 @@ from discern.training.deadline import Deadline
 from discern.training.exact_validation import make_validation_exact
 from discern.training.fit import Fit, FitResult
 from discern.training.history import build_history
-from discern.training.listeners import HistoryFile, Listener, LogLines, OverfittingWatch, OwnerWatch, TensorBoard
+from discern.training.listeners import (
+    HistoryFile,
+    Listener,
+    LogLines,
+    OverfittingWatch,
+    OwnerWatch,
+    calling_listeners,
+)
 from discern.training.outcome import describe_outcome
 from discern.training.progress import build_progress
 from discern.training.state import TrainingState
@@ -115,6 +124,7 @@ def begin_run(
 def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, listeners: Sequence[Listener]) -> Run:
     """Train from the beginning or from a state, and write the results."""
     plan, processes = job.plan, job.runtime.processes
+    listeners = listeners if processes.is_main else ()
     # From now on each process draws its own random numbers, for dropout and mixing.
     seed_everything((plan.seed + processes.rank) % 2**32)
     answer = None if job.teacher is None else job.teacher.answer
@@ -129,10 +139,10 @@ def carry_out(job: Job, classifier: Classifier, state: TrainingState | None, lis
         loss=job.custom.loss,
         metrics=job.custom.metrics,
         state_folder=job.folder.state,
-        listeners=listeners if processes.is_main else (),
+        listeners=listeners,
         deadline=_build_deadline(job),
     )
-    with naming_resumption(job):
+    with calling_listeners(listeners, job.folder), naming_resumption(job):
         with measuring("preparing phases"):
             result = _fit(fit, state, job)
         with measuring("exact validation"):
@@ -168,12 +178,11 @@ def choose_listeners(job: Job, messages: MessageLog) -> list[Listener]:
     folder = job.folder
     listeners: list[Listener] = [
         OwnerWatch(folder.root),
+        *build_trackers(job.plan.training.trackers),  # before the history, which says to a resumed run what they have
         HistoryFile(folder.history),
         LogLines(job.plan.phases, level=logging.INFO if messages.notebook is None else logging.DEBUG),
         OverfittingWatch(),
     ]
-    if job.plan.training.tensorboard:
-        listeners.append(TensorBoard(folder.tensorboard))
     return [*listeners, *build_progress(messages, job.plan.phases)]
 
 
@@ -324,6 +333,7 @@ def save_evaluated(
     recorded = replace(bundle, record=record)
     with measuring("saving"):
         save_bundle(recorded, folder.bundle)
+        write_bundle_card(folder.bundle)
     return recorded
 
 

@@ -23,6 +23,7 @@ from discern.predictor.answers_file import (
     write_answers,
 )
 from discern.predictor.bundle import load_bundle
+from discern.predictor.hub_bundle import find_run
 from discern.predictor.load import build_predictor
 from discern.predictor.predictor import Readable
 from discern.predictor.progress import showing_progress
@@ -65,7 +66,7 @@ def predict(
     """Classify pictures and write the answers to `out`.
 
     Args:
-        run: A run folder or a bundle.
+        run: A run folder or a bundle; see `discern.load`.
         inputs: Files, folders, glob patterns, CSV or .npz files, PIL images, arrays, or a torch `Dataset`.
         out: .csv or .tsv file to write with id, path, label, confidence and familiarity (see `Predictor.predict`), or
             in the form of `like`. Nothing is written by default.
@@ -97,7 +98,7 @@ def predict(
         check_answers_form(out)
     with reporting(verbose=verbose) as messages:
         processes = join_processes()
-        bundle = use_tta(load_bundle(Path(run), network), tta)
+        bundle = use_tta(load_bundle(find_run(run), network), tta)
         policy = build_policy(form, bundle)
         submission = None if like is None else read_submission(like, bundle.class_names)
         predictor = build_predictor(bundle, device=device, processes=processes)

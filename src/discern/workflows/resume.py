@@ -30,6 +30,7 @@ from discern.reports.run import Run
 from discern.run_folder import RunFolder, check_interrupted_run
 from discern.runtime import seed_everything
 from discern.seconds import logging_seconds, measuring
+from discern.tracking.following import check_trackers
 from discern.training.custom import Custom
 from discern.training.listeners import Listener
 from discern.training.start import build_planned, load_start
@@ -59,8 +60,8 @@ def resume(
 
     The plan is read from the run folder, and nothing is planned again. `source`, `recipe` and settings may be left out;
     if given, they must be those that the run was started with. Only `run.device`, `run.threads`, `data.workers`,
-    `data.cache`, and the folder and the limit of the cache may differ. Your own network, loss, metrics or augmentation
-    must be given again.
+    `data.cache`, `training.trackers`, and the folder and the limit of the cache may differ. Your own network, loss,
+    metrics or augmentation must be given again.
 
     Args:
         out: The run folder.
@@ -92,6 +93,8 @@ def resume(
         check_same_settings(wanted, original, folder.root)
         plan, environment = load_plan(folder.plan), load_environment(folder.environment)
         custom.check_same(plan.custom, folder.root)
+        if processes.is_main:
+            check_trackers(wanted.training.trackers)
         runtime = choose_resumed_runtime(plan, wanted, original, processes)
         with runtime.applied():
             with processes.main_first():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from discern.console import reporting
 from discern.predictor.bundle import load_bundle
+from discern.predictor.hub_bundle import find_run
 from discern.serving.options import ServeOptions, name_runs
 from discern.serving.running import check_packages, open_listener, run_server
 
@@ -30,7 +31,8 @@ def serve(
     """Answer requests until the process is stopped; requests that have begun are answered first.
 
     Args:
-        runs: Run folders or bundles; `NAME=FOLDER` gives a name other than the folder's. The first is the default.
+        runs: Run folders or bundles, see `discern.load`; `NAME=FOLDER` gives a name other than the folder's. The first
+            is the default.
         host: The address to listen on; "0.0.0.0" for all.
         port: The port to listen on; 0 for any free one.
         workers: Number of processes, each with its own copy of the classifiers and its share of the cores.
@@ -45,12 +47,15 @@ def serve(
         DiscernError: A bundle cannot be loaded, the address cannot be used, an origin is none, or a package is missing.
     """
     check_packages()
-    folders = name_runs([runs] if isinstance(runs, str | Path) else runs)
+    named = name_runs([runs] if isinstance(runs, str | Path) else runs)
     from discern.serving.origins import read_origins
 
     origins = tuple(sorted(read_origins(allowed_origins)))
-    options = ServeOptions(folders, host, port, workers, tuple(allowed_hosts), shows_pictures, device, token, origins)
     with reporting(verbose=verbose):
+        folders = {name: str(find_run(folder)) for name, folder in named.items()}
+        options = ServeOptions(
+            folders, host, port, workers, tuple(allowed_hosts), shows_pictures, device, token, origins
+        )
         for folder in folders.values():
             load_bundle(Path(folder))
         with open_listener(host, port) as listener:

@@ -36,6 +36,7 @@ from discern.reports.run import Run
 from discern.run_folder import RunFolder, check_new_run, check_outside_data, name_new_run
 from discern.runtime import Runtime, choose_runtime, seed_everything
 from discern.seconds import logging_seconds, measuring
+from discern.tracking.following import check_trackers
 from discern.training.custom import Custom
 from discern.training.listeners import Listener
 from discern.training.start import build_planned, load_start
@@ -99,6 +100,8 @@ def train(
         asked = load_settings(recipe, list_overrides(overrides, settings))
         if network is None:
             _check_backbones(asked)
+        if processes.is_main:
+            check_trackers(asked.training.trackers)
         runtime = _choose_runtime(asked, processes)
         folder = RunFolder(processes.gather(name_new_run(source) if out is None else Path(out))[0])
         check_outside_data(folder, source)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from discern.errors import ConfigError, WeightsError
+from discern.hub import HUB_URL, find_endpoint
 from discern.models import timm_network
 from discern.models.backbone import TIMM_PREFIX
 
@@ -21,8 +22,8 @@ _TORCHVISION_FILES = {
 # As torchvision states them, for both files of a network.
 _TORCHVISION_MEBIBYTES = {"resnet18": 44.7, "resnet34": 83.3, "resnet50": 97.8, "resnet101": 170.5, "resnet152": 230.5}
 _TORCHVISION_NOTE = "torchvision, BSD-3-Clause; trained on ImageNet-1k"
+_TORCHVISION_LICENCE = "bsd-3-clause"
 _TORCHVISION_URL = "https://download.pytorch.org/models"
-_HUB_URL = "https://huggingface.co"
 _HUB_FILE = "model.safetensors"
 _HUB_OWNER = "timm/"
 
@@ -42,6 +43,8 @@ class PublishedWeights(NamedTuple):
     size_bytes: int | None
     """About; None for those on the Hub, which is asked before a download."""
     note: str
+    licence: str
+    """As the Hugging Face Hub writes it: "apache-2.0"; empty where it is not known."""
 
 
 def find_weights(backbone_name: str, weights: str = "imagenet") -> PublishedWeights:
@@ -75,6 +78,7 @@ def find_weights(backbone_name: str, weights: str = "imagenet") -> PublishedWeig
         hub_id="",
         size_bytes=round(_TORCHVISION_MEBIBYTES[backbone_name] * 2**20),
         note=_TORCHVISION_NOTE,
+        licence=_TORCHVISION_LICENCE,
     )
 
 
@@ -117,7 +121,7 @@ def _find_timm_weights(backbone_name: str, weights: str) -> PublishedWeights:
             "give a path as model.weights, or model.weights=none to start from random ones."
         )
     full_name = ".".join(part for part in (config.architecture, config.tag) if part)
-    base = os.environ.get("HF_ENDPOINT") or _HUB_URL
+    base = find_endpoint() or HUB_URL
     return PublishedWeights(
         name=f"{TIMM_PREFIX}{full_name}",
         url=f"{base.rstrip('/')}/{config.hf_hub_id}/resolve/main/{_HUB_FILE}",
@@ -126,4 +130,5 @@ def _find_timm_weights(backbone_name: str, weights: str) -> PublishedWeights:
         hub_id=config.hf_hub_id,
         size_bytes=None,
         note=f"timm, {config.license or 'licence not stated'}",
+        licence="" if config.license in (None, "unknown") else config.license,
     )

@@ -5,7 +5,6 @@ the cache that all programs of the user share, so that its settings (HF_HOME, HF
 """
 
 import logging
-import os
 import socket
 import sys
 import urllib.error
@@ -17,12 +16,11 @@ import torch
 
 from discern.errors import WeightsError
 from discern.files import describe_bytes
+from discern.hub import TIMEOUT_SECONDS, describe_hub_failure, find_endpoint, quiet_hub_client
 from discern.models.weights.catalog import PublishedWeights
 from discern.models.weights.state_dicts import read_tensors
 
 logger = logging.getLogger("discern")
-
-_TIMEOUT_SECONDS = 10.0
 
 
 def find_cached(weights: PublishedWeights, folder: Path) -> Path | None:
@@ -71,8 +69,8 @@ def _ask_hub_for_size(weights: PublishedWeights) -> int | None:
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
     with suppress(Exception):  # as for the download
-        url = hf_hub_url(weights.hub_id, weights.file_name, endpoint=os.environ.get("HF_ENDPOINT") or None)
-        return get_hf_file_metadata(url, timeout=_TIMEOUT_SECONDS).size
+        url = hf_hub_url(weights.hub_id, weights.file_name, endpoint=find_endpoint())
+        return get_hf_file_metadata(url, timeout=TIMEOUT_SECONDS).size
     return None
 
 
@@ -102,7 +100,7 @@ def _download_file(weights: PublishedWeights, path: Path, next_step: str) -> Pat
 def _limited_waiting() -> Iterator[None]:
     """Let a server that does not answer end the download; torch would wait for ever."""
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_TIMEOUT_SECONDS)
+    socket.setdefaulttimeout(TIMEOUT_SECONDS)
     try:
         yield
     finally:
@@ -111,19 +109,12 @@ def _limited_waiting() -> Iterator[None]:
 
 def _download_from_hub(weights: PublishedWeights, next_step: str) -> Path:
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.utils import logging as hub_logging
 
-    verbosity = hub_logging.get_verbosity()
-    # Its attempts are for programmers; in the end the error says what happened.
-    hub_logging.set_verbosity(logging.ERROR)
     try:
-        # The client reads HF_ENDPOINT once, when it is imported.
-        endpoint = os.environ.get("HF_ENDPOINT") or None
-        path = Path(hf_hub_download(weights.hub_id, weights.file_name, endpoint=endpoint))
+        with quiet_hub_client():
+            path = Path(hf_hub_download(weights.hub_id, weights.file_name, endpoint=find_endpoint()))
     except Exception as error:  # What carries the client's requests, and its errors, differ between its versions.
-        raise WeightsError(f"{weights.url} {_describe_failure(error)}. {next_step}") from error
-    finally:
-        hub_logging.set_verbosity(verbosity)
+        raise WeightsError(f"{weights.url} {describe_hub_failure(error)}. {next_step}") from error
     try:
         read_tensors(path)
     except WeightsError as error:
@@ -131,19 +122,3 @@ def _download_from_hub(weights: PublishedWeights, next_step: str) -> Path:
         path.unlink(missing_ok=True)
         raise WeightsError(f"{weights.url} did not send weights; nothing was kept. {next_step}") from error
     return path
-
-
-def _describe_failure(error: Exception) -> str:
-    """Say in a few words why the Hub's client gave up; what it says itself is for programmers."""
-    from huggingface_hub.errors import FileMetadataError, OfflineModeIsEnabled
-
-    reason = error.__cause__ or error
-    response = getattr(reason, "response", None)
-    first_line = (str(reason).splitlines() or [type(reason).__name__])[0]
-    if response is not None:
-        return f"answered {response.status_code} ({first_line})"
-    if isinstance(reason, OfflineModeIsEnabled):
-        return "was not asked, because HF_HUB_OFFLINE is set, and the file is not here"
-    if isinstance(reason, FileMetadataError):
-        return "did not send weights; nothing was kept"
-    return f"cannot be reached or broke off ({first_line})"

@@ -35,6 +35,8 @@ class WeightsRecord(NamedTuple):
     """Tensors of the file that the backbone does not have, such as those of a classifier."""
     note: str
     """Licence, where known."""
+    licence: str
+    """The same as the Hugging Face Hub writes it, such as "apache-2.0"; empty where it is not known."""
 
 
 class WeightsRow(NamedTuple):
@@ -65,7 +67,7 @@ def load_pretrained(
     Raises:
         WeightsError: The weights cannot be found, downloaded or read, or do not fit in full.
     """
-    path, source, note = _find_file(backbone, weights, cache_folder)
+    path, source, note, licence = _find_file(backbone, weights, cache_folder)
     tensors = read_tensors(path)
     trained_size = backbone.find_trained_size(tensors)
     if trained_size == backbone.image_size:
@@ -76,7 +78,7 @@ def load_pretrained(
         unused = fit_tensors(trained.network, tensors, source=source)
         trained.set_image_size(backbone.image_size)
         backbone.load_state_dict(trained.state_dict())
-    return WeightsRecord(source, compute_sha256(path), unused, note)
+    return WeightsRecord(source, compute_sha256(path), unused, note, licence)
 
 
 def read_head(backbone: Backbone, weights: str | Path, *, cache_folder: str | Path | None = None) -> HeadTensors:
@@ -90,7 +92,7 @@ def read_head(backbone: Backbone, weights: str | Path, *, cache_folder: str | Pa
     Raises:
         WeightsError: The weights cannot be found, downloaded or read, or hold no head that is understood.
     """
-    path, source, _ = _find_file(backbone, weights, cache_folder)
+    path, source, *_ = _find_file(backbone, weights, cache_folder)
     return find_head(read_tensors(path), backbone.network, backbone.num_features, source)
 
 
@@ -157,13 +159,13 @@ def _list_published(weights: PublishedWeights, folder: Path) -> WeightsRow:
     return WeightsRow(weights.name, weights.url, path, weights.note, backbone, version or "imagenet")
 
 
-def _find_file(backbone: Backbone, weights: str | Path, cache_folder: str | Path | None) -> tuple[Path, str, str]:
-    """Return where a file of weights is, its source and a note such as its licence."""
+def _find_file(backbone: Backbone, weights: str | Path, cache_folder: str | Path | None) -> tuple[Path, str, str, str]:
+    """Return where a file of weights is, its source, a note such as its licence, and the licence alone."""
     if str(weights) in PUBLISHED_NAMES:
         published = find_weights(backbone.name, str(weights))
-        return _fetch(published, _choose_folder(cache_folder)), published.url, published.note
+        return _fetch(published, _choose_folder(cache_folder)), published.url, published.note, published.licence
     path = _existing(Path(weights).expanduser())
-    return path, str(path), ""
+    return path, str(path), "", ""
 
 
 def _choose_folder(cache_folder: str | Path | None) -> Path:
