@@ -1,4 +1,4 @@
-"""discern predict: classify pictures and write a CSV."""
+"""discern predict: classify pictures and write a table."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +20,8 @@ def predict(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Table to write: .csv, or .tsv with tabs. [default: predictions.csv; nothing is written with --json]"
+            help="Table to write: .csv, .tsv with tabs, or .parquet. After an interruption, the same command goes on. "
+            "[default: predictions.csv; nothing is written with --json]"
         ),
     ] = None,
     probabilities: Annotated[
@@ -99,7 +100,7 @@ def predict(
         return
     if as_json:
         print_document(PredictionDocument.build(file, answers.frame, answers.problems))
-    elif len(answers.frame) <= _MAX_PRINTED:
+    elif answers.count <= _MAX_PRINTED:
         shown = answers.frame.drop(columns="path", errors="ignore").iloc[:, :_MAX_PRINTED_COLUMNS]
         typer.echo(shown.to_string(index=False, float_format="{:.3g}".format, max_colwidth=40, na_rep=""))
     if answers.problems:

@@ -33,7 +33,7 @@ from discern.evaluation.predictions import (
 from discern.models.custom import Network
 from discern.ownership import owning
 from discern.predictor.answers import AnswerForm, build_policy
-from discern.predictor.answers_file import log_familiarity
+from discern.predictor.answers_summary import log_familiarity
 from discern.predictor.bundle import Bundle, load_bundle
 from discern.predictor.description import load_decoding
 from discern.predictor.load import build_predictor
