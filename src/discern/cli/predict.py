@@ -52,6 +52,17 @@ def predict(
             "own answer, or else the most frequent class. [default: error with --like, otherwise skip]"
         ),
     ] = None,
+    sort_into: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Copy the pictures into DIR, each into a folder of its class, or unknown; nothing there is replaced.",
+        ),
+    ] = None,
+    link: Annotated[
+        str | None,
+        typer.Option(help="Make links instead of copies, with --sort-into: symbolic, or hard (on the same disk)."),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace --out also where it is no earlier table of answers.")
     ] = False,
@@ -91,6 +102,8 @@ def predict(
             image_root=image_root,
             image_suffix=image_suffix,
             on_bad=on_bad,
+            sort_into=sort_into,
+            link=link,
             overwrite=overwrite,
             csv_safe=csv_safe,
             tta=tta,

@@ -17,7 +17,7 @@ from discern.data.table import ImageTable
 from discern.errors import ImageProblem, name_some
 from discern.files import read_json, write_json
 from discern.ownership import owning
-from discern.predictor.answers import AnswerForm, AnswerPolicy, build_answers, knows_own_ids
+from discern.predictor.answers import AnswerForm, AnswerPolicy, build_answers, knows_own_ids, list_classes
 from discern.predictor.answers_summary import AnswerSummary, join_summaries, summarize_answers
 from discern.predictor.answers_table import join_rows, read_rows, write_rows
 from discern.predictor.predictor import Predictor
@@ -34,12 +34,16 @@ _MADE_FOR_FILE = "made_for.json"
 
 
 class _PartRecord(BaseModel):
-    """What is known of a part besides its rows; written after them, so that a part with a record is complete."""
+    """What is known of a part besides its rows; written after them, so that a part with a record is complete.
+
+    `classes` are paths of pictures, each with its class, as the user names them and not as a spreadsheet takes them.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     pictures: str
     summary: AnswerSummary
+    classes: tuple[tuple[str, str | None], ...]
 
 
 class AnswerParts:
@@ -50,7 +54,7 @@ class AnswerParts:
         self.folder = name_parts_folder(file)
         self._made_for = made_for
         self._csv_safe = csv_safe
-        self._records: dict[int, _PartRecord] = {}
+        self._summaries: dict[int, AnswerSummary] = {}
         self._only: pd.DataFrame | None = None
 
     def find_missing(self, table: ImageTable, part_rows: int) -> list[int]:
@@ -65,27 +69,34 @@ class AnswerParts:
                 and record.pictures
                 and record.pictures == _mark_pictures(_take_part(table, number, part_rows))
             ):
-                self._records[number] = record
-        if self._records:
-            done = sum(record.summary.answers + len(record.summary.problems) for record in self._records.values())
+                self._summaries[number] = record.summary
+        if self._summaries:
+            done = sum(summary.answers + len(summary.problems) for summary in self._summaries.values())
             logger.info("an interrupted prediction goes on: %d of %d pictures are done", done, len(table))
-        return [number for number in numbers if number not in self._records]
+        return [number for number in numbers if number not in self._summaries]
 
     def keep(self, number: int, part: ImageTable, frame: pd.DataFrame, problems: tuple[ImageProblem, ...]) -> None:
         """Write the answers for the rows of a part."""
         write_rows(frame, self._rows_file(number), csv_safe=self._csv_safe, with_header=number == 0)
-        record = _PartRecord(pictures=_mark_pictures(part), summary=summarize_answers(frame, problems))
+        summary = summarize_answers(frame, problems)
+        record = _PartRecord(pictures=_mark_pictures(part), summary=summary, classes=tuple(list_classes(frame)))
         write_json(self._record_file(number), record.model_dump())
-        self._only = None if self._records else frame
-        self._records[number] = record
+        self._only = None if self._summaries else frame
+        self._summaries[number] = summary
 
     def summarize(self) -> AnswerSummary:
         """Return the summary of all parts."""
-        return join_summaries([self._records[number].summary for number in sorted(self._records)])
+        return join_summaries([self._summaries[number] for number in sorted(self._summaries)])
+
+    def list_classes(self) -> Iterator[tuple[str, str | None]]:
+        """Yield the path and the class of each picture that was answered, None where it is unknown."""
+        for number in sorted(self._summaries):
+            record = self._read_record(number)
+            yield from () if record is None else record.classes
 
     def join(self) -> None:
         """Write the file."""
-        join_rows([self._rows_file(number) for number in sorted(self._records)], self.file)
+        join_rows([self._rows_file(number) for number in sorted(self._summaries)], self.file)
 
     def read(self) -> pd.DataFrame:
         """Return all answers: those of the file, with its digits; where one part was all, as they were made."""

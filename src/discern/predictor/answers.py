@@ -1,7 +1,8 @@
 """From probabilities to answers for people and other programs: labels, "unknown", and sets of classes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -132,6 +133,13 @@ def build_answers(
     if form.probabilities:
         columns |= {f"probability_{name}": probabilities[:, index] for index, name in enumerate(class_names)}
     return pd.DataFrame(columns)
+
+
+def list_classes(answers: pd.DataFrame) -> Iterator[tuple[str, str | None]]:
+    """Yield the path and the class of each picture of a table of answers, None where it is unknown."""
+    known = answers["reason"] == "" if "reason" in answers else repeat(True)
+    for path, label, is_known in zip(answers["path"], answers["label"], known, strict=False):
+        yield path, label if is_known else None
 
 
 def _name_sets(

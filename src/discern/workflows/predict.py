@@ -16,7 +16,7 @@ from discern.data.table import ImageTable
 from discern.errors import Advice, BadImagesError, ConfigError, ImageProblem, name_some, option
 from discern.models.custom import Network
 from discern.predictor.answer_parts import AnswerParts, answer_in_parts, describe_question, keeping_parts
-from discern.predictor.answers import AnswerForm, AnswerPolicy, build_answers, build_policy, knows_own_ids
+from discern.predictor.answers import AnswerForm, AnswerPolicy, build_answers, build_policy, knows_own_ids, list_classes
 from discern.predictor.answers_file import check_answers_file, report_file
 from discern.predictor.answers_summary import log_familiarity, summarize_answers
 from discern.predictor.answers_table import check_form, holds_answers, read_rows, write_rows
@@ -24,6 +24,7 @@ from discern.predictor.bundle import fingerprint_bundle, load_bundle
 from discern.predictor.load import build_predictor
 from discern.predictor.predictor import Predictor, Readable
 from discern.predictor.progress import showing_progress
+from discern.predictor.sorted_folder import SortedFolder, check_link, check_sorted_folder
 from discern.predictor.submission import Submission, read_submission
 from discern.predictor.tta import use_tta
 from discern.processes import join_processes
@@ -59,6 +60,8 @@ def predict(
     image_root: str | Path | None = None,
     image_suffix: str | None = None,
     on_bad: str | None = None,
+    sort_into: str | Path | None = None,
+    link: str | None = None,
     overwrite: bool = False,
     csv_safe: bool = False,
     tta: str | None = None,
@@ -85,6 +88,9 @@ def predict(
         image_suffix: Extension to add to ids in a CSV, such as `.jpg`.
         on_bad: What to do about pictures that cannot be read: "error" stops, "skip" leaves them out, "fallback" keeps
             the sample's own answer, or else gives the most frequent class. By default "error" with `like`, else "skip".
+        sort_into: Folder to copy the pictures into, each into a folder of its class, or `unknown` (see `max_error`).
+            Nothing in it is replaced; what is there already is not copied again.
+        link: Make links instead of copies: "symbolic", or "hard".
         overwrite: Replace `out` also where it is no earlier table of answers.
         csv_safe: Write an apostrophe before texts that a spreadsheet would take for a formula.
         tta: Test-time augmentation: "none", or the mean over the views of "flip" or "five"; by default as trained.
@@ -96,7 +102,10 @@ def predict(
         DiscernError: The run, an input or the sample submission cannot be used.
         BadImagesError: None of the pictures can be read, or some cannot and `on_bad` is "error".
     """
-    out, like = (None if path is None else Path(path) for path in (out, like))
+    out, like, sort_into = (None if path is None else Path(path) for path in (out, like, sort_into))
+    link = check_link(link, sorts=sort_into is not None)
+    if like is not None and sort_into is not None:
+        raise ConfigError("pictures are not sorted by a sample submission; call twice, or leave out ", option("like"))
     form = AnswerForm(probabilities, top_k, max_error, set_coverage)
     on_bad = _choose_on_bad(on_bad, like)
     if out is not None:
@@ -112,7 +121,11 @@ def predict(
         log_ignored(table)
         if out is not None:
             _check_out(out, [*_list_paths(inputs), *table.frame["path"], str(like or "")], submission, overwrite)
-        answering = _Answering(predictor, form, policy, on_bad, messages)
+        folder = None
+        if sort_into is not None:
+            check_sorted_folder(sort_into, _list_paths(inputs), table)
+            folder = SortedFolder(sort_into, predictor.class_names, link, with_unknown=policy.point is not None)
+        answering = _Answering(predictor, form, policy, on_bad, folder, messages)
         if submission is not None:
             answers = answering.fill_in(submission, submission.choose_pictures(table))
             if out is not None and processes.is_main:
@@ -137,6 +150,7 @@ class _Answering:
     form: AnswerForm
     policy: AnswerPolicy
     on_bad: str
+    sorted_folder: SortedFolder | None
     messages: MessageLog
 
     def answer_in_memory(self, table: ImageTable) -> Answers:
@@ -151,6 +165,8 @@ class _Answering:
             with_own_ids=knows_own_ids(table),
         )
         summarize_answers(frame, found.problems).log(self.policy)
+        if self.sorted_folder is not None and self.predictor.runtime.processes.is_main:
+            self.sorted_folder.add_all(list_classes(frame))
         return Answers(len(frame), found.problems, lambda: frame)
 
     def answer_to_file(self, table: ImageTable, out: Path, parts: AnswerParts | None) -> Answers:
@@ -162,6 +178,8 @@ class _Answering:
             return Answers(summary.answers, summary.problems, lambda: read_rows(out))
         parts.join()
         report_file(out, summary.answers, summary.problems)
+        if self.sorted_folder is not None:
+            self.sorted_folder.add_all(parts.list_classes())
         return Answers(summary.answers, summary.problems, parts.read)
 
     def fill_in(self, submission: Submission, table: ImageTable) -> Answers:
