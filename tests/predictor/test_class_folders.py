@@ -7,7 +7,8 @@ from discern.predictor.class_folders import name_class_folders
 
 NAMES = [
     "red", "Boeing 737-800", "Mi-8", "狗", "Café", "AC/DC", "a\\b", "50%", "50%25", "..", ".", ".hidden", " cat",
-    "cat ", "cat.", "what?", "a:b", "CON", "nul.txt", "Lpt1", "tab\there", "cat", "Cat", "CAT", "caf\u00e9", "cafe\u0301",
+    "cat ", "cat.", "what?", "a:b", "CON", "nul.txt", "Lpt1", "tab\there", "cat", "Cat", "CAT", "caf\u00e9",
+    "cafe\u0301",
 ]  # fmt: skip
 
 
