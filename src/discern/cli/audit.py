@@ -13,7 +13,10 @@ ERRORS_FOUND = 1
 def audit(
     data: Annotated[
         str,
-        typer.Argument(metavar="DATA", help="Folder of class folders (or of train, val and test), CSV, or .npz file."),
+        typer.Argument(
+            metavar="DATA",
+            help="Folder of class folders (or of train, val and test), CSV or .npz file, or tar shards, 'a-{00..63}.tar'.",
+        ),
     ],
     overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="The folder to write; runs/NAME-audit by default.")] = None,

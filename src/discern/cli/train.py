@@ -16,7 +16,10 @@ from discern.errors import ConfigError
 def train(
     data: Annotated[
         str | None,
-        typer.Argument(metavar="DATA", help="Folder of class folders (or of train, val and test), CSV, or .npz file."),
+        typer.Argument(
+            metavar="DATA",
+            help="Folder of class folders (or of train, val and test), CSV or .npz file, or tar shards, 'a-{00..63}.tar'.",
+        ),
     ] = None,
     overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; runs/NAME by default.")] = None,

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from discern.counts import count_of
+from discern.data.reading.decode import read_file
+from discern.data.stored_pictures import find_member, stat_picture
 from discern.data.table import ImageTable
 from discern.errors import ConfigError, name_some, option
 from discern.files import explain_write_error
@@ -49,7 +51,7 @@ class SortedFolder:
         added, known, gone = 0, 0, []
         for path, label in pictures:
             try:
-                size = os.stat(path).st_size  # noqa: PTH116 - making a Path takes longer than asking
+                size = stat_picture(path).size_bytes
             except OSError:
                 gone.append(path)
                 continue
@@ -147,17 +149,19 @@ def check_link(link: str | None, *, sorts: bool) -> Link | None:
     return None
 
 
-def check_sorted_folder(folder: Path, sources: Iterable[str], table: ImageTable) -> None:
+def check_sorted_folder(folder: Path, sources: Iterable[str], table: ImageTable, link: Link | None) -> None:
     """Check before any work that pictures can be sorted into a folder.
 
     Raises:
-        ConfigError: It is a file, lies in a source or has some of the pictures in it, or there are pictures that are no
-            files.
+        ConfigError: It is a file, lies in a source or has some of the pictures in it, or there are pictures that cannot
+            be copied, or linked.
     """
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file; ", _SORT_INTO, " needs a folder")
     if (table.frame["array_index"] >= 0).any():
         raise ConfigError("pictures in memory are no files that can be copied; leave out ", _SORT_INTO)
+    if link is not None and any(map(find_member, table.frame["path"])):
+        raise ConfigError("pictures in shards can be copied, and not linked; leave out ", option("link"))
     place = folder.resolve()
     around = [source for source in sources if Path(source).is_dir() and place.is_relative_to(Path(source).resolve())]
     if around:
@@ -191,7 +195,10 @@ def _put(path: str, target: Path, link: Link | None) -> None:
 def _copy(path: str, target: Path) -> None:
     temporary = name_unfinished(target)
     try:
-        shutil.copy2(path, temporary)
+        if find_member(path) is None:
+            shutil.copy2(path, temporary)
+        else:
+            temporary.write_bytes(read_file(path))
         try:
             target.hardlink_to(temporary)  # which replaces nothing, unlike a change of the name
         except FileExistsError:
@@ -206,7 +213,9 @@ def _copy(path: str, target: Path) -> None:
 
 def _are_same(path: str, other: Path) -> bool:
     try:
-        return os.path.samefile(path, other) or filecmp.cmp(path, other, shallow=False)  # noqa: PTH121
+        if find_member(path) is not None:
+            return read_file(path) == other.read_bytes()
+        return other.samefile(path) or filecmp.cmp(path, other, shallow=False)
     except OSError:
         return False
 

@@ -123,7 +123,7 @@ def predict(
             _check_out(out, [*_list_paths(inputs), *table.frame["path"], str(like or "")], submission, overwrite)
         folder = None
         if sort_into is not None:
-            check_sorted_folder(sort_into, _list_paths(inputs), table)
+            check_sorted_folder(sort_into, _list_paths(inputs), table, link)
             folder = SortedFolder(sort_into, predictor.class_names, link, with_unknown=policy.point is not None)
         answering = _Answering(predictor, form, policy, on_bad, folder, messages)
         if submission is not None:
