@@ -15,7 +15,7 @@ def audit(
         str,
         typer.Argument(
             metavar="DATA",
-            help="Folder of class folders (or of train, val and test), CSV or .npz file, or tar shards, 'a-{00..63}.tar'.",
+            help="Folder of class folders (or of train, val and test), CSV or .npz file, or shards: 'a-{00..63}.tar'.",
         ),
     ],
     overrides: Overrides = None,

@@ -18,7 +18,7 @@ def train(
         str | None,
         typer.Argument(
             metavar="DATA",
-            help="Folder of class folders (or of train, val and test), CSV or .npz file, or tar shards, 'a-{00..63}.tar'.",
+            help="Folder of class folders (or of train, val and test), CSV or .npz file, or shards: 'a-{00..63}.tar'.",
         ),
     ] = None,
     overrides: Overrides = None,
