@@ -10,10 +10,11 @@ from PIL import Image
 
 from discern.errors import BadImagesError, ConfigError
 from discern.predictor import answer_parts, progress
+from discern.predictor.load import build_predictor
 from discern.predictor.predictor import Predictor
 from discern.workflows.predict import predict
 
-NUM_PICTURES, PART_ROWS = 150, 64
+NUM_PICTURES, PART_ROWS = 10, 4
 
 
 class Killed(BaseException):
@@ -22,7 +23,7 @@ class Killed(BaseException):
 
 @pytest.fixture
 def many(tmp_path):
-    """A folder of 150 small pictures."""
+    """A folder of ten small pictures."""
     folder = tmp_path / "many"
     folder.mkdir()
     for number, colour in enumerate(np.random.default_rng(7).integers(0, 256, (NUM_PICTURES, 3))):
@@ -32,7 +33,13 @@ def many(tmp_path):
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch):
-    monkeypatch.setattr(answer_parts, "_MOST_BATCHES", 1)
+    def build_small(*arguments, **options):
+        predictor = build_predictor(*arguments, **options)
+        predictor.batch_size = PART_ROWS // 2
+        return predictor
+
+    monkeypatch.setattr("discern.workflows.predict.build_predictor", build_small)
+    monkeypatch.setattr(answer_parts, "_MOST_BATCHES", 2)
 
 
 @pytest.fixture
@@ -66,13 +73,12 @@ def die(monkeypatch, name, call, *, after):
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_a_file_is_the_same_to_the_byte_wherever_a_kill_came(trained_run, many, tmp_path, asked, form):
-    (many / "70.png").write_bytes(b"no picture")
+    (many / "6.png").write_bytes(b"no picture")
     predict(trained_run, many, out=tmp_path / f"whole.{form}", probabilities=True)
     assert asked == [NUM_PICTURES]
     whole = (tmp_path / f"whole.{form}").read_bytes()
-    points = [("write_json", 1, True, 150), ("write_rows", 1, True, 150), ("write_rows", 2, False, 86)]
-    points += [("write_rows", 2, True, 86), ("write_json", 4, True, 0), ("join_rows", 1, False, 0)]
-    points += [("join_rows", 1, True, 0)]
+    points = [("write_json", 1, True, 10), ("write_rows", 1, True, 10), ("write_rows", 2, False, 6)]
+    points += [("write_json", 3, True, 2), ("write_json", 4, True, 0), ("join_rows", 1, True, 0)]
     for number, (name, call, after, expected_left) in enumerate(points):
         out = tmp_path / f"{number}.{form}"
         with pytest.MonkeyPatch.context() as patch:
@@ -84,12 +90,12 @@ def test_a_file_is_the_same_to_the_byte_wherever_a_kill_came(trained_run, many, 
         assert sum(asked) == expected_left
         assert out.read_bytes() == whole
         assert answers.count == NUM_PICTURES - 1 == len(answers.frame)
-        assert [problem.path for problem in answers.problems] == [str(many / "70.png")]
+        assert [problem.path for problem in answers.problems] == [str(many / "6.png")]
     assert not list(tmp_path.glob(".*"))
 
 
 def test_the_file_says_what_is_said_without_one(trained_run, many, tmp_path):
-    for number in range(64, 128):  # a whole part
+    for number in range(4, 8):  # a whole part
         (many / f"{number}.png").write_bytes(b"")
     kept = predict(trained_run, many, probabilities=True, top_k=2)
     for form in ("csv", "tsv", "parquet"):
@@ -97,7 +103,7 @@ def test_the_file_says_what_is_said_without_one(trained_run, many, tmp_path):
         exactness = {"check_exact": True} if form == "parquet" else {"rtol": 1e-5}
         pd.testing.assert_frame_equal(answers.frame, kept.frame, check_dtype=False, **exactness)
         assert answers.problems == kept.problems
-        assert len(pd.read_csv(tmp_path / "answers.bad_files.csv")) == 64
+        assert len(pd.read_csv(tmp_path / "answers.bad_files.csv")) == 4
 
 
 def test_another_question_starts_anew_and_says_so(trained_run, many, tmp_path, asked, monkeypatch, caplog):
@@ -119,11 +125,11 @@ def test_pictures_that_changed_meanwhile_are_answered_anew(trained_run, many, tm
         die(patch, "join_rows", 1, after=False)
         with pytest.raises(Killed):
             predict(trained_run, many, out=out)
-    Image.new("RGB", (40, 40), "red").save(many / "100.png")
+    Image.new("RGB", (40, 40), "red").save(many / "5.png")
     asked.clear()
     predict(trained_run, many, out=out)
     assert asked == [PART_ROWS]
-    assert f"an interrupted prediction goes on: {NUM_PICTURES - PART_ROWS} of 150 pictures are done" in caplog.text
+    assert f"an interrupted prediction goes on: {NUM_PICTURES - PART_ROWS} of 10 pictures are done" in caplog.text
     predict(trained_run, many, out=tmp_path / "whole.csv")
     assert out.read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
@@ -159,7 +165,7 @@ def test_own_ids_are_a_column_of_all_parts_where_one_has_them(trained_run, many,
     (many / "new.csv").write_text("id,file_name\n007,1.png\n")
     for form in ("csv", "parquet"):
         out = tmp_path / f"answers.{form}"
-        frame = predict(trained_run, [*map(str, sorted(many.glob("*.png"))[:100]), many / "new.csv"], out=out).frame
+        frame = predict(trained_run, [*map(str, sorted(many.glob("*.png"))[:7]), many / "new.csv"], out=out).frame
         assert frame["own_id"].dropna().tolist() == ["007"]
 
 

@@ -110,8 +110,8 @@ class AnswerParts:
     def _are_made_for_this(self) -> bool:
         """Return whether the parts that are there are of the same question; where not, they are removed."""
         path = self.folder / _MADE_FOR_FILE
-        with suppress(OSError, ValueError):
-            earlier = read_json(path)
+        with suppress(OSError, ValueError, TypeError):
+            earlier = dict(read_json(path))
             if earlier == self._made_for:
                 return True
             differing = [

@@ -24,9 +24,7 @@ logger = logging.getLogger("discern")
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"([0-9]+)\.\.([0-9]+)")
-_LABELS = ("cls", "json.label", "json.class", "json.cls", "json.class_name", "json.category", "txt")
-"""Where labels are looked for, the first that a picture has."""
-
+_JSON_KEYS = ("json.label", "json.class", "json.cls", "json.class_name", "json.category")
 _NAMES_FILES = ("classes.json", "classes.txt")
 _FIRST_WORD = re.compile(r"[A-Za-z]+")
 
@@ -65,31 +63,70 @@ def load_shards(shards: Sequence[str], source: str, *, label_column: str | None,
         DataError: Shards are missing or cannot be read, there are no pictures, or labels are missing or not understood.
     """
     _check_there(shards, source)
-    cache, names = build_cache(), _name_shards(shards)
-    samples = [(shard, sample) for shard in shards for sample in list_samples_of(_absolute(shard), cache)]
-    pictures = [(shard, sample) for shard, sample in samples if sample.name]
-    if not pictures:
+    cache, names, splits = build_cache(), _name_shards(shards), _find_splits(shards)
+    found = _Found(("cls", *_JSON_KEYS, "txt") if label_column is None else (label_column, f"json.{label_column}"))
+    for shard in shards:
+        found.add(_absolute(shard), names[shard], splits.get(shard), list_samples_of(_absolute(shard), cache))
+    if not found.ids:
         raise DataError(f"{source}: no pictures in {count_of(len(shards), 'shard')}; expected files such as 000.jpg")
-    labels = _read_labels(pictures, names, label_column, source, labelled=labelled)
-    splits = _find_splits(shards)
-    logger.info("%s: %d pictures in %s", source, len(pictures), count_of(len(shards), "shard"))
+    if labelled:
+        found.check_labels(source, label_column)
+    logger.info("%s: %d pictures in %s", source, len(found.ids), count_of(len(shards), "shard"))
     return build_table(
         {
-            "id": [f"{names[shard]}/{sample.name}" for shard, sample in pictures],
-            "path": [
-                Member(_absolute(shard), sample.start, sample.size_bytes, sample.name).path
-                for shard, sample in pictures
-            ],
-            "label": _name_classes(labels, shards[0], source),
-            "split": [splits.get(shard) for shard, _ in pictures],
+            "id": found.ids,
+            "path": found.paths,
+            "label": _name_classes(found.labels, shards[0], source),
+            "split": found.splits,
         },
         source=source,
-        ignored=sum_up(
-            Unused(f"{names[shard]}/{sample.key}", "no picture beside its label")
-            for shard, sample in samples
-            if not sample.name
-        ),
+        ignored=sum_up(found.unused),
     )
+
+
+class _Found:
+    """The pictures of all shards so far, and what is beside them; labels are of the first of `kinds` that is there."""
+
+    def __init__(self, kinds: Sequence[str]) -> None:
+        self.ids: list[str] = []
+        self.paths: list[str] = []
+        self.labels: list[str | None] = []
+        self.splits: list[str | None] = []
+        self.unused: list[Unused] = []
+        self._kinds = kinds
+        self._used: set[str] = set()
+        self._there: set[str] = set()
+
+    def add(self, shard: str, name: str, split: str | None, samples: Sequence[Sample]) -> None:
+        for sample in samples:
+            if not sample.name:
+                self.unused.append(Unused(f"{name}/{sample.key}", "no picture beside its label"))
+                continue
+            kind = next((kind for kind in self._kinds if sample.labels.get(kind)), None)
+            self._there.update(sample.labels)
+            self._used.update(() if kind is None else (kind,))
+            self.ids.append(f"{name}/{sample.name}")
+            self.paths.append(Member(shard, sample.start, sample.size_bytes, sample.name).path)
+            self.labels.append(None if kind is None else sample.labels[kind])
+            self.splits.append(split)
+
+    def check_labels(self, source: str, label_column: str | None) -> None:
+        """Raise where pictures have no label, or have them from several places."""
+        without = [name for name, label in zip(self.ids, self.labels, strict=True) if label is None]
+        if without:
+            raise DataError(
+                f"{source}: {len(without)} of {len(self.ids)} pictures have no label:\n{list_some(without)}\n"
+                f"{self._advise(label_column)}"
+            )
+        if len(self._used) > 1:
+            raise DataError(f"{source}: labels are in {name_some(sorted(self._used))}; choose one by data.label_column")
+
+    def _advise(self, label_column: str | None) -> str:
+        keys = sorted({kind.removeprefix("json.") for kind in self._there})
+        if not keys:
+            return "Expected a file .cls, .json or .txt of the same name beside each."
+        given = "" if label_column is None else f" {label_column!r} is not in all of them;"
+        return f"Beside the pictures there is{given} {name_some(keys)}: set data.label_column to what holds the class"
 
 
 def _expand(pattern: str) -> Iterator[str]:
@@ -148,38 +185,6 @@ def _find_splits(shards: Sequence[str]) -> dict[str, str | None]:
     words = {shard: _FIRST_WORD.match(Path(shard).name) for shard in shards}
     splits = {shard: None if word is None else parse_split(word[0]) for shard, word in words.items()}
     return splits if None not in splits.values() and len(set(splits.values())) > 1 else {}
-
-
-def _read_labels(
-    pictures: Sequence[tuple[str, Sample]],
-    names: dict[str, str],
-    label_column: str | None,
-    source: str,
-    *,
-    labelled: bool,
-) -> list[str | None]:
-    wanted = _LABELS if label_column is None else (label_column, f"json.{label_column}")
-    kinds = [next((kind for kind in wanted if sample.labels.get(kind)), None) for _, sample in pictures]
-    without = [
-        f"{names[shard]}/{sample.name}" for (shard, sample), kind in zip(pictures, kinds, strict=True) if not kind
-    ]
-    if without and labelled:
-        raise DataError(
-            f"{source}: {len(without)} of {len(pictures)} pictures have no label:\n{list_some(without)}\n"
-            f"{_advise_label(pictures, label_column)}"
-        )
-    used = sorted({kind for kind in kinds if kind is not None})
-    if len(used) > 1:
-        raise DataError(f"{source}: labels are in {name_some(used)}; choose one by data.label_column")
-    return [None if kind is None else sample.labels[kind] for (_, sample), kind in zip(pictures, kinds, strict=True)]
-
-
-def _advise_label(pictures: Sequence[tuple[str, Sample]], label_column: str | None) -> str:
-    found = sorted({kind.removeprefix("json.") for _, sample in pictures for kind in sample.labels})
-    given = "" if label_column is None else f" {label_column!r} is not in all of them;"
-    if not found:
-        return f"Expected a file .cls, .json or .txt of the same name beside each.{given}"
-    return f"Beside the pictures there is{given} {name_some(found)}: set data.label_column to what holds the class"
 
 
 def _name_classes(labels: Sequence[str | None], shard: str, source: str) -> list[str | None]:
