@@ -158,7 +158,7 @@ def test_what_was_answered_is_kept_where_bad_pictures_end_the_prediction(trained
     assert not out.exists()
     asked.clear()
     assert predict(trained_run, many, out=out, on_bad="skip").count == NUM_PICTURES - 1
-    assert asked == []
+    assert sum(asked) == 0
 
 
 def test_own_ids_are_a_column_of_all_parts_where_one_has_them(trained_run, many, tmp_path):

@@ -63,7 +63,10 @@ def list_samples_of(shard: str, cache: ArrayCache) -> list[Sample]:
 
 
 def holds_samples(file: Path) -> bool:
-    """Return whether a tar file has a label beside its first picture, unlike an archive of folders."""
+    """Return whether a tar file has a label beside its first picture, unlike an archive of folders.
+
+    In a folder, a text beside a picture may be anything.
+    """
     with suppress(OSError, tarfile.TarError), tarfile.open(file, "r:") as tar:
         first = None
         for info in tar:
@@ -71,7 +74,7 @@ def holds_samples(file: Path) -> bool:
             first = first or (key if info.isreg() else None)
             if first is not None and key != first:
                 return False
-            if extension in ("cls", "json"):
+            if extension in ("cls", "json") or (extension == "txt" and "/" not in key):
                 return True
     return False
 
