@@ -13,10 +13,7 @@ ERRORS_FOUND = 1
 def audit(
     data: Annotated[
         str,
-        typer.Argument(
-            metavar="DATA",
-            help="Folder of class folders (or of train, val and test), CSV or .npz file, or shards: 'a-{00..63}.tar'.",
-        ),
+        typer.Argument(metavar="DATA", help="Folder of class folders (or of train, val and test), CSV, or .npz file."),
     ],
     overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="The folder to write; runs/NAME-audit by default.")] = None,

@@ -16,10 +16,7 @@ from discern.errors import ConfigError
 def train(
     data: Annotated[
         str | None,
-        typer.Argument(
-            metavar="DATA",
-            help="Folder of class folders (or of train, val and test), CSV or .npz file, or shards: 'a-{00..63}.tar'.",
-        ),
+        typer.Argument(metavar="DATA", help="Folder of class folders (or of train, val and test), CSV, or .npz file."),
     ] = None,
     overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; runs/NAME by default.")] = None,

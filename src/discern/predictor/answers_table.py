@@ -36,7 +36,7 @@ def check_form(file: Path, *, as_text: bool) -> None:
                 " needs a name that ends in .csv or .tsv",
             )
         if importlib.util.find_spec("pyarrow") is None:
-            raise ConfigError(f"Parquet needs the package pyarrow: {install_command('parquet')}")
+            raise ConfigError(f"Parquet needs the package pyarrow: {install_command('tables')}")
     elif file.suffix.lower() not in _SEPARATORS and not file.is_dir():
         raise ConfigError(
             f"{file}: answers are not written as {file.suffix}; ",
