@@ -160,7 +160,8 @@ def check_sorted_folder(folder: Path, sources: Iterable[str], table: ImageTable,
         raise ConfigError(f"{folder} is a file; ", _SORT_INTO, " needs a folder")
     if (table.frame["array_index"] >= 0).any():
         raise ConfigError("pictures in memory are no files that can be copied; leave out ", _SORT_INTO)
-    if link is not None and any(map(find_member, table.frame["path"])):
+    members = {path: member for path in table.frame["path"] if (member := find_member(path)) is not None}
+    if link is not None and members:
         raise ConfigError("pictures in shards can be copied, and not linked; leave out ", option("link"))
     place = folder.resolve()
     around = [source for source in sources if Path(source).is_dir() and place.is_relative_to(Path(source).resolve())]
@@ -169,7 +170,8 @@ def check_sorted_folder(folder: Path, sources: Iterable[str], table: ImageTable,
             f"{folder} lies in {around[0]}, so that the next call would classify its copies; give a folder elsewhere "
             "with ", _SORT_INTO,
         )  # fmt: skip
-    for inner in sorted({os.path.dirname(path) for path in table.frame["path"]}):  # noqa: PTH120
+    files = {members[path].tar if path in members else path for path in table.frame["path"]}
+    for inner in sorted(set(map(os.path.dirname, files))):
         if Path(inner).resolve().is_relative_to(place):
             raise ConfigError(
                 f"pictures to classify lie in {folder}, such as those of {inner or '.'}; give a folder elsewhere with ",
