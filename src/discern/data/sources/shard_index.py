@@ -115,7 +115,7 @@ def _gather(tar: tarfile.TarFile) -> list[Sample]:
     labels: dict[str, dict[str, str]] = {}
     extensions = tuple(extension.removeprefix(".") for extension in supported_extensions())
     for info in tar:
-        tar.members = []  # which would grow with the shard
+        tar.members = []  # type: ignore[attr-defined]  # which would grow with the shard
         key, extension = _split_name(info.name)
         if not info.isreg() or PurePosixPath(info.name).name.startswith("."):
             continue
