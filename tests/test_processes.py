@@ -1,5 +1,6 @@
 """Several processes of one job, as torchrun starts them, against one process."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,12 +10,14 @@ import pandas as pd
 import pytest
 from safetensors.torch import save_file
 
+from discern.data.table import natural_sort
 from discern.errors import RunFolderError
 from discern.models.backbone import build_backbone
 from discern.workflows.predict import predict
 from discern.workflows.resume import resume
 from discern.workflows.train import train
 from pictures import draw_photos
+from shards import write_shard
 
 OVERRIDES = [
     "model.backbone=resnet18-half",
@@ -92,6 +95,27 @@ def test_two_processes_learn_and_count_what_one_does(of_one, of_two):
     out, _ = of_two
     assert_same_table(of_one / "history.csv", out / "history.csv", 1e-5)
     assert_same_table(of_one / "evaluation" / "predictions.csv", out / "evaluation" / "predictions.csv", 1e-5)
+
+
+def test_two_processes_learn_from_shards_what_they_learn_from_files(uneven_photos, of_two, tmp_path):
+    """Shards by class give the pictures the ids of their files, and with them the same split and order."""
+    for folder in uneven_photos.iterdir():
+        files = []
+        for name in natural_sort(path.name for path in folder.iterdir()):
+            files += [(name, (folder / name).read_bytes()), (name.replace(".png", ".cls"), folder.name.encode())]
+        write_shard(tmp_path / "shards" / f"{folder.name}.tar", files)
+    out = tmp_path / "run"
+    pattern = str(tmp_path / "shards" / "{blue,green,red}.tar")
+    done = run_in_two(
+        ["-m", "discern", "train", pattern, "--recipe", "transfer-finetune", "--out", str(out), *OVERRIDES]
+    )
+    assert done.returncode == 0, done.stderr
+    assert_same_table(of_two[0] / "history.csv", out / "history.csv", 0)
+    ours, theirs = (pd.read_csv(run / "evaluation" / "predictions.csv") for run in (out, of_two[0]))
+    assert ours["path"].str.fullmatch(r".+/(blue|green|red)\.tar@\d+\+\d+/\d+\.png").all()
+    pd.testing.assert_frame_equal(ours.drop(columns="path"), theirs.drop(columns="path"), check_exact=True)
+    data = [json.loads((run / "environment.json").read_text())["data"]["fingerprint"] for run in (out, of_two[0])]
+    assert data[0] == data[1]
 
 
 def test_the_first_process_alone_speaks_and_writes(of_two):

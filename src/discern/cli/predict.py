@@ -1,4 +1,4 @@
-"""discern predict: classify pictures and write a CSV."""
+"""discern predict: classify pictures and write a table."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +20,8 @@ def predict(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Table to write: .csv, or .tsv with tabs. [default: predictions.csv; nothing is written with --json]"
+            help="Table to write: .csv, .tsv with tabs, or .parquet. After an interruption, the same command goes on. "
+            "[default: predictions.csv; nothing is written with --json]"
         ),
     ] = None,
     probabilities: Annotated[
@@ -50,6 +51,17 @@ def predict(
             help="Pictures that cannot be read. error: stop; skip: leave them out; fallback, with --like: the sample's "
             "own answer, or else the most frequent class. [default: error with --like, otherwise skip]"
         ),
+    ] = None,
+    sort_into: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Copy the pictures into DIR, each into a folder of its class, or unknown; nothing there is replaced.",
+        ),
+    ] = None,
+    link: Annotated[
+        str | None,
+        typer.Option(help="Make links instead of copies, with --sort-into: symbolic, or hard (on the same disk)."),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace --out also where it is no earlier table of answers.")
@@ -90,6 +102,8 @@ def predict(
             image_root=image_root,
             image_suffix=image_suffix,
             on_bad=on_bad,
+            sort_into=sort_into,
+            link=link,
             overwrite=overwrite,
             csv_safe=csv_safe,
             tta=tta,
@@ -99,7 +113,7 @@ def predict(
         return
     if as_json:
         print_document(PredictionDocument.build(file, answers.frame, answers.problems))
-    elif len(answers.frame) <= _MAX_PRINTED:
+    elif answers.count <= _MAX_PRINTED:
         shown = answers.frame.drop(columns="path", errors="ignore").iloc[:, :_MAX_PRINTED_COLUMNS]
         typer.echo(shown.to_string(index=False, float_format="{:.3g}".format, max_colwidth=40, na_rep=""))
     if answers.problems:

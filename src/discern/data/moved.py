@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from discern.data.stored_pictures import is_picture_there
 from discern.data.table import join_all
 from discern.errors import DATA, DataError, Option, cut
 
@@ -40,7 +41,7 @@ def check_found(paths: Sequence[str], data: str | Path | None) -> None:
         DataError: There is none; the error says what was looked for.
     """
     files = [path for path in paths if path]
-    if data is not None and files and not any(map(os.path.isfile, files)):
+    if data is not None and files and not any(map(is_picture_there, files)):
         raise DataError(
             f"none of the {len(files)} pictures is in {_find_folder(data)}, nor where it was at the training, such as "
             f"{cut(files[0])}. Give the folder with ",
@@ -62,7 +63,7 @@ def _find_start(paths: Sequence[str], root: Path) -> Path:
 
 
 def _move(path: str, start: Path, folder: Path) -> str:
-    if not path or os.path.isfile(path):  # noqa: PTH113
+    if not path or is_picture_there(path):
         return path
-    moved = folder / Path(path).relative_to(start)
-    return str(moved.absolute()) if moved.is_file() else path
+    moved = str((folder / Path(path).relative_to(start)).absolute())
+    return moved if is_picture_there(moved) else path

@@ -7,7 +7,9 @@ from discern.data.cache.array_cache import ArrayCache
 from discern.data.duplicates.matching import find_duplicates
 from discern.data.prepare import PreparedPictures, load_fingerprinted, pool_pictures
 from discern.data.sources.load import Source
+from discern.data.sources.shards import find_shards
 from discern.data.splitting.split import apply_split
+from discern.data.stored_pictures import is_remote
 from discern.data.table import ImageTable
 from discern.environment import DataRecord, FixesRecord
 from discern.errors import OUT, RunFolderError
@@ -16,14 +18,17 @@ from discern.run_folder import RunFolder
 
 def describe_data(source: Source, pictures: PreparedPictures, image_root: Path | None) -> DataRecord:
     """Return what a run records of the pictures that it is made from."""
-    path = Path(source) if isinstance(source, str | Path) else None
+    address = source if isinstance(source, str) and is_remote(source) else None
+    path = Path(source) if isinstance(source, str | Path) and address is None else None
     root = image_root
-    if path is not None and (root is None or path.is_dir()):
+    if path is not None and find_shards(path) is not None:
+        root = path.parent
+    elif path is not None and (root is None or path.is_dir()):
         root = path if path.is_dir() else path.parent
     return DataRecord(
         root=None if root is None else str(root.absolute()),
-        source=None if path is None else str(path.resolve()),
-        source_as_given=None if path is None else str(path),
+        source=address if path is None else str(path.resolve()),
+        source_as_given=address if path is None else str(path),
         fingerprint=pictures.table.fingerprint(),
         fixes=tuple(FixesRecord.model_validate(file.to_dict()) for file in pictures.checked.fixes),
     )

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import stat
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from discern.data.picture_arrays import LazyPictures, PictureArrays, hash_picture, name_picture
+from discern.data.stored_pictures import is_remote, stat_picture
 from discern.errors import BadImageError, DataError, list_some, name_some
 
 SPLITS = ("train", "validation", "test")
@@ -114,10 +114,9 @@ class ImageTable:
             except BadImageError:
                 return "unreadable"
         try:
-            found = os.stat(path)  # noqa: PTH116 - making a Path takes longer than asking
+            return str(stat_picture(path).size_bytes)
         except (OSError, ValueError):
             return "missing"
-        return str(found.st_size) if stat.S_ISREG(found.st_mode) else "missing"
 
 
 def build_table(
@@ -164,14 +163,20 @@ def holds_escape(path: str) -> bool:
 
 
 def join_all(root: Path, names: Sequence[str]) -> list[str]:
-    """Return `str(root / name)` for each name, with one Path for each folder, since a million of them take seconds."""
+    """Return `str(root / name)` for each name, and an address as it is.
+
+    One Path is made for each folder, since a million of them take seconds.
+    """
 
     @cache
     def start(folder: str) -> str:
         return str(root / folder / "x")[:-1]
 
     split = ((name, *os.path.split(name)) for name in names)
-    return [str(root / name) if file in ("", ".") else start(folder) + file for name, folder, file in split]
+    return [
+        name if is_remote(name) else str(root / name) if file in ("", ".") else start(folder) + file
+        for name, folder, file in split
+    ]
 
 
 def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:

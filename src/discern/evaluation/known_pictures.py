@@ -11,6 +11,7 @@ from discern.data.cache.array_cache import ArrayCache
 from discern.data.duplicates.fingerprints import Fingerprints, compute_fingerprints
 from discern.data.duplicates.matching import find_duplicates
 from discern.data.moved import find_pictures
+from discern.data.stored_pictures import is_picture_there
 from discern.data.table import ImageTable, build_table
 from discern.run_folder import RunFolder
 
@@ -43,7 +44,7 @@ def find_known(
     ones only those that are still there can be compared.
     """
     splits = np.full(len(pictures), "", dtype=object)
-    there = known[[bool(path) and Path(path).is_file() for path in known["path"]]].reset_index(drop=True)
+    there = known[[bool(path) and is_picture_there(path) for path in known["path"]]].reset_index(drop=True)
     if there.empty:
         return splits, 0
     table = build_table(

@@ -8,6 +8,7 @@ import pandas as pd
 from discern.data.moved import WHERE_MOVED, find_pictures
 from discern.data.reading.preflight import check_images
 from discern.data.sources.load import Source, join_classes, load_table
+from discern.data.stored_pictures import is_picture_there
 from discern.data.table import ImageTable, build_table
 from discern.errors import DATA, BadImagesError, DataError, ExportError
 from discern.run_folder import RunFolder
@@ -91,7 +92,7 @@ def _find_moved(folder: RunFolder, data: Source) -> ImageTable | None:
 
 
 def _is_any_there(table: ImageTable) -> bool:
-    return any(path and Path(path).is_file() for path in table.frame["path"])
+    return any(path and is_picture_there(path) for path in table.frame["path"])
 
 
 def _read_split(folder: RunFolder, data: str | Path | None) -> ImageTable:

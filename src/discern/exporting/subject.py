@@ -19,7 +19,7 @@ from discern.exporting.pictures import choose_pictures, draw_training_pictures, 
 from discern.exporting.quantization import CALIBRATION_PICTURES
 from discern.files import compute_sha256
 from discern.models.custom import Network
-from discern.predictor.bundle import Bundle, load_bundle
+from discern.predictor.bundle import Bundle, find_bundle, load_bundle
 from discern.predictor.load import build_predictor
 from discern.predictor.predictor import Predictor
 from discern.predictor.stored_tensors import WEIGHTS_FILE
@@ -48,7 +48,7 @@ class ExportSubject:
     def __init__(self, run: Path, data: Source | None, network: Network | None = None, tta: str | None = None) -> None:
         self.run = run
         self.bundle = use_tta(load_bundle(run, network), tta)
-        folder = run / "bundle" if (run / "bundle").is_dir() else run
+        folder = find_bundle(run)
         self.weights_sha256 = compute_sha256(folder / WEIGHTS_FILE)
         pictures = load_pictures(run, data, self.bundle.class_names)
         self._table = replace(pictures, depth_range=self.bundle.preprocess.depth_range)

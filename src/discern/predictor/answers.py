@@ -1,7 +1,8 @@
 """From probabilities to answers for people and other programs: labels, "unknown", and sets of classes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -95,6 +96,11 @@ def build_policy(form: AnswerForm, bundle: Bundle) -> AnswerPolicy:
     )
 
 
+def knows_own_ids(table: ImageTable) -> bool:
+    """Return whether the user's own tables call pictures by ids, which the answers repeat."""
+    return bool(table.frame["own_id"].notna().any())
+
+
 def build_answers(
     table: ImageTable,
     probabilities: npt.NDArray[np.float64],
@@ -102,12 +108,13 @@ def build_answers(
     class_names: Sequence[str],
     form: AnswerForm,
     policy: AnswerPolicy,
+    *,
+    with_own_ids: bool,
 ) -> pd.DataFrame:
     """Return a row for each row of a table: id, path, label, confidence, familiarity and what the form asks for."""
     names = np.array(class_names, dtype=object)
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, : max(1, form.top_k)]
     columns: dict[str, object] = {"id": table.frame["id"], "path": table.frame["path"]}
-    own_ids = table.frame["own_id"]
     for place in range(order.shape[1]):
         suffix = f"_{place + 1}" if place else ""
         columns[f"label{suffix}"] = names[order[:, place]]
@@ -121,11 +128,18 @@ def build_answers(
         columns |= {"guess": guesses, "reason": reasons}
     if policy.min_probability is not None:
         columns["labels"] = _name_sets(probabilities, policy.min_probability, names)
-    if own_ids.notna().any():
-        columns["own_id"] = own_ids
+    if with_own_ids:
+        columns["own_id"] = table.frame["own_id"]
     if form.probabilities:
         columns |= {f"probability_{name}": probabilities[:, index] for index, name in enumerate(class_names)}
     return pd.DataFrame(columns)
+
+
+def list_classes(answers: pd.DataFrame) -> Iterator[tuple[str, str | None]]:
+    """Yield the path and the class of each picture of a table of answers, None where it is unknown."""
+    known = answers["reason"] == "" if "reason" in answers else repeat(True)
+    for path, label, is_known in zip(answers["path"], answers["label"], known, strict=False):
+        yield path, label if is_known else None
 
 
 def _name_sets(

@@ -156,6 +156,11 @@ def find_bundle(folder: Path) -> Path:
     return folder / "bundle" if (folder / "bundle").is_dir() else folder
 
 
+def fingerprint_bundle(folder: Path) -> str:
+    """Return a hash by which a bundle, or that of a run folder, is told from another one: of what has all checksums."""
+    return compute_sha256(find_bundle(folder) / DESCRIPTION_FILE)
+
+
 def _save_tensors(tensors: Mapping[str, Tensor], path: Path) -> dict[str, str]:
     """Write tensors; return what the description says of the file."""
     # As bytes, since safetensors would make a file that only its owner may read.

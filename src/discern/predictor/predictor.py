@@ -2,10 +2,11 @@
 
 import copy
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 from functools import cached_property
+from itertools import groupby
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from discern.counts import count_of
 from discern.data.reading.dataset import ImageDataset
-from discern.data.reading.loaders import EvaluationLoader, build_evaluation_loader, choose_workers
+from discern.data.reading.loaders import Batch, EvaluationLoader, build_evaluation_loader, choose_workers
 from discern.data.sources.inputs import Input, load_inputs
 from discern.data.sources.load import Source, load_table
 from discern.data.table import ImageTable
@@ -36,7 +37,7 @@ from discern.evaluation.custom_metrics import MetricFunction
 from discern.evaluation.evaluated_pictures import choose_evaluated_split, join_labels
 from discern.evaluation.metrics import Metrics, compute_metrics
 from discern.notebook import build_html_facts
-from discern.predictor.answers import AnswerForm, build_answers, build_policy
+from discern.predictor.answers import AnswerForm, build_answers, build_policy, knows_own_ids
 from discern.predictor.bundle import Bundle
 from discern.predictor.calibration import compute_probabilities
 from discern.predictor.feature_bank import measure_similarity
@@ -138,7 +139,9 @@ class Predictor:
         policy = build_policy(form, self.bundle)
         table = load_inputs(inputs, depth_range=self.bundle.preprocess.depth_range)
         found, similarities = self.with_tta(tta).answer(table, similarity=policy.knows_familiarity)
-        return build_answers(table, found, similarities, self.class_names, form, policy)
+        return build_answers(
+            table, found, similarities, self.class_names, form, policy, with_own_ids=knows_own_ids(table)
+        )
 
     def evaluate(
         self,
@@ -235,14 +238,37 @@ class Predictor:
         Raises:
             BundleError: `similarity` is asked for, and the bundle has no feature bank.
         """
+        whole = max(1, -(-len(table) // self.batch_size)) * self.batch_size
+        (readable,) = self.predict_parts(table, whole, similarity=similarity, advance=advance)
+        return readable
+
+    def predict_parts(
+        self,
+        table: ImageTable,
+        part_rows: int,
+        *,
+        similarity: bool = False,
+        advance: Callable[[int], None] | None = None,
+    ) -> Iterator[Readable]:
+        """Yield what `predict_readable` gives, for so many rows of the table at a time, while the next ones are read.
+
+        `part_rows` is a multiple of `batch_size`; of an empty table there is one part.
+
+        Raises:
+            BundleError: `similarity` is asked for, and the bundle has no feature bank.
+        """
         loader = self._build_loader(table, collect_problems=True)
         kept = Kept.SIMILARITY if similarity else Kept.LOGITS
-        outputs = self._collect(loader, self._forward, kept, advance)
-        problems = sorted(problem for part in self.runtime.processes.gather(loader.problems()) for problem in part)
-        readable = table.take(np.setdiff1d(np.arange(len(table)), [row for row, _ in problems]))
-        outputs = self._look_again(readable, outputs, kept)
-        probabilities, similarities = self._conclude(outputs, similarity=similarity)
-        return Readable(readable, probabilities, tuple(problem for _, problem in problems), similarities)
+        starts = range(0, max(1, len(table)), part_rows)
+        for start, batches in zip(starts, _cut_in_parts(loader.batches(), part_rows, len(starts)), strict=True):
+            outputs = self._collect(batches, self._forward, kept, advance)
+            end = min(start + part_rows, len(table))
+            own = [(row, problem) for row, problem in loader.problems() if start <= row < end]
+            problems = sorted(problem for part in self.runtime.processes.gather(own) for problem in part)
+            readable = table.take(np.setdiff1d(np.arange(start, end), [row for row, _ in problems]))
+            outputs = self._look_again(readable, outputs, kept)
+            probabilities, similarities = self._conclude(outputs, similarity=similarity)
+            yield Readable(readable, probabilities, tuple(problem for _, problem in problems), similarities)
 
     def predict_features(self, table: ImageTable) -> tuple[Tensor, npt.NDArray[np.float32]]:
         """Return logits (N, K) and pooled features (N, F) for the rows of a table, in their order.
@@ -312,7 +338,7 @@ class Predictor:
         return probabilities, outputs[:, 0].double().numpy() if similarity else None
 
     def _compute(self, table: ImageTable, kept: Kept) -> Tensor:
-        return self._look_again(table, self._collect(self._build_loader(table), self._forward, kept), kept)
+        return self._look_again(table, self._collect(self._build_loader(table).batches(), self._forward, kept), kept)
 
     @torch.inference_mode()
     def _look_again(self, table: ImageTable, outputs: Tensor, kept: Kept) -> Tensor:
@@ -322,18 +348,18 @@ class Predictor:
         rows = find_inexact(unclear, self._build_dataset(table), self.runtime) if len(unclear) else unclear
         if len(rows):
             loader = self._build_loader(table.take(rows), decodes_whole=True)
-            outputs[rows] = self._collect(loader, self._exact_forward, kept)
+            outputs[rows] = self._collect(loader.batches(), self._exact_forward, kept)
         return outputs
 
     @torch.inference_mode()
     def _collect(
         self,
-        loader: EvaluationLoader,
+        batches: Iterable[Batch],
         forward: ForwardPass,
         kept: Kept,
         advance: Callable[[int], None] | None = None,
     ) -> Tensor:
-        """Return what is kept (N, C) of the outputs for all pictures, whose labels do not matter."""
+        """Return what is kept (N, C) of the outputs for all pictures of these batches; labels do not matter."""
 
         def compute(images: Tensor) -> Tensor:
             outputs = self._keep(self._average(forward, images), kept)
@@ -343,7 +369,7 @@ class Predictor:
 
         with evaluating(self.bundle.classifier):
             step = CollectionStep(compute, self.runtime.processes)
-            run_epoch(loader.batches(), step, self.runtime.processes)
+            run_epoch(batches, step, self.runtime.processes)
         outputs = step.collect()
         if len(outputs):
             return outputs
@@ -376,3 +402,15 @@ class Predictor:
 
     def _split(self, outputs: Tensor) -> Outputs:
         return Outputs(*outputs.tensor_split([self.bundle.classifier.backbone.num_features], dim=1))
+
+
+def _cut_in_parts(batches: Iterator[Batch], part_rows: int, num_parts: int) -> Iterator[Iterator[Batch]]:
+    """Yield the batches of each part, to be used up one part after the other; a part may have none that can be read."""
+    groups = groupby(batches, key=lambda batch: int(batch.rows[0]) // part_rows)
+    number, group = next(groups, (num_parts, iter(())))
+    for part in range(num_parts):
+        if number == part:
+            yield group
+            number, group = next(groups, (num_parts, iter(())))
+        else:
+            yield iter(())

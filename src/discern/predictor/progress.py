@@ -8,6 +8,7 @@ from time import monotonic
 
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
+from discern.config.duration import describe_range
 from discern.console import MessageLog
 from discern.counts import count_of
 
@@ -20,7 +21,8 @@ _SECONDS_BETWEEN_LINES = 30.0
 def showing_progress(messages: MessageLog, total: int) -> Iterator[Callable[[int], None]]:
     """Yield a function that is called with the number of pictures after each batch.
 
-    A terminal or a notebook shows a bar, which disappears at the end; another output gets a line every half minute.
+    A terminal or a notebook shows a bar, which disappears at the end; another output gets a line every half minute,
+    with how much time is left.
     """
     bar = messages.build_bar(BarColumn(), MofNCompleteColumn(), TextColumn("pictures, left"), TimeRemainingColumn())
     if bar is None:
@@ -32,13 +34,15 @@ def showing_progress(messages: MessageLog, total: int) -> Iterator[Callable[[int
 
 
 def _build_log_lines(total: int) -> Callable[[int], None]:
-    last, done = monotonic(), 0
+    started = last = monotonic()
+    done = 0
 
     def advance(count: int) -> None:
         nonlocal last, done
         done += count
         if monotonic() - last > _SECONDS_BETWEEN_LINES:
             last = monotonic()
-            logger.info("%d of %d pictures", done, total)
+            left = (last - started) * (total - done) / done
+            logger.info("%d of %d pictures; %s left", done, total, describe_range(left, left))
 
     return advance

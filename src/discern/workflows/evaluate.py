@@ -34,7 +34,7 @@ from discern.hub import is_hub_address
 from discern.models.custom import Network
 from discern.ownership import owning
 from discern.predictor.answers import AnswerForm, build_policy
-from discern.predictor.answers_file import log_familiarity
+from discern.predictor.answers_summary import log_familiarity
 from discern.predictor.bundle import Bundle, load_bundle
 from discern.predictor.description import load_decoding
 from discern.predictor.hub_bundle import find_run

@@ -33,7 +33,8 @@ from discern.models.custom import Network
 from discern.ownership import owning
 from discern.plots.saving import save_figure
 from discern.predictor.answers import AnswerForm, build_policy
-from discern.predictor.answers_file import log_familiarity, write_problems
+from discern.predictor.answers_file import write_problems
+from discern.predictor.answers_summary import log_familiarity
 from discern.predictor.hub_bundle import check_place, find_run
 from discern.predictor.load import load
 from discern.predictor.predictor import Predictor

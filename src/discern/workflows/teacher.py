@@ -16,10 +16,8 @@ from discern.evaluation.comparison import Comparison, compare_pairs, pair_predic
 from discern.evaluation.known_pictures import find_known, load_known_pictures
 from discern.evaluation.predictions import Predictions, build_table_predictions
 from discern.evaluation.seed_comparison import describe_difference
-from discern.files import compute_sha256
 from discern.planning.plan import TeacherPlan
-from discern.predictor.bundle import Bundle, find_bundle, load_bundle
-from discern.predictor.description import DESCRIPTION_FILE
+from discern.predictor.bundle import Bundle, fingerprint_bundle, load_bundle
 from discern.predictor.predictor import Predictor
 from discern.runtime import Runtime
 
@@ -36,7 +34,7 @@ class Teacher:
 
     def plan(self, weight: float) -> TeacherPlan:
         """Return what a plan says of it."""
-        return TeacherPlan(root=self.root, checksum=_compute_checksum(self.root), weight=weight)
+        return TeacherPlan(root=self.root, checksum=fingerprint_bundle(self.root), weight=weight)
 
     def answer(self, table: ImageTable) -> npt.NDArray[np.float64]:
         """Return probabilities (N, K) of pictures; those of classes that only the teacher knows are left out."""
@@ -85,7 +83,7 @@ def reload_teacher(plan: TeacherPlan, table: ImageTable, runtime: Runtime, cache
         BundleError: It is gone.
     """
     teacher = load_teacher(plan.root, table, runtime, cache)
-    if _compute_checksum(plan.root) != plan.checksum:
+    if fingerprint_bundle(plan.root) != plan.checksum:
         raise RunFolderError(
             f"the teacher {plan.root} is not the one that the run was started with; put that back, or start a new run"
         )
@@ -101,10 +99,6 @@ def compare_with_teacher(predictions: Predictions, teacher: Predictions) -> Comp
     else:
         logger.info("%s", difference)
     return comparison
-
-
-def _compute_checksum(root: Path) -> str:
-    return compute_sha256(find_bundle(root) / DESCRIPTION_FILE)
 
 
 def _check_unseen(root: Path, bundle: Bundle, table: ImageTable, cache: ArrayCache) -> None:

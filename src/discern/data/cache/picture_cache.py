@@ -16,6 +16,7 @@ from discern.data.cache.array_cache import ArrayCache, PendingArray
 from discern.data.picture_arrays import hash_picture
 from discern.data.reading.decode import DECODE_RULES, MAX_PIXELS
 from discern.data.reading.preprocess import Preprocess
+from discern.data.stored_pictures import stat_picture
 from discern.data.table import ImageTable
 from discern.errors import DataError
 
@@ -168,16 +169,16 @@ def fingerprint_pictures(table: ImageTable) -> str:
         if table.arrays is not None and place >= 0:
             digest.update(hash_picture(table.arrays, place))
         else:
-            digest.update(f"{_describe_file(Path(path))}\n".encode())
+            digest.update(f"{_describe_file(path)}\n".encode())
     return digest.hexdigest()
 
 
-def _describe_file(path: Path) -> str:
+def _describe_file(path: str) -> str:
     try:
-        status = path.stat()
-    except OSError:
+        status = stat_picture(path)
+    except (OSError, ValueError):
         return f"{path} missing"
-    return f"{path.absolute()} {status.st_size} {status.st_mtime_ns}"
+    return f"{Path(path).absolute()} {status.size_bytes} {status.mtime_ns}"
 
 
 def _shape(num_images: int, canvas_size: int) -> tuple[int, int, int, int]:

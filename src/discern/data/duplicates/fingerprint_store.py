@@ -12,6 +12,7 @@ import PIL
 
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.reading.decode import DECODE_RULES
+from discern.data.stored_pictures import stat_picture
 
 logger = logging.getLogger("discern")
 
@@ -68,10 +69,10 @@ class FingerprintStore:
 def _mark_file(path: str) -> np.uint64:
     """Return a hash of a file's path, size and time of change; 0 where there is none."""
     try:
-        status = os.stat(path)  # noqa: PTH116 - making a Path takes longer than asking
+        status = stat_picture(path)
     except (OSError, ValueError):
         return _NO_FILE
-    facts = f"{os.path.abspath(path)}\0{status.st_size}\0{status.st_mtime_ns}"  # noqa: PTH100 - likewise
+    facts = f"{os.path.abspath(path)}\0{status.size_bytes}\0{status.mtime_ns}"  # noqa: PTH100 - likewise
     return np.uint64(int.from_bytes(hashlib.blake2b(facts.encode(), digest_size=8).digest(), "little"))
 
 

@@ -29,6 +29,7 @@ from discern.data.reading.deep_pixels import (
 from discern.data.reading.file_content import check_file, read_bytes, read_head
 from discern.data.reading.file_types import describe_type
 from discern.data.reading.png_metadata import leave_out_metadata
+from discern.data.stored_pictures import find_member
 from discern.data.table import holds_escape, natural_sort
 from discern.errors import BadImageError, DataError
 
@@ -259,6 +260,7 @@ def _open_header(source: str | Path | BinaryIO) -> Image.Image:
     """Open a file without reading all of it, unless Pillow refuses it for a limit that is not ours."""
     if isinstance(source, str | Path):
         check_file(source)
+        source = source if find_member(source) is None else io.BytesIO(read_bytes(source))
     try:
         with _by_our_rules():
             return Image.open(source, formats=_formats())

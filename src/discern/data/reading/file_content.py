@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from discern.data.reading.file_types import HEAD_BYTES
+from discern.data.stored_pictures import find_member, is_remote, read_member
 from discern.errors import BadImageError
 
 _OTHER_THAN_FILES = (
@@ -18,7 +19,10 @@ _OTHER_THAN_FILES = (
 
 def check_file(path: str | Path) -> None:
     """Refuse pipes, sockets and devices before they are opened, since that may wait for ever."""
-    mode = os.stat(path).st_mode  # noqa: PTH116 - making a Path takes longer than asking
+    member = find_member(path)
+    if member is not None and is_remote(member.tar):
+        return
+    mode = os.stat(path if member is None else member.tar).st_mode  # noqa: PTH116 - a Path takes longer
     kind = next((name for is_kind, name in _OTHER_THAN_FILES if is_kind(mode)), None)
     if kind is not None:
         raise BadImageError(str(path), f"{kind}, not a file")
@@ -30,7 +34,8 @@ def read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:
         return source
     if isinstance(source, str | Path):
         check_file(source)
-        return Path(source).read_bytes()
+        member = find_member(source)
+        return Path(source).read_bytes() if member is None else read_member(member)
     return source.read()
 
 
@@ -42,6 +47,8 @@ def read_head(source: str | Path | bytes | BinaryIO) -> bytes:
         if not isinstance(source, str | Path):
             source.seek(0)
             return source.read(HEAD_BYTES)
+        if find_member(source) is not None:
+            return read_bytes(source)[:HEAD_BYTES]
         check_file(source)
         with open(source, "rb") as file:  # noqa: PTH123 - making a Path takes longer than opening
             return file.read(HEAD_BYTES)

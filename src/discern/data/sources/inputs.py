@@ -27,6 +27,7 @@ from discern.data.sources.arrays import load_npz
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.csv_file import load_csv, load_frame
 from discern.data.sources.pixels import check_picture, split_array
+from discern.data.sources.shards import find_shards, load_shards
 from discern.data.sources.torch_dataset import load_dataset
 from discern.data.sources.walk import (
     Unused,
@@ -75,7 +76,7 @@ def load_inputs(
     listed = [_expand_home(item) for item in list_inputs(inputs)]
     if not listed:
         raise DataError(f"no inputs were given; expected {_EXPECTED}.")
-    _check_understood(listed)
+    _check_understood([item for item in listed if find_shards(item) is None])
     gathered = _Gathered(columns or ColumnSettings())
     for item in listed:
         gathered.add(item)
@@ -136,7 +137,10 @@ class _Gathered:
         self.unused: list[Unused] = []
 
     def add(self, item: Input) -> None:
-        if isinstance(item, str | Path):
+        if (shards := find_shards(item)) is not None:
+            column = self.columns.label_column
+            self._add_table(load_shards(shards, str(item), label_column=column, labelled=False))
+        elif isinstance(item, str | Path):
             self._add_place(Path(item))
         elif isinstance(item, pd.DataFrame):
             self._add_table(load_frame(item, self.columns, folder=Path(), source="the DataFrame", labelled=False))

@@ -21,6 +21,7 @@ from discern.data.sources.csv_file import load_csv, load_frame
 from discern.data.sources.folder import load_folder
 from discern.data.sources.header import show_list
 from discern.data.sources.inputs import check_types, list_inputs, load_inputs
+from discern.data.sources.shards import find_shards, load_shards
 from discern.data.sources.split_column import NO_SPLIT
 from discern.data.sources.torch_dataset import load_dataset, load_dataset_splits
 from discern.data.table import SPLITS, ImageTable, join_all, parse_split
@@ -74,6 +75,8 @@ def join_classes(table: ImageTable, class_names: Sequence[str]) -> ImageTable:
 
 
 def _load(source: Source, settings: ColumnSettings) -> ImageTable:
+    if (shards := find_shards(source)) is not None:
+        return load_shards(shards, str(source), label_column=settings.label_column, labelled=True)
     if isinstance(source, pd.DataFrame):
         return load_frame(source, settings, folder=Path(), source="the DataFrame", labelled=True)
     if isinstance(source, Dataset):
