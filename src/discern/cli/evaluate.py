@@ -83,12 +83,13 @@ def evaluate(
         raise ConfigError("give a run and labelled pictures: discern evaluate RUN DATA; or --predictions FILE")
     from discern.cli.documents import keeping_output_free
     from discern.console import show_details
+    from discern.run_folder import name_source
     from discern.workflows.evaluate import evaluate as evaluate_run
 
     show_details(verbose)
     # The evaluations of a bundle are beside it, not in it.
     root = run.parent if run.name == "bundle" else run
-    folder = out or find_free_folder(root / "evaluation", Path(data).resolve().stem)
+    folder = out or find_free_folder(root / "evaluation", name_source(data) or "data")
     with keeping_output_free(as_json):
         evaluate_run(
             run,

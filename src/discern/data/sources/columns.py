@@ -27,9 +27,9 @@ _LABEL_NAMES = (
 class ColumnSettings:
     """How to read a CSV or DataFrame; None means found by name, or absent.
 
-    `image_root` is the folder that picture names start from (None: the folder of the CSV, or the working folder for a
-    DataFrame), `image_suffix` what they lack at the end, such as `.jpg` or `jpg`. `split_column` may be `none`.
-    With `keep_nan`, a label that is the text `nan` is a class.
+    `image_root` is the folder or archive that picture names start from (None: the folder of the CSV, or the working
+    folder for a DataFrame), `image_suffix` what they lack at the end, such as `.jpg` or `jpg`. `split_column` may be
+    `none`. With `keep_nan`, a label that is the text `nan` is a class.
     """
 
     image_column: str | None = None

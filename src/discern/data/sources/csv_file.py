@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from discern.data.missing_labels import is_missing
+from discern.data.sources.archives import open_archived
 from discern.data.sources.cell_pictures import are_texts, check_cells, holds_picture, take_pictures
 from discern.data.sources.columns import ChosenColumns, ColumnSettings, choose_columns
 from discern.data.sources.encoding import advise_on_text, find_encoding
@@ -34,7 +35,7 @@ from discern.errors import DataError, list_some, name_some
 _MAX_SHARED_CELLS = 10_000
 
 
-def load_csv(path: Path, settings: ColumnSettings, *, labelled: bool) -> ImageTable:
+def load_csv(path: Path, settings: ColumnSettings, labelled: bool) -> ImageTable:
     """Load the table that a CSV file lists.
 
     Every cell is text as written (`007` stays `007`, a class may be called `NA`); only an empty cell is missing.
@@ -111,7 +112,7 @@ def load_frame(
         DataError: Columns or rows cannot be used, or not one of the pictures exists.
     """
     names = [str(name) for name in frame.columns]
-    root = Path(settings.image_root or folder).expanduser()
+    root = open_archived(Path(settings.image_root or folder).expanduser())
     check_header(names, root, source)
     _check_different(names, source)
     raw = {name: cells for name, (_, cells) in zip(names, frame.reset_index(drop=True).items(), strict=True)}

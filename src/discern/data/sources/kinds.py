@@ -1,0 +1,68 @@
+"""The kinds of files that list or hold pictures: what their names end in, and what reads them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from discern.data.sources.archives import open_archived
+from discern.data.sources.arrays import load_npz
+from discern.data.sources.columns import ColumnSettings
+from discern.data.sources.csv_file import load_csv
+from discern.data.table import ImageTable, natural_sort
+
+
+class Kind(NamedTuple):
+    """A kind of file; `load` takes the file, which columns to use, and whether every picture must have a label."""
+
+    suffixes: tuple[str, ...]
+    load: Callable[[Path, ColumnSettings, bool], ImageTable]
+    lists_files: bool = True
+
+
+KINDS = (
+    Kind((".csv", ".tsv"), load_csv),
+    Kind((".npz",), lambda path, _, labelled: load_npz(path, labelled=labelled), lists_files=False),
+)
+SUFFIXES = tuple(suffix for kind in KINDS for suffix in kind.suffixes)
+_KIND_BY_SUFFIX = {suffix: kind for kind in KINDS for suffix in kind.suffixes}
+
+
+def find_kind(place: Path) -> Kind | None:
+    """Return the kind of a file that lists or holds pictures, by its name; None for any other file."""
+    return _KIND_BY_SUFFIX.get(place.suffix.lower())
+
+
+def open_place(place: Path) -> Path:
+    """Return where a source lies as files: itself, or what it was unpacked to.
+
+    Raises:
+        DataError: It cannot be unpacked.
+        WriteError: There is no room for what is in it.
+    """
+    return open_archived(place)
+
+
+def find_root(place: Path) -> Path:
+    """Return the folder that the names of a source's pictures start from.
+
+    Raises:
+        DataError: It cannot be unpacked.
+        WriteError: There is no room for what is in it.
+    """
+    opened = open_place(place)
+    return opened if opened.is_dir() else opened.parent
+
+
+def lists_files(place: Path) -> bool:
+    """Return whether a source is a table with the names of picture files, rather than a folder or pictures."""
+    kind = find_kind(place)
+    return kind is not None and kind.lists_files and open_place(place).is_file()
+
+
+def list_tables(folder: Path) -> list[Path]:
+    """Return the files at the top of a folder that list or hold pictures; a single folder around all is entered."""
+    inside = list(folder.iterdir())
+    if len(inside) == 1 and inside[0].is_dir():
+        return list_tables(inside[0])
+    found = {one.name: one for one in inside if find_kind(one) and one.is_file() and not one.name.startswith(".")}
+    return [found[name] for name in natural_sort(found)]
