@@ -73,7 +73,7 @@ def open_archived(place: Path) -> Path:
         return place
     folder = unpack_archive(archive)
     opened = folder / place.relative_to(archive)
-    if not opened.exists():
+    if not opened.exists() and not opened.parent.is_file():  # which a workbook is, whose sheet is named
         held = natural_sort(one.name for one in folder.iterdir())
         raise DataError(f"{place}: {archive.name} holds no such file or folder; at its top are {name_some(held)}.")
     return opened

@@ -23,6 +23,11 @@ _LABEL_NAMES = (
 )  # fmt: skip
 
 
+def is_name_of_pictures(name: str) -> bool:
+    """Return whether a column of this name holds the paths or file names of pictures."""
+    return _plain(name) in _PATH_NAMES
+
+
 @dataclass(frozen=True)
 class ColumnSettings:
     """How to read a CSV or DataFrame; None means found by name, or absent.

@@ -26,7 +26,7 @@ from discern.data.reading.depth import warn_of_unscaled
 from discern.data.sources.archives import find_archive
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.csv_file import load_frame
-from discern.data.sources.kinds import find_kind, list_tables, open_place
+from discern.data.sources.kinds import find_kind, is_there, list_tables, open_place
 from discern.data.sources.pixels import check_picture, split_array
 from discern.data.sources.torch_dataset import load_dataset
 from discern.data.sources.walk import Unused, describe_no_pictures, find_obstacle, sum_up, walk_folder
@@ -166,7 +166,7 @@ class _Gathered:
 
     def _add_place(self, place: Path) -> None:
         opened = open_place(place)
-        if not opened.exists():
+        if not is_there(opened):
             for match in natural_sort(glob.glob(str(place), recursive=True)):  # noqa: PTH207 - the pattern may be absolute
                 self._add_match(Path(match))
         elif opened.is_dir():
@@ -253,8 +253,7 @@ def _check_understood(inputs: Sequence[object]) -> None:
 
 
 def _is_there(name: str) -> bool:
-    # A name that is too long is no error of the system here.
-    return bool(os.path.exists(name) or find_archive(Path(name)) or glob.glob(name, recursive=True))  # noqa: PTH110, PTH207
+    return bool(is_there(Path(name)) or find_archive(Path(name)) or glob.glob(name, recursive=True))  # noqa: PTH207
 
 
 def _describe_odd(odd: Sequence[object]) -> str:

@@ -1,5 +1,6 @@
 """The kinds of files that list or hold pictures: what their names end in, and what reads them."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +9,9 @@ from discern.data.sources.archives import open_archived
 from discern.data.sources.arrays import load_npz
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.csv_file import load_csv
+from discern.data.sources.json_lines import load_json
+from discern.data.sources.text_list import load_text_list
+from discern.data.sources.workbook import WORKBOOK_SUFFIXES, is_sheet, load_workbook
 from discern.data.table import ImageTable, natural_sort
 
 
@@ -21,6 +25,9 @@ class Kind(NamedTuple):
 
 KINDS = (
     Kind((".csv", ".tsv"), load_csv),
+    Kind((".jsonl", ".ndjson", ".json"), load_json),
+    Kind(WORKBOOK_SUFFIXES, load_workbook),
+    Kind((".txt", ".lst"), load_text_list),
     Kind((".npz",), lambda path, _, labelled: load_npz(path, labelled=labelled), lists_files=False),
 )
 SUFFIXES = tuple(suffix for kind in KINDS for suffix in kind.suffixes)
@@ -29,7 +36,12 @@ _KIND_BY_SUFFIX = {suffix: kind for kind in KINDS for suffix in kind.suffixes}
 
 def find_kind(place: Path) -> Kind | None:
     """Return the kind of a file that lists or holds pictures, by its name; None for any other file."""
-    return _KIND_BY_SUFFIX.get(place.suffix.lower())
+    return _KIND_BY_SUFFIX.get((place.parent if is_sheet(place) else place).suffix.lower())
+
+
+def is_there(place: Path) -> bool:
+    """Return whether there is a file, a folder or a sheet of a workbook; a name that is too long is none."""
+    return os.path.exists(place) or is_sheet(place)  # noqa: PTH110
 
 
 def open_place(place: Path) -> Path:
@@ -50,7 +62,7 @@ def find_root(place: Path) -> Path:
         WriteError: There is no room for what is in it.
     """
     opened = open_place(place)
-    return opened if opened.is_dir() else opened.parent
+    return next(one for one in (opened, *opened.parents) if one.is_dir())
 
 
 def lists_files(place: Path) -> bool:

@@ -22,7 +22,7 @@ from discern.data.sources.csv_file import load_frame
 from discern.data.sources.folder import load_folder
 from discern.data.sources.header import show_list
 from discern.data.sources.inputs import check_types, list_inputs, load_inputs
-from discern.data.sources.kinds import SUFFIXES, find_kind, list_tables, open_place
+from discern.data.sources.kinds import SUFFIXES, find_kind, is_there, list_tables, open_place
 from discern.data.sources.split_column import NO_SPLIT
 from discern.data.sources.torch_dataset import load_dataset, load_dataset_splits
 from discern.data.table import SPLITS, ImageTable, join_all, parse_split
@@ -159,7 +159,7 @@ def _is_one_array(images: object) -> bool:
 
 def _load_place(place: Path, settings: ColumnSettings) -> ImageTable:
     opened = open_place(place)
-    if not os.path.exists(opened):  # noqa: PTH110 - a name that is too long is no error
+    if not is_there(opened):
         raise DataError(f"{cut(str(place))}: no such file or folder (seen from {Path.cwd()}).")
     if not opened.is_dir():
         table = _load_file(opened, settings)
