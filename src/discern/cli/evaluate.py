@@ -13,6 +13,7 @@ from discern.cli.options import (
     ImageRoot,
     ImageSuffix,
     LabelColumn,
+    LabelPattern,
     SplitColumn,
     Verbose,
     Views,
@@ -58,6 +59,7 @@ def evaluate(
     ] = False,
     image_column: ImageColumn = None,
     label_column: LabelColumn = None,
+    label_pattern: LabelPattern = None,
     split_column: SplitColumn = None,
     image_root: ImageRoot = None,
     image_suffix: ImageSuffix = None,
@@ -68,7 +70,7 @@ def evaluate(
 ) -> None:
     """Evaluate a trained classifier on labelled pictures; classes are joined by name."""
     if predictions is not None:
-        columns = (image_column, label_column, split_column, image_root, image_suffix)
+        columns = (image_column, label_column, label_pattern, split_column, image_root, image_suffix)
         has_more = any(
             other is not None
             for other in (run, data, split, on_bad, missing_labels, apply or None, unfamiliar or None, tta, *columns)
@@ -98,6 +100,7 @@ def evaluate(
             split=split,
             image_column=image_column,
             label_column=label_column,
+            label_pattern=label_pattern,
             split_column=split_column,
             image_root=image_root,
             image_suffix=image_suffix,

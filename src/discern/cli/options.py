@@ -10,11 +10,15 @@ from discern.cli.completion import complete_setting
 
 ImageColumn = Annotated[str | None, typer.Option(help="CSV column with file names or ids; guessed by default.")]
 LabelColumn = Annotated[str | None, typer.Option(help="CSV column with labels; guessed by default.")]
+LabelPattern = Annotated[
+    str | None,
+    typer.Option(help=r"Regular expression that finds labels in the names of pictures, such as '(?P<label>.+)_\d+'."),
+]
 SplitColumn = Annotated[
     str | None,
     typer.Option(help="CSV column with train, validation and test; guessed by default; none: there is none."),
 ]
-ImageRoot = Annotated[Path | None, typer.Option(help="Folder that file names in a CSV are relative to.")]
+ImageRoot = Annotated[Path | None, typer.Option(help="Folder or archive that file names in a CSV are relative to.")]
 ImageSuffix = Annotated[str | None, typer.Option(help="Extension to add to ids in a CSV, such as .jpg.")]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show more, such as every epoch and the reason for each choice.")

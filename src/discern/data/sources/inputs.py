@@ -253,7 +253,7 @@ def _check_understood(inputs: Sequence[object]) -> None:
 
 
 def _is_there(name: str) -> bool:
-    return bool(is_there(Path(name)) or find_archive(Path(name)) or glob.glob(name, recursive=True))  # noqa: PTH207
+    return bool(is_there(name) or find_archive(Path(name)) or glob.glob(name, recursive=True))  # noqa: PTH207
 
 
 def _describe_odd(odd: Sequence[object]) -> str:

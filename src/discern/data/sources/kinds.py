@@ -39,9 +39,9 @@ def find_kind(place: Path) -> Kind | None:
     return _KIND_BY_SUFFIX.get((place.parent if is_sheet(place) else place).suffix.lower())
 
 
-def is_there(place: Path) -> bool:
+def is_there(place: str | Path) -> bool:
     """Return whether there is a file, a folder or a sheet of a workbook; a name that is too long is none."""
-    return os.path.exists(place) or is_sheet(place)  # noqa: PTH110
+    return os.path.exists(place) or is_sheet(Path(place))  # noqa: PTH110
 
 
 def open_place(place: Path) -> Path:

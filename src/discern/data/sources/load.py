@@ -147,7 +147,7 @@ def _load_pair(images: object, labels: object, settings: ColumnSettings) -> Imag
     source = "the pictures"
     names = read_labels(to_array(labels), len(samples), None, f"{source}: labels", labelled=True)
     frame = pd.DataFrame({"image": pd.Series(samples, dtype="object"), "label": list(names)})
-    columns = replace(settings, image_column="image", label_column="label", split_column=NO_SPLIT, group_column=None)
+    columns = ColumnSettings("image", "label", settings.image_root, settings.image_suffix, split_column=NO_SPLIT)
     return load_frame(frame, columns, folder=Path(), source=source, labelled=True, may_repeat=True)
 
 
@@ -164,7 +164,7 @@ def _load_place(place: Path, settings: ColumnSettings) -> ImageTable:
     if not opened.is_dir():
         table = _load_file(opened, settings)
     elif opened == place:
-        table = load_folder(opened)
+        table = load_folder(opened, settings.label_pattern)
     else:
         table = _load_archived(place, opened, settings)
     return replace(table, source=str(place))
@@ -183,7 +183,7 @@ def _load_file(file: Path, settings: ColumnSettings) -> ImageTable:
 def _load_archived(place: Path, folder: Path, settings: ColumnSettings) -> ImageTable:
     """Load what an archive was unpacked to: a folder of class folders, or else the only table in it."""
     try:
-        table, error = load_folder(folder), None
+        table, error = load_folder(folder, settings.label_pattern), None
     except DataError as refusal:
         table, error = None, refusal
     tables = list_tables(folder)
