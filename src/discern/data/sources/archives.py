@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from os.path import isfile  # for which a name that is too long is no error
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -58,7 +59,7 @@ def is_archive(name: str) -> bool:
 
 def find_archive(place: Path) -> Path | None:
     """Return the archive that a place is, or is in, such as birds.zip of birds.zip/train/labels.csv; otherwise None."""
-    return next((one for one in (place, *place.parents) if is_archive(one.name) and one.is_file()), None)
+    return next((one for one in (place, *place.parents) if is_archive(one.name) and isfile(one)), None)  # noqa: PTH113
 
 
 def open_archived(place: Path) -> Path:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from discern.data.missing_labels import is_missing
 from discern.data.sources.archives import open_archived
-from discern.data.sources.cell_pictures import are_texts, check_cells, holds_picture, take_pictures
+from discern.data.sources.cell_pictures import are_texts, check_cells, find_picture_column, take_pictures
 from discern.data.sources.class_columns import join_class_columns
 from discern.data.sources.columns import ChosenColumns, ColumnSettings, choose_columns, list_label_candidates
 from discern.data.sources.encoding import advise_on_text, find_encoding
@@ -118,9 +118,8 @@ def load_frame(
     check_header(names, root, source)
     _check_different(names, source)
     raw = {name: cells for name, (_, cells) in zip(names, frame.reset_index(drop=True).items(), strict=True)}
-    pictures = [name for name, column in raw.items() if holds_picture(column)]
-    if len(pictures) == 1 and settings.image_column is None:
-        settings = replace(settings, image_column=pictures[0])
+    if settings.image_column is None:
+        settings = replace(settings, image_column=find_picture_column(raw))
     found = _find_split(raw, settings) if labelled else []
     splits = [column.name for column in found if column.doubt is None]
     if labelled:

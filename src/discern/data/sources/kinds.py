@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from discern.data.sources.archives import open_archived
 from discern.data.sources.arrays import load_npz
+from discern.data.sources.arrow_files import ARROW_SUFFIXES
+from discern.data.sources.arrow_pictures import load_arrow, unpack_pictures
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.csv_file import load_csv
 from discern.data.sources.json_lines import load_json
@@ -28,6 +30,7 @@ KINDS = (
     Kind((".jsonl", ".ndjson", ".json"), load_json),
     Kind(WORKBOOK_SUFFIXES, load_workbook),
     Kind((".txt", ".lst"), load_text_list),
+    Kind(ARROW_SUFFIXES, load_arrow),
     Kind((".npz",), lambda path, _, labelled: load_npz(path, labelled=labelled), lists_files=False),
 )
 SUFFIXES = tuple(suffix for kind in KINDS for suffix in kind.suffixes)
@@ -51,7 +54,7 @@ def open_place(place: Path) -> Path:
         DataError: It cannot be unpacked.
         WriteError: There is no room for what is in it.
     """
-    return open_archived(place)
+    return unpack_pictures(open_archived(place))
 
 
 def find_root(place: Path) -> Path:

@@ -1,6 +1,7 @@
 """Pictures listed in a sheet of an .xlsx workbook."""
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ _DAMAGED = (BadZipFile, ParseError, KeyError, ValueError, TypeError, AttributeEr
 
 def is_sheet(place: Path) -> bool:
     """Return whether a place names a sheet, as in labels.xlsx/Birds."""
-    return place.parent.suffix.lower() in WORKBOOK_SUFFIXES and place.parent.is_file()
+    return place.parent.suffix.lower() in WORKBOOK_SUFFIXES and os.path.isfile(place.parent)  # noqa: PTH113
 
 
 def load_workbook(place: Path, settings: ColumnSettings, labelled: bool) -> ImageTable:
