@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from discern.cli.options import (
+    LABELLED,
     Apply,
     AsJson,
     Device,
@@ -24,9 +25,7 @@ from discern.files import find_free_folder
 
 def evaluate(
     run: Annotated[Path | None, typer.Argument(metavar="RUN", help="Run folder, or its bundle.")] = None,
-    data: Annotated[
-        str | None, typer.Argument(metavar="DATA", help="Labelled pictures: folder, CSV or .npz file.")
-    ] = None,
+    data: Annotated[str | None, typer.Argument(metavar="DATA", help=LABELLED)] = None,
     predictions: Annotated[
         Path | None,
         typer.Option(help="Instead of RUN and DATA: a predictions.csv to recompute numbers and plots from."),

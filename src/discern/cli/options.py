@@ -8,6 +8,12 @@ import typer
 
 from discern.cli.completion import complete_setting
 
+LABELLED = (
+    "Labelled pictures: folder of class folders (or of train, val and test), an archive of it, a table (CSV, JSON "
+    "lines, .xlsx, text list, Parquet), or .npz file."
+)
+"""What DATA may be."""
+
 ImageColumn = Annotated[str | None, typer.Option(help="CSV column with file names or ids; guessed by default.")]
 LabelColumn = Annotated[str | None, typer.Option(help="CSV column with labels; guessed by default.")]
 LabelPattern = Annotated[

@@ -15,7 +15,8 @@ _MAX_PRINTED, _MAX_PRINTED_COLUMNS = 20, 8
 def predict(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or its bundle.")],
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUTS", help="Files, folders, glob patterns, CSV or .npz files.")
+        list[str],
+        typer.Argument(metavar="INPUTS", help="Files, folders, archives, glob patterns, tables, .npz."),
     ],
     out: Annotated[
         Path | None,

@@ -66,7 +66,8 @@ def predict(
 
     Args:
         run: A run folder or a bundle.
-        inputs: Files, folders, glob patterns, CSV or .npz files, PIL images, arrays, or a torch `Dataset`.
+        inputs: Files, folders, archives, glob patterns, tables or .npz files, PIL images, arrays, or a torch
+            `Dataset`.
         out: .csv or .tsv file to write with id, path, label, confidence and familiarity (see `Predictor.predict`), or
             in the form of `like`. Nothing is written by default.
         probabilities: Add the probability of each class, one column per class.

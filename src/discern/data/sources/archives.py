@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from discern.counts import count_of
-from discern.data.sources.unpacked import check_room, unpack_once
+from discern.data.sources.unpacked import check_room, unpack_once, unpacked_home
 from discern.data.table import natural_sort
 from discern.errors import DataError, install_command, list_some, name_some
 from discern.files import describe_bytes
@@ -97,7 +97,7 @@ def _unpack(archive: Path, folder: Path) -> None:
     with _reading(archive):
         needed_bytes = _check_members(archive, _list_members(archive))
     check_room(needed_bytes)
-    logger.info("unpacking %s: %s", archive, describe_bytes(needed_bytes))
+    logger.info("unpacking %s: %s in %s", archive, describe_bytes(needed_bytes), unpacked_home())
     with _reading(archive):
         for member in _list_members(archive):
             if not _is_leftover(member.name):

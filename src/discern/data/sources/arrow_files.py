@@ -65,7 +65,7 @@ def reading(file: Path) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if error.name != "pyarrow":
+        if (error.name or "").partition(".")[0] != "pyarrow":
             raise
         raise DataError(
             f"{file}: Parquet and Arrow files are read by the package pyarrow: {install_command('tables')}"

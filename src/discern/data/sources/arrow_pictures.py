@@ -21,7 +21,7 @@ from discern.data.sources.arrow_files import (
 )
 from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.csv_file import load_frame
-from discern.data.sources.unpacked import check_room, unpack_once
+from discern.data.sources.unpacked import check_room, unpack_once, unpacked_home
 from discern.data.table import ImageTable
 from discern.errors import name_some
 from discern.files import describe_bytes
@@ -106,7 +106,7 @@ def _may_hold_pictures(kind: Any, types: Any) -> bool:
 def _unpack(place: Path, shards: Mapping[Path, str | None], schemas: Mapping[Path, Any], folder: Path) -> None:
     needed_bytes = sum(map(measure_unpacked_bytes, shards))
     check_room(needed_bytes)
-    logger.info("unpacking the pictures of %s: %s", place, describe_bytes(needed_bytes))
+    logger.info("unpacking %s: %s in %s", place, describe_bytes(needed_bytes), unpacked_home())
     sorted_columns = {file: _sort_columns(schema) for file, schema in schemas.items()}
     left_out = {name for columns in sorted_columns.values() for name in columns.others}
     if left_out:

@@ -8,7 +8,7 @@ from discern.data.reading.decode import supported_extensions
 from discern.errors import DataError, list_some
 
 
-def read_names(names: Sequence[str], pattern: str, source: str) -> dict[str, list[str]]:
+def read_names(names: Sequence[str], pattern: str, source: str) -> dict[str, list[str | None]]:
     r"""Return what a pattern finds in the names of pictures: the label of each, and its group if the pattern has one.
 
     A pattern has to match the end of a path, without its extension, from the beginning of the file's name or of one
@@ -24,8 +24,12 @@ def read_names(names: Sequence[str], pattern: str, source: str) -> dict[str, lis
         DataError: Names do not match; all are counted, and some are named.
     """
     compiled = re.compile(pattern)
-    found = [_match_end(compiled, name) for name in names]
-    odd = [name for name, match in zip(names, found, strict=True) if match is None or not match["label"].strip()]
+    matches = [_match_end(compiled, name) for name in names]
+    found = {
+        kind: [(match[kind] or "").strip() or None if match else None for match in matches]
+        for kind in compiled.groupindex
+    }
+    odd = [name for name, label in zip(names, found["label"], strict=True) if label is None]
     if odd:
         raise DataError(
             f"{source}: {len(odd)} of {len(names)} names do not match the pattern of labels {pattern!r}:\n"
@@ -33,12 +37,12 @@ def read_names(names: Sequence[str], pattern: str, source: str) -> dict[str, lis
             r"(?P<label>.+)_\d+ finds red in red_1.png, and (?P<label>[^/]+)/\d+ in red/1.png. Change it, or move "
             "these pictures away."
         )
-    return {kind: [match[kind].strip() if match else None for match in found] for kind in compiled.groupindex}
+    return found
 
 
 def _match_end(pattern: re.Pattern[str], name: str) -> re.Match[str] | None:
     path = name_key(name)
-    end = next((end for end in supported_extensions() if path.lower().endswith(end)), "")
-    parts = path.removesuffix(path[len(path) - len(end) :] if end else "").split("/")
+    extension = next((end for end in supported_extensions() if path.lower().endswith(end)), "")
+    parts = path[: len(path) - len(extension)].split("/")
     ends = ("/".join(parts[start:]) for start in reversed(range(len(parts))))
     return next((match for one in ends if (match := pattern.fullmatch(one))), None)
