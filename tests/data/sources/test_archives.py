@@ -83,6 +83,7 @@ def test_names_as_other_programs_write_them(tmp_path: Path) -> None:
 def test_a_table_in_an_archive(make_folder: MakeFolder) -> None:
     folder = make_folder({"images": 2})
     (folder / "labels.csv").write_text("image,label\nimages/1.png,red\nimages/2.png,blue\n")
+    (folder / "README.txt").write_text("Pictures of birds")
     archive = pack(folder, "birds.zip", inside="all/")
     assert read_rows(archive) == {"images/1.png": ("red", None), "images/2.png": ("blue", None)}
     assert read_rows(archive / "all" / "labels.csv") == read_rows(archive)

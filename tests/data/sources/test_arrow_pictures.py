@@ -83,6 +83,13 @@ def test_a_folder_of_shards_with_splits(form: str, tmp_path: Path) -> None:
     assert [name.split("/")[0] for name in frame["id"]] == frame["split"].tolist()
 
 
+def test_hidden_files_and_those_beside_pictures_are_no_shards(make_folder: MakeFolder) -> None:
+    folder = make_folder({"red": 1, "blue": 1})
+    write_parquet(folder / ".cache" / "a.parquet", {"image": [encode(1)], "label": ["a"]})
+    write_parquet(folder / "red" / "deep" / "b.parquet", {"image": [encode(1)], "label": ["a"]})
+    assert load_table(folder).frame["id"].tolist() == ["blue/1.png", "red/1.png"]
+
+
 def test_shards_of_one_split_count_on(tmp_path: Path) -> None:
     for shard in range(11):
         write_parquet(tmp_path / "birds" / f"train-{shard}-of-11.parquet", {"image": [encode(shard)], "label": [shard]})

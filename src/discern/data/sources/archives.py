@@ -19,7 +19,7 @@ from typing import IO, NamedTuple
 
 from discern.counts import count_of
 from discern.data.sources.unpacked import check_room, unpack_once, unpacked_home
-from discern.data.table import natural_sort
+from discern.data.table import escape, natural_sort
 from discern.errors import DataError, install_command, list_some, name_some
 from discern.files import describe_bytes
 
@@ -75,7 +75,7 @@ def open_archived(place: Path) -> Path:
     folder = unpack_archive(archive)
     opened = folder / place.relative_to(archive)
     if not opened.exists() and not opened.parent.is_file():  # which a workbook is, whose sheet is named
-        held = natural_sort(one.name for one in folder.iterdir())
+        held = natural_sort(escape(one.name) for one in folder.iterdir())
         raise DataError(f"{place}: {archive.name} holds no such file or folder; at its top are {name_some(held)}.")
     return opened
 
@@ -90,6 +90,10 @@ def unpack_archive(archive: Path) -> Path:
             far more than its size.
         WriteError: There is no room for it.
     """
+    try:
+        archive.open("rb").close()
+    except OSError as error:
+        raise DataError(f"{archive}: cannot be read: {error.strerror or error}") from error
     return unpack_once(archive, [archive], lambda folder: _unpack(archive, folder))
 
 
@@ -118,7 +122,7 @@ def _check_members(archive: Path, members: Iterator[Member]) -> int:
     needed_bytes, refused = 0, []
     for member in members:
         obstacle = member.obstacle or (None if _stays_inside(member.name) else "leads out of the folder")
-        refused += [f"{member.name}: {obstacle}"] if obstacle else []
+        refused += [f"{escape(member.name)}: {obstacle}"] if obstacle else []
         needed_bytes += -(-max(member.size_bytes, 1) // _BLOCK_BYTES) * _BLOCK_BYTES
         if needed_bytes > largest_bytes:
             raise DataError(

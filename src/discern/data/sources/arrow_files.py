@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,25 +29,33 @@ def list_shards(place: Path) -> dict[Path, str | None]:
     if not is_folder or not _holds_shards(place):
         return {}
     found = {str(file.relative_to(place)): file for suffix in ARROW_SUFFIXES for file in place.rglob(f"*{suffix}")}
-    # The caches that datasets makes beside a set that it saved begin so.
-    used = [name for name in natural_sort(found) if not Path(name).name.startswith(("cache-", "."))]
+    used = [name for name in natural_sort(found) if not any(map(_is_unused, Path(name).parts))]
     return {found[name]: _find_split(Path(name)) for name in used}
 
 
 def _holds_shards(folder: Path) -> bool:
     """Return whether such a file comes before any picture in a folder and those in it; not all is looked at."""
-    folders, seen = [folder], 0
-    for one in folders:
-        with os.scandir(one) as listing:
-            for entry in islice(listing, _LOOKED_AT - seen):
-                seen += 1
-                if is_picture(entry.name):
-                    return False
-                if entry.name.lower().endswith(ARROW_SUFFIXES):
-                    return True
-                if entry.is_dir():
-                    folders.append(Path(entry.path))
+    for entry in islice(_list_entries(folder), _LOOKED_AT):
+        if is_picture(entry.name):
+            return False
+        if entry.name.lower().endswith(ARROW_SUFFIXES):
+            return True
     return False
+
+
+def _list_entries(folder: Path) -> Iterator["os.DirEntry[str]"]:
+    """Yield what lies in a folder and then in those in it, without what is hidden or cannot be opened."""
+    folders = [str(folder)]
+    for one in folders:
+        with suppress(OSError), os.scandir(one) as listing:
+            for entry in listing:
+                if not entry.name.startswith("."):
+                    yield entry
+                    folders += [entry.path] if entry.is_dir() else []
+
+
+def _is_unused(part: str) -> bool:
+    return part.startswith((".", "cache-"))  # the latter are caches that datasets makes beside a set that it saved
 
 
 def _find_split(name: Path) -> str | None:
@@ -77,13 +85,18 @@ def reading(file: Path) -> Iterator[None]:
 
 
 def read_schema(file: Path) -> Any:
-    """Return the pyarrow schema of a file."""
-    with reading(file):
-        import pyarrow.parquet as pq
+    """Return the pyarrow schema of a file.
 
-        if file.suffix.lower() == ".parquet":
-            return pq.read_schema(file)
-        return _open_arrow(file).schema
+    Raises:
+        DataError: pyarrow is not installed, or the file cannot be read.
+    """
+    try:
+        with reading(file):
+            import pyarrow.parquet as pq
+
+            return pq.read_schema(file) if file.suffix.lower() == ".parquet" else _open_arrow(file).schema
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read: {error.strerror or error}") from error
 
 
 def read_batches(file: Path, columns: list[str]) -> Iterator[Any]:

@@ -1,6 +1,7 @@
 """The kinds of files that list or hold pictures: what their names end in, and what reads them."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from discern.data.sources.csv_file import load_csv
 from discern.data.sources.json_lines import load_json
 from discern.data.sources.text_list import load_text_list
 from discern.data.sources.workbook import WORKBOOK_SUFFIXES, is_sheet, load_workbook
-from discern.data.table import ImageTable, natural_sort
+from discern.data.table import ImageTable, natural_key
 
 
 class Kind(NamedTuple):
@@ -34,6 +35,7 @@ KINDS = (
     Kind((".npz",), lambda path, _, labelled: load_npz(path, labelled=labelled), lists_files=False),
 )
 SUFFIXES = tuple(suffix for kind in KINDS for suffix in kind.suffixes)
+_NO_TABLE = re.compile(r"\.|read.?me|licen[cs]e", re.IGNORECASE)
 _KIND_BY_SUFFIX = {suffix: kind for kind in KINDS for suffix in kind.suffixes}
 
 
@@ -79,5 +81,5 @@ def list_tables(folder: Path) -> list[Path]:
     inside = list(folder.iterdir())
     if len(inside) == 1 and inside[0].is_dir():
         return list_tables(inside[0])
-    found = {one.name: one for one in inside if find_kind(one) and one.is_file() and not one.name.startswith(".")}
-    return [found[name] for name in natural_sort(found)]
+    tables = [one for one in inside if find_kind(one) and one.is_file() and not _NO_TABLE.match(one.name)]
+    return sorted(tables, key=lambda one: natural_key(one.name))
