@@ -39,7 +39,7 @@ def test_all_names_that_do_not_match_are_counted_and_some_named() -> None:
     with pytest.raises(DataError) as error:
         read_names(names, r"(?P<label>.+)_\d+", "the pictures")
     lines = str(error.value).splitlines()
-    assert lines[0] == r"the pictures: 13 of 14 names do not match the pattern of labels '(?P<label>.+)_\\d+':"
+    assert lines[0] == r"the pictures: 13 of 14 names do not match the pattern of labels (?P<label>.+)_\d+:"
     assert lines[1] == "  IMG0.jpg"
     assert lines[11] == "  ... and 3 more"
 

@@ -32,7 +32,7 @@ def read_names(names: Sequence[str], pattern: str, source: str) -> dict[str, lis
     odd = [name for name, label in zip(names, found["label"], strict=True) if label is None]
     if odd:
         raise DataError(
-            f"{source}: {len(odd)} of {len(names)} names do not match the pattern of labels {pattern!r}:\n"
+            f"{source}: {len(odd)} of {len(names)} names do not match the pattern of labels {pattern}:\n"
             f"{list_some(odd)}\nIt has to match the end of a path, without extension, from the beginning of a name: "
             r"(?P<label>.+)_\d+ finds red in red_1.png, and (?P<label>[^/]+)/\d+ in red/1.png. Change it, or move "
             "these pictures away."

@@ -11,7 +11,8 @@ from discern.errors import Advice, Option, name_some, option
 
 _FILE = "discern_labels.csv"
 _NAME_FORMS = (
-    r"(?P<label>[^\W\d_][^\\/]*?)[\s_.-]*\(?[0-9]+\)?",  # cat_1, cat.1, cat (1), cat1
+    r"(?P<label>[^\\/]+)_\d+",  # cat_1
+    r"(?P<label>[^\W\d_][^\\/]*?)[\s_.-]*\(?[0-9]+\)?",  # cat.1, cat (1), cat1
     r"[0-9]+[\s_.-]+(?P<label>[^\W\d_][^\\/]*)",  # 1_cat
     r"(?P<label>[^\s_.\\/-]+)[\s_.-][^\\/]*",  # cat_left_a3f
     r"[^\\/]*[\s_.-](?P<label>[^\s_.\\/-]+)",  # left_a3f_cat
@@ -42,7 +43,8 @@ def show_labels_in_names(place: str, pictures: Sequence[str], *, with_splits: bo
     return (f"\nSuch a CSV begins with\n  image,label\n  {pictures[0]},CLASS",)
 
 
-def _show_setting(pattern: str) -> Option:
+def _show_setting(form: str) -> Option:
+    pattern = form.replace(r"[^\\/]", ".")  # the names of folders are not searched for it where the file's fits
     setting = shlex.quote(f"data.label_pattern={pattern}")
     evaluated = option("label_pattern", pattern).command
     return Option(f"{setting} (to evaluate: {evaluated})", f'label_pattern=r"{pattern}"')
