@@ -147,7 +147,8 @@ def _load_pair(images: object, labels: object, settings: ColumnSettings) -> Imag
     source = "the pictures"
     names = read_labels(to_array(labels), len(samples), None, f"{source}: labels", labelled=True)
     frame = pd.DataFrame({"image": pd.Series(samples, dtype="object"), "label": list(names)})
-    columns = ColumnSettings("image", "label", settings.image_root, settings.image_suffix, split_column=NO_SPLIT)
+    named = replace(settings, image_column="image", label_column="label", label_pattern=None)
+    columns = replace(named, split_column=NO_SPLIT, group_column=None)
     return load_frame(frame, columns, folder=Path(), source=source, labelled=True, may_repeat=True)
 
 
