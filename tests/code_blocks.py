@@ -40,13 +40,14 @@ def list_pages() -> list[Path]:
     return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(page for page in pages if not written & {*page.parts})]
 
 
-def list_blocks(page: Path) -> list[Block]:
-    """Return the blocks of a page that are run, in their order."""
+def list_blocks(page: Path, *, marked: bool = False) -> list[Block]:
+    """Return the blocks of a page that are run, in their order; or those that are `marked` as not run."""
     text = page.read_text(encoding="utf-8")
     return [
         Block(_LANGUAGES[language], dedent(found["code"]), text.count("\n", 0, found.start("code")))
         for found in _FENCE.finditer("\n" + text)
-        if (language := found["language"].strip()) in _LANGUAGES and not found["before"].strip().startswith(NOT_RUN)
+        if (language := found["language"].strip()) in _LANGUAGES
+        and found["before"].strip().startswith(NOT_RUN) == marked
     ]
 
 

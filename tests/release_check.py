@@ -144,6 +144,15 @@ def test_serving(plain: Environment, create: Callable[[str], Environment]) -> No
             server.terminate()
 
 
+def test_workbooks(plain: Environment, create: Callable[[str], Environment]) -> None:
+    (plain.work / "photos.xlsx").write_bytes(b"no workbook yet")
+    command = ("discern", "predict", "run", "photos.xlsx", "--out", "answers.csv", "--overwrite")
+    environment = install_as_told(plain.run(*command, code=2), create)
+    write = "import openpyxl; book = openpyxl.Workbook(); book.active.append(['image'])"
+    environment.run("python", "-c", f"{write}; book.active.append(['photos/red/0.png']); book.save('photos.xlsx')")
+    assert "red" in environment.run(*command)
+
+
 def test_tensorboard(plain: Environment, create: Callable[[str], Environment]) -> None:
     command = ("discern", "train", "photos", "--out", "watched", "--overwrite", "training.trackers=tensorboard", *QUICK)
     install_as_told(plain.run(*command, code=2), create).run(*command)

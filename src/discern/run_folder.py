@@ -285,8 +285,12 @@ def check_outside_data(folder: RunFolder, source: object) -> None:
 
 def name_new_run(source: object) -> Path:
     """Return a folder in runs/ that does not exist yet, named after the source of the pictures."""
-    name = Path(source).resolve().stem if isinstance(source, str | Path) else "run"
-    return find_free_folder(Path("runs"), name)
+    return find_free_folder(Path("runs"), name_source(source) or "run")
+
+
+def name_source(source: object) -> str | None:
+    """Return the name of the file or folder that pictures come from, without extension; None for pictures in memory."""
+    return Path(source).resolve().stem.removesuffix(".tar") if isinstance(source, str | Path) else None
 
 
 def _find_run_names(folder: RunFolder) -> Iterator[str]:

@@ -42,3 +42,12 @@ def test_batchnorm_over_processes_needs_gpus(photos, tmp_path):
     with pytest.raises(ConfigError, match=r"sync_batchnorm works on CUDA GPUs only, and the device is cpu"):
         train(photos, out=tmp_path / "run", recipe="table", overrides=[*QUICK, "sync_batchnorm=true"], verbose=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_what_was_unpacked_is_shown_and_removed(run_cli, tmp_path, monkeypatch):
+    monkeypatch.setenv("DISCERN_HOME", str(tmp_path))
+    (tmp_path / "unpacked" / "ab" / "birds.zip").mkdir(parents=True)
+    (tmp_path / "unpacked" / "ab" / "birds.zip" / "1.png").write_bytes(bytes(10**7))
+    assert f"{tmp_path / 'unpacked'}: 0.01 GB of unpacked pictures" in run_cli("cache")[1]
+    assert run_cli("cache", "clear")[:2] == (0, "freed 0.01 GB\n")
+    assert not (tmp_path / "unpacked").exists()

@@ -44,6 +44,7 @@ def documented_folder(trained_run, tmp_path_factory):
     table = pd.DataFrame({"id": range(4), "label": ["red", "blue", "red", "blue"]})
     table.to_csv(folder / "train.csv", index=False)
     table.assign(label="red").to_csv(folder / "sample_submission.csv", index=False)
+    shutil.make_archive(str(folder / "held_out"), "zip", folder / "held_out")
     for name in ("birds", "birds-2"):
         shutil.copytree(trained_run, folder / "runs" / name)
     return folder

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import AsJson, Overrides, Verbose
+from discern.cli.options import LABELLED, AsJson, Overrides, Verbose
 
 ERRORS_FOUND = 1
 
@@ -13,7 +13,7 @@ ERRORS_FOUND = 1
 def audit(
     data: Annotated[
         str,
-        typer.Argument(metavar="DATA", help="Folder of class folders (or of train, val and test), CSV, or .npz file."),
+        typer.Argument(metavar="DATA", help=LABELLED),
     ],
     overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="The folder to write; runs/NAME-audit by default.")] = None,

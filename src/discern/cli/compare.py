@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Apply, Overrides, Verbose, list_fixes
+from discern.cli.options import LABELLED, Apply, Overrides, Verbose, list_fixes
 from discern.files import find_free_folder
 
 
 def compare(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="Labelled pictures: folder, CSV or .npz file.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help=LABELLED)],
     overrides: Overrides = None,
     recipes: Annotated[
         str,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from discern.cli.options import (
+    LABELLED,
     RUN_HELP,
     Apply,
     AsJson,
@@ -14,6 +15,7 @@ from discern.cli.options import (
     ImageRoot,
     ImageSuffix,
     LabelColumn,
+    LabelPattern,
     SplitColumn,
     Verbose,
     Views,
@@ -24,9 +26,7 @@ from discern.files import find_free_folder
 
 def evaluate(
     run: Annotated[str | None, typer.Argument(metavar="RUN", help=RUN_HELP)] = None,
-    data: Annotated[
-        str | None, typer.Argument(metavar="DATA", help="Labelled pictures: folder, CSV or .npz file.")
-    ] = None,
+    data: Annotated[str | None, typer.Argument(metavar="DATA", help=LABELLED)] = None,
     predictions: Annotated[
         Path | None,
         typer.Option(help="Instead of RUN and DATA: a predictions.csv to recompute numbers and plots from."),
@@ -59,6 +59,7 @@ def evaluate(
     ] = False,
     image_column: ImageColumn = None,
     label_column: LabelColumn = None,
+    label_pattern: LabelPattern = None,
     split_column: SplitColumn = None,
     image_root: ImageRoot = None,
     image_suffix: ImageSuffix = None,
@@ -69,7 +70,7 @@ def evaluate(
 ) -> None:
     """Evaluate a trained classifier on labelled pictures; classes are joined by name."""
     if predictions is not None:
-        columns = (image_column, label_column, split_column, image_root, image_suffix)
+        columns = (image_column, label_column, label_pattern, split_column, image_root, image_suffix)
         has_more = any(
             other is not None
             for other in (run, data, split, on_bad, missing_labels, apply or None, unfamiliar or None, tta, *columns)
@@ -96,6 +97,7 @@ def evaluate(
             split=split,
             image_column=image_column,
             label_column=label_column,
+            label_pattern=label_pattern,
             split_column=split_column,
             image_root=image_root,
             image_suffix=image_suffix,
@@ -113,10 +115,11 @@ def evaluate(
 def _find_place(run: str, data: str) -> Path:
     """Return a new folder for an evaluation; those of a bundle are beside it, not in it."""
     from discern.predictor.hub_bundle import check_place
+    from discern.run_folder import name_source
 
     check_place(run, None)
     root = Path(run).parent if Path(run).name == "bundle" else Path(run)
-    return find_free_folder(root / "evaluation", Path(data).resolve().stem)
+    return find_free_folder(root / "evaluation", name_source(data) or "data")
 
 
 def _evaluate_predictions(predictions: Path, out: Path | None, ranking: bool, as_json: bool) -> None:

@@ -13,7 +13,8 @@ from discern.errors import one_line
 def explain(
     run: RunOrBundle,
     inputs: Annotated[
-        list[str] | None, typer.Argument(metavar="INPUTS", help="Files, folders, glob patterns, CSV or .npz files.")
+        list[str] | None,
+        typer.Argument(metavar="INPUTS", help="Files, folders, archives, glob patterns, tables, .npz."),
     ] = None,
     mistakes: Annotated[
         bool,

@@ -8,13 +8,23 @@ import typer
 
 from discern.cli.completion import complete_setting
 
+LABELLED = (
+    "Labelled pictures: folder of class folders (or of train, val and test), an archive of it, a table (CSV, JSON "
+    "lines, .xlsx, text list, Parquet), or .npz file."
+)
+"""What DATA may be."""
+
 ImageColumn = Annotated[str | None, typer.Option(help="CSV column with file names or ids; guessed by default.")]
 LabelColumn = Annotated[str | None, typer.Option(help="CSV column with labels; guessed by default.")]
+LabelPattern = Annotated[
+    str | None,
+    typer.Option(help=r"Regular expression that finds labels in the names of pictures, such as '(?P<label>.+)_\d+'."),
+]
 SplitColumn = Annotated[
     str | None,
     typer.Option(help="CSV column with train, validation and test; guessed by default; none: there is none."),
 ]
-ImageRoot = Annotated[Path | None, typer.Option(help="Folder that file names in a CSV are relative to.")]
+ImageRoot = Annotated[Path | None, typer.Option(help="Folder or archive that file names in a CSV are relative to.")]
 ImageSuffix = Annotated[str | None, typer.Option(help="Extension to add to ids in a CSV, such as .jpg.")]
 RUN_HELP = "Run folder, its bundle, or one on the Hugging Face Hub: hf://USER/NAME, or hf://USER/NAME@REVISION."
 RunOrBundle = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP)]

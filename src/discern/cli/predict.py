@@ -15,7 +15,8 @@ _MAX_PRINTED, _MAX_PRINTED_COLUMNS = 20, 8
 def predict(
     run: RunOrBundle,
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUTS", help="Files, folders, glob patterns, CSV or .npz files.")
+        list[str],
+        typer.Argument(metavar="INPUTS", help="Files, folders, archives, glob patterns, tables, .npz."),
     ],
     out: Annotated[
         Path | None,

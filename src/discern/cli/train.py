@@ -8,7 +8,7 @@ import typer
 
 from discern.cli.completion import complete_recipe
 from discern.cli.loading import without_collection
-from discern.cli.options import Apply, Overrides, Verbose, list_fixes
+from discern.cli.options import LABELLED, Apply, Overrides, Verbose, list_fixes
 from discern.cli.pages import Open, announce_page
 from discern.errors import ConfigError
 
@@ -16,7 +16,7 @@ from discern.errors import ConfigError
 def train(
     data: Annotated[
         str | None,
-        typer.Argument(metavar="DATA", help="Folder of class folders (or of train, val and test), CSV, or .npz file."),
+        typer.Argument(metavar="DATA", help=LABELLED),
     ] = None,
     overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; runs/NAME by default.")] = None,

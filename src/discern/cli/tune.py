@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from discern.cli.completion import complete_recipe
-from discern.cli.options import Apply, Overrides, Verbose, list_fixes
+from discern.cli.options import LABELLED, Apply, Overrides, Verbose, list_fixes
 from discern.files import find_free_folder
 
 
 def tune(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="Labelled pictures: folder, CSV or .npz file.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help=LABELLED)],
     overrides: Overrides = None,
     recipe: Annotated[
         str, typer.Option(help="The recipe to improve: a name, or a TOML file.", autocompletion=complete_recipe)

@@ -1,6 +1,7 @@
 """The typed settings of a run, each with a description."""
 
 import json
+import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -33,6 +34,19 @@ def _check_duration(text: str) -> str:
         parse_duration(text)
     except ConfigError as error:
         raise ValueError(str(error)) from None
+    return text
+
+
+def _check_label_pattern(text: str) -> str:
+    try:
+        groups = re.compile(text).groupindex
+    except re.error as error:
+        raise ValueError(f"{text!r} is no regular expression: {error}") from None
+    if "label" not in groups or not groups.keys() <= {"label", "group"}:
+        raise ValueError(
+            f"{text!r} has {', '.join(groups) or 'no named groups'}; expected (?P<label>...), which is the label, and "
+            "perhaps (?P<group>...)"
+        )
     return text
 
 
@@ -113,7 +127,12 @@ class DataSettings(Section):
 
     image_column: str | None = Field(None, description="CSV column with the file names or ids; guessed if not given")
     label_column: str | None = Field(None, description="CSV column with the labels; guessed if not given")
-    image_root: UserPath | None = Field(None, description="folder that file names in a CSV are relative to")
+    label_pattern: Annotated[str, AfterValidator(_check_label_pattern)] | None = Field(
+        None,
+        description="regular expression for the names of pictures, without extension, that finds their labels: "
+        r"'(?P<label>.+)_\d+' in red_1.png, '(?P<label>[^/]+)/.+' in red/1.png; (?P<group>...) finds groups",
+    )
+    image_root: UserPath | None = Field(None, description="folder or archive that file names in a CSV are relative to")
     image_suffix: str | None = Field(None, description="extension to add to ids, such as '.jpg'")
     split_column: str | None = Field(
         None,
@@ -169,6 +188,8 @@ class DataSettings(Section):
 
     @model_validator(mode="after")
     def _check_fractions(self) -> Self:
+        if self.label_column is not None and self.label_pattern is not None:
+            raise ValueError("label_column and label_pattern both say what the label is; set one of them")
         if isinstance(self.depth_range, tuple) and not self.depth_range[0] < self.depth_range[1]:
             raise ValueError("depth_range must be two numbers, the lower one first")
         if abs(sum(self.split) - 1) > 1e-6 or self.split[0] == 0:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from discern.data.sources.kinds import find_root
 from discern.data.stored_pictures import is_picture_there
 from discern.data.table import join_all
 from discern.errors import DATA, DataError, Option, cut
@@ -21,12 +22,12 @@ def find_pictures(paths: Sequence[str], root: Path, data: str | Path | None) -> 
     Args:
         paths: As the run has them: absolute, or from `root`.
         root: The folder that they started from; see `RunFolder.read_data_root`.
-        data: The folder that they were moved to, or a table in it.
+        data: The folder or archive that they were moved to, or a table in it.
     """
     recorded = [path and joined for path, joined in zip(paths, join_all(root.absolute(), paths), strict=True)]
     if data is None or not any(recorded):
         return recorded
-    start, folder = _find_start(recorded, root.absolute()), _find_folder(data)
+    start, folder = _find_start(recorded, root.absolute()), find_root(Path(data))
     return [_move(path, start, folder) for path in recorded]
 
 
@@ -43,15 +44,11 @@ def check_found(paths: Sequence[str], data: str | Path | None) -> None:
     files = [path for path in paths if path]
     if data is not None and files and not any(map(is_picture_there, files)):
         raise DataError(
-            f"none of the {len(files)} pictures is in {_find_folder(data)}, nor where it was at the training, such as "
-            f"{cut(files[0])}. Give the folder with ",
+            f"none of the {len(files)} pictures is in {find_root(Path(data))}, nor where it was at the training, such "
+            f"as {cut(files[0])}. Give the folder with ",
             DATA,
             " that has the same folders and files below it as that one had",
         )
-
-
-def _find_folder(data: str | Path) -> Path:
-    return Path(data) if Path(data).is_dir() else Path(data).parent
 
 
 def _find_start(paths: Sequence[str], root: Path) -> Path:

@@ -135,6 +135,7 @@ def load_fixed(source: Source, settings: DataSettings) -> FixedPictures:
     columns = ColumnSettings(
         image_column=settings.image_column,
         label_column=settings.label_column,
+        label_pattern=settings.label_pattern,
         image_root=settings.image_root,
         image_suffix=settings.image_suffix,
         split_column=settings.split_column,

@@ -6,6 +6,7 @@ from discern.config.settings import DataSettings
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.duplicates.matching import find_duplicates
 from discern.data.prepare import PreparedPictures, load_fingerprinted, pool_pictures
+from discern.data.sources.kinds import find_root, open_place
 from discern.data.sources.load import Source
 from discern.data.sources.shards import find_shards
 from discern.data.splitting.split import apply_split
@@ -20,11 +21,11 @@ def describe_data(source: Source, pictures: PreparedPictures, image_root: Path |
     """Return what a run records of the pictures that it is made from."""
     address = source if isinstance(source, str) and is_remote(source) else None
     path = Path(source) if isinstance(source, str | Path) and address is None else None
-    root = image_root
+    root = None if image_root is None else find_root(image_root)
     if path is not None and find_shards(path) is not None:
         root = path.parent
-    elif path is not None and (root is None or path.is_dir()):
-        root = path if path.is_dir() else path.parent
+    elif path is not None and (root is None or open_place(path).is_dir()):
+        root = find_root(path)
     return DataRecord(
         root=None if root is None else str(root.absolute()),
         source=address if path is None else str(path.resolve()),

@@ -122,7 +122,7 @@ class Predictor:
 
         Args:
             inputs: A path, a PIL image, an array uint8 (H, W, 3) or (N, H, W, 3), or a sequence of these. A path may
-                be a picture, a folder, a glob pattern, a CSV or an .npz file.
+                be a picture, a folder, an archive, a glob pattern, a table or an .npz file.
             probabilities: Add a column `probability_CLASS` for every class.
             top_k: Add the columns label_2, confidence_2 and so on.
             max_error: Largest share (0..1) of wrong answers: answer "unknown" where the classifier is not sure enough

@@ -52,7 +52,7 @@ def run_child(
     seconds of a resumed run are those of all its parts. The child ends with this process.
 
     Args:
-        source: Labelled pictures: a folder, CSV or .npz file.
+        source: Labelled pictures: a folder, an archive, a table or an .npz file.
         folder: The run folder.
         recipe: Name of a recipe, or path of a TOML file.
         overrides: `key=value` strings that override the recipe.

@@ -24,6 +24,7 @@ from discern.data.table import ImageTable
 from discern.errors import Option, RunFolderError, write_python
 from discern.files import find_free_folder, write_atomically, write_json
 from discern.reports.audit_page import write_audit_page
+from discern.run_folder import name_source
 from discern.runtime import choose_runtime
 
 logger = logging.getLogger("discern")
@@ -80,8 +81,7 @@ def audit(
 
 def name_audit(source: Source) -> Path:
     """Return the folder that the audit of a source is written to by default."""
-    name = Path(source).resolve().stem if isinstance(source, str | Path) else "data"
-    return find_free_folder(Path("runs"), f"{name}-audit")
+    return find_free_folder(Path("runs"), f"{name_source(source) or 'data'}-audit")
 
 
 def _make_folder(source: Source, out: str | Path | None) -> Path:

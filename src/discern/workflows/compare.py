@@ -48,7 +48,7 @@ def compare(
     the comparison, and so does a first seed with which no run completed.
 
     Args:
-        source: A folder, CSV or .npz file with labelled pictures.
+        source: A folder, archive, table or .npz file with labelled pictures.
         out: The folder to write.
         recipes: Names of recipes, or TOML files.
         varied: Settings with several values, such as `data.image_size=128,224`; all combinations are compared.

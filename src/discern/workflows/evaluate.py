@@ -58,6 +58,7 @@ def evaluate(
     split: str | None = None,
     image_column: str | None = None,
     label_column: str | None = None,
+    label_pattern: str | None = None,
     split_column: str | None = None,
     image_root: str | Path | None = None,
     image_suffix: str | None = None,
@@ -87,8 +88,9 @@ def evaluate(
             validation.
         image_column: CSV column with file names or ids; guessed by default, like the next two.
         label_column: CSV column with labels.
+        label_pattern: Regular expression that finds the label in the name of a picture; see the setting of this name.
         split_column: CSV column with train, validation or test; `none` where no column says it.
-        image_root: Folder that file names in a CSV are relative to; the folder of the CSV by default.
+        image_root: Folder or archive that file names in a CSV are relative to; the folder of the CSV by default.
         image_suffix: Extension to add to ids in a CSV, such as `.jpg`.
         on_bad: What to do about files that cannot be used: "error" stops, "skip" leaves them out.
         fixes: fixes.csv of an audit or overrides.csv of a review to apply.
@@ -115,7 +117,7 @@ def evaluate(
     if not is_hub_address(run) and folder.resolve() == (Path(run) / "evaluation").resolve():
         raise ConfigError(f"{folder} has the run's own evaluation; give another ", OUT)
     columns = {"image_column": image_column, "label_column": label_column, "split_column": split_column}
-    places = {"image_root": image_root, "image_suffix": image_suffix}
+    places = {"image_root": image_root, "image_suffix": image_suffix, "label_pattern": label_pattern}
     treatment = {"on_bad": on_bad, "missing_labels": missing_labels, "fixes": list(map(str, fixes))}
     settings = check_settings({"data": {**columns, **places, **treatment}}).data
     processes = join_processes()

@@ -70,7 +70,8 @@ def explain(
 
     Args:
         run: A run folder or a bundle; see `discern.load`.
-        inputs: Files, folders, glob patterns, CSV or .npz files, PIL images, arrays, or a torch `Dataset`.
+        inputs: Files, folders, archives, glob patterns, tables or .npz files, PIL images, arrays, or a torch
+            `Dataset`.
         mistakes: Explain the mistakes of the run's evaluation instead of `inputs`, at most 25, most confident first.
         out: The folder to write; `explanations` in the run folder by default. Figures of an earlier call are replaced.
         method: A name of `discern.explanation.methods.EXPLANATIONS`; "auto" is attention for vision transformers, and

@@ -74,7 +74,8 @@ def predict(
 
     Args:
         run: A run folder or a bundle; see `discern.load`.
-        inputs: Files, folders, glob patterns, CSV or .npz files, PIL images, arrays, or a torch `Dataset`.
+        inputs: Files, folders, archives, glob patterns, tables or .npz files, PIL images, arrays, or a torch
+            `Dataset`.
         out: .csv, .tsv or .parquet file to write with id, path, label, confidence and familiarity (see
             `Predictor.predict`), or, if it is no Parquet, in the form of `like`. Nothing is written by default. Answers
             are kept beside it part by part, so that the same call goes on where one was interrupted, and memory holds

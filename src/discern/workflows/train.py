@@ -70,8 +70,9 @@ def train(
     Nothing but a lock is written, and no earlier run is removed, before data, settings and weights have been checked.
 
     Args:
-        source: A folder of class folders, a folder with train, validation and test, a CSV, an .npz file, a DataFrame,
-            a pair of images uint8 (N, H, W, 3) and labels (N,), or a torch `Dataset` of (image, label).
+        source: A folder of class folders, a folder with train, validation and test, an archive of one, a table (CSV,
+            JSON lines, .xlsx, text list, Parquet), an .npz file, a DataFrame, a pair of images uint8 (N, H, W, 3) and
+            labels (N,), or a torch `Dataset` of (image, label).
         out: The run folder to write; runs/NAME by default.
         recipe: Name of a recipe, or path of a TOML file.
         overrides: Settings that override the recipe: `key=value` strings or a mapping.

@@ -38,7 +38,7 @@ def tune(
     the same `out` continues it; several processes may search at the same time, with `storage` on several machines.
 
     Args:
-        source: A folder, CSV or .npz file with labelled pictures.
+        source: A folder, archive, table or .npz file with labelled pictures.
         out: The folder to write.
         recipe: The recipe to improve.
         overrides: Settings that override the recipe in all trials: `key=value` strings or a mapping.

@@ -158,7 +158,7 @@ def test_a_column_that_does_not_tell_pictures_apart_is_no_id(photos: Path, ids: 
 )
 def test_columns_that_cannot_be_guessed(photos: Path, header: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        load_table(write(photos, f"{header}\n1.png,a,b\n"))
+        load_table(write(photos, f"{header}\n1,a,b\n"))
 
 
 def test_column_that_is_not_there(photos: Path) -> None:

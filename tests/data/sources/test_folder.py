@@ -109,9 +109,9 @@ def test_two_folders_for_one_split(make_folder: MakeFolder) -> None:
 def test_missing_place_and_unknown_form(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file or folder"):
         load_table(tmp_path / "nowhere")
-    (tmp_path / "data.parquet").write_text("x")
-    with pytest.raises(DataError, match=r"come as a folder of class folders, a .csv"):
-        load_table(tmp_path / "data.parquet")
+    (tmp_path / "data.sqlite").write_text("x")
+    with pytest.raises(DataError, match=r"folder of class folders, or an archive .* that ends in \.csv, \.tsv"):
+        load_table(tmp_path / "data.sqlite")
 
 
 @pytest.mark.parametrize("source", [[pd.DataFrame()], ["a.jpg"], None, (1, 2, 3)])

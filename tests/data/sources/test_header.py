@@ -42,12 +42,10 @@ def test_a_header_that_names_a_picture_without_extension(photos: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["red/1.png a\n", "red/1.png,a\n", "red/1.png\ta\n"])
-def test_a_text_list_is_shown_as_a_table(photos: Path, text: str) -> None:
-    (photos / "list.txt").write_text(text)
-    with pytest.raises(
-        DataError, match=r"\.npz file\.\nA list of pictures becomes a table.*:\n  image,label\n  red/1.png,a"
-    ):
-        load_table(photos / "list.txt")
+def test_a_text_list_under_another_name(photos: Path, text: str) -> None:
+    (photos / "list.data").write_text(text)
+    with pytest.raises(DataError, match=r" A list of pictures is read where its name ends in \.txt\.$"):
+        load_table(photos / "list.data")
 
 
 def test_labels_that_are_only_in_the_names(photos: Path) -> None:

@@ -1,10 +1,13 @@
-"""Lines of Python in messages: what they write is read as the message says."""
+"""Patterns and lines of Python in messages: what they find or write is read as the message says."""
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 from data_pictures import draw
+from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.load import load_table
 from discern.errors import DataError
 
@@ -31,6 +34,20 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def use_pattern(place: str, names: list[str]) -> tuple[str, dict[str, str]]:
+    """Draw the pictures, and return the message and what the pattern that it shows finds in them."""
+    for seed, name in enumerate(names):
+        Path(place).mkdir(parents=True, exist_ok=True)
+        draw(seed).save(Path(place, name))
+    with pytest.raises(DataError) as error:
+        load_table(place)
+    found = re.search(r'Set label_pattern=r"(.*)"\.$', str(error.value))
+    assert found is not None
+    assert f"{shlex.quote('data.label_pattern=' + found[1])} (to evaluate: " in error.value.for_command_line()
+    frame = load_table(place, ColumnSettings(label_pattern=found[1])).frame
+    return str(error.value), dict(zip(frame["id"], frame["label"], strict=True))
+
+
 @pytest.mark.parametrize(
     ("first", "second", "labels"),
     [
@@ -41,18 +58,24 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_labels_in_the_names_of_a_flat_folder(first: str, second: str, labels: tuple[str, str]) -> None:
-    message, found = run_advice("all [1]", [first, second])
+    message, found = use_pattern("all [1]", [first, second])
     assert "pictures, but no class folders. Expected FOLDER/CLASS/picture.jpg" in message
-    assert f"seem to hold the classes {labels[0]} ({first}), {labels[1]} ({second}). These lines" in message
-    assert found == {f"all [1]/{first}": (labels[0], ""), f"all [1]/{second}": (labels[1], "")}
+    assert f"seem to hold the classes {labels[0]} ({first}), {labels[1]} ({second}). Set" in message
+    assert found == {first: labels[0], second: labels[1]}
 
 
 @pytest.mark.parametrize("form", ["{label}_a3{number}f", "a3{number}f-{label}", "{label}_{number}"])
 def test_labels_beside_what_differs(form: str) -> None:
     labels = ("7", "8", "7", "8")
     names = [f"{form.format(label=label, number=number)}.jpg" for number, label in enumerate(labels, start=10)]
-    found = run_advice(".", names)[1]
-    assert [found[name] for name in names] == [(label, "") for label in labels]
+    found = use_pattern(".", names)[1]
+    assert [found[name] for name in names] == list(labels)
+
+
+def test_pictures_that_a_pattern_would_not_match_are_left_out_by_lines_of_python() -> None:
+    found = run_advice("pets", [*(f"cat_{number}.jpg" for number in range(9)), "dog_1.jpg", "cover.jpg"])[1]
+    assert found["pets/dog_1.jpg"] == ("dog", "")
+    assert "pets/cover.jpg" not in found
 
 
 def test_names_without_labels_show_how_the_table_begins() -> None:

@@ -1,6 +1,6 @@
 """Pictures that lie in the cells of a table, or in a list with paths."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,13 @@ import pandas as pd
 from PIL import Image
 
 from discern.data.picture_arrays import PictureArrays, name_picture
-from discern.data.reading.decode import read_pixels
+from discern.data.reading.decode import read_pixels, supported_extensions
+from discern.data.sources.columns import is_name_of_pictures
 from discern.data.sources.pixels import check_picture
 from discern.errors import DataError, name_some
 
 _PICTURES = (np.ndarray, Image.Image)
+_LOOKED_AT = 20
 
 
 def are_texts(cells: "pd.Series[Any]") -> bool:
@@ -22,7 +24,24 @@ def are_texts(cells: "pd.Series[Any]") -> bool:
     return cells.dtype != object or pd.api.types.infer_dtype(cells, skipna=True) in ("string", "empty")
 
 
-def holds_picture(cells: "pd.Series[Any]") -> bool:
+def find_picture_column(columns: Mapping[str, "pd.Series[Any]"]) -> str | None:
+    """Return the only column with pictures in its cells; where no column is named like one of paths, with their names.
+
+    None is returned for none and for several.
+    """
+    found = [name for name, cells in columns.items() if _holds_picture(cells)]
+    if not found and not any(map(is_name_of_pictures, columns)):
+        found = [name for name, cells in columns.items() if _holds_names(cells)]
+    return found[0] if len(found) == 1 else None
+
+
+def _holds_names(cells: "pd.Series[Any]") -> bool:
+    """Return whether all cells at the beginning end like the files of pictures."""
+    first = [str(cell).strip().lower() for cell in cells.head(_LOOKED_AT)]
+    return bool(first) and all(cell.endswith(supported_extensions()) for cell in first)
+
+
+def _holds_picture(cells: "pd.Series[Any]") -> bool:
     """Return whether one of the cells is an array of pixels or a PIL picture; one with a single axis may be a label."""
     return not are_texts(cells) and any(_is_picture(cell) and getattr(cell, "ndim", 2) > 1 for cell in cells)
 

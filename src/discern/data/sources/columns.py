@@ -23,13 +23,19 @@ _LABEL_NAMES = (
 )  # fmt: skip
 
 
+def is_name_of_pictures(name: str) -> bool:
+    """Return whether a column of this name holds the paths or file names of pictures."""
+    return _plain(name) in _PATH_NAMES
+
+
 @dataclass(frozen=True)
 class ColumnSettings:
     """How to read a CSV or DataFrame; None means found by name, or absent.
 
-    `image_root` is the folder that picture names start from (None: the folder of the CSV, or the working folder for a
-    DataFrame), `image_suffix` what they lack at the end, such as `.jpg` or `jpg`. `split_column` may be `none`.
-    With `keep_nan`, a label that is the text `nan` is a class.
+    `image_root` is the folder or archive that picture names start from (None: the folder of the CSV, or the working
+    folder for a DataFrame), `image_suffix` what they lack at the end, such as `.jpg` or `jpg`. `split_column` may be
+    `none`. With `keep_nan`, a label that is the text `nan` is a class. With `label_pattern`, labels are in the names of
+    the pictures and no column is one; see `read_names`.
     """
 
     image_column: str | None = None
@@ -39,6 +45,7 @@ class ColumnSettings:
     split_column: str | None = None
     group_column: str | None = None
     keep_nan: bool = False
+    label_pattern: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,10 +80,19 @@ def choose_columns(
     taken = {settings.label_column, settings.split_column, settings.group_column}
     image = settings.image_column or _guess_image(names, taken, source)
     taken |= {image}
-    label = settings.label_column or _guess_label(names, taken, split_columns, labelled=labelled, source=source)
+    label = settings.label_column
+    if label is None and settings.label_pattern is None:
+        label = _guess_label(names, taken, split_columns, labelled=labelled, source=source)
     own_ids = _matching(names, _OWN_ID_NAMES, taken | {label})
     own_ids.sort(key=lambda name: _OWN_ID_NAMES.index(_plain(name)))
     return ChosenColumns(image, label, settings.group_column, tuple(own_ids))
+
+
+def list_label_candidates(names: Sequence[str], settings: ColumnSettings, split_columns: Collection[str]) -> list[str]:
+    """Return the columns that may have to do with the label, where neither a setting nor a name says which it is."""
+    taken = {settings.image_column, settings.split_column, settings.group_column}
+    is_known = settings.label_column or settings.label_pattern or _matching(names, _LABEL_NAMES, taken)
+    return [] if is_known else _list_leftover(names, taken, split_columns)
 
 
 def _guess_image(names: Sequence[str], taken: Collection[str | None], source: str) -> str:
@@ -102,16 +118,18 @@ def _guess_label(
     if len(found) > 1:
         found = [name for name in found if name not in split_columns] or found
     if not found and labelled:
-        known = (*_PATH_NAMES, *_OWN_ID_NAMES)
-        found = [
-            name for name in names if name not in taken and name not in split_columns and _plain(name) not in known
-        ]
+        found = _list_leftover(names, taken, split_columns)
         if len(found) != 1:
             raise DataError(
                 f"{source}: no column looks like the label. Its columns are {name_some(names)}. "
                 f"Set data.label_column to one of them, or write the labels, as in\n  {EXAMPLE}"
             )
     return _only(found, "label", "data.label_column", names, source) if found else None
+
+
+def _list_leftover(names: Sequence[str], taken: Collection[str | None], split_columns: Collection[str]) -> list[str]:
+    known = (*_PATH_NAMES, *_OWN_ID_NAMES)
+    return [name for name in names if name not in taken and name not in split_columns and _plain(name) not in known]
 
 
 def _matching(names: Sequence[str], known: Sequence[str], taken: Collection[str | None]) -> list[str]:

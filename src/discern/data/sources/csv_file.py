@@ -14,10 +14,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from discern.data.missing_labels import is_missing
-from discern.data.sources.cell_pictures import are_texts, check_cells, holds_picture, take_pictures
-from discern.data.sources.columns import ChosenColumns, ColumnSettings, choose_columns
+from discern.data.sources.archives import open_archived
+from discern.data.sources.cell_pictures import are_texts, check_cells, find_picture_column, take_pictures
+from discern.data.sources.class_columns import join_class_columns
+from discern.data.sources.columns import ChosenColumns, ColumnSettings, choose_columns, list_label_candidates
 from discern.data.sources.encoding import advise_on_text, find_encoding
 from discern.data.sources.header import check_header
+from discern.data.sources.name_pattern import read_names
 from discern.data.sources.picture_files import find_files
 from discern.data.sources.split_column import (
     NO_SPLIT,
@@ -34,7 +37,7 @@ from discern.errors import DataError, list_some, name_some
 _MAX_SHARED_CELLS = 10_000
 
 
-def load_csv(path: Path, settings: ColumnSettings, *, labelled: bool) -> ImageTable:
+def load_csv(path: Path, settings: ColumnSettings, labelled: bool) -> ImageTable:
     """Load the table that a CSV file lists.
 
     Every cell is text as written (`007` stays `007`, a class may be called `NA`); only an empty cell is missing.
@@ -111,16 +114,17 @@ def load_frame(
         DataError: Columns or rows cannot be used, or not one of the pictures exists.
     """
     names = [str(name) for name in frame.columns]
-    root = Path(settings.image_root or folder).expanduser()
+    root = open_archived(Path(settings.image_root or folder).expanduser())
     check_header(names, root, source)
     _check_different(names, source)
     raw = {name: cells for name, (_, cells) in zip(names, frame.reset_index(drop=True).items(), strict=True)}
-    pictures = [name for name, column in raw.items() if holds_picture(column)]
-    if len(pictures) == 1 and settings.image_column is None:
-        settings = replace(settings, image_column=pictures[0])
+    if settings.image_column is None:
+        settings = replace(settings, image_column=find_picture_column(raw))
     found = _find_split(raw, settings) if labelled else []
     splits = [column.name for column in found if column.doubt is None]
-    columns = choose_columns(names, settings, labelled=labelled, source=source, split_columns=splits)
+    if labelled:
+        raw = join_class_columns(raw, list_label_candidates(names, settings, splits), source)
+    columns = choose_columns(list(raw), settings, labelled=labelled, source=source, split_columns=splits)
     used = dict.fromkeys((columns.image, columns.label, columns.group, *columns.own_ids))
     for name in (columns.label, columns.group):
         if name is not None:
@@ -141,6 +145,8 @@ def load_frame(
         text[columns.label] = text[columns.label].where(~text[columns.label].map(is_missing))
     kinds = {"label": columns.label, "group": columns.group, "own_id": _choose_own_id(text, columns)}
     cells |= {kind: text[name].tolist() for kind, name in kinds.items() if name}
+    if settings.label_pattern is not None:
+        cells |= read_names(cells["id"], settings.label_pattern, source)
     suffix = settings.image_suffix or ""
     suffix = f".{suffix}" if suffix.isalnum() else suffix
     paths = _find_paths(cells["id"], places, root, suffix, source)

@@ -153,8 +153,8 @@ def _check_classes_in_splits(root: str, inside: Sequence[_Parts], at: int, split
         # The pictures of a test split often have no labels.
         labelled = [one for one in inside if splits[one[at]] != "test"] or inside
         place, pictures = _start_at(root, labelled, at)
-        way_on = "" if with_classes else show_labels_in_names(place, pictures, with_splits=True)
-        raise DataError(f"{places}: {_NO_CLASSES}{way_on}")
+        way_on = () if with_classes else show_labels_in_names(place, pictures, with_splits=True)
+        raise DataError(f"{places}: {_NO_CLASSES}", *way_on)
 
 
 def _count_wrappers(inside: Sequence[_Parts], at: int, splits: Mapping[str, str]) -> int:
@@ -184,7 +184,7 @@ def _is_wrapped(inside: Sequence[_Parts], at: int, place: int, splits: Mapping[s
 
 def _place_in_classes(root: str, parts: Sequence[_Parts], at: int) -> Layout:
     if parts and all(len(one) == at + 1 for one in parts):
-        raise DataError(f"{root}: {_NO_CLASSES}{show_labels_in_names(*_start_at(root, parts, at))}")
+        raise DataError(f"{root}: {_NO_CLASSES}", *show_labels_in_names(*_start_at(root, parts, at)))
     splits = _find_splits_in_classes(root, parts, at)
     if not splits:
         _check_one_reading(root, parts, at, parts, at)

@@ -1,4 +1,4 @@
-"""Tables without a line of names, and lists that are no tables: recognised, and the wanted form shown."""
+"""Tables without a line of names, and lists under other names: recognised, and what to do shown."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ def check_header(names: Sequence[str], root: Path, source: str) -> None:
 
 
 def show_list(file: Path) -> str:
-    """Return the wanted form for a text file that lists pictures, or what to do with a packed file; else nothing."""
+    """Return how a text file that lists pictures is read, or what to do with a packed file; else nothing."""
     try:
         with file.open(encoding="utf-8") as text:
             cells = text.readline(_MAX_LINE).replace(",", " ").split()
@@ -38,10 +38,7 @@ def show_list(file: Path) -> str:
         return ""
     except ValueError:
         return advise_on_packed(file)
-    if not any(_has_extension(cell) for cell in cells):
-        return ""
-    place = next(place for place, cell in enumerate(cells) if _has_extension(cell))
-    return f"\nA list of pictures becomes a table with a line of names, saved as .csv:\n  {_show_form(cells, place)}"
+    return " A list of pictures is read where its name ends in .txt." if any(map(_has_extension, cells)) else ""
 
 
 def _is_picture(name: str, root: Path) -> bool:

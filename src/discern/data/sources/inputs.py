@@ -23,19 +23,14 @@ from discern.data.picture_arrays import PictureArrays, join_arrays, name_picture
 from discern.data.reading.decode import read_pixels
 from discern.data.reading.deep_pixels import DepthRange
 from discern.data.reading.depth import warn_of_unscaled
-from discern.data.sources.arrays import load_npz
+from discern.data.sources.archives import find_archive
 from discern.data.sources.columns import ColumnSettings
-from discern.data.sources.csv_file import load_csv, load_frame
+from discern.data.sources.csv_file import load_frame
+from discern.data.sources.kinds import find_kind, is_there, list_tables, open_place
 from discern.data.sources.pixels import check_picture, split_array
 from discern.data.sources.shards import find_shards, load_shards
 from discern.data.sources.torch_dataset import load_dataset
-from discern.data.sources.walk import (
-    Unused,
-    describe_no_pictures,
-    find_obstacle,
-    sum_up,
-    walk_folder,
-)
+from discern.data.sources.walk import Unused, describe_no_pictures, find_obstacle, sum_up, walk_folder
 from discern.data.table import ImageTable, build_table, natural_sort
 from discern.errors import DataError, list_some, name_some
 
@@ -61,7 +56,7 @@ def load_inputs(
     *,
     depth_range: DepthRange | None = None,
 ) -> ImageTable:
-    """Gather pictures from files, folders, globs, CSV or .npz files, DataFrames, arrays, PIL pictures and datasets.
+    """Gather pictures from files, folders, archives, globs, tables, DataFrames, arrays, PIL pictures and datasets.
 
     Inputs keep their order; inside a folder or glob it is natural. An id is a file's name, its path below the folder
     that was given, the name in the CSV, or the place among the pictures in memory. Ids that are equal become the whole
@@ -174,29 +169,37 @@ class _Gathered:
         return self.own_ids if len(set(given)) == len(given) else [None] * len(self.own_ids)
 
     def _add_place(self, place: Path) -> None:
-        if not place.exists():
+        opened = open_place(place)
+        if not is_there(opened):
             for match in natural_sort(glob.glob(str(place), recursive=True)):  # noqa: PTH207 - the pattern may be absolute
                 self._add_match(Path(match))
-        elif place.is_dir():
-            self._add_folder(place)
-        elif place.suffix.lower() in (".csv", ".tsv"):
-            self._add_table(load_csv(place, self.columns, labelled=False))
-        elif place.suffix.lower() == ".npz":
-            self._add_table(load_npz(place, labelled=False))
+        elif opened.is_dir():
+            self._add_folder(opened, may_hold_tables=find_archive(place) is not None)
         else:
-            self._add_row(place.name, str(place))
+            self._add_file(opened)
+
+    def _add_file(self, file: Path) -> None:
+        kind = find_kind(file)
+        if kind is None:
+            self._add_row(file.name, str(file))
+        else:
+            self._add_table(kind.load(file, self.columns, False))
 
     def _add_match(self, match: Path) -> None:
         if match.is_dir():
-            self._add_folder(match)
+            self._add_folder(match, may_hold_tables=False)
         elif (obstacle := find_obstacle(match)) is None:
             self._add_row(match.name, str(match))
         else:
             self.unused.append(Unused(str(match), obstacle))
 
-    def _add_folder(self, folder: Path) -> None:
+    def _add_folder(self, folder: Path, *, may_hold_tables: bool) -> None:
+        """Add the pictures in a folder; where there are none and it `may_hold_tables`, those that its tables list."""
         found = walk_folder(folder)
-        self.unused += found.unused
+        tables = list_tables(folder) if may_hold_tables and not found.pictures else []
+        for table in tables:
+            self._add_file(table)
+        self.unused += [] if tables else found.unused
         for name in found.pictures:
             self._add_row(name, str(folder / name))
 
@@ -244,14 +247,17 @@ def _make_unique(ids: Sequence[str], whole_names: Sequence[str]) -> list[str]:
 
 def _check_understood(inputs: Sequence[object]) -> None:
     names = [str(item) for item in inputs if isinstance(item, str | Path)]
-    # A name that is too long is no error of the system here.
-    missing = [name for name in names if not os.path.exists(name) and not glob.glob(name, recursive=True)]  # noqa: PTH110, PTH207
+    missing = [name for name in names if not _is_there(name)]
     if missing:
         raise DataError(
             f"There is no file or folder, and no match, for\n{list_some(list(map(repr, missing)))}\n"
             f"{_advise_missing(missing)}"
         )
     check_types(inputs)
+
+
+def _is_there(name: str) -> bool:
+    return bool(is_there(name) or find_archive(Path(name)) or glob.glob(name, recursive=True))  # noqa: PTH207
 
 
 def _describe_odd(odd: Sequence[object]) -> str:

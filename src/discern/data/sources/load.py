@@ -1,5 +1,6 @@
 """From what the user gives to the one table of pictures."""
 
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -15,12 +16,13 @@ from torch.utils.data import Dataset
 from discern.counts import count_of
 from discern.data.class_finder import match_labels
 from discern.data.sources.array_parts import to_array
-from discern.data.sources.arrays import load_arrays, load_npz, read_labels
+from discern.data.sources.arrays import load_arrays, read_labels
 from discern.data.sources.columns import ColumnSettings
-from discern.data.sources.csv_file import load_csv, load_frame
+from discern.data.sources.csv_file import load_frame
 from discern.data.sources.folder import load_folder
 from discern.data.sources.header import show_list
 from discern.data.sources.inputs import check_types, list_inputs, load_inputs
+from discern.data.sources.kinds import SUFFIXES, find_kind, is_there, list_tables, open_place
 from discern.data.sources.shards import find_shards, load_shards
 from discern.data.sources.split_column import NO_SPLIT
 from discern.data.sources.torch_dataset import load_dataset, load_dataset_splits
@@ -28,6 +30,8 @@ from discern.data.table import SPLITS, ImageTable, join_all, parse_split
 from discern.errors import DataError, cut, list_some, name_some
 
 __all__ = ["ColumnSettings", "Source", "join_classes", "load_inputs", "load_table"]
+
+logger = logging.getLogger("discern")
 
 Pair = tuple[npt.NDArray[np.generic] | Sequence[object], Sequence[object] | npt.NDArray[np.generic]]
 Datasets = Mapping[str, Dataset[Any]] | tuple[Dataset[Any], ...]
@@ -37,9 +41,10 @@ Source = str | Path | pd.DataFrame | Pair | Mapping[str, npt.NDArray[np.generic]
 def load_table(source: Source, columns: ColumnSettings | None = None) -> ImageTable:
     """Load labelled pictures from whatever the user has them in; paths are absolute, to be found from any folder later.
 
-    That is a folder, a CSV or .npz file, a DataFrame, a pair (images, labels), in which the images are an array or
-    one by one as paths, arrays or PIL pictures, arrays by name, a torch `Dataset` of
-    (image, label), or datasets by split: `{"train": ..., "validation": ..., "test": ...}`, or a tuple of all three.
+    That is a folder, an archive of one or a place in it (`birds.zip/train.csv`), a file of one of the `KINDS`, a
+    DataFrame, a pair (images, labels), in which the images are an array or one by one as paths, arrays or PIL pictures,
+    arrays by name, a torch `Dataset` of (image, label), or datasets by split:
+    `{"train": ..., "validation": ..., "test": ...}`, or a tuple of all three.
 
     Raises:
         DataError: The source is missing or cannot be used as it is.
@@ -91,8 +96,8 @@ def _load(source: Source, settings: ColumnSettings) -> ImageTable:
     if isinstance(source, str | Path):
         return _load_place(Path(source), settings)
     raise DataError(
-        f"Labelled pictures cannot be read from a {type(source).__name__}; expected the path of a folder, a .csv, .tsv "
-        "or .npz file, a DataFrame, a pair (images, labels), a mapping of arrays by name, a torch Dataset, or "
+        f"Labelled pictures cannot be read from a {type(source).__name__}; expected the path of a folder, an archive "
+        "or a file, a DataFrame, a pair (images, labels), a mapping of arrays by name, a torch Dataset, or "
         "datasets by split."
     )
 
@@ -145,7 +150,8 @@ def _load_pair(images: object, labels: object, settings: ColumnSettings) -> Imag
     source = "the pictures"
     names = read_labels(to_array(labels), len(samples), None, f"{source}: labels", labelled=True)
     frame = pd.DataFrame({"image": pd.Series(samples, dtype="object"), "label": list(names)})
-    columns = replace(settings, image_column="image", label_column="label", split_column=NO_SPLIT, group_column=None)
+    named = replace(settings, image_column="image", label_column="label", label_pattern=None)
+    columns = replace(named, split_column=NO_SPLIT, group_column=None)
     return load_frame(frame, columns, folder=Path(), source=source, labelled=True, may_repeat=True)
 
 
@@ -156,16 +162,41 @@ def _is_one_array(images: object) -> bool:
 
 
 def _load_place(place: Path, settings: ColumnSettings) -> ImageTable:
-    if os.path.isdir(place):  # noqa: PTH112 - a name that is too long is no error
-        return load_folder(place)
-    if not os.path.exists(place):  # noqa: PTH110
+    opened = open_place(place)
+    if not is_there(opened):
         raise DataError(f"{cut(str(place))}: no such file or folder (seen from {Path.cwd()}).")
-    match place.suffix.lower():
-        case ".csv" | ".tsv":
-            return load_csv(place, settings, labelled=True)
-        case ".npz":
-            return load_npz(place, labelled=True)
-    raise DataError(
-        f"{place}: labelled pictures come as a folder of class folders, a .csv or .tsv file, or an .npz file."
-        f"{show_list(place)}"
-    )
+    if not opened.is_dir():
+        table = _load_file(opened, settings)
+    elif opened == place:
+        table = load_folder(opened, settings.label_pattern)
+    else:
+        table = _load_archived(place, opened, settings)
+    return replace(table, source=str(place))
+
+
+def _load_file(file: Path, settings: ColumnSettings) -> ImageTable:
+    kind = find_kind(file)
+    if kind is None:
+        raise DataError(
+            f"{file}: labelled pictures come as a folder of class folders, or an archive of it, or as a file that ends "
+            f"in {name_some(SUFFIXES)}.{show_list(file)}"
+        )
+    return kind.load(file, settings, True)
+
+
+def _load_archived(place: Path, folder: Path, settings: ColumnSettings) -> ImageTable:
+    """Load what an archive was unpacked to: a folder of class folders, or else the only table in it."""
+    try:
+        table, error = load_folder(folder, settings.label_pattern), None
+    except DataError as refusal:
+        table, error = None, refusal
+    tables = list_tables(folder)
+    if table is not None and (len(table.class_names) > 1 or not tables):
+        return table
+    if len(tables) == 1:
+        logger.info("%s: the labels are those of %s in it, since it has no class folders", place, tables[0].name)
+        return _load_file(tables[0], settings)
+    if error is not None and not tables:
+        raise error
+    named = name_some([str(place / one.relative_to(folder)) for one in tables])
+    raise DataError(f"{place}: no class folders, but several tables. Give the one with the labels: {named}.")

@@ -1,25 +1,27 @@
-"""Lines of Python that write the table of a folder whose classes no rule finds, for messages."""
+"""The setting, or lines of Python, that say the classes of a folder where no rule finds them, for messages."""
 
 import glob
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
-from discern.errors import name_some
+from discern.errors import Advice, Option, name_some, option
 
 _FILE = "discern_labels.csv"
 _NAME_FORMS = (
-    r"([^\W\d_][^\\/]*?)[\s_.-]*\(?[0-9]+\)?",  # cat_1, cat.1, cat (1), cat1
-    r"[0-9]+[\s_.-]+([^\W\d_][^\\/]*)",  # 1_cat
-    r"([^\s_.\\/-]+)[\s_.-][^\\/]*",  # cat_left_a3f
-    r"[^\\/]*[\s_.-]([^\s_.\\/-]+)",  # left_a3f_cat
+    r"(?P<label>[^\\/]+)_\d+",  # cat_1
+    r"(?P<label>[^\W\d_][^\\/]*?)[\s_.-]*\(?[0-9]+\)?",  # cat.1, cat (1), cat1
+    r"[0-9]+[\s_.-]+(?P<label>[^\W\d_][^\\/]*)",  # 1_cat
+    r"(?P<label>[^\s_.\\/-]+)[\s_.-][^\\/]*",  # cat_left_a3f
+    r"[^\\/]*[\s_.-](?P<label>[^\s_.\\/-]+)",  # left_a3f_cat
 )
 _MIN_SHARE = 0.9
 """Of the names that a form must fit, so that a cover picture among them does not matter."""
 
 
-def show_labels_in_names(place: str, pictures: Sequence[str], *, with_splits: bool = False) -> str:
+def show_labels_in_names(place: str, pictures: Sequence[str], *, with_splits: bool = False) -> Advice:
     """Return how to go on with pictures whose names may hold their classes; it begins on a new line.
 
     Args:
@@ -29,14 +31,23 @@ def show_labels_in_names(place: str, pictures: Sequence[str], *, with_splits: bo
     """
     names = [PurePath(name) for name in pictures]
     for form in _NAME_FORMS:
-        pairs = [(found[1], name.name) for name in names if (found := re.fullmatch(form, name.stem))]
+        pairs = [(found["label"], name.name) for name in names if (found := re.fullmatch(form, name.stem))]
         examples = dict(reversed(pairs))
         if len(pairs) >= _MIN_SHARE * len(names) and 2 <= len(examples) <= max(2, len(pairs) // 2):
             classes = name_some([f"{label} ({examples[label]})" for label in dict(pairs)])
+            said = f"\nThe names seem to hold the classes {classes}. "
+            if len(pairs) == len(names) and not with_splits:
+                return (f"{said}Set ", _show_setting(form), ".")
             labels = rf"names.extract(r'(?:^|[\\/]){form}\.\w+$', expand=False)"
-            code = _write_code(place, pictures, [f"labels = {labels}"], with_splits=with_splits)
-            return f"\nThe names seem to hold the classes {classes}. {code}"
-    return f"\nSuch a CSV begins with\n  image,label\n  {pictures[0]},CLASS"
+            return (said + _write_code(place, pictures, [f"labels = {labels}"], with_splits=with_splits),)
+    return (f"\nSuch a CSV begins with\n  image,label\n  {pictures[0]},CLASS",)
+
+
+def _show_setting(form: str) -> Option:
+    pattern = form.replace(r"[^\\/]", ".")  # the names of folders are not searched for it where the file's fits
+    setting = shlex.quote(f"data.label_pattern={pattern}")
+    evaluated = option("label_pattern", pattern).command
+    return Option(f"{setting} (to evaluate: {evaluated})", f'label_pattern=r"{pattern}"')
 
 
 def show_levels(place: str, pictures: Sequence[str], levels: Sequence[tuple[int, str]], *, with_splits: bool) -> str:
