@@ -12,6 +12,7 @@ from discern.data.class_finder import match_labels
 from discern.data.table import SPLITS, ImageTable, build_table, check_unique, natural_sort
 from discern.errors import DataError, cut, list_some, name_some
 from discern.evaluation.familiarity import Familiarity
+from discern.evaluation.rounding import round_as_written
 from discern.files import write_table
 
 UNSPLIT = "all"
@@ -124,20 +125,25 @@ def build_predictions(
 ) -> Predictions:
     """Build predictions from targets (N,), -1 where unknown, probabilities (N, K), and the familiarity where known.
 
+    Probabilities get the digits that a predictions.csv has, so that every number that is computed from them can be
+    computed again from the file.
+
     Raises:
         ValueError: The arguments differ in length.
     """
     names = np.asarray(class_names, dtype=object)
+    predictions = probabilities.argmax(axis=1)
+    written = _as_written(probabilities, targets, predictions)
     columns = {
         "id": list(ids),
         "path": list(paths),
         "split": [split] * len(ids),
         "true": np.where(targets >= 0, names[targets], ""),
-        "predicted": names[probabilities.argmax(axis=1)],
-        "confidence": probabilities.max(axis=1),
+        "predicted": names[predictions],
+        "confidence": written.max(axis=1),
         **({} if familiarity is None else familiarity.to_columns()),
     }
-    return Predictions(pd.DataFrame(columns), probabilities.astype(np.float64, copy=False), tuple(class_names))
+    return Predictions(pd.DataFrame(columns), written, tuple(class_names))
 
 
 def build_table_predictions(
@@ -215,6 +221,34 @@ def _find_kept(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -
     labelled = np.flatnonzero(targets >= 0)
     kept[labelled, targets[labelled]] = True
     return kept
+
+
+def _as_written(
+    probabilities: NDArray[np.floating], targets: NDArray[np.int64], predictions: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return probabilities (N, K) as they are when they have been written to a file and read."""
+    written = round_as_written(probabilities)
+    if written.shape[1] > _MAX_WHOLE_CLASSES:
+        written = _spread_rest(written, ~_find_kept(written, targets))
+    _put_first(written, predictions)
+    return written
+
+
+def _spread_rest(probabilities: NDArray[np.float64], is_left_out: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return probabilities (N, K) with what a row lacks of 1 given evenly to those that were left out.
+
+    None of these gets more than the smallest of the most probable ones, which were written.
+    """
+    known = np.where(is_left_out, 0.0, probabilities)
+    lacking = np.clip(1 - known.sum(axis=1), 0, None) / np.maximum(is_left_out.sum(axis=1), 1)
+    limits = np.partition(known, -_KEPT_CLASSES, axis=1)[:, -_KEPT_CLASSES]
+    return np.where(is_left_out, np.minimum(lacking, limits)[:, None], probabilities)
+
+
+def _put_first(probabilities: NDArray[np.float64], predictions: NDArray[np.int64]) -> None:
+    """Make the predicted class (N,) the first again where six digits made it equal to another one before it."""
+    tied = np.flatnonzero(probabilities.argmax(axis=1) != predictions)
+    probabilities[tied, predictions[tied]] = np.nextafter(probabilities[tied].max(axis=1, initial=0.0), 2)
 
 
 def save_predictions(predictions: Predictions, path: str | Path) -> None:
@@ -301,9 +335,7 @@ def _read_probabilities(path: Path, frame: pd.DataFrame, class_names: tuple[str,
     numbers = cells.apply(pd.to_numeric, errors="coerce")
     probabilities: NDArray[np.float64] = numbers.to_numpy(dtype=np.float64, copy=True)
     if len(class_names) > _MAX_WHOLE_CLASSES:
-        is_left_out = (cells == "").to_numpy() | cells.isna().to_numpy()
-        lacking = np.clip(1 - np.nansum(probabilities, axis=1), 0, None) / np.maximum(is_left_out.sum(axis=1), 1)
-        probabilities = np.where(is_left_out, lacking[:, None], probabilities)
+        probabilities = _spread_rest(probabilities, (cells == "").to_numpy() | cells.isna().to_numpy())
     # NaN fails the comparisons.
     is_valid = (probabilities >= 0).all(axis=1) & (np.abs(probabilities.sum(axis=1) - 1) <= 1e-3)
     what = f"{path}: rows whose probabilities are not numbers in 0..1 that add up to 1"
@@ -314,8 +346,7 @@ def _read_probabilities(path: Path, frame: pd.DataFrame, class_names: tuple[str,
     is_first = (predictions >= 0) & (probabilities[rows, predictions] >= largest - _ROUNDING)
     what = f"{path}: rows whose predicted class is not the most probable one"
     _check_rows(~is_first, frame["id"], what, "Were columns renamed or sorted apart? Restore them.")
-    tied = rows[probabilities.argmax(axis=1) != predictions]
-    probabilities[tied, predictions[tied]] = np.nextafter(largest[tied], 2)
+    _put_first(probabilities, predictions)
     return probabilities
 
 
