@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from discern.workflows.serve import serve
     from discern.workflows.train import train
     from discern.workflows.tune import tune
+    from discern.workflows.verify import make_key, verify
 
 _HOMES = {
     "BadImageError": "errors",
@@ -77,6 +78,7 @@ _HOMES = {
     "export": "workflows.export",
     "export_public": "workflows.export",
     "load": "predictor.load",
+    "make_key": "workflows.verify",
     "predict": "workflows.predict",
     "register_augmentation": "data.reading.augment",
     "register_backbone": "models.backbone",
@@ -91,6 +93,7 @@ _HOMES = {
     "serve": "workflows.serve",
     "train": "workflows.train",
     "tune": "workflows.tune",
+    "verify": "workflows.verify",
 }
 
 __all__ = [
@@ -122,6 +125,7 @@ __all__ = [
     "export",
     "export_public",
     "load",
+    "make_key",
     "predict",
     "register_augmentation",
     "register_backbone",
@@ -136,6 +140,7 @@ __all__ = [
     "serve",
     "train",
     "tune",
+    "verify",
 ]
 
 

@@ -49,7 +49,7 @@ _AGAIN = Option("run the same command again", "make the same call again")
 Advice = tuple[str | Option, ...]
 """A part of a message that names options."""
 
-Extra = Literal["export", "heif", "labels", "serve", "tensorboard", "tune"]
+Extra = Literal["export", "heif", "labels", "serve", "sign", "tensorboard", "tune"]
 """Optional packages, by the name under which they are installed with discern."""
 
 

@@ -34,6 +34,7 @@ from discern.cli.serve import serve
 from discern.cli.spelling import spelling_for_commands
 from discern.cli.train import train
 from discern.cli.tune import tune
+from discern.cli.verify import verify
 from discern.cli.weights import weights_app
 from discern.errors import DiscernError, WriteError
 
@@ -47,7 +48,7 @@ def _add_commands(heading: str, *commands: Callable[..., None]) -> None:
         app.command(rich_help_panel=heading)(command)
 
 
-_add_commands("Train and use a classifier", train, evaluate, predict, explain, report, export, serve)
+_add_commands("Train and use a classifier", train, evaluate, predict, explain, report, export, serve, verify)
 _add_commands("Look through the pictures", audit, review)
 _add_commands("Compare ways of training", diff, compare, tune)
 _add_commands(_START, demo, doctor)
