@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from discern.workflows.evaluate import evaluate
     from discern.workflows.explain import explain
     from discern.workflows.export import export, export_public
+    from discern.workflows.leave_out import leave_out
     from discern.workflows.predict import predict
     from discern.workflows.report import report
     from discern.workflows.resume import resume
@@ -77,6 +78,7 @@ _HOMES = {
     "explain": "workflows.explain",
     "export": "workflows.export",
     "export_public": "workflows.export",
+    "leave_out": "workflows.leave_out",
     "load": "predictor.load",
     "make_key": "workflows.verify",
     "predict": "workflows.predict",
@@ -124,6 +126,7 @@ __all__ = [
     "explain",
     "export",
     "export_public",
+    "leave_out",
     "load",
     "make_key",
     "predict",
