@@ -33,7 +33,7 @@ from discern.predictor.record import TrainingRecord
 from discern.predictor.stored_tensors import EVIDENCE_FILE, WEIGHTS_FILE, load_evidence
 from discern.verification.checks import Check, fail_check
 from discern.verification.comparing import compare_numbers
-from discern.verification.evaluation import dump_metrics, leave_out_custom
+from discern.verification.evaluation import PREDICTIONS, dump_metrics, leave_out_custom
 
 
 def check_bundle_files(folder: Path) -> Check:
@@ -117,6 +117,19 @@ def check_counts(record: TrainingRecord, split_file: Path) -> Check:
     splits = pd.read_csv(split_file, usecols=["split"], dtype="str", keep_default_na=False)["split"]
     computed = {split: int((splits == split).sum()) for split in SPLITS}
     return compare_numbers(split_file.name, record.counts, computed)
+
+
+def check_pictures(predictions: Predictions, split_file: Path) -> Check:
+    """Compare which pictures were predicted, and their true classes, with the split of the run: none may be missing."""
+    columns = ["id", "label", "split"]
+    rows = pd.read_csv(split_file, usecols=columns, dtype="str", keep_default_na=False).set_index("id")
+    published, computed = {}, {}
+    for split in predictions.splits:
+        one = predictions.select(split).frame
+        of_split = rows[rows["split"] == ("train" if split == OUT_OF_FOLD else split)]
+        published[split] = dict(zip(one["id"], one["true"], strict=True))
+        computed[split] = of_split["label"].to_dict()
+    return compare_numbers(PREDICTIONS, published, computed)
 
 
 def check_folds(record: TrainingRecord, predictions: Predictions, folds_file: Path) -> Check:

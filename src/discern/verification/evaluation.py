@@ -35,7 +35,8 @@ def check_evaluation(folder: Path, predictions: Predictions, leaks: Path, eviden
         folder: The folder with metrics.json and predictions.csv.
         predictions: Those of predictions.csv.
         leaks: The list of pictures in two splits, where the run has one.
-        evidence: The predictions for the validation pictures that thresholds are chosen from.
+        evidence: The predictions for the validation pictures that thresholds are chosen from; None where they are not
+            known, and then thresholds are not checked.
     """
     metrics = score_splits(predictions)
     known = folder / KNOWN_PICTURES
@@ -44,7 +45,7 @@ def check_evaluation(folder: Path, predictions: Predictions, leaks: Path, eviden
     yield _check_json(folder / "metrics.json", dump_metrics(metrics), leave_out_custom)
     if leaks.is_file():
         yield _check_json(folder / "metrics_without_leaks.json", dump_metrics(score_without(predictions, leaks)))
-    if (folder / "abstention.json").is_file():
+    if evidence is not None and (folder / "abstention.json").is_file():
         yield _check_json(folder / "abstention.json", dump_abstention(measure_abstention(evidence, predictions)))
     reported = predictions.select(predictions.splits[-1])
     tables = build_tables(reported)

@@ -16,6 +16,7 @@ from discern.verification.bundle import (
     check_counts,
     check_evidence,
     check_folds,
+    check_pictures,
     check_record_by_predictions,
     load_described,
 )
@@ -73,8 +74,8 @@ def _check_plan(folder: RunFolder) -> Check:
     """Compare plan.json, and the settings and the split that it was made for, with their checksums."""
     try:
         sealed = compare_sealed(folder.plan)
-    except DiscernError as error:
-        return fail_check(folder.plan.name, "file", error)
+    except DiscernError:
+        return fail_check(folder.plan.name, "file", "it is missing, damaged or was changed after the run was started")
     changed = [path.name for path, is_unchanged in sealed.items() if not is_unchanged]
     wrong = tuple(f"{name} was changed or removed after the run was started" for name in changed)
     return Check(name=folder.plan.name, kind="file", count=1 + len(sealed), disagreements=wrong)
@@ -101,6 +102,7 @@ def _check_own_evaluation(folder: RunFolder, described: _Described) -> Iterator[
     if described.evidence is not None:
         yield _rename(check_evidence(described.evidence, predictions, record), folder.bundle, folder)
     yield check_counts(record, folder.split)
+    yield _rename(check_pictures(predictions, folder.split), folder.evaluation, folder)
     if record.folds:
         yield check_folds(record, predictions, folder.folds)
         yield _rename(

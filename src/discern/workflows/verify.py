@@ -147,7 +147,7 @@ def _log(found: Verification, *, was_asked_to_sign: bool) -> None:
     counts = [f"{found.count(kind)} {noun}" for kind, noun in _KINDS.items() if found.count(kind)]
     wrong = found.disagreements
     if wrong:
-        logger.error("%d of %s disagree:\n%s", len(wrong), ", ".join(counts), list_some(wrong, shown=30))
+        logger.error("%s disagree, of %s:\n%s", len(wrong), ", ".join(counts), list_some(wrong, shown=30))
         if was_asked_to_sign:
             logger.error("nothing was signed")
     else:
