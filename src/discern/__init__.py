@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from discern.workflows.evaluate import evaluate
     from discern.workflows.explain import explain
     from discern.workflows.export import export, export_public
+    from discern.workflows.fieldcheck import fieldcheck
     from discern.workflows.leave_out import leave_out
     from discern.workflows.predict import predict
     from discern.workflows.report import report
@@ -78,6 +79,7 @@ _HOMES = {
     "explain": "workflows.explain",
     "export": "workflows.export",
     "export_public": "workflows.export",
+    "fieldcheck": "workflows.fieldcheck",
     "leave_out": "workflows.leave_out",
     "load": "predictor.load",
     "make_key": "workflows.verify",
@@ -126,6 +128,7 @@ __all__ = [
     "explain",
     "export",
     "export_public",
+    "fieldcheck",
     "leave_out",
     "load",
     "make_key",

@@ -24,6 +24,7 @@ from discern.cli.encoding import escape_unprintable, read_names_as_utf8
 from discern.cli.evaluate import evaluate
 from discern.cli.explain import explain
 from discern.cli.export import export
+from discern.cli.fieldcheck import fieldcheck
 from discern.cli.interruption import ending_in_order
 from discern.cli.predict import predict
 from discern.cli.recipes import recipes_app
@@ -48,9 +49,10 @@ def _add_commands(heading: str, *commands: Callable[..., None]) -> None:
         app.command(rich_help_panel=heading)(command)
 
 
-_add_commands("Train and use a classifier", train, evaluate, predict, explain, report, export, serve, verify)
+_add_commands("Train and use a classifier", train, evaluate, predict, explain, report, export, serve)
 _add_commands("Look through the pictures", audit, review)
 _add_commands("Compare ways of training", diff, compare, tune)
+_add_commands("Trust it elsewhere", fieldcheck, verify)
 _add_commands(_START, demo, doctor)
 app.add_typer(recipes_app, name="recipes", rich_help_panel=_START)
 app.add_typer(weights_app, name="weights", rich_help_panel=_START)
