@@ -65,8 +65,8 @@ def test_sentences_say_which_promise_holds():
 def test_the_accuracy_is_compared_with_what_the_run_reports():
     first = next(build_check().describe())
     assert first == (
-        "accuracy 70.0 % (95 % interval 60.0 % to 78.8 %) on 100 labelled pictures; the run reports 95.0 % on test: it is "
-        "lower here"
+        "accuracy 70.0 % (95 % interval 60.0 % to 78.8 %) on 100 labelled pictures; the run reports 95.0 % on test: "
+        "it is lower here"
     )
     assert next(build_check(accuracy=exact_interval(93, 100)).describe()).endswith("no difference is shown")
     assert next(build_check(accuracy=None, labelled=0).describe()) == "nothing is labelled yet, so nothing can be said"

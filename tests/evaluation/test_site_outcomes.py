@@ -39,13 +39,13 @@ def test_the_table_has_drop_and_promise_of_each_site():
 def test_sentences_name_the_worst_and_what_limits_a_number():
     text = describe_sites([GOOD, BAD, SMALL, FAILED], PROMISE, "camera")
     assert text == (
-        "at a camera that training has not seen: accuracy 78.0 % on average over 3, from 60.0 % (bad) to 94.0 % (good); "
-        "below the promise: bad"
+        "at a camera that training has not seen: accuracy 78.0 % on average over 3, from 60.0 % (bad) to 94.0 % "
+        "(good); below the promise: bad"
     )
     assert describe_sites([GOOD], PROMISE, "camera").endswith("none is shown to be below the promise")
     assert describe_site(SMALL, PROMISE) == (
-        "small: accuracy 80.0 % (95 % interval 28.4 % to 99.5 %), 5 pictures; -15.0 points, not distinguishable; 3 pictures "
-        "left out, of classes that no other site has: wasp; few pictures: the interval says little"
+        "small: accuracy 80.0 % (95 % interval 28.4 % to 99.5 %), 5 pictures; -15.0 points, not distinguishable; "
+        "3 pictures left out, of classes that no other site has: wasp; few pictures: the interval says little"
     )
     assert "2 pictures also at another site, which flatters it" in describe_site(BAD, PROMISE)
     assert describe_site(FAILED, PROMISE) == "failed: not measured: out of memory"

@@ -23,7 +23,6 @@ def draw_sites(folder, *, per_cell=12):
                 name = f"{camera}-{label}-{number}.png"
                 Image.fromarray(pixels.astype(np.uint8)).save(folder / name)
                 rows.append((name, label, camera))
-    rows += [(f"near-ant-{number}.png", "ant", "") for number in ()]
     pd.DataFrame(rows, columns=["image", "label", "camera"]).to_csv(folder / "photos.csv", index=False)
     return folder / "photos.csv"
 
@@ -78,7 +77,7 @@ def test_asked_again_it_keeps_what_is_complete_and_refuses_another_column(compar
         ("camera", {"overrides": ["data.group_column=camera"]}, ConfigError, "keeps each camera on one side already"),
         ("camera", {"overrides": ["run.folds=3"]}, ConfigError, "leave it out to leave out sites"),
         ("place", {}, DataError, "there is no column 'place'"),
-        ("label", {}, DataError, "column|label"),
+        ("label", {}, DataError, "no site can be left out:\n  ant: none of its classes is at another site"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_before_any_training(compared, tmp_path, column, options, error, text):

@@ -2,19 +2,20 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from discern.config.settings import Settings
 from discern.data.splitting.sites import Sites, SiteSplit, hold_out_site, list_sites
 from discern.data.splitting.split import save_split
 from discern.data.table import ImageTable
-from discern.errors import DataError, one_line
+from discern.errors import DataError, list_some, one_line
 from discern.evaluation.intervals import Interval, exact_interval
 from discern.evaluation.predictions import Predictions, load_predictions
 from discern.evaluation.site_outcomes import Promise, SiteOutcome
@@ -58,57 +59,74 @@ def train_random(runs: SiteRuns, split: Path) -> tuple[Promise, Predictions]:
     if run.error is not None:
         raise DataError(f"the run on the random split failed: {run.error}; see {run.folder.root}.log")
     tested = _read_test(run)
-    return Promise(_measure(tested.is_correct), len(tested)), tested
+    return Promise(exact_interval(int(tested.is_correct.sum()), len(tested)), len(tested)), tested
 
 
-def train_without_each(runs: SiteRuns, table: ImageTable, sites: Sites, tested: Predictions) -> list[SiteOutcome]:
+def split_by_site(table: ImageTable, sites: Sites, settings: Settings) -> dict[str, SiteSplit | str]:
+    """Return for each site the split that holds it out, or why there is none.
+
+    Raises:
+        DataError: There is none for any site.
+    """
+    # Copies were made groups for the random split alone; groups of the user's own stay together here, too.
+    own = table if settings.data.group_column else replace(table, frame=table.frame.assign(group=None))
+    splits: dict[str, SiteSplit | str] = {}
+    for name in list_sites(sites):
+        try:
+            splits[name] = hold_out_site(own, sites, name, fractions=settings.data.split, seed=settings.run.seed)
+        except DataError as error:
+            splits[name] = one_line(error)
+    problems = [f"{name}: {problem}" for name, problem in splits.items() if isinstance(problem, str)]
+    if len(problems) == len(splits):
+        raise DataError(f"{table.source}: no site can be left out:\n{list_some(problems)}")
+    return splits
+
+
+def train_without_each(
+    runs: SiteRuns, table: ImageTable, sites: Sites, splits: Mapping[str, SiteSplit | str], tested: Predictions
+) -> list[SiteOutcome]:
     """Train without each site in turn, and return what the runs achieve there.
 
     Args:
         runs: How and where.
         table: All pictures.
         sites: The site (N,) of each.
+        splits: Those of `split_by_site`.
         tested: The predictions of the run on the random split.
 
     Raises:
         DataError: No run completed.
     """
-    names = list_sites(sites)
     site_of_tested = pd.Series(sites, index=table.frame["id"]).reindex(tested.ids).to_numpy()
     outcomes = []
-    for place, name in enumerate(names):
-        outcome = _train_without(runs, table, sites, name, f"{place:02d}")
+    for place, (name, split) in enumerate(splits.items()):
         seen = tested.is_correct[site_of_tested == name]
-        outcomes.append(outcome._replace(seen=_measure(seen) if len(seen) else None, seen_pictures=len(seen)))
+        begun = SiteOutcome(name, int((sites == name).sum()), 0, None, _measure(seen), len(seen))
+        outcome = _train_without(runs, begun, split, f"{place:02d}")
+        outcomes.append(outcome)
         outcome_text = f"failed: {outcome.error}" if outcome.error else f"{outcome.seconds:.0f} s"
-        logger.info("%d of %d: without %s: %s", place + 1, len(names), name, outcome_text)
+        logger.info("%d of %d: without %s: %s", place + 1, len(splits), name, outcome_text)
     if all(outcome.error for outcome in outcomes):
         errors = dict.fromkeys(str(outcome.error) for outcome in outcomes)
         raise DataError(f"no run completed: {'; '.join(errors)}; see the .log files in {runs.folder}")
     return outcomes
 
 
-def _train_without(runs: SiteRuns, table: ImageTable, sites: Sites, name: str, folder: str) -> SiteOutcome:
-    settings = runs.settings
-    unmeasured = SiteOutcome(name, int((sites == name).sum()), 0, None, None, 0)
-    # Copies were made groups for the random split alone; groups of the user's own stay together here, too.
-    own = table if settings.data.group_column else replace(table, frame=table.frame.assign(group=None))
-    try:
-        held_out = hold_out_site(own, sites, name, fractions=settings.data.split, seed=settings.run.seed)
-    except DataError as error:
-        return unmeasured._replace(error=one_line(error))
+def _train_without(runs: SiteRuns, begun: SiteOutcome, held_out: SiteSplit | str, folder: str) -> SiteOutcome:
+    if isinstance(held_out, str):
+        return begun._replace(error=held_out)
     split = runs.folder / f"{folder}-split.csv"
     split.parent.mkdir(parents=True, exist_ok=True)
     save_split(held_out.table, split)
     run = runs.train(folder, split, held_out.left_out)
     if run.error is not None:
-        return unmeasured._replace(error=run.error, seconds=run.seconds)
-    return _build_outcome(unmeasured, held_out, run)
+        return begun._replace(error=run.error, seconds=run.seconds)
+    return _build_outcome(begun, held_out, run)
 
 
-def _build_outcome(unmeasured: SiteOutcome, held_out: SiteSplit, run: ChildRun) -> SiteOutcome:
+def _build_outcome(begun: SiteOutcome, held_out: SiteSplit, run: ChildRun) -> SiteOutcome:
     tested = _read_test(run)
-    return unmeasured._replace(
+    return begun._replace(
         pictures=len(tested),
         trained=len(held_out.table.select("train")),
         accuracy=_measure(tested.is_correct),
@@ -132,8 +150,8 @@ def _read_test(run: ChildRun) -> Predictions:
     return predictions.select("test")
 
 
-def _measure(is_correct: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> Interval:
-    return exact_interval(int(is_correct.sum()), len(is_correct))
+def _measure(is_correct: NDArray[np.bool_]) -> Interval | None:
+    return exact_interval(int(is_correct.sum()), len(is_correct)) if len(is_correct) else None
 
 
 def _describe(run: ChildRun) -> str:

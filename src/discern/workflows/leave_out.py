@@ -21,7 +21,7 @@ from discern.plots.saving import save_figure
 from discern.plots.sites import plot_sites
 from discern.reports.sites_page import write_sites_page
 from discern.tuning.shared_folder import going_on_in, open_shared_folder
-from discern.tuning.site_runs import SiteRuns, train_random, train_without_each
+from discern.tuning.site_runs import SiteRuns, split_by_site, train_random, train_without_each
 
 logger = logging.getLogger("discern")
 
@@ -92,10 +92,12 @@ def leave_out(
         sites = find_sites(table, known, column=column, max_sites=max_sites)
         if (sites == "").any():
             logger.warning("%d pictures have no %s; they are in training each time", (sites == "").sum(), column)
-        logger.info("%d trainings: on a random split, and without each of %s", *_count_trainings(list_sites(sites)))
+        number = len(list_sites(sites))
+        logger.info("%d trainings: on a random split, and without each of %d sites", number + 1, number)
         runs = SiteRuns(str(source), str(recipe), tuple(asked), settings, folder / "runs")
+        splits = split_by_site(table, sites, settings)
         promise, tested = train_random(runs, split)
-        outcomes = sort_sites(train_without_each(runs, table, sites, tested))
+        outcomes = sort_sites(train_without_each(runs, table, sites, splits, tested))
         found = tabulate_sites(outcomes, promise)
         write_table(found, folder / "sites.csv")
         save_figure(plot_sites(found), folder / "sites.png")
@@ -125,7 +127,3 @@ def _read_sites(source: str | Path, settings: Settings, column: str) -> "pd.Seri
     columns = build_columns(settings.data.model_copy(update={"group_column": column}))
     frame = load_table(source, columns).frame
     return frame.set_index("id")["group"]
-
-
-def _count_trainings(names: tuple[str, ...]) -> tuple[int, int]:
-    return len(names) + 1, len(names)
