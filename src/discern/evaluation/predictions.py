@@ -12,7 +12,7 @@ from discern.data.class_finder import match_labels
 from discern.data.table import SPLITS, ImageTable, build_table, check_unique, natural_sort
 from discern.errors import DataError, cut, list_some, name_some
 from discern.evaluation.familiarity import Familiarity
-from discern.evaluation.rounding import round_as_written
+from discern.evaluation.written_probabilities import MAX_WHOLE_CLASSES, as_written, find_kept, put_first, spread_rest
 from discern.files import write_table
 
 UNSPLIT = "all"
@@ -25,8 +25,6 @@ _PREFIX = "probability_"
 _REQUIRED = ("id", "true", "predicted", "confidence")
 _TEXTS = ("id", "path", "split", "true", "predicted")
 _FAMILIARITY = ("familiarity", "unfamiliar")
-_MAX_WHOLE_CLASSES, _KEPT_CLASSES = 100, 20
-"""Of more classes, only so many probabilities a row are written: 2,000 make 22 kilobytes a picture, and 20 make 2."""
 _ROUNDING = 1e-5
 """How far apart equal probabilities may lie in a file with six digits."""
 
@@ -133,7 +131,7 @@ def build_predictions(
     """
     names = np.asarray(class_names, dtype=object)
     predictions = probabilities.argmax(axis=1)
-    written = _as_written(probabilities, targets, predictions)
+    written = as_written(probabilities, targets, predictions)
     columns = {
         "id": list(ids),
         "path": list(paths),
@@ -209,46 +207,10 @@ def tabulate_predictions(predictions: Predictions) -> pd.DataFrame:
     """
     names = [f"{_PREFIX}{name}" for name in predictions.class_names[: predictions.probabilities.shape[1]]]
     values = predictions.probabilities
-    if values.shape[1] > _MAX_WHOLE_CLASSES:
-        values = np.where(_find_kept(values, predictions.targets), values, np.nan)
+    if values.shape[1] > MAX_WHOLE_CLASSES:
+        values = np.where(find_kept(values, predictions.targets), values, np.nan)
     probabilities = pd.DataFrame(values, columns=names)
     return pd.concat([predictions.frame, probabilities], axis=1)
-
-
-def _find_kept(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> NDArray[np.bool_]:
-    kept = np.zeros(probabilities.shape, dtype=np.bool_)
-    np.put_along_axis(kept, np.argpartition(-probabilities, _KEPT_CLASSES, axis=1)[:, :_KEPT_CLASSES], True, axis=1)
-    labelled = np.flatnonzero(targets >= 0)
-    kept[labelled, targets[labelled]] = True
-    return kept
-
-
-def _as_written(
-    probabilities: NDArray[np.floating], targets: NDArray[np.int64], predictions: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Return probabilities (N, K) as they are when they have been written to a file and read."""
-    written = round_as_written(probabilities)
-    if written.shape[1] > _MAX_WHOLE_CLASSES:
-        written = _spread_rest(written, ~_find_kept(written, targets))
-    _put_first(written, predictions)
-    return written
-
-
-def _spread_rest(probabilities: NDArray[np.float64], is_left_out: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return probabilities (N, K) with what a row lacks of 1 given evenly to those that were left out.
-
-    None of these gets more than the smallest of the most probable ones, which were written.
-    """
-    known = np.where(is_left_out, 0.0, probabilities)
-    lacking = np.clip(1 - known.sum(axis=1), 0, None) / np.maximum(is_left_out.sum(axis=1), 1)
-    limits = np.partition(known, -_KEPT_CLASSES, axis=1)[:, -_KEPT_CLASSES]
-    return np.where(is_left_out, np.minimum(lacking, limits)[:, None], probabilities)
-
-
-def _put_first(probabilities: NDArray[np.float64], predictions: NDArray[np.int64]) -> None:
-    """Make the predicted class (N,) the first again where six digits made it equal to another one before it."""
-    tied = np.flatnonzero(probabilities.argmax(axis=1) != predictions)
-    probabilities[tied, predictions[tied]] = np.nextafter(probabilities[tied].max(axis=1, initial=0.0), 2)
 
 
 def save_predictions(predictions: Predictions, path: str | Path) -> None:
@@ -334,8 +296,8 @@ def _read_probabilities(path: Path, frame: pd.DataFrame, class_names: tuple[str,
     cells = _read(path, [f"{_PREFIX}{name}" for name in class_names])
     numbers = cells.apply(pd.to_numeric, errors="coerce")
     probabilities: NDArray[np.float64] = numbers.to_numpy(dtype=np.float64, copy=True)
-    if len(class_names) > _MAX_WHOLE_CLASSES:
-        probabilities = _spread_rest(probabilities, (cells == "").to_numpy() | cells.isna().to_numpy())
+    if len(class_names) > MAX_WHOLE_CLASSES:
+        probabilities = spread_rest(probabilities, (cells == "").to_numpy() | cells.isna().to_numpy())
     # NaN fails the comparisons.
     is_valid = (probabilities >= 0).all(axis=1) & (np.abs(probabilities.sum(axis=1) - 1) <= 1e-3)
     what = f"{path}: rows whose probabilities are not numbers in 0..1 that add up to 1"
@@ -346,7 +308,7 @@ def _read_probabilities(path: Path, frame: pd.DataFrame, class_names: tuple[str,
     is_first = (predictions >= 0) & (probabilities[rows, predictions] >= largest - _ROUNDING)
     what = f"{path}: rows whose predicted class is not the most probable one"
     _check_rows(~is_first, frame["id"], what, "Were columns renamed or sorted apart? Restore them.")
-    _put_first(probabilities, predictions)
+    put_first(probabilities, predictions)
     return probabilities
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from discern.errors import ConfigError
 from discern.evaluation.conformal import compute_min_probability
 from discern.evaluation.coverage import OperatingPoint, choose_operating_point, find_smallest_error
-from discern.evaluation.rounding import round_as_written
+from discern.evaluation.written_probabilities import round_as_written
 from discern.percent import percent
 
 _USUAL_CHOICES = 30

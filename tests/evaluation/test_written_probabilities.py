@@ -5,7 +5,7 @@ import pytest
 
 from discern.evaluation.metrics import compute_metrics
 from discern.evaluation.predictions import build_predictions, load_predictions, save_predictions
-from discern.evaluation.rounding import round_as_written
+from discern.evaluation.written_probabilities import round_as_written
 
 
 def test_rounding_is_what_writing_and_reading_does():
