@@ -1,4 +1,4 @@
-"""Probabilities as a predictions.csv has them, so that what is computed from them can be computed again from the file."""
+"""Probabilities as a predictions.csv has them: what is computed from them can be computed again from the file."""
 
 import numpy as np
 from numpy.typing import NDArray
