@@ -56,7 +56,8 @@ def test_sentences_say_which_promise_holds():
     assert describe(100, 0) == "at most 5.0 % wrong answers: kept, 0 of 100 answers wrong (0.0 % to 3.6 %)"
     assert describe(100, 20) == "at most 5.0 % wrong answers: broken, 20 of 100 answers wrong (12.7 % to 29.2 %)"
     assert describe(50, 0).endswith(
-        "cannot be said yet, 0 of 50 answers wrong (0.0 % to 7.1 %); 72 answers without a further mistake would show it"
+        "cannot be said yet, 0 of 50 answers wrong (0.0 % to 7.1 %); 72 answers in all, without a further mistake, "
+        "would show it"
     )
     assert describe(0, 0).endswith("cannot be said yet; none of the labelled pictures was answered")
     assert describe(50, 0, None).endswith("not promised, the validation pictures cannot support it")
