@@ -31,6 +31,7 @@ RUN_FILES = (
     "history.csv",
     "log.txt",
     "report.html",
+    "signature.json",
 )
 RUN_FOLDERS = ("bundle", "state", "evaluation", "plots", "explanations", "thumbnails", "tensorboard", "export", "folds")
 
