@@ -23,8 +23,8 @@ class PromiseCheck(BaseModel):
     """The promise that at most `max_error` of the answers are wrong, on the labelled pictures.
 
     `threshold` is the confidence that an answer takes, None where the validation pictures support no such promise.
-    `answered` of the pictures were answered, `wrong` of these wrongly; `needed` answers in all, with no further mistake,
-    would show that the promise is kept.
+    `answered` of the pictures were answered, `wrong` of these wrongly; `needed` answers in all, with no further
+    mistake, would show that the promise is kept.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,8 +51,10 @@ class PromiseCheck(BaseModel):
         )
         if self.verdict != "open":
             return f"{promise}: {self.verdict}, {found}"
-        needed = "" if self.needed is None else f"; {self.needed} answers in all, without a further mistake, would show it"
-        return f"{promise}: cannot be said yet, {found}{needed}"
+        if self.needed is None:
+            return f"{promise}: cannot be said yet, {found}"
+        needed = f"{self.needed} answers in all, without a further mistake, would show it"
+        return f"{promise}: cannot be said yet, {found}; {needed}"
 
 
 class ClassCheck(BaseModel):
