@@ -14,7 +14,7 @@ from discern.percent import percent
 
 logger = logging.getLogger("discern")
 
-_WIDE = 0.2
+_WIDE = 0.3
 """An interval as wide as this says little about a site."""
 
 Standing = Literal["below", "above", "not distinguishable", "not measured"]
