@@ -22,6 +22,7 @@ def build_check(**values):
         "promised": exact_interval(190, 200),
         "promised_split": "test",
         "unfamiliar": exact_interval(12, 100),
+        "usually_unfamiliar": 0.01,
         "promises": (),
         "classes": (),
     }

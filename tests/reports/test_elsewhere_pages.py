@@ -39,7 +39,7 @@ def build_check(name="bee"):
     check = FieldCheck(
         run=name, source=name, seed=0, pictures=9, sampled=5, unreadable=0, skipped=0, labelled=4,
         none_of_the_classes=1, accuracy=exact_interval(3, 4), promised=exact_interval(9, 10), promised_split="test",
-        unfamiliar=exact_interval(1, 5), promises=promises,
+        unfamiliar=exact_interval(1, 5), usually_unfamiliar=0.01, promises=promises,
         classes=(ClassCheck(name=name, count=5, recall=exact_interval(4, 5)),),
     )  # fmt: skip
     answers = pd.DataFrame(

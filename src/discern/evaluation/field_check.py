@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from discern.counts import count_of
+from discern.counts import count_of, is_are
 from discern.evaluation.intervals import SavedInterval, exact_interval
 from discern.percent import percent
 
@@ -82,7 +82,8 @@ class FieldCheck(BaseModel):
     `pictures` is the number of all new ones, of which `sampled` were drawn with `seed`; of these `unreadable` cannot be
     read, `skipped` could not be labelled by the person, and `labelled` were, `none_of_the_classes` among them, which
     count as wrong. `promised` is the accuracy that the run reports on its `promised_split`. `unfamiliar` is the share
-    of the sample that is unlike the training pictures, None where that is not known.
+    of the sample that is unlike the training pictures, None where that is not known; of the usual kind at most the share
+    `usually_unfamiliar` is.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -100,6 +101,7 @@ class FieldCheck(BaseModel):
     promised: SavedInterval | None
     promised_split: str | None
     unfamiliar: SavedInterval | None
+    usually_unfamiliar: float
     promises: tuple[PromiseCheck, ...]
     classes: tuple[ClassCheck, ...]
 
@@ -124,13 +126,15 @@ class FieldCheck(BaseModel):
             yield (
                 f"unlike the training pictures: {percent(self.unfamiliar.value)} "
                 f"({percent(self.unfamiliar.low)} to {percent(self.unfamiliar.high)}) of the sample; of pictures of "
-                "the usual kind about 1 % are"
+                f"the usual kind at most {percent(self.usually_unfamiliar)} are"
             )
         yield from (promise.describe() for promise in self.promises)
         if self.skipped:
-            yield f"{count_of(self.skipped, 'picture')} could not be labelled and are left out, which may flatter"
+            left_out = f"{is_are(self.skipped)} left out, which may flatter"
+            yield f"{count_of(self.skipped, 'picture')} could not be labelled and {left_out}"
         if self.unreadable:
-            yield f"{count_of(self.unreadable, 'picture')} of the sample cannot be read and are left out"
+            left_out = f"{is_are(self.unreadable)} left out"
+            yield f"{count_of(self.unreadable, 'picture')} of the sample cannot be read and {left_out}"
         yield (
             f"the sample was drawn at random from the {count_of(self.pictures, 'picture')} of {self.source}: it speaks "
             "of these, and of later ones only if they come in the same way"

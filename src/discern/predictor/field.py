@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from discern.errors import ConfigError
+from discern.evaluation.familiarity import find_limit
 from discern.evaluation.field_check import FieldCheck, FieldSource, PromiseCheck, check_classes, check_promise
 from discern.evaluation.given_labels import NONE, SKIP, GivenLabel
 from discern.evaluation.intervals import Interval, exact_interval
@@ -53,6 +54,7 @@ def check_field(
         promised=None if split is None or scores is None else scores[split].accuracy,
         promised_split=split,
         unfamiliar=_measure(rows["unfamiliar"].to_numpy(np.bool_)) if "unfamiliar" in rows else None,
+        usually_unfamiliar=0.0 if bundle.evidence is None else find_limit(len(bundle.evidence)),
         promises=tuple(_check_promise(share, bundle, policy, found, is_labelled, is_right) for share in max_errors),
         classes=tuple(check_classes([one.label for one in labels], is_right, bundle.class_names)),
     )
