@@ -82,8 +82,8 @@ class FieldCheck(BaseModel):
     `pictures` is the number of all new ones, of which `sampled` were drawn with `seed`; of these `unreadable` cannot be
     read, `skipped` could not be labelled by the person, and `labelled` were, `none_of_the_classes` among them, which
     count as wrong. `promised` is the accuracy that the run reports on its `promised_split`. `unfamiliar` is the share
-    of the sample that is unlike the training pictures, None where that is not known; of the usual kind at most the share
-    `usually_unfamiliar` is.
+    of the sample that is unlike the training pictures, None where that is not known; of the usual kind it is at most
+    `usually_unfamiliar`.
     """
 
     model_config = ConfigDict(frozen=True)

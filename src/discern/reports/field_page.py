@@ -25,12 +25,13 @@ def build_field_page(check: FieldCheck, answers: pd.DataFrame) -> str:
             title="Accuracy on the new pictures, with its interval",
             description=f"{percent(accuracy.value)}, from {percent(accuracy.low)} to {percent(accuracy.high)}",
         )
+    in_table = [promise.describe() for promise in check.promises]
     wrong = answers[answers["right"].eq(False)].sort_values("confidence", ascending=False)
     return render_page(
         "field.html.jinja",
         {
             "check": check,
-            "sentences": list(check.describe()),
+            "sentences": [text for text in check.describe() if text not in in_table],
             "figure": figure,
             "verdicts": _VERDICTS,
             "wrong": wrong.head(_MAX_WRONG).to_dict(orient="records"),
