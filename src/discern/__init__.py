@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from discern.workflows.evaluate import evaluate
     from discern.workflows.explain import explain
     from discern.workflows.export import export, export_public
+    from discern.workflows.fieldcheck import fieldcheck
+    from discern.workflows.leave_out import leave_out
     from discern.workflows.predict import predict
     from discern.workflows.push import push
     from discern.workflows.report import report
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from discern.workflows.serve import serve
     from discern.workflows.train import train
     from discern.workflows.tune import tune
+    from discern.workflows.verify import make_key, verify
 
 _HOMES = {
     "BadImageError": "errors",
@@ -79,7 +82,10 @@ _HOMES = {
     "explain": "workflows.explain",
     "export": "workflows.export",
     "export_public": "workflows.export",
+    "fieldcheck": "workflows.fieldcheck",
+    "leave_out": "workflows.leave_out",
     "load": "predictor.load",
+    "make_key": "workflows.verify",
     "predict": "workflows.predict",
     "push": "workflows.push",
     "register_augmentation": "data.reading.augment",
@@ -96,6 +102,7 @@ _HOMES = {
     "serve": "workflows.serve",
     "train": "workflows.train",
     "tune": "workflows.tune",
+    "verify": "workflows.verify",
 }
 
 __all__ = [
@@ -127,7 +134,10 @@ __all__ = [
     "explain",
     "export",
     "export_public",
+    "fieldcheck",
+    "leave_out",
     "load",
+    "make_key",
     "predict",
     "push",
     "register_augmentation",
@@ -144,6 +154,7 @@ __all__ = [
     "serve",
     "train",
     "tune",
+    "verify",
 ]
 
 

@@ -140,7 +140,12 @@ def read_json(path: Path, *, max_bytes: int = _MOST_JSON_BYTES) -> Any:
 
 def write_table(table: "DataFrame", path: str | Path, *, separator: str = ",") -> None:
     """Write a table as CSV with six digits, atomically."""
-    write_atomically(Path(path), table.to_csv(index=False, float_format="%.6g", sep=separator))
+    write_atomically(Path(path), format_table(table, separator=separator))
+
+
+def format_table(table: "DataFrame", *, separator: str = ",") -> str:
+    """Return a table as CSV with six digits."""
+    return table.to_csv(index=False, float_format="%.6g", sep=separator)
 
 
 def compute_sha256(path: Path) -> str:

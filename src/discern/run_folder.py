@@ -32,6 +32,7 @@ RUN_FILES = (
     "log.txt",
     "tracking.json",
     "report.html",
+    "signature.json",
 )
 RUN_FOLDERS = (
     "bundle",

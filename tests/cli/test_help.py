@@ -17,6 +17,7 @@ def test_help_has_whole_sentences_in_the_order_of_use(run_cli):
         "Train and use a classifier:",
         "Look through the pictures:",
         "Compare ways of training:",
+        "Trust it elsewhere:",
         "Get started, and see what there is:",
     ]
 

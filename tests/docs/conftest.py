@@ -19,6 +19,8 @@ LONG = (
     ("discern.workflows.export", "verify_export"),
     ("discern.workflows.push", "push"),
     ("discern.workflows.compare", "compare"),
+    ("discern.workflows.leave_out", "leave_out"),
+    ("discern.workflows.fieldcheck", "fieldcheck"),
     ("discern.workflows.tune", "tune"),
     ("discern.workflows.serve", "serve"),
     ("discern.workflows.review", "review"),

@@ -24,6 +24,7 @@ from discern.cli.encoding import escape_unprintable, read_names_as_utf8
 from discern.cli.evaluate import evaluate
 from discern.cli.explain import explain
 from discern.cli.export import export
+from discern.cli.fieldcheck import fieldcheck
 from discern.cli.interruption import ending_in_order
 from discern.cli.predict import predict
 from discern.cli.push import push
@@ -35,6 +36,7 @@ from discern.cli.serve import serve
 from discern.cli.spelling import spelling_for_commands
 from discern.cli.train import train
 from discern.cli.tune import tune
+from discern.cli.verify import verify
 from discern.cli.weights import weights_app
 from discern.errors import DiscernError, WriteError
 
@@ -51,6 +53,7 @@ def _add_commands(heading: str, *commands: Callable[..., None]) -> None:
 _add_commands("Train and use a classifier", train, evaluate, predict, explain, report, export, push, serve)
 _add_commands("Look through the pictures", audit, review)
 _add_commands("Compare ways of training", diff, compare, tune)
+_add_commands("Trust it elsewhere", fieldcheck, verify)
 _add_commands(_START, demo, doctor)
 app.add_typer(recipes_app, name="recipes", rich_help_panel=_START)
 app.add_typer(weights_app, name="weights", rich_help_panel=_START)

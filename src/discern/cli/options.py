@@ -10,7 +10,7 @@ from discern.cli.completion import complete_setting
 
 LABELLED = (
     "Labelled pictures: folder of class folders (or of train, val and test), an archive of it, a table (CSV, JSON "
-    "lines, .xlsx, text list, Parquet), or .npz file."
+    "lines, .xlsx, text list, Parquet), tar shards, or .npz file."
 )
 """What DATA may be."""
 

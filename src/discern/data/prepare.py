@@ -126,13 +126,9 @@ def prepare_shared_split(
     return table
 
 
-def load_fixed(source: Source, settings: DataSettings) -> FixedPictures:
-    """Load a labelled table, apply the fixes that the settings name, and decide about what has no label then.
-
-    Raises:
-        DataError: The source or a file of fixes is not understood, they do not fit, or labels are missing.
-    """
-    columns = ColumnSettings(
+def build_columns(settings: DataSettings) -> ColumnSettings:
+    """Return how the settings say that a table is read."""
+    return ColumnSettings(
         image_column=settings.image_column,
         label_column=settings.label_column,
         label_pattern=settings.label_pattern,
@@ -142,7 +138,15 @@ def load_fixed(source: Source, settings: DataSettings) -> FixedPictures:
         group_column=settings.group_column,
         keep_nan=settings.missing_labels == "keep",
     )
-    table = load_table(source, columns)
+
+
+def load_fixed(source: Source, settings: DataSettings) -> FixedPictures:
+    """Load a labelled table, apply the fixes that the settings name, and decide about what has no label then.
+
+    Raises:
+        DataError: The source or a file of fixes is not understood, they do not fit, or labels are missing.
+    """
+    table = load_table(source, build_columns(settings))
     files = tuple(load_fixes(path) for path in settings.fixes)
     fixed = apply_fixes(table, files)
     if files:

@@ -1,13 +1,13 @@
 """Answering "unknown": the confidence that an answer takes, for usual shares of wrong answers, and its outcome."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from discern.evaluation.coverage import REPORTED_ERRORS, choose_operating_point
+from discern.evaluation.coverage import REPORTED_ERRORS, OperatingPoint, choose_operating_point
 from discern.evaluation.intervals import SavedInterval, exact_interval
 from discern.evaluation.predictions import Predictions
 from discern.files import write_json
@@ -63,34 +63,48 @@ def measure_abstention(evidence: ValidationEvidence | None, predictions: Predict
 
     Without evidence there is none.
     """
-    if evidence is None:
-        return {}
-    points = {
-        error: choose_operating_point(evidence.confidences, evidence.is_right, error, choices=evidence.num_choices)
-        for error in REPORTED_ERRORS
-    }
+    points = {} if evidence is None else choose_points(evidence)
     return {
         error: None
         if point is None
         else AbstentionThreshold(
             threshold=point.threshold,
-            outcomes={
-                split: _apply_threshold(point.threshold, predictions.select(split)) for split in predictions.splits
-            },
+            outcomes={split: _apply(point.threshold, predictions.select(split)) for split in predictions.splits},
         )
         for error, point in points.items()
     }
 
 
+def choose_points(evidence: ValidationEvidence) -> dict[float, OperatingPoint | None]:
+    """Return the threshold for each usual share of wrong answers; None where the evidence cannot support it."""
+    return {
+        error: choose_operating_point(evidence.confidences, evidence.is_right, error, choices=evidence.num_choices)
+        for error in REPORTED_ERRORS
+    }
+
+
 def save_abstention(abstention: Abstention, path: str | Path) -> None:
     """Write abstention.json."""
-    write_json(Path(path), _ABSTENTION.dump_python(abstention, mode="json"))
+    write_json(Path(path), dump_abstention(abstention))
 
 
-def _apply_threshold(threshold: float, predictions: Predictions) -> ThresholdOutcome:
-    is_answered = predictions.confidences >= threshold
+def dump_abstention(abstention: Abstention) -> dict[str, Any]:
+    """Return what abstention.json holds."""
+    content: dict[str, Any] = _ABSTENTION.dump_python(abstention, mode="json")
+    return content
+
+
+def _apply(threshold: float, predictions: Predictions) -> ThresholdOutcome:
+    return apply_threshold(threshold, predictions.confidences, predictions.is_correct)
+
+
+def apply_threshold(
+    threshold: float, confidences: NDArray[np.float64], is_correct: NDArray[np.bool_]
+) -> ThresholdOutcome:
+    """Return what happens if only the pictures (N,) with at least this confidence are answered."""
+    is_answered = confidences >= threshold
     count = int(is_answered.sum())
-    wrong = int((~predictions.is_correct)[is_answered].sum())
+    wrong = int((~is_correct)[is_answered].sum())
     return ThresholdOutcome(
         count=count,
         coverage=count / len(is_answered),

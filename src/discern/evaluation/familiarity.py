@@ -56,7 +56,12 @@ def are_unfamiliar(familiarity: NDArray[np.floating], reference_count: int) -> N
 
     The second holds for a reference below 100 pictures, which cannot show how rare 1 in 100 is.
     """
-    return np.asarray(familiarity <= max(MAX_FALSE_ALARMS, 1 / (reference_count + 1)))
+    return np.asarray(familiarity <= find_limit(reference_count))
+
+
+def find_limit(reference_count: int) -> float:
+    """Return the familiarity, 0..1, at or below which pictures are unlike those trained on; it is also their share."""
+    return max(MAX_FALSE_ALARMS, 1 / (reference_count + 1))
 
 
 def compute_separation(

@@ -12,6 +12,7 @@ from discern.data.class_finder import match_labels
 from discern.data.table import SPLITS, ImageTable, build_table, check_unique, natural_sort
 from discern.errors import DataError, cut, list_some, name_some
 from discern.evaluation.familiarity import Familiarity
+from discern.evaluation.written_probabilities import MAX_WHOLE_CLASSES, as_written, find_kept, put_first, spread_rest
 from discern.files import write_table
 
 UNSPLIT = "all"
@@ -24,8 +25,6 @@ _PREFIX = "probability_"
 _REQUIRED = ("id", "true", "predicted", "confidence")
 _TEXTS = ("id", "path", "split", "true", "predicted")
 _FAMILIARITY = ("familiarity", "unfamiliar")
-_MAX_WHOLE_CLASSES, _KEPT_CLASSES = 100, 20
-"""Of more classes, only so many probabilities a row are written: 2,000 make 22 kilobytes a picture, and 20 make 2."""
 _ROUNDING = 1e-5
 """How far apart equal probabilities may lie in a file with six digits."""
 
@@ -124,20 +123,25 @@ def build_predictions(
 ) -> Predictions:
     """Build predictions from targets (N,), -1 where unknown, probabilities (N, K), and the familiarity where known.
 
+    Probabilities get the digits that a predictions.csv has, so that every number that is computed from them can be
+    computed again from the file.
+
     Raises:
         ValueError: The arguments differ in length.
     """
     names = np.asarray(class_names, dtype=object)
+    predictions = probabilities.argmax(axis=1)
+    written = as_written(probabilities, targets, predictions)
     columns = {
         "id": list(ids),
         "path": list(paths),
         "split": [split] * len(ids),
         "true": np.where(targets >= 0, names[targets], ""),
-        "predicted": names[probabilities.argmax(axis=1)],
-        "confidence": probabilities.max(axis=1),
+        "predicted": names[predictions],
+        "confidence": written.max(axis=1),
         **({} if familiarity is None else familiarity.to_columns()),
     }
-    return Predictions(pd.DataFrame(columns), probabilities.astype(np.float64, copy=False), tuple(class_names))
+    return Predictions(pd.DataFrame(columns), written, tuple(class_names))
 
 
 def build_table_predictions(
@@ -203,18 +207,10 @@ def tabulate_predictions(predictions: Predictions) -> pd.DataFrame:
     """
     names = [f"{_PREFIX}{name}" for name in predictions.class_names[: predictions.probabilities.shape[1]]]
     values = predictions.probabilities
-    if values.shape[1] > _MAX_WHOLE_CLASSES:
-        values = np.where(_find_kept(values, predictions.targets), values, np.nan)
+    if values.shape[1] > MAX_WHOLE_CLASSES:
+        values = np.where(find_kept(values, predictions.targets), values, np.nan)
     probabilities = pd.DataFrame(values, columns=names)
     return pd.concat([predictions.frame, probabilities], axis=1)
-
-
-def _find_kept(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> NDArray[np.bool_]:
-    kept = np.zeros(probabilities.shape, dtype=np.bool_)
-    np.put_along_axis(kept, np.argpartition(-probabilities, _KEPT_CLASSES, axis=1)[:, :_KEPT_CLASSES], True, axis=1)
-    labelled = np.flatnonzero(targets >= 0)
-    kept[labelled, targets[labelled]] = True
-    return kept
 
 
 def save_predictions(predictions: Predictions, path: str | Path) -> None:
@@ -300,10 +296,8 @@ def _read_probabilities(path: Path, frame: pd.DataFrame, class_names: tuple[str,
     cells = _read(path, [f"{_PREFIX}{name}" for name in class_names])
     numbers = cells.apply(pd.to_numeric, errors="coerce")
     probabilities: NDArray[np.float64] = numbers.to_numpy(dtype=np.float64, copy=True)
-    if len(class_names) > _MAX_WHOLE_CLASSES:
-        is_left_out = (cells == "").to_numpy() | cells.isna().to_numpy()
-        lacking = np.clip(1 - np.nansum(probabilities, axis=1), 0, None) / np.maximum(is_left_out.sum(axis=1), 1)
-        probabilities = np.where(is_left_out, lacking[:, None], probabilities)
+    if len(class_names) > MAX_WHOLE_CLASSES:
+        probabilities = spread_rest(probabilities, (cells == "").to_numpy() | cells.isna().to_numpy())
     # NaN fails the comparisons.
     is_valid = (probabilities >= 0).all(axis=1) & (np.abs(probabilities.sum(axis=1) - 1) <= 1e-3)
     what = f"{path}: rows whose probabilities are not numbers in 0..1 that add up to 1"
@@ -314,8 +308,7 @@ def _read_probabilities(path: Path, frame: pd.DataFrame, class_names: tuple[str,
     is_first = (predictions >= 0) & (probabilities[rows, predictions] >= largest - _ROUNDING)
     what = f"{path}: rows whose predicted class is not the most probable one"
     _check_rows(~is_first, frame["id"], what, "Were columns renamed or sorted apart? Restore them.")
-    tied = rows[probabilities.argmax(axis=1) != predictions]
-    probabilities[tied, predictions[tied]] = np.nextafter(largest[tied], 2)
+    put_first(probabilities, predictions)
     return probabilities
 
 

@@ -199,13 +199,22 @@ def check_sealed(path: Path) -> None:
     Raises:
         RunFolderError: One was changed or is gone.
     """
-    sealed = _read(path).get(_SEALED, {})
-    for name, checksum in sealed.items() if isinstance(sealed, dict) else ():
-        place = path.with_name(name)
-        if not place.is_file() or compute_sha256(place) != checksum:
+    for place, is_unchanged in compare_sealed(path).items():
+        if not is_unchanged:
             raise RunFolderError(
                 f"{place} was changed or removed after the run was started; restore it, or start again with ", OVERWRITE
             )
+
+
+def compare_sealed(path: Path) -> dict[Path, bool]:
+    """Return whether each of the files whose checksums a plan has is as it was when the plan was made.
+
+    Raises:
+        RunFolderError: The plan is missing or damaged.
+    """
+    sealed = _read(path).get(_SEALED, {})
+    files = {path.with_name(name): checksum for name, checksum in dict(sealed).items()}
+    return {place: place.is_file() and compute_sha256(place) == checksum for place, checksum in files.items()}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -9,8 +9,8 @@ _EDGE = 0.08
 """Nearer to an end of the scale than this, the name of the baseline is aligned with its line."""
 
 
-def plot_interval(value: float, low: float, high: float, *, baseline: float | None) -> Figure:
-    """Draw a fraction (0..1) as a dot on the bar of its interval, and a baseline to compare it with, if there is one.
+def plot_interval(value: float, low: float, high: float, *, baseline: float | None, name: str = "baseline") -> Figure:
+    """Draw a fraction (0..1) as a dot on the bar of its interval, and the `name`d value to compare it with, if any.
 
     Raises:
         ValueError: The value does not lie in the interval, or the interval not in 0..1.
@@ -25,7 +25,7 @@ def plot_interval(value: float, low: float, high: float, *, baseline: float | No
     if baseline is not None:
         axes.plot([baseline, baseline], [-0.6, 0.75], color=MISTAKE_COLOR, linestyle="--", linewidth=1.5)
         side = "left" if baseline < _EDGE else "right" if baseline > 1 - _EDGE else "center"
-        axes.text(baseline, 0.85, "baseline", ha=side, va="bottom", fontsize=10, color=MISTAKE_COLOR)
+        axes.text(baseline, 0.85, name, ha=side, va="bottom", fontsize=10, color=MISTAKE_COLOR)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.65, 1.7), yticks=[])
     show_percent(axes.xaxis, whole=True)
     axes.spines[:].set_visible(False)

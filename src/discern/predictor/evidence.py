@@ -8,6 +8,7 @@ import numpy.typing as npt
 from discern.errors import ConfigError
 from discern.evaluation.conformal import compute_min_probability
 from discern.evaluation.coverage import OperatingPoint, choose_operating_point, find_smallest_error
+from discern.evaluation.written_probabilities import round_as_written
 from discern.percent import percent
 
 _USUAL_CHOICES = 30
@@ -88,11 +89,14 @@ def gather_evidence(
     similarities: npt.NDArray[np.float64] | None,
     choices: int = 1,
 ) -> Evidence:
-    """Return the evidence of calibrated probabilities (V, K) and targets (V,), the best of `choices` on them."""
+    """Return the evidence of calibrated probabilities (V, K) and targets (V,), the best of `choices` on them.
+
+    They have the digits of a predictions.csv, so that a threshold means the same for it.
+    """
     return Evidence(
-        confidences=probabilities.max(axis=1),
+        confidences=round_as_written(probabilities.max(axis=1)),
         is_right=probabilities.argmax(axis=1) == targets,
-        true_probabilities=probabilities[np.arange(len(targets)), targets],
+        true_probabilities=round_as_written(probabilities[np.arange(len(targets)), targets]),
         similarities=similarities,
         choices=np.full(len(targets), choices),
     )

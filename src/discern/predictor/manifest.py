@@ -54,6 +54,15 @@ def check_files(folder: Path, manifest: Manifest, needed: Iterable[str]) -> None
     Raises:
         BundleError: Some are missing, damaged or were changed; all are named.
     """
+    wrong = find_changed_files(folder, manifest, needed)
+    if wrong:
+        raise BundleError(
+            f"{folder} cannot be trusted:\n{list_some(wrong)}\nTake the bundle from a copy, or train again."
+        )
+
+
+def find_changed_files(folder: Path, manifest: Manifest, needed: Iterable[str]) -> list[str]:
+    """Return what is wrong, a sentence for each file that is not as it was written or that the manifest lacks."""
     wrong = [f"{name} is not in {MANIFEST_FILE}" for name in needed if name not in manifest.files]
     for name, record in manifest.files.items():
         path = folder / name
@@ -63,7 +72,4 @@ def check_files(folder: Path, manifest: Manifest, needed: Iterable[str]) -> None
             wrong.append(f"{name} is missing: the bundle is not complete")
         elif path.stat().st_size != record.bytes or compute_sha256(path) != record.sha256:
             wrong.append(f"{name} is damaged or was changed: its checksum is not the one in {MANIFEST_FILE}")
-    if wrong:
-        raise BundleError(
-            f"{folder} cannot be trusted:\n{list_some(wrong)}\nTake the bundle from a copy, or train again."
-        )
+    return wrong

@@ -1,5 +1,8 @@
 """How a classifier was trained, as its bundle records it for people, reports and exported files."""
 
+from collections.abc import Sequence
+
+import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from discern.environment import Environment
@@ -49,3 +52,15 @@ class TrainingRecord(BaseModel):
     outcome: str | None = None
     folds: tuple[FoldRecord, ...] = ()
     teacher: Comparison | None = None
+
+
+def tabulate_folds(records: Sequence[FoldRecord]) -> pd.DataFrame:
+    """Return one row a fold, as the folds.csv of an evaluation has them."""
+    rows = []
+    for number, record in enumerate(records, start=1):
+        counts = {"fold": number, "train": record.train, "validation": record.validation, "held_out": record.held_out}
+        scores = {"accuracy": record.accuracy, "macro_f1": record.macro_f1, "loss": record.loss}
+        ends = {f"accuracy_{end}": getattr(record.accuracy, end) for end in ("low", "high")}
+        values = {name: None if score is None else score.value for name, score in scores.items()}
+        rows.append(counts | values | ends | {"best_epoch": record.best_epoch})
+    return pd.DataFrame(rows)

@@ -4,19 +4,24 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+import pandas as pd
+
 from discern.data.reading.decode import MAX_PIXELS
 from discern.data.table import ImageTable
 from discern.evaluation.coverage import compute_coverage
 from discern.evaluation.custom_metrics import MetricFunction
-from discern.evaluation.metrics import Metrics, compute_metrics, save_metrics
+from discern.evaluation.metrics import Metrics, save_metrics
 from discern.evaluation.predictions import Predictions, save_predictions
+from discern.evaluation.split_scores import score_splits
 from discern.evaluation.tables import compute_class_ranking, compute_confusion, compute_per_class
-from discern.files import write_atomically, write_table
+from discern.files import format_table, write_atomically, write_table
 from discern.plots.saving import replace_figure
 from discern.reports.evaluation_figures import EVALUATION_FIGURES, plot_worst_mistakes
 from discern.seconds import measuring
 
 logger = logging.getLogger("discern")
+
+RANKING = "ranking.csv"
 
 
 def write_evaluation(
@@ -65,42 +70,51 @@ def write_scores(
 ) -> dict[str, Metrics]:
     """Write all that `write_evaluation` does but the predictions themselves."""
     folder.mkdir(parents=True, exist_ok=True)
-    by_split = {split: predictions.select(split) for split in predictions.splits}
-    metrics = {
-        split: compute_metrics(one.targets, one.probabilities, one.class_names, custom=custom)
-        for split, one in by_split.items()
-    }
+    metrics = score_splits(predictions, custom)
     save_metrics(metrics, folder / "metrics.json")
     if not metrics:
         return metrics
     for split, values in metrics.items():
         logger.info("%s: %s", split, values.describe())
-    reported = predictions.splits[-1]
-    _write_tables(by_split[reported], folder)
+    reported = predictions.select(predictions.splits[-1])
+    for name, table in build_tables(reported).items():
+        write_atomically(folder / name, table)
     if plots:
         plots_folder.mkdir(parents=True, exist_ok=True)
         with measuring("plots"):
-            _write_figures(by_split[reported], metrics[reported], pictures, plots_folder, max_pixels)
+            _write_figures(reported, metrics[predictions.splits[-1]], pictures, plots_folder, max_pixels)
     if len(metrics) > 1:
-        logger.debug("tables and plots are those of the %s split", reported)
+        logger.debug("tables and plots are those of the %s split", predictions.splits[-1])
     return metrics
 
 
 def write_ranking(predictions: Predictions, folder: Path) -> None:
     """Write ranking.csv of the last split: ROC AUC and average precision of each class against all others."""
     reported = predictions.select(predictions.splits[-1])
-    ranking = compute_class_ranking(reported.targets, reported.probabilities, reported.class_names)
-    write_table(ranking, folder / "ranking.csv")
+    ranking = _rank_classes(reported)
+    write_table(ranking, folder / RANKING)
     means = ranking[["roc_auc", "average_precision"]].mean()
     logger.info("each class against all others, on average: ROC AUC %.3f, average precision %.3f", *means)
 
 
-def _write_tables(reported: Predictions, folder: Path) -> None:
+def build_ranking(reported: Predictions) -> str:
+    """Return the content of ranking.csv."""
+    return format_table(_rank_classes(reported))
+
+
+def _rank_classes(reported: Predictions) -> pd.DataFrame:
+    return compute_class_ranking(reported.targets, reported.probabilities, reported.class_names)
+
+
+def build_tables(reported: Predictions) -> dict[str, str]:
+    """Return the content of the tables of one split by the names of their files."""
     targets, names = reported.targets, reported.class_names
-    write_table(compute_per_class(targets, reported.probabilities, names), folder / "per_class.csv")
     confusion = compute_confusion(targets, reported.predictions, names)
-    write_atomically(folder / "confusion.csv", confusion.to_csv(index_label="true \\ predicted"))
-    write_table(compute_coverage(reported.confidences, reported.is_correct), folder / "coverage.csv")
+    return {
+        "per_class.csv": format_table(compute_per_class(targets, reported.probabilities, names)),
+        "confusion.csv": confusion.to_csv(index_label="true \\ predicted"),
+        "coverage.csv": format_table(compute_coverage(reported.confidences, reported.is_correct)),
+    }
 
 
 def _write_figures(

@@ -15,7 +15,7 @@ from discern.percent import percent
 
 logger = logging.getLogger("discern")
 
-_FILE = "known_pictures.csv"
+KNOWN_PICTURES = "known_pictures.csv"
 _SCORES = (
     ("accuracy", "accuracy", percent),
     ("macro_f1", "macro F1", "{:.3f}".format),
@@ -43,7 +43,7 @@ def write_scores_without_known(
     Returns:
         The metrics, with those of the new pictures by "SPLIT without known pictures" if some but not all are new.
     """
-    is_known, path = known != "", folder / _FILE
+    is_known, path = known != "", folder / KNOWN_PICTURES
     if not is_known.any():
         path.unlink(missing_ok=True)
         return dict(metrics)
@@ -64,11 +64,16 @@ def write_scores_without_known(
     if left:
         one = predictions.take(np.flatnonzero(~is_known))
         clean = compute_metrics(one.targets, one.probabilities, one.class_names, custom=custom)
-        found[f"{predictions.splits[-1]} without known pictures"] = clean
+        found[name_without_known(predictions.splits[-1])] = clean
         for line in _tabulate(metrics[predictions.splits[-1]], clean):
             logger.info("%s", line)
         save_metrics(found, folder / "metrics.json")
     return found
+
+
+def name_without_known(split: str) -> str:
+    """Return the name by which metrics.json has the scores of a split without the pictures that the run knew."""
+    return f"{split} without known pictures"
 
 
 def _tabulate(whole: Metrics, clean: Metrics) -> list[str]:

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from discern.data.sources.csv_file import read_cells
-from discern.evaluation.metrics import compute_metrics, save_metrics
+from discern.evaluation.metrics import Metrics, save_metrics
 from discern.evaluation.predictions import Predictions
+from discern.evaluation.split_scores import score_splits
 
 logger = logging.getLogger("discern")
 
@@ -19,13 +20,15 @@ def write_scores_without_leaks(predictions: Predictions, leaks: Path, path: Path
     """
     if not leaks.is_file():
         return
-    is_new = ~predictions.ids.isin(set(read_cells(leaks, only=("id",))["id"])).to_numpy()
-    kept = predictions.take(np.flatnonzero(is_new))
-    metrics = {}
-    for split in kept.splits:
-        one = kept.select(split)
-        metrics[split] = compute_metrics(one.targets, one.probabilities, one.class_names)
-        leaked = len(predictions.select(split)) - len(one)
+    metrics = score_without(predictions, leaks)
+    for split, one in metrics.items():
+        leaked = len(predictions.select(split)) - one.count
         if leaked:
-            logger.info("%s without %d leaked pictures: %s", split, leaked, metrics[split].describe())
+            logger.info("%s without %d leaked pictures: %s", split, leaked, one.describe())
     save_metrics(metrics, path)
+
+
+def score_without(predictions: Predictions, listed: Path) -> dict[str, Metrics]:
+    """Return the metrics by split without the pictures that a CSV file lists by their ids."""
+    is_new = ~predictions.ids.isin(set(read_cells(listed, only=("id",))["id"])).to_numpy()
+    return score_splits(predictions.take(np.flatnonzero(is_new)))

@@ -55,7 +55,12 @@ def gather_pictures(
     to_explain = [one for one in new if one in shown.explained]
     if to_explain:
         _save_maps(folder, to_explain, thumbnails, table, load_predictor)
-    return {one.id: _read_copies(folder, one.id) for one in wanted if folder.thumbnail(one.id).is_file()}
+    return read_kept_pictures(folder, shown)
+
+
+def read_kept_pictures(folder: RunFolder, shown: ShownPictures) -> Images:
+    """Return those of the pictures that are shown of which the run folder keeps copies, by id."""
+    return {one.id: _read_copies(folder, one.id) for one in shown.list_all() if folder.thumbnail(one.id).is_file()}
 
 
 def _save_maps(

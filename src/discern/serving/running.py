@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,9 +68,18 @@ def open_listener(host: str, port: int) -> socket.socket:
 
 def run_app(app: "FastAPI", listener: socket.socket) -> None:
     """Answer requests until the process is asked to stop; requests that have begun are answered before it ends."""
+    run_until_finished(lambda _finish: app, listener)
+
+
+def run_until_finished(build: Callable[[Callable[[], None]], "FastAPI"], listener: socket.socket) -> None:
+    """Do what `run_app` does, with an application that is given a function which ends it."""
     import uvicorn
 
-    uvicorn.Server(uvicorn.Config(app, **describe_uvicorn())).run([listener])
+    def finish() -> None:
+        server.should_exit = True
+
+    server = uvicorn.Server(uvicorn.Config(build(finish), **describe_uvicorn()))
+    server.run([listener])
 
 
 def run_server(options: ServeOptions, listener: socket.socket) -> None:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 import torch
 
 from discern.config.duration import parse_duration
@@ -25,7 +24,7 @@ from discern.predictor.answers import AnswerForm, build_policy
 from discern.predictor.bundle import Bundle, load_bundle
 from discern.predictor.calibration import compute_probabilities
 from discern.predictor.predictor import Predictor
-from discern.predictor.record import FoldRecord
+from discern.predictor.record import FoldRecord, tabulate_folds
 from discern.reports.run import Run
 from discern.runtime import seed_everything
 from discern.seconds import measuring
@@ -133,7 +132,7 @@ def _write_ensemble(job: Job, members: Sequence[Bundle], pool: ImageTable, folds
     if job.runtime.processes.is_main:
         check_owned(job.folder.root)
         job.folder.evaluation.mkdir(exist_ok=True)
-        write_table(_tabulate(records), job.folder.evaluation / "folds.csv")
+        write_table(tabulate_folds(records), job.folder.evaluation / "folds.csv")
         recorded = save_evaluated(job, bundle, predictions, reported, best_epoch=0, folds=records)
         complete(job, recorded, reported)
 
@@ -246,15 +245,3 @@ def _record_folds(members: Sequence[Bundle], out_of_fold: Predictions, folds: Fo
         100 * np.std(accuracies, ddof=1),
     )
     return records
-
-
-def _tabulate(records: Sequence[FoldRecord]) -> pd.DataFrame:
-    """Return one row a fold."""
-    rows = []
-    for number, record in enumerate(records, start=1):
-        counts = {"fold": number, "train": record.train, "validation": record.validation, "held_out": record.held_out}
-        scores = {"accuracy": record.accuracy, "macro_f1": record.macro_f1, "loss": record.loss}
-        ends = {f"accuracy_{end}": getattr(record.accuracy, end) for end in ("low", "high")}
-        values = {name: None if score is None else score.value for name, score in scores.items()}
-        rows.append(counts | values | ends | {"best_epoch": record.best_epoch})
-    return pd.DataFrame(rows)

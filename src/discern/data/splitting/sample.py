@@ -1,4 +1,4 @@
-"""A part of a table in which every class has its share."""
+"""A part of a table: one in which every class has its share, or one that is drawn at random."""
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -25,3 +25,13 @@ def sample_table(table: ImageTable, size: int | None, *, seed: int) -> ImageTabl
         rest, train_size=wanted, random_state=seed, stratify=targets[rest] if can_stratify else None
     )
     return table.take(np.sort(np.concatenate([first_of_class, chosen])))
+
+
+def draw_sample(table: ImageTable, size: int, *, seed: int) -> ImageTable:
+    """Return so many rows, drawn at random with the same chance for each, in the order in which they were drawn.
+
+    The outcome depends on the seed and the ids, not on the order of rows, and a smaller sample is the beginning of a
+    larger one.
+    """
+    order = np.argsort(table.frame["id"].to_numpy(dtype=object), kind="stable")
+    return table.take(order[np.random.default_rng(seed).permutation(len(table))[:size]])

@@ -1,0 +1,83 @@
+"""The application of a labelling: a page that asks for the class of one picture after the other."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from fastapi import APIRouter, FastAPI, Response
+from pydantic import BaseModel
+
+from discern.evaluation.given_labels import LABEL
+from discern.serving.gallery import shrink_file
+from discern.serving.guard import Access
+from discern.serving.guarding import add_guard
+from discern.serving.heat_maps import MEDIA_TYPE
+from discern.serving.labelling import Labelling
+from discern.serving.limits import Limits
+from discern.serving.metrics import Metrics
+from discern.serving.pages import build_page_routes, load_pages
+from discern.serving.refusals import NOT_FOUND, UNUSABLE, Refusal
+
+_SIDE_PIXELS = 900
+
+
+class GivenAnswer(BaseModel):
+    """An answer as the page sends it; `label` is the class of a "label"."""
+
+    action: Literal["label", "none", "skip"]
+    label: str = ""
+
+
+def create_labelling_app(labelling: Labelling, access: Access, finish: Callable[[], None]) -> FastAPI:
+    """Build the application that shows the pictures in order and keeps the answers; `finish` ends it."""
+    pages = load_pages()
+    access = Access(access.hosts, access.token, {"/", *(f"/static/{page}" for page in pages)})
+    app = FastAPI(title="discern fieldcheck", docs_url=None, redoc_url=None)
+    app.include_router(build_page_routes(pages, "label.html"))
+    app.include_router(_build_routes(labelling, finish))
+    add_guard(app, access=access, limits=Limits(), metrics=Metrics(), routes=("label", "undo", "finish", "static"))
+    return app
+
+
+def _build_routes(labelling: Labelling, finish: Callable[[], None]) -> APIRouter:
+    router, ids, answers = APIRouter(), list(labelling.ids), labelling.answers
+
+    def find(index: int) -> str:
+        if not 0 <= index < len(ids):
+            raise Refusal(NOT_FOUND, f"there is no picture {index}; there are {len(ids)}")
+        return ids[index]
+
+    # Files are read and written here, so that these are threads of their own and no coroutines.
+    @router.get("/label")
+    def list_pictures() -> dict[str, Any]:
+        given = answers.find()
+        shown = [{"id": name, "answer": given[name]._asdict() if name in given else None} for name in ids]
+        names = list(labelling.class_names)
+        return {"name": labelling.name, "class_names": names, "file": answers.path.name, "pictures": shown}
+
+    @router.get("/label/{index}", response_class=Response)
+    def picture(index: int) -> Response:
+        find(index)
+        content = shrink_file(labelling.paths[index], labelling.depth_range, _SIDE_PIXELS)
+        return Response(content, media_type=MEDIA_TYPE, headers={"Cache-Control": "private, max-age=300"})
+
+    @router.post("/label/{index}")
+    def answer(index: int, given: GivenAnswer) -> dict[str, Any]:
+        name = find(index)
+        if given.action == LABEL and given.label not in labelling.class_names:
+            raise Refusal(UNUSABLE, f"there is no class {given.label[:100]!r}")
+        new = given.label if given.action == LABEL else ""
+        return answers.add(name, given.action, old="", new=new)._asdict()
+
+    @router.post("/undo")
+    def undo() -> dict[str, Any]:
+        undone = answers.undo()
+        if undone is None:
+            raise Refusal(NOT_FOUND, "nothing is labelled, so there is nothing to undo")
+        return {"index": ids.index(undone.path) if undone.path in ids else None}
+
+    @router.post("/finish")
+    def end() -> dict[str, Any]:
+        finish()
+        return {"open": labelling.num_open}
+
+    return router

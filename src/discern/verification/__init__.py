@@ -1,0 +1,1 @@
+"""Whether files are those that were written, and whether published numbers follow from the predictions."""
