@@ -1,10 +1,14 @@
-// Numbers, counts and elements as text.
+// Numbers and counts as text, and elements.
 
-export function percent(share) {
+export const by = (id) => document.getElementById(id);
+
+export function percent(share, language = "en") {
   const value = 100 * share;
-  if (value >= 99.95 && share < 1) return ">99.9\u202f%";
-  if (value < 0.1 && share > 0) return "<0.1\u202f%";
-  return `${(value > 99 && value < 100) || (value > 0 && value < 1) ? value.toFixed(1) : value.toFixed(0)}\u202f%`;
+  const write = (number, digits) =>
+    `${number.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits })}\u202f%`;
+  if (value >= 99.95 && share < 1) return `>${write(99.9, 1)}`;
+  if (value < 0.1 && share > 0) return `<${write(0.1, 1)}`;
+  return write(value, (value > 99 && value < 100) || (value > 0 && value < 1) ? 1 : 0);
 }
 
 export function countOf(count, one, many = `${one}s`) {

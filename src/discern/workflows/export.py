@@ -15,6 +15,7 @@ from discern.exporting.public_bundle import make_public
 from discern.exporting.staging import staging
 from discern.exporting.subject import ExportSubject
 from discern.exporting.usage import save_usage
+from discern.exporting.web_runtime import keep_web_runtime
 from discern.models.custom import Network
 from discern.ownership import owning
 from discern.predictor.bundle import load_bundle, save_bundle
@@ -36,15 +37,16 @@ def export(
     max_drop: float = MAX_DROP,
     data: Source | None = None,
     network: Network | None = None,
+    runtime: str | Path | None = None,
     verbose: bool = True,
 ) -> Path:
     """Write a classifier as one file with a certificate beside it, and return the file's path.
 
     Args:
         run: A run folder, or a bundle with `data`; see `discern.load`.
-        export_format: A name of `discern.exporting.formats.EXPORT_FORMATS`: "onnx", "torch", "state-dict" or "pth", or
-            one of your own. The last two are weights for torchvision or timm; the facts to use them with and an example
-            are written beside the file.
+        export_format: A name of `discern.exporting.formats.EXPORT_FORMATS`: "onnx", "torch", "html", "state-dict" or
+            "pth", or one of your own. "html" is a page that classifies in any browser. The last two are weights for
+            torchvision or timm; the facts to use them with and an example are written beside the file.
         precision: "fp32", "fp16" or "int8", if the format supports it.
         tta: Test-time augmentation inside the file: "none", "flip" or "five"; by default as trained. Weights alone can
             have none.
@@ -52,6 +54,7 @@ def export(
         max_drop: Largest loss of accuracy, in 0..1, that is accepted on the validation pictures.
         data: Labelled pictures for the check, instead of the run's own.
         network: Your own, if the run was trained with one.
+        runtime: For "html", onnxruntime-web as npm gives it, a .tgz file or a folder; it is kept for later exports.
         verbose: Show progress on standard output.
 
     Raises:
@@ -65,6 +68,8 @@ def export(
         raise ConfigError(f"{out}: a file of the format {chosen.name} ends in {chosen.suffix}; give another ", OUT)
     check_place(run, out)
     with reporting(verbose=verbose):
+        if runtime is not None:
+            keep_web_runtime(Path(runtime))
         subject = ExportSubject(find_run(run), data, network, tta)
         check_tta(chosen, subject.bundle.tta)
         file = subject.default_path(chosen, checked) if out is None else Path(out)
