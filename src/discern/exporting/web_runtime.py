@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from discern.download import DownloadError, download_file
-from discern.errors import ExportError
+from discern.errors import ExportError, option
 from discern.files import discern_home, write_atomically
 
 logger = logging.getLogger("discern")
