@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from types import TracebackType
@@ -51,22 +52,25 @@ class HtmlFile:
         self.metadata = _read_metadata(path)
         self.runtime = NAME
         self._session = PageSession(path)
-        self._folder = tempfile.TemporaryDirectory()
+        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self._session.open()
+        with ExitStack() as stack:
+            self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            stack.callback(self._session.close)
+            self._session.open()
+            self._stack = stack.pop_all()
         self.runtime = f"{NAME} in {self._session.browser}"
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._session.close()
-        self._folder.cleanup()
+        self._stack.close()
 
     def predict(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Return probabilities (N, K) of images (N, H, W, 3)."""
-        files = [Path(self._folder.name) / f"{place}.png" for place in range(len(images))]
+        files = [self._folder / f"{place}.png" for place in range(len(images))]
         for file, image in zip(files, images, strict=True):
             Image.fromarray(image).save(file, compress_level=1)
         answers = self._session.ask(files)
@@ -84,7 +88,7 @@ class HtmlFile:
 
     def measure_latency(self, image: npt.NDArray[np.uint8]) -> PageLatency:
         """Time the page with one picture (H, W, 3); the first time, which prepares things, does not count."""
-        file = Path(self._folder.name) / "timed.jpg"
+        file = self._folder / "timed.jpg"
         Image.fromarray(image).save(file, quality=95)
         answers = self._session.ask([file] * (REPEATS + 1))[1:]
         return PageLatency(

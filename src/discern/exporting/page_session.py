@@ -60,7 +60,7 @@ def open_browser() -> Iterator["Browser"]:
     Raises:
         ExportError: None is found, or playwright is missing.
     """
-    with importing("playwright", extra="html"):
+    with importing("playwright", "playwright.sync_api", extra="html"):
         from playwright.sync_api import sync_playwright
     with sync_playwright() as driver:
         yield _launch(driver.chromium)
@@ -121,7 +121,8 @@ class PageSession:
             self.start_up_seconds = self._page.evaluate("discern.started") / 1000
             made = self._page.evaluate_handle(_MAKE_INPUT).as_element()
         except Error as error:
-            raise ExportError(f"the page does not start in {self.browser}: {one_line(error)}") from error
+            reason = self._errors[0] if self._errors else error
+            raise ExportError(f"the page does not start in {self.browser}: {one_line(reason)}") from error
         assert made is not None
         self._input = made
         self._check()
