@@ -10,7 +10,7 @@ export function showCard(facts) {
     ["card_model", facts.network],
     ["card_classes", drawNames(facts.class_names)],
     ["card_sees", say("card_sees_how", { size: facts.preprocess.image_size, fit: say(`fit_${facts.preprocess.fit}`) })],
-    ["card_trained", describeCounts(facts.counts)],
+    ["card_pictures", describeCounts(facts.counts)],
     ["card_scores", drawScores(facts.scores)],
     ["card_unknown", drawThresholds(facts.thresholds)],
     ["card_not_for", say("card_not_for_what")],
@@ -51,13 +51,17 @@ function drawScores(scores) {
     percent(accuracy.value, language()),
     say("range", { low: percent(accuracy.low, language()), high: percent(accuracy.high, language()) }),
   ]);
-  return drawTable(["", "", say("accuracy"), say("interval")], rows);
+  const table = drawTable(["", "", say("accuracy"), say("interval")], rows);
+  const isChosenWith = scores.every(({ split }) => split === "validation");
+  return make("div", {}, table, isChosenWith ? make("p", { className: "soft small" }, say("too_optimistic")) : "");
 }
 
 function drawThresholds(thresholds) {
   if (thresholds.every(({ threshold }) => threshold === null)) return say("card_no_promise");
   const rows = thresholds.map(({ max_error: share, threshold, coverage }) =>
-    [share, threshold, coverage].map((value) => (value === null ? say("unsupported") : percent(value, language()))),
+    threshold === null
+      ? [percent(share, language()), say("unsupported"), ""]
+      : [share, threshold, coverage].map((value) => percent(value, language())),
   );
   return drawTable([say("wrong_at_most"), say("confidence_needed"), say("answered_on_validation")], rows);
 }
