@@ -24,7 +24,7 @@ def test_errors_are_for_people(run_cli, trained_run, tmp_path):
     for arguments, message in (
         (
             ["--format", "tflite"],
-            "tflite is not written by discern: there are onnx, torch, state-dict, pth; for LiteRT",
+            "tflite is not written by discern: there are onnx, torch, html, state-dict, pth; for LiteRT",
         ),
         (["--verify", "x.onnx", "--format", "onnx"], "--verify FILE takes format, precision and views from"),
         (["--verify", "x.onnx", "--tta", "flip"], "leave out --format, --precision, --tta, --out and --runtime"),

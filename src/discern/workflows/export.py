@@ -6,10 +6,10 @@ from pathlib import Path
 
 from discern.console import reporting
 from discern.data.sources.load import Source
-from discern.errors import OUT, ConfigError, ExportError
+from discern.errors import OUT, ConfigError, ExportError, option
 from discern.exporting.certificate import Certificate
 from discern.exporting.certificate_file import check_certificate, check_unchanged, save_certificate
-from discern.exporting.description import WEIGHTS
+from discern.exporting.description import PAGE, WEIGHTS
 from discern.exporting.formats import check_precision, check_tta, find_format, find_format_of
 from discern.exporting.public_bundle import make_public
 from discern.exporting.staging import staging
@@ -58,7 +58,7 @@ def export(
         verbose: Show progress on standard output.
 
     Raises:
-        ConfigError: There is no such format, or the name of the file does not fit it.
+        ConfigError: There is no such format, or the name of the file or an option does not fit it.
         ExportError: The file cannot be written, or gives other answers than the classifier; no file is left.
         DataError: The pictures cannot be used.
     """
@@ -67,6 +67,8 @@ def export(
     if out is not None and Path(out).suffix != chosen.suffix:
         raise ConfigError(f"{out}: a file of the format {chosen.name} ends in {chosen.suffix}; give another ", OUT)
     check_place(run, out)
+    if runtime is not None and chosen.interface is not PAGE:
+        raise ConfigError(option("runtime"), f" is for the format html, and this is {chosen.name}; leave it out")
     with reporting(verbose=verbose):
         if runtime is not None:
             keep_web_runtime(Path(runtime))

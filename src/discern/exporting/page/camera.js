@@ -19,21 +19,31 @@ export class Camera {
   }
 
   async start() {
-    if (this.stream) return;
+    if (!this.panel.hidden) return;
     this.panel.hidden = false;
     this.panel.querySelector(".label").textContent = say("looking");
     try {
       this.stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
     } catch {
-      this.panel.querySelector(".label").textContent = say("failed");
-      this.panel.querySelector(".why").textContent = say("problem_camera");
+      this.fail("problem_camera");
       return;
     }
+    // It may have been stopped while the browser asked for leave.
+    if (this.panel.hidden) this.stop();
+    else await this.watch().catch(() => this.stream && this.fail("problem_failed"));
+  }
+
+  async watch() {
     this.video.srcObject = this.stream;
     await this.video.play();
     by("keep").focus();
     const engine = await this.engine;
     while (this.stream) await this.look(engine);
+  }
+
+  fail(problem) {
+    this.panel.querySelector(".label").textContent = say("failed");
+    this.panel.querySelector(".why").textContent = say(problem);
   }
 
   async look(engine) {

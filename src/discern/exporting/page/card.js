@@ -23,9 +23,10 @@ export class Card {
 
   async ask(engine) {
     try {
-      this.probabilities = (await engine(this.file)).probabilities;
+      const ask = await engine;
+      this.probabilities = (await ask(this.file)).probabilities;
     } catch (error) {
-      this.problem = error.problem;
+      this.problem = error.problem ?? "problem_failed";
     }
   }
 

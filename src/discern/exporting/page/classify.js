@@ -52,7 +52,7 @@ export class Classify {
   async ask(cards) {
     for (const card of cards) {
       if (!this.cards.includes(card)) return;
-      await card.ask(await this.engine);
+      await card.ask(this.engine);
       card.show(this.findThreshold());
       this.summarize();
     }
