@@ -22,6 +22,10 @@ from discern.exporting.page_session import PageSession
 from discern.exporting.web_runtime import NAME
 
 
+_UNREAD = ("problem_unreadable", "problem_too_large")
+"""What the page says of pictures that the browser cannot read."""
+
+
 def check_decoding(preprocess: Preprocess) -> None:
     """Raise where pictures are decoded in a way that no browser has.
 
@@ -74,17 +78,22 @@ class HtmlFile:
         for file, image in zip(files, images, strict=True):
             Image.fromarray(image).save(file, compress_level=1)
         answers = self._session.ask(files)
-        unread = next((answer.problem for answer in answers if answer.problem), None)
-        if unread is not None:
-            raise ExportError(f"the page cannot read a PNG: {unread}")
+        problem = next((answer.problem for answer in answers if answer.problem), None)
+        if problem is not None:
+            raise ExportError(f"the page does not answer a PNG: {problem}")
         return np.array([answer.probabilities for answer in answers], dtype=np.float32)
 
     def predict_files(self, files: Sequence[Path]) -> list[npt.NDArray[np.float32] | None]:
-        """Return the probabilities (K,) of each picture, as the page itself decodes it; None where it cannot."""
-        return [
-            None if answer.problem else np.array(answer.probabilities, dtype=np.float32)
-            for answer in self._session.ask(files)
-        ]
+        """Return the probabilities (K,) of each picture, as the page itself decodes it; None where it cannot.
+
+        Raises:
+            ExportError: It reads a picture and does not answer it.
+        """
+        answers = self._session.ask(files)
+        for file, answer in zip(files, answers, strict=True):
+            if answer.problem not in (None, *_UNREAD):
+                raise ExportError(f"the page does not answer {file}: {answer.problem}")
+        return [None if answer.problem else np.array(answer.probabilities, dtype=np.float32) for answer in answers]
 
     def measure_latency(self, image: npt.NDArray[np.uint8]) -> PageLatency:
         """Time the page with one picture (H, W, 3); the first time, which prepares things, does not count."""

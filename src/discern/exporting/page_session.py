@@ -132,8 +132,13 @@ class PageSession:
             self._requests.append(url)
 
     def _ask(self, files: Sequence[Path]) -> list[PageAnswer]:
-        self._input.set_input_files(files)
-        answers = [PageAnswer(**answer) for answer in self._page.evaluate(_ASK, self._input)]
+        from playwright.sync_api import Error
+
+        try:
+            self._input.set_input_files(files)
+            answers = [PageAnswer(**answer) for answer in self._page.evaluate(_ASK, self._input)]
+        except Error as error:
+            raise ExportError(f"the page breaks off in {self.browser}: {one_line(error)}") from error
         self._check()
         return answers
 
