@@ -21,7 +21,6 @@ from discern.exporting.packages import importing
 from discern.exporting.page_session import PageSession
 from discern.exporting.web_runtime import NAME
 
-
 _UNREAD = ("problem_unreadable", "problem_too_large")
 """What the page says of pictures that the browser cannot read."""
 
