@@ -127,11 +127,12 @@ def _compare_files(
     if not isinstance(exported, DecodingFile) or pictures.arrays is not None:
         return compare(ids, ours, theirs), ()
     answers: list[npt.NDArray[np.float32] | None] = []
-    for start in range(0, len(pictures), _AT_ONCE):
-        answers += exported.predict_files([Path(path) for path in pictures.frame["path"][start : start + _AT_ONCE]])
+    files = [Path(path) for path in pictures.frame["path"]]
+    for start in range(0, len(files), _AT_ONCE):
+        answers += exported.predict_files(files[start : start + _AT_ONCE])
     read = [row for row, answer in enumerate(answers) if answer is not None]
     if not read:
-        raise ExportError(f"it reads none of the {len(ids)} pictures, such as {pictures.frame['path'].iloc[0]}")
+        raise ExportError(f"the page reads none of the {len(files)} pictures, such as {files[0]}")
     both = np.stack([answer for answer in answers if answer is not None])
     unread = tuple(ids[row] for row, answer in enumerate(answers) if answer is None)
     return compare([ids[row] for row in read], ours[read], both), unread
