@@ -49,7 +49,7 @@ _AGAIN = Option("run the same command again", "make the same call again")
 Advice = tuple[str | Option, ...]
 """A part of a message that names options."""
 
-Extra = Literal["export", "heif", "labels", "mlflow", "serve", "sign", "tables", "tensorboard", "tune", "wandb"]
+Extra = Literal["export", "heif", "html", "labels", "mlflow", "serve", "sign", "tables", "tensorboard", "tune", "wandb"]
 """Optional packages, by the name under which they are installed with discern."""
 
 

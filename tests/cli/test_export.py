@@ -24,10 +24,10 @@ def test_errors_are_for_people(run_cli, trained_run, tmp_path):
     for arguments, message in (
         (
             ["--format", "tflite"],
-            "tflite is not written by discern: there are onnx, torch, state-dict, pth; for LiteRT",
+            "tflite is not written by discern: there are onnx, torch, html, state-dict, pth; for LiteRT",
         ),
         (["--verify", "x.onnx", "--format", "onnx"], "--verify FILE takes format, precision and views from"),
-        (["--verify", "x.onnx", "--tta", "flip"], "leave out --format, --precision, --tta and --out"),
+        (["--verify", "x.onnx", "--tta", "flip"], "leave out --format, --precision, --tta, --out and --runtime"),
         (["--tta", "mirror"], "tta is 'mirror'; expected none, flip, five"),
         (["--tta", "flip", "--format", "pth"], "export it to onnx or torch, or without the views by --tta none"),
         (["--verify", tmp_path / "x.onnx"], "no such file"),

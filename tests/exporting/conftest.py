@@ -1,4 +1,5 @@
 import dataclasses
+import sys
 from pathlib import Path
 
 import onnx
@@ -46,6 +47,17 @@ def exported_half(trained_run, few_photos, tmp_path_factory):
 def translated(exported_onnx, monkeypatch):
     """Spare the translation of the trained run in fp32 to ONNX, which takes seconds and is always the same."""
     monkeypatch.setattr("discern.exporting.onnx_format.build_onnx", _load(exported_onnx))
+
+
+@pytest.fixture(scope="session")
+def web_runtime():
+    """What pages compute with, kept in the home of the tests."""
+    from discern.exporting.web_runtime import NAME, VERSION, keep_web_runtime
+
+    archive = Path(sys.prefix) / f"onnxruntime-web-{VERSION}.tgz"
+    if not archive.is_file():
+        pytest.skip(f"needs {NAME}: npm pack --pack-destination {sys.prefix} onnxruntime-web@{VERSION}")
+    return keep_web_runtime(archive)
 
 
 @pytest.fixture

@@ -57,7 +57,12 @@ def list_variants():
 
 
 @pytest.mark.parametrize(("name", "precision"), list_variants())
-def test_each_format_answers_alike_in_each_of_its_precisions(get_bundle, predict_alike, tmp_path, name, precision):
+def test_each_format_answers_alike_in_each_of_its_precisions(
+    get_bundle, predict_alike, tmp_path, name, precision, request
+):
+    if name == "html":
+        request.getfixturevalue("web_runtime")
+        request.getfixturevalue("browser")
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 256, (30, 50, 3), dtype=np.uint8) for _ in range(8)]
     export_format = EXPORT_FORMATS[name]
@@ -67,12 +72,13 @@ def test_each_format_answers_alike_in_each_of_its_precisions(get_bundle, predict
     assert find_format_of(file) is export_format
     export_format.write(ExportOrder(bundle, precision, metadata, pictures), file)
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
-    exported = export_format.load(file, 1)
-    assert exported.metadata.items() >= metadata.items()
-    assert exported.runtime
-    for shape in ((3, 40, 40), (1, 97, 33), (2, 20, 75)):
-        images = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
-        np.testing.assert_allclose(exported.predict(images), predict_alike(bundle, images), atol=TOLERANCE[precision])
+    with export_format.opening(file, 1) as exported:
+        assert exported.metadata.items() >= metadata.items()
+        assert exported.runtime
+        for shape in ((3, 40, 40), (1, 97, 33), (2, 20, 75)):
+            images = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+            ours = predict_alike(bundle, images)
+            np.testing.assert_allclose(exported.predict(images), ours, atol=TOLERANCE[precision])
 
 
 def test_a_format_of_ones_own_is_found_by_its_name_and_its_suffix(monkeypatch, tmp_path):

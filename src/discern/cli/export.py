@@ -15,7 +15,8 @@ def export(
         str | None,
         typer.Option(
             "--format",
-            help="onnx or torch; state-dict (.safetensors) or pth: weights by the names of torchvision or timm. "
+            help="onnx or torch; html: one page that classifies in any browser, offline; state-dict (.safetensors) or "
+            "pth: weights by the names of torchvision or timm. "
             "[default: onnx]",
         ),
     ] = None,
@@ -29,6 +30,12 @@ def export(
     ] = 0.01,
     data: Annotated[
         Path | None, typer.Option(help="Labelled pictures for the check, instead of those of the run.")
+    ] = None,
+    runtime: Annotated[
+        Path | None,
+        typer.Option(
+            help="For html: onnxruntime-web as npm gives it, a .tgz file or a folder. Without it, it is fetched once."
+        ),
     ] = None,
     verify: Annotated[
         Path | None,
@@ -44,11 +51,11 @@ def export(
     verbose: Verbose = False,
 ) -> None:
     """Export a trained classifier with its preprocessing, after a check that both give the same answers."""
-    chosen = (export_format, precision, tta, out)
+    chosen = (export_format, precision, tta, out, runtime)
     if verify is not None and any(option is not None for option in chosen):
         raise ConfigError(
-            "--verify FILE takes format, precision and views from the file; leave out --format, --precision, --tta and "
-            "--out"
+            "--verify FILE takes format, precision and views from the file; leave out --format, --precision, --tta, "
+            "--out and --runtime"
         )
     if public is not None and any(option is not None for option in (*chosen, data, verify)):
         raise ConfigError("--public DIR writes the bundle as it is; leave out the other options")
@@ -72,5 +79,6 @@ def export(
         out=out,
         max_drop=max_drop,
         data=data,
+        runtime=runtime,
     )
     typer.echo(f"written: {path}")

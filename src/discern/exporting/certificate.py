@@ -84,6 +84,27 @@ class Latency:
 
 
 @dataclass(frozen=True)
+class PageLatency:
+    """Times of a page in a browser, from the bytes of a JPEG to probabilities: the median over `repeats`.
+
+    `start_up_seconds` are those from opening the page until it can answer.
+    """
+
+    width_pixels: int
+    height_pixels: int
+    repeats: int
+    start_up_seconds: float
+    picture_seconds: float
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        return (
+            f"one picture of {self.width_pixels} x {self.height_pixels} in {1000 * self.picture_seconds:.0f} ms, ready "
+            f"{self.start_up_seconds:.1f} s after opening"
+        )
+
+
+@dataclass(frozen=True)
 class Certificate:
     """The measurements of one exported file, as they are written beside it.
 
@@ -91,7 +112,8 @@ class Certificate:
     the answers of a program that decodes whole pictures with those of `discern predict`, which decodes large JPEGs at a
     smaller size. Both take discern's side in fp32. `own_precision` compares discern's answers in the precision of the
     run with those in fp32, where they differ. `runtime` is the program that opened the file. `pictures` are counts by
-    split. All answers are means over the views of `tta`.
+    split. All answers are means over the views of `tta`. `unread` are the ids of pictures that a file which decodes
+    them itself cannot read; they are not in `from_files`.
     """
 
     export_format: str
@@ -104,7 +126,8 @@ class Certificate:
     from_files: Comparison
     own_precision: tuple[str, Comparison] | None
     accuracy: Accuracy | None
-    latency: Latency
+    latency: Latency | PageLatency
+    unread: tuple[str, ...] = ()
     tta: Tta = "none"
     format: Literal["discern-export-certificate"] = FORMAT
     format_version: Literal[1] = FORMAT_VERSION
@@ -122,6 +145,8 @@ class Certificate:
             f"  same pixels: {self.same_pixels.describe()}",
             f"  from files:  {self.from_files.describe()}",
         ]
+        if self.unread:
+            lines.append(f"  of a type that it does not read: {name_some(self.unread)}")
         if self.own_precision is not None:
             name, comparison = self.own_precision
             lines.append(f"  discern's own {name} beside its fp32: {comparison.describe()}")

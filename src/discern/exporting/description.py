@@ -25,6 +25,12 @@ GRAPH = Interface(
     preprocessing="inside the graph",
     calibration="inside the graph",
 )
+PAGE = Interface(
+    input="files of pictures; of the graph inside, images: uint8 (N, S, S, 3), RGB, upright, resized to S",
+    output=GRAPH.output,
+    preprocessing="resizing in the page, normalising inside the graph",
+    calibration="inside the graph",
+)
 WEIGHTS = Interface(
     input="images: float32 (N, 3, S, S), RGB, upright, resized and normalised as preprocessing says",
     output="logits: float32 (N, K), calibrated, whose softmax are the probabilities; K as in class_names",

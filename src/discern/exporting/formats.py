@@ -4,7 +4,8 @@ To add a format, decorate the function that writes it with `register_export_form
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -16,9 +17,10 @@ from torch import nn
 from discern.config.settings import Tta
 from discern.engine.views import NUM_VIEWS
 from discern.errors import ConfigError, ExportError, option
-from discern.exporting.description import GRAPH, WEIGHTS, Interface
+from discern.exporting.description import GRAPH, PAGE, WEIGHTS, Interface, describe_export
 from discern.exporting.graph import ExportGraph
 from discern.exporting.measurement import ExportedFile
+from discern.exporting.public_bundle import make_public
 from discern.models.ensemble import EnsembleHead
 from discern.predictor.bundle import Bundle
 from discern.registry import Registry
@@ -51,6 +53,13 @@ class ExportFormat:
     write: Write
     load: Load
     interface: Interface
+
+    @contextmanager
+    def opening(self, path: Path, threads: int) -> Iterator[ExportedFile]:
+        """Open a file, and close it at the end where it has anything to close, as a context manager has."""
+        exported = self.load(path, threads)
+        with exported if isinstance(exported, AbstractContextManager) else nullcontext():
+            yield exported
 
 
 EXPORT_FORMATS: Registry[ExportFormat] = Registry("export format")
@@ -146,10 +155,14 @@ def _load_onnx(path: Path, threads: int) -> ExportedFile:
 
 @register_export_format("onnx", suffix=".onnx", precisions=get_args(Precision), load=_load_onnx)
 def _write_onnx(order: ExportOrder, path: Path) -> None:
+    _write_graph(ExportGraph(order.bundle, half=order.precision == "fp16"), order, path)
+
+
+def _write_graph(graph: ExportGraph, order: ExportOrder, path: Path) -> None:
+    """Write a graph as an ONNX file in the precision of an order."""
     from discern.exporting.onnx_format import build_onnx, save_onnx
     from discern.exporting.quantization import quantize_onnx
 
-    graph = ExportGraph(order.bundle, half=order.precision == "fp16")
     model = build_onnx(graph, order.metadata)
     if order.precision != "int8":
         save_onnx(model, path)
@@ -179,6 +192,32 @@ def _write_torch(order: ExportOrder, path: Path) -> None:
     from discern.exporting.torch_format import save_torch
 
     save_torch(ExportGraph(order.bundle, half=order.precision == "fp16"), order.metadata, path)
+
+
+def _load_html(path: Path, threads: int) -> ExportedFile:
+    from discern.exporting.html_format import HtmlFile
+
+    return HtmlFile(path, threads)
+
+
+@register_export_format("html", suffix=".html", precisions=get_args(Precision), load=_load_html, interface=PAGE)
+def _write_html(order: ExportOrder, path: Path) -> None:
+    from discern.exporting.html_format import check_decoding, fit_pictures
+    from discern.exporting.html_page import save_page
+    from discern.exporting.page_session import check_browser
+    from discern.exporting.web_runtime import load_web_runtime
+
+    check_decoding(order.bundle.preprocess)
+    check_browser()
+    runtime = load_web_runtime()
+    bundle = make_public(order.bundle)
+    metadata = describe_export(bundle, order.precision, order.metadata["weights_sha256"], PAGE)
+    fitted = fit_pictures(order.training_pictures, bundle.preprocess)
+    public = ExportOrder(bundle, order.precision, metadata, fitted)
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / "model.onnx"
+        _write_graph(ExportGraph(bundle, half=order.precision == "fp16", fits=False), public, model)
+        save_page(path, bundle, order.precision, model.read_bytes(), runtime)
 
 
 def _load_weights(path: Path, threads: int) -> ExportedFile:

@@ -24,6 +24,14 @@ class FittingGraph(nn.Module):
         super().__init__()
         self.preprocess = preprocess
 
+    @property
+    def example(self) -> tuple[Tensor, dict[int, str]]:
+        """Images to trace with, and the axes that may have any length.
+
+        Their sizes are in no relation to each other or to the square, of which the trace would make a rule.
+        """
+        return torch.zeros(2, 300, 260, 3, dtype=torch.uint8), {0: "pictures", 1: "height", 2: "width"}
+
     def forward(self, images: Tensor) -> Tensor:
         """Fit and normalise uint8 images (N, H, W, 3) of any size to float32 (N, 3, S, S)."""
         return self.preprocess.normalize(self.fit(images))
@@ -60,17 +68,36 @@ class FittingGraph(nn.Module):
         return axes[0], axes[1]
 
 
+class NormalizingGraph(nn.Module):
+    """`Preprocess.normalize` for pictures that were fitted before."""
+
+    def __init__(self, preprocess: Preprocess) -> None:
+        super().__init__()
+        self.preprocess = preprocess
+
+    @property
+    def example(self) -> tuple[Tensor, dict[int, str]]:
+        """Images to trace with, and the axis that may have any length."""
+        side = self.preprocess.image_size
+        return torch.zeros(2, side, side, 3, dtype=torch.uint8), {0: "pictures"}
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalise uint8 images (N, S, S, 3) to float32 (N, 3, S, S)."""
+        return self.preprocess.normalize(images.permute(0, 3, 1, 2))
+
+
 class ExportGraph(nn.Module):
     """A classifier from decoded pictures to probabilities, with preprocessing, views and calibration inside.
 
     Args:
         bundle: Not changed; BatchNorm is folded into the convolutions.
         half: Keep and compute the network in float16; preprocessing and calibration stay in float32.
+        fits: Take pictures of any size; otherwise those that were fitted to the square before.
     """
 
-    def __init__(self, bundle: Bundle, *, half: bool = False) -> None:
+    def __init__(self, bundle: Bundle, *, half: bool = False, fits: bool = True) -> None:
         super().__init__()
-        self.fitting = FittingGraph(bundle.preprocess)
+        self.fitting = FittingGraph(bundle.preprocess) if fits else NormalizingGraph(bundle.preprocess)
         network = copy.deepcopy(bundle.classifier).eval().requires_grad_(False)
         self.dtype = torch.float16 if half else torch.float32
         # A predictor that used the network before has made it channels-last, which a .pt2 file does not hold.
@@ -100,14 +127,13 @@ class ExportGraph(nn.Module):
 
 
 def trace_export(graph: ExportGraph) -> torch.export.ExportedProgram:
-    """Trace what a graph computes, for any number of pictures of any size.
+    """Trace what a graph computes, for any number of pictures, and of any size where the graph fits them.
 
     Raises:
         ExportError: The network cannot be traced, since its operations depend on the values of the pictures.
     """
-    axes = {axis: torch.export.Dim(name) for axis, name in enumerate(("pictures", "height", "width"))}
-    # Sizes that are in no relation to each other or to the square, of which the trace would make a rule.
-    example = torch.zeros(2, 300, 260, 3, dtype=torch.uint8)
+    example, names = graph.fitting.example
+    axes = {axis: torch.export.Dim(name) for axis, name in names.items()}
     try:
         program = torch.export.export(graph.eval(), (example,), dynamic_shapes={INPUT: axes})
     except (RuntimeError, TypeError, ValueError) as error:

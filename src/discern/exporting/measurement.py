@@ -2,11 +2,11 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,8 @@ import torch
 
 from discern.data.reading.dataset import decode_row
 from discern.data.table import ImageTable
-from discern.exporting.certificate import Accuracy, Certificate, Latency, compare
+from discern.errors import ExportError
+from discern.exporting.certificate import Accuracy, Certificate, Comparison, Latency, PageLatency, compare
 from discern.files import compute_sha256
 from discern.predictor.calibration import compute_probabilities
 from discern.predictor.predictor import Predictor
@@ -34,6 +35,17 @@ class ExportedFile(Protocol):
 
     def predict(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Return probabilities (N, K) of images (N, H, W, 3)."""
+
+
+@runtime_checkable
+class DecodingFile(ExportedFile, Protocol):
+    """A file that also decodes pictures."""
+
+    def predict_files(self, files: Sequence[Path]) -> list[npt.NDArray[np.float32] | None]:
+        """Return the probabilities (K,) of each picture; None where it cannot be read."""
+
+    def measure_latency(self, image: npt.NDArray[np.uint8]) -> PageLatency:
+        """Time the answer to one picture (H, W, 3)."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,7 @@ def measure(
     """
     ids = pictures.frame["id"].tolist()
     ours, theirs = _answer_same_pixels(exported, pictures, predictor)
+    from_files, unread = _compare_files(exported, pictures, own.from_files, theirs)
     precision = own.own_precision
     return Certificate(
         export_format=export_format,
@@ -76,10 +89,11 @@ def measure(
         sha256=compute_sha256(file),
         pictures=dict(Counter(_splits(pictures))),
         same_pixels=compare(ids, ours, theirs),
-        from_files=compare(ids, own.from_files, theirs),
+        from_files=from_files,
         own_precision=precision and (precision[0], compare(ids, own.from_files, precision[1])),
         accuracy=_compute_accuracy(pictures, ours, theirs),
         latency=_measure_latency(exported, pictures, predictor),
+        unread=unread,
         tta=predictor.bundle.tta,
     )
 
@@ -102,6 +116,28 @@ def _answer_same_pixels(
     return np.concatenate(ours), np.concatenate(theirs)
 
 
+def _compare_files(
+    exported: ExportedFile, pictures: ImageTable, ours: Probabilities, theirs: Probabilities
+) -> tuple[Comparison, tuple[str, ...]]:
+    """Compare answers to files, and return the ids of those that are not read.
+
+    A file that does not decode pictures answers to whole ones; what lies in memory is no file to decode.
+    """
+    ids = pictures.frame["id"].tolist()
+    if not isinstance(exported, DecodingFile) or pictures.arrays is not None:
+        return compare(ids, ours, theirs), ()
+    answers: list[npt.NDArray[np.float32] | None] = []
+    files = [Path(path) for path in pictures.frame["path"]]
+    for start in range(0, len(files), _AT_ONCE):
+        answers += exported.predict_files(files[start : start + _AT_ONCE])
+    read = [row for row, answer in enumerate(answers) if answer is not None]
+    if not read:
+        raise ExportError(f"the page reads none of the {len(files)} pictures, such as {files[0]}")
+    both = np.stack([answer for answer in answers if answer is not None])
+    unread = tuple(ids[row] for row, answer in enumerate(answers) if answer is None)
+    return compare([ids[row] for row in read], ours[read], both), unread
+
+
 def _compute_accuracy(pictures: ImageTable, ours: Probabilities, theirs: Probabilities) -> Accuracy | None:
     """Measure on the validation pictures, which are there for choices; the test split is not used up for them."""
     targets, splits = pictures.targets(), np.array(_splits(pictures))
@@ -118,10 +154,12 @@ def _splits(pictures: ImageTable) -> list[str]:
     return pictures.frame["split"].fillna("validation").tolist()
 
 
-def _measure_latency(exported: ExportedFile, pictures: ImageTable, predictor: Predictor) -> Latency:
-    """Time both sides on the first picture, alone and several times at once."""
+def _measure_latency(exported: ExportedFile, pictures: ImageTable, predictor: Predictor) -> Latency | PageLatency:
+    """Time both sides on the first picture, alone and several times at once; or the page on it, as a file."""
     bundle, runtime = predictor.bundle, predictor.runtime
     image = decode_row(pictures, 0, max_pixels=bundle.max_pixels)
+    if isinstance(exported, DecodingFile):
+        return exported.measure_latency(np.asarray(image))
     pixels = np.asarray(image)[None]
     batch = np.repeat(pixels, BATCH_SIZE, axis=0)
 

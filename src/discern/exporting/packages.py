@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from discern.errors import ExportError, install_command
+from discern.errors import ExportError, Extra, install_command
 
 
 @contextmanager
-def importing(*packages: str) -> Iterator[None]:
+def importing(*packages: str, extra: Extra = "export") -> Iterator[None]:
     """Turn a failing import of an optional package into a text that names what to install.
 
     Raises:
@@ -18,4 +18,4 @@ def importing(*packages: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name not in packages:
             raise
-        raise ExportError(f"this needs the package {error.name}: {install_command('export')}") from None
+        raise ExportError(f"this needs the package {error.name}: {install_command(extra)}") from None

@@ -77,8 +77,7 @@ class ExportSubject:
             BadImagesError: Some pictures cannot be read.
         """
         runtime = choose_runtime(device="cpu", precision="fp32")
-        with runtime.applied():
-            exported = chosen.load(file, runtime.threads)
+        with runtime.applied(), chosen.opening(file, runtime.threads) as exported:
             check_origin(exported.metadata, self.bundle, self.weights_sha256, file.name)
             # A file is compared with answers over the views that it has itself; those of old state none.
             bundle = use_tta(self.bundle, exported.metadata.get("tta", "none"))

@@ -32,9 +32,10 @@ class PageFile(NamedTuple):
 
 
 def load_pages() -> dict[str, PageFile]:
-    """Return all files of the pages by name."""
+    """Return all files of the pages by name, those that exported pages have too among them."""
     pages = {}
-    for file in files("discern.serving").joinpath("static").iterdir():
+    shared, own = files("discern").joinpath("web"), files("discern.serving").joinpath("static")
+    for file in (*shared.iterdir(), *own.iterdir()):
         suffix = file.name[file.name.rfind(".") :]
         if suffix in _TYPES:
             content = file.read_bytes()

@@ -6,15 +6,16 @@ from pathlib import Path
 
 from discern.console import reporting
 from discern.data.sources.load import Source
-from discern.errors import OUT, ConfigError, ExportError
+from discern.errors import OUT, ConfigError, ExportError, option
 from discern.exporting.certificate import Certificate
 from discern.exporting.certificate_file import check_certificate, check_unchanged, save_certificate
-from discern.exporting.description import WEIGHTS
+from discern.exporting.description import PAGE, WEIGHTS
 from discern.exporting.formats import check_precision, check_tta, find_format, find_format_of
 from discern.exporting.public_bundle import make_public
 from discern.exporting.staging import staging
 from discern.exporting.subject import ExportSubject
 from discern.exporting.usage import save_usage
+from discern.exporting.web_runtime import keep_web_runtime
 from discern.models.custom import Network
 from discern.ownership import owning
 from discern.predictor.bundle import load_bundle, save_bundle
@@ -36,15 +37,16 @@ def export(
     max_drop: float = MAX_DROP,
     data: Source | None = None,
     network: Network | None = None,
+    runtime: str | Path | None = None,
     verbose: bool = True,
 ) -> Path:
     """Write a classifier as one file with a certificate beside it, and return the file's path.
 
     Args:
         run: A run folder, or a bundle with `data`; see `discern.load`.
-        export_format: A name of `discern.exporting.formats.EXPORT_FORMATS`: "onnx", "torch", "state-dict" or "pth", or
-            one of your own. The last two are weights for torchvision or timm; the facts to use them with and an example
-            are written beside the file.
+        export_format: A name of `discern.exporting.formats.EXPORT_FORMATS`: "onnx", "torch", "html", "state-dict" or
+            "pth", or one of your own. "html" is a page that classifies in any browser. The last two are weights for
+            torchvision or timm; the facts to use them with and an example are written beside the file.
         precision: "fp32", "fp16" or "int8", if the format supports it.
         tta: Test-time augmentation inside the file: "none", "flip" or "five"; by default as trained. Weights alone can
             have none.
@@ -52,10 +54,11 @@ def export(
         max_drop: Largest loss of accuracy, in 0..1, that is accepted on the validation pictures.
         data: Labelled pictures for the check, instead of the run's own.
         network: Your own, if the run was trained with one.
+        runtime: For "html", onnxruntime-web as npm gives it, a .tgz file or a folder; it is kept for later exports.
         verbose: Show progress on standard output.
 
     Raises:
-        ConfigError: There is no such format, or the name of the file does not fit it.
+        ConfigError: There is no such format, or the name of the file or an option does not fit it.
         ExportError: The file cannot be written, or gives other answers than the classifier; no file is left.
         DataError: The pictures cannot be used.
     """
@@ -64,7 +67,11 @@ def export(
     if out is not None and Path(out).suffix != chosen.suffix:
         raise ConfigError(f"{out}: a file of the format {chosen.name} ends in {chosen.suffix}; give another ", OUT)
     check_place(run, out)
+    if runtime is not None and chosen.interface is not PAGE:
+        raise ConfigError(option("runtime"), f" is for the format html, and this is {chosen.name}; leave it out")
     with reporting(verbose=verbose):
+        if runtime is not None:
+            keep_web_runtime(Path(runtime))
         subject = ExportSubject(find_run(run), data, network, tta)
         check_tta(chosen, subject.bundle.tta)
         file = subject.default_path(chosen, checked) if out is None else Path(out)

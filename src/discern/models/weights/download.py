@@ -5,15 +5,10 @@ the cache that all programs of the user share, so that its settings (HF_HOME, HF
 """
 
 import logging
-import socket
-import sys
-import urllib.error
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
-import torch
-
+from discern.download import DownloadError, download_file
 from discern.errors import WeightsError
 from discern.files import describe_bytes
 from discern.hub import TIMEOUT_SECONDS, describe_hub_failure, find_endpoint, quiet_hub_client
@@ -61,7 +56,12 @@ def download(weights: PublishedWeights, folder: Path) -> Path:
     logger.info("downloading %s of weights, once: %s, kept %s", size, weights.url, place)
     if weights.hub_id:
         return _download_from_hub(weights, next_step)
-    return _download_file(weights, folder / weights.file_name, next_step)
+    path = folder / weights.file_name
+    try:
+        download_file(weights.url, path, weights.checksum)
+    except DownloadError as error:
+        raise WeightsError(f"{error}. {next_step}") from error
+    return path
 
 
 def _ask_hub_for_size(weights: PublishedWeights) -> int | None:
@@ -72,39 +72,6 @@ def _ask_hub_for_size(weights: PublishedWeights) -> int | None:
         url = hf_hub_url(weights.hub_id, weights.file_name, endpoint=find_endpoint())
         return get_hf_file_metadata(url, timeout=TIMEOUT_SECONDS).size
     return None
-
-
-def _download_file(weights: PublishedWeights, path: Path, next_step: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with _limited_waiting():
-            torch.hub.download_url_to_file(
-                weights.url, str(path), hash_prefix=weights.checksum, progress=sys.stderr.isatty()
-            )
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise WeightsError(f"{weights.url} answered {error.code} ({error.reason}). {next_step}") from error
-    except urllib.error.URLError as error:
-        raise WeightsError(f"{weights.url} cannot be reached ({error.reason}). {next_step}") from error
-    except RuntimeError as error:
-        raise WeightsError(
-            f"{weights.url} sent another file than was published, or a part of it: its SHA-256 differs ({error}); "
-            f"it was not kept. {next_step}"
-        ) from error
-    except Exception as error:  # A connection can break off in many ways.
-        raise WeightsError(f"{weights.url} was not downloaded whole ({error}). {next_step}") from error
-    return path
-
-
-@contextmanager
-def _limited_waiting() -> Iterator[None]:
-    """Let a server that does not answer end the download; torch would wait for ever."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(TIMEOUT_SECONDS)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 def _download_from_hub(weights: PublishedWeights, next_step: str) -> Path:

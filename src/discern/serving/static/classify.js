@@ -3,11 +3,9 @@
 import { predict } from "./api.js";
 import { buildCsv } from "./csv.js";
 import { ResultCard } from "./result_card.js";
-import { countOf, make, percent } from "./text.js";
+import { by, countOf, make, percent } from "./text.js";
 
 const AT_ONCE = 8;
-
-const by = (id) => document.getElementById(id);
 
 export class Classify {
   constructor() {

@@ -1,5 +1,7 @@
 // The answers as a table for other programs.
 
+import { writeCsv } from "./csv_text.js";
+
 const PLACES = 5;
 
 export function buildCsv(cards) {
@@ -21,14 +23,5 @@ export function buildCsv(cards) {
     for (const place of places) row.push(top[place - 1]?.label, top[place - 1]?.confidence);
     return row;
   });
-  return [header, ...rows].map((row) => row.map(quote).join(",")).join("\r\n") + "\r\n";
-}
-
-// A cell that begins like a formula would be computed by a spreadsheet; the names come from anywhere.
-function quote(cell) {
-  if (cell === undefined || cell === null) return "";
-  if (typeof cell === "number") return String(Number(cell.toPrecision(6)));
-  if (typeof cell === "boolean") return cell ? "True" : "False";
-  const text = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return writeCsv([header, ...rows]);
 }

@@ -5,9 +5,8 @@ import { Classify } from "./classify.js";
 import { showMistakes } from "./mistakes.js";
 import { showCard } from "./model_card.js";
 import { listenToTabs } from "./tabs.js";
-import { countOf, make } from "./text.js";
+import { by, countOf, make } from "./text.js";
 
-const by = (id) => document.getElementById(id);
 const MAX_NAMES = 6;
 
 const classify = new Classify();

@@ -1,9 +1,7 @@
 // One picture after the other; every decision is on the server's disk before the next picture is shown.
 
 import { getJson, getPicture, postJson } from "./api.js";
-import { make } from "./text.js";
-
-const by = (id) => document.getElementById(id);
+import { by, make } from "./text.js";
 
 let candidates = [];
 let at = 0;
