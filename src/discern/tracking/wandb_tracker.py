@@ -3,7 +3,7 @@
 import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from discern.errors import ConfigError, one_line
 from discern.evaluation.metrics import load_metrics
@@ -95,8 +95,8 @@ class WandbTracker(Tracker):
             logger.info("wandb: %s", self._run.url)
 
 
-def _choose_mode() -> str:
-    """Return WANDB_MODE; otherwise online for those who are logged in, and nobody is asked for a login."""
+def _choose_mode() -> Any:
+    """Return WANDB_MODE, which wandb checks; without it online for those who are logged in, and nobody is asked."""
     import wandb
 
     given = os.environ.get("WANDB_MODE")
