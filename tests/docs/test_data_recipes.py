@@ -92,9 +92,9 @@ def test_each_recipe_finds_the_pictures_with_their_labels(sets: Path, monkeypatc
         trained[out.name] = load_fixed(source, load_settings("auto", overrides).data).table.class_names
         sys.exit(0)
 
-    def read_evaluated(run: Path, source: str, *, image_root: Path, label_pattern: str, **options: object) -> None:
+    def read_evaluated(run: str, source: str, *, image_root: Path, label_pattern: str, **options: object) -> None:
         columns = ColumnSettings(image_root=image_root, label_pattern=label_pattern)
-        evaluated[run.name] = load_table(source, columns).class_names
+        evaluated[Path(run).name] = load_table(source, columns).class_names
         sys.exit(0)
 
     monkeypatch.setattr("discern.workflows.train.train", read_trained)

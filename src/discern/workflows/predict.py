@@ -114,7 +114,8 @@ def predict(
         check_form(out, as_text=csv_safe or like is not None)
     with reporting(verbose=verbose) as messages:
         processes = join_processes()
-        bundle = use_tta(load_bundle(find_run(run), network), tta)
+        place = find_run(run)
+        bundle = use_tta(load_bundle(place, network), tta)
         policy = build_policy(form, bundle)
         submission = None if like is None else read_submission(like, bundle.class_names)
         predictor = build_predictor(bundle, device=device, processes=processes)
@@ -136,7 +137,7 @@ def predict(
         elif out is None:
             answers = answering.answer_in_memory(table)
         else:
-            question = describe_question(predictor, form, fingerprint_bundle(Path(run)), csv_safe=csv_safe)
+            question = describe_question(predictor, form, fingerprint_bundle(place), csv_safe=csv_safe)
             with keeping_parts(out, question, csv_safe=csv_safe) if processes.is_main else nullcontext() as parts:
                 answers = answering.answer_to_file(table, out, parts)
         # A process that ends before the answers are written could end the others.

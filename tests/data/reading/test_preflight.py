@@ -49,7 +49,7 @@ def test_file_name_that_is_not_utf8(make_folder: MakeFolder, tmp_path: Path, ver
     except OSError:
         pytest.skip("this file system takes UTF-8 only")
     names = [os.fsdecode(os.path.relpath(path, root)) for path in root.rglob("*.png")]
-    frame = pd.DataFrame({"image": names, "label": [Path(name).parent.name for name in names]})
+    frame = pd.DataFrame({"image": names, "label": [Path(name).parent.name for name in names]}, dtype="object")
     table = load_table(frame, ColumnSettings(image_root=root)) if listed else load_table(root)
     problems = check_images(table, verify=verify)
     assert problems == [(f"{root}/ants/caf\\udce9.png", "the file name is not valid UTF-8; rename it")]
