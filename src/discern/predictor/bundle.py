@@ -157,7 +157,7 @@ def find_bundle(folder: Path) -> Path:
 
 
 def fingerprint_bundle(folder: Path) -> str:
-    """Return a hash by which a bundle, or that of a run folder, is told from another one: of what has all checksums."""
+    """Return a hash that distinguishes a bundle, or that of a run folder, from others: of what has all checksums."""
     return compute_sha256(find_bundle(folder) / DESCRIPTION_FILE)
 
 

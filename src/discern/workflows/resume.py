@@ -115,7 +115,7 @@ def resume(
                 logger.info("%s, seed %d", runtime.describe(), plan.seed)
             check_same_rows(table, processes)
             asked_teacher = plan.training.teacher
-            teacher = None if asked_teacher is None else reload_teacher(asked_teacher, table, runtime, cache)
+            teacher = None if asked_teacher is None else reload_teacher(asked_teacher, table, runtime)
             job = Job(plan, table, environment, folder, runtime, custom, started, teacher)
             if in_folds:
                 return carry_out_folds(job, load_folds(table, folder.folds), wanted, listeners, messages)

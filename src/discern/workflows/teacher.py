@@ -62,6 +62,27 @@ def load_teacher(root: Path, table: ImageTable, runtime: Runtime, cache: ArrayCa
         BundleError: There is no classifier, or it cannot be used.
         ConfigError: It does not know all classes, or has learnt from test pictures of this training.
     """
+    teacher = _build_teacher(root, table, runtime)
+    _check_unseen(root, teacher.predictor.bundle, table, cache)
+    return teacher
+
+
+def reload_teacher(plan: TeacherPlan, table: ImageTable, runtime: Runtime) -> Teacher:
+    """Return the teacher of an interrupted run, for which it was checked what it has learnt from.
+
+    Raises:
+        RunFolderError: It is another one by now.
+        BundleError: It is gone.
+    """
+    teacher = _build_teacher(plan.root, table, runtime)
+    if fingerprint_bundle(plan.root) != plan.checksum:
+        raise RunFolderError(
+            f"the teacher {plan.root} is not the one that the run was started with; put that back, or start a new run"
+        )
+    return teacher
+
+
+def _build_teacher(root: Path, table: ImageTable, runtime: Runtime) -> Teacher:
     bundle = load_bundle(root)
     finder = ClassFinder(bundle.class_names)
     outputs = [finder.find(name) for name in table.class_names]
@@ -71,23 +92,7 @@ def load_teacher(root: Path, table: ImageTable, runtime: Runtime, cache: ArrayCa
             f"the teacher {root} does not know {count_of(len(missing), 'class', 'classes')} of the pictures: "
             f"{name_some(missing)}; it knows {name_some(bundle.class_names)}. Name a classifier of the same classes"
         )
-    _check_unseen(root, bundle, table, cache)
     return Teacher(root, Predictor(bundle, runtime), np.array(outputs, dtype=np.int64))
-
-
-def reload_teacher(plan: TeacherPlan, table: ImageTable, runtime: Runtime, cache: ArrayCache) -> Teacher:
-    """Return the teacher of an interrupted run.
-
-    Raises:
-        RunFolderError: It is another one by now.
-        BundleError: It is gone.
-    """
-    teacher = load_teacher(plan.root, table, runtime, cache)
-    if fingerprint_bundle(plan.root) != plan.checksum:
-        raise RunFolderError(
-            f"the teacher {plan.root} is not the one that the run was started with; put that back, or start a new run"
-        )
-    return teacher
 
 
 def compare_with_teacher(predictions: Predictions, teacher: Predictions) -> Comparison:
