@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from discern.evaluation.intervals import Interval
 from discern.labelling.goal import Goal
+from discern.labelling.promise import Promise
 from discern.labelling.question import Reason
 
 
@@ -23,22 +24,6 @@ class CurvePoint(NamedTuple):
 
     labels: int
     accuracy: Interval
-
-
-class Promise(NamedTuple):
-    """What the answers kept apart say of the head of one moment, and of new pictures like these.
-
-    `answered` is the share of all pictures that would be answered and `error` the share of wrong ones among them, each
-    with its 95 % interval. `error_high` is what `error` is at most; `is_kept` says that both parts of the goal hold.
-    These two are held to a confidence of 95 % over all the times that somebody looks.
-    """
-
-    pictures: int
-    threshold: float
-    answered: Interval
-    error: Interval | None
-    error_high: float
-    is_kept: bool
 
 
 @dataclass(frozen=True)

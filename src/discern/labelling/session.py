@@ -1,11 +1,33 @@
 """A labelling: asks, keeps every answer on the disk, learns from the answers, and says what may be promised."""
 
+import threading
+from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from discern.data.reading.deep_pixels import DepthRange
-from discern.labelling.progress import Progress
+import numpy as np
+from sklearn.decomposition import PCA
+
+from discern.data.missing_labels import is_missing
+from discern.data.sources.label_journal import DRAWN
+from discern.errors import DataError
+from discern.labelling.answer_book import AnswerBook
+from discern.labelling.answers import is_of_drawn
+from discern.labelling.asking import Asking
+from discern.labelling.goal import Goal
+from discern.labelling.heap import Heap
+from discern.labelling.journal import ASKED, CONFIRMED, SUGGESTED, Journal
+from discern.labelling.lesson import Given, KeptAnswer, Teacher
+from discern.labelling.parts import Share, draw_parts
+from discern.labelling.progress import PastAnswer, Progress
+from discern.labelling.promise import plan_looks
 from discern.labelling.question import Grid, Question, Reason
+
+_DIMENSIONS = 64
+_HISTORY = 20
+_MAX_NAME = 100
+_ALONE = Share()
 
 
 class LabellingSession:
@@ -15,22 +37,62 @@ class LabellingSession:
     are when a labelling goes on later.
     """
 
-    name: str
-    journal_path: Path
-    depth_range: DepthRange | None
+    def __init__(
+        self,
+        heap: Heap,
+        journal: Journal,
+        goal: Goal,
+        *,
+        class_names: Sequence[str] = (),
+        seed: int = 0,
+        share: Share = _ALONE,
+    ) -> None:
+        """Go on where the journal ends.
+
+        Args:
+            heap: The pictures.
+            journal: The answers so far, to which others are appended.
+            goal: What is to be reached.
+            class_names: Classes to begin with; others come with the answers.
+            seed: Of which pictures are kept apart, and for how many suggestions are hidden.
+            share: The part of this person, where several label one heap.
+
+        Raises:
+            DataError: All of the journal is about other pictures.
+        """
+        self.name, self.journal_path, self.depth_range = heap.name, journal.path, heap.depth_range
+        self._heap, self._goal, self._given_names = heap, goal, tuple(class_names)
+        self._row_of_key = {key: row for row, key in enumerate(heap.keys)}
+        self._book = AnswerBook(journal, heap.files)
+        parts = draw_parts(heap.keys, seed=seed, share=share)
+        self._num_pictures = len(parts.kept) + len(parts.learnt)
+        self._asking = Asking(heap, parts, seed=seed)
+        points = PCA(min(_DIMENSIONS, *heap.features.shape), random_state=seed).fit_transform(heap.features)
+        self._teacher = Teacher(heap, points, parts, plan_looks(len(parts.kept), goal), seed=seed)
+        self._lesson = self._teacher.teach(self._gather())
+        self._lock, self._pool = threading.RLock(), ThreadPoolExecutor(1, "discern-head")
+        self._learning: Future[None] | None = None
+        self._is_stale = False
+        self._asked: Question | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The classes so far, in the order in which they came."""
-        raise NotImplementedError
+        """The classes so far: those given, then the others in the order in which they came."""
+        with self._lock:
+            return self._list_names()
 
     def ask(self) -> Question | None:
         """Return the next picture to ask about, the same until it is answered; None where none is left."""
-        raise NotImplementedError
+        with self._lock:
+            if self._asked is None:
+                row = self._asking.choose(self._lesson, self._book.answers)
+                self._asked = None if row is None else self._build_question(row)
+            return self._asked
 
     def ask_alike(self) -> Grid | None:
         """Return up to 12 look-alikes which the head gives the same class with confidence; None where none are."""
-        raise NotImplementedError
+        with self._lock:
+            return self._asking.find_alike(self._lesson, self._book.answers)
 
     def answer(self, key: str, label: str) -> None:
         """Label a picture; a label that is no class yet becomes one. An earlier answer is replaced.
@@ -39,19 +101,49 @@ class LabellingSession:
             DataError: There is no such picture, or the label cannot be a class.
             WriteError: It cannot be written; then nothing is answered.
         """
-        raise NotImplementedError
+        with self._lock:
+            row = self._find_row(key)
+            asked = self._asked
+            is_suggested = asked is not None and asked.key == key and asked.suggestion is not None
+            how = DRAWN if self._asking.is_kept(row) else SUGGESTED if is_suggested else ASKED
+            self._add([row], self._spell(label), None, how)
 
     def answer_without_label(self, key: str, reason: Reason) -> None:
-        """Say why a picture gets no label; a skipped one comes again when nothing else is left."""
-        raise NotImplementedError
+        """Say why a picture gets no label; a skipped one comes again when nothing else is left.
+
+        Raises:
+            DataError: There is no such picture.
+            WriteError: It cannot be written; then nothing is answered.
+        """
+        with self._lock:
+            self._add([self._find_row(key)], "", reason, reason)
 
     def confirm(self, keys: Sequence[str], label: str) -> None:
-        """Label pictures of a grid together; `undo` takes them back one by one."""
-        raise NotImplementedError
+        """Label pictures of a grid together; `undo` takes them back one by one.
+
+        Raises:
+            DataError: There is no such picture, one of them is kept apart, or the label cannot be a class.
+            WriteError: They cannot be written; then nothing is answered.
+        """
+        with self._lock:
+            rows = [self._find_row(key) for key in keys]
+            if any(self._asking.is_kept(row) for row in rows):
+                raise DataError("pictures that are kept apart are answered one by one")
+            self._add(rows, self._spell(label), None, CONFIRMED)
 
     def undo(self) -> Question | None:
-        """Take the last answer back and return its picture, which `ask` returns, too; None where there is none."""
-        raise NotImplementedError
+        """Take the last answer back and return its picture, which `ask` returns, too; None where there is none.
+
+        Raises:
+            WriteError: It cannot be written; then the answer stays.
+        """
+        with self._lock:
+            row = self._book.undo()
+            if row is None:
+                return None
+            self._asked = self._build_question(row)
+            self._learn()
+            return self._asked
 
     def find_path(self, key: str) -> Path:
         """Return the file of a picture.
@@ -59,12 +151,99 @@ class LabellingSession:
         Raises:
             DataError: There is no such picture.
         """
-        raise NotImplementedError
+        return Path(self._heap.files[self._find_row(key)][0])
 
     def describe(self) -> Progress:
-        """Return how far the labelling is."""
-        raise NotImplementedError
+        """Return how far the labelling is.
+
+        Raises:
+            Exception: What the last solving of the head raised, if it did.
+        """
+        with self._lock:
+            is_solving = self._learning is not None and not self._learning.done()
+            if self._learning is not None and not is_solving:
+                self._learning.result()
+            return self._sum_up(is_solving=is_solving)
+
+    def wait(self) -> None:
+        """Wait until the head has learnt from all answers so far."""
+        learning = self._learning
+        if learning is not None:
+            learning.result()
 
     def close(self) -> None:
         """Wait for the head that is being solved, if one is, and solve no more."""
-        raise NotImplementedError
+        self._pool.shutdown()
+
+    def _add(self, rows: Sequence[int], label: str, reason: Reason | None, how: str) -> None:
+        self._book.add(rows, label, reason, how)
+        if self._asked is not None and self._row_of_key[self._asked.key] in rows:
+            self._asked = None
+        self._learn()
+
+    def _learn(self) -> None:
+        """Let the head learn from the answers in the background, where it does not yet."""
+        self._is_stale = True
+        if self._learning is None or self._learning.done():
+            self._learning = self._pool.submit(self._learn_all)
+
+    def _learn_all(self) -> None:
+        while True:
+            with self._lock:
+                if not self._is_stale:
+                    return
+                self._is_stale, given = False, self._gather()
+            lesson = self._teacher.teach(given)
+            with self._lock:
+                self._lesson = lesson
+
+    def _gather(self) -> Given:
+        learnt, kept = [], []
+        for answer in self._book.answers:
+            if is_of_drawn(answer, is_kept_apart=self._asking.is_kept(answer.row)):
+                if answer.reason in (None, "none"):
+                    kept.append(KeptAnswer(answer.row, answer.label, len(learnt)))
+            elif answer.label:
+                learnt.append((answer.row, answer.label))
+        asked = np.array([answer.row for answer in self._book.answers], np.int64)
+        return Given(tuple(learnt), kept, asked, len(self._list_names()))
+
+    def _sum_up(self, *, is_solving: bool) -> Progress:
+        answers, lesson = list(self._book.answers), self._lesson
+        counts = Counter(answer.label for answer in answers if answer.label)
+        promise = lesson.promise
+        return Progress(
+            pictures=self._num_pictures,
+            answered=len(answers),
+            counts={name: counts[name] for name in self._list_names()},
+            reasons=Counter(answer.reason for answer in answers if answer.reason is not None),
+            kept_apart=sum(self._asking.is_kept(answer.row) for answer in answers),
+            goal=self._goal,
+            promise=promise,
+            goal_reached=promise is not None and promise.is_kept,
+            forecast=lesson.forecast,
+            curve=lesson.curve,
+            is_solving=is_solving,
+            history=[
+                PastAnswer(self._heap.keys[answer.row], answer.label, answer.reason, answer.time)
+                for answer in answers[: -_HISTORY - 1 : -1]
+            ],
+        )
+
+    def _build_question(self, row: int) -> Question:
+        return self._asking.build_question(row, self._lesson, self._book.answers)
+
+    def _list_names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys([*self._given_names, *self._book.list_labels()]))
+
+    def _spell(self, label: str) -> str:
+        """Return a label as the class is spelled that it means."""
+        name = " ".join(label.split())
+        if is_missing(name) or len(name) > _MAX_NAME:
+            raise DataError(f"{label[:_MAX_NAME]!r} cannot be a class; expected a name of up to {_MAX_NAME} characters")
+        return next((known for known in self._list_names() if known.casefold() == name.casefold()), name)
+
+    def _find_row(self, key: str) -> int:
+        if key not in self._row_of_key:
+            raise DataError(f"there is no picture {key[:_MAX_NAME]!r}")
+        return self._row_of_key[key]

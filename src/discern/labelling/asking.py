@@ -1,0 +1,81 @@
+"""Which picture a person is asked about next, and with what suggestion."""
+
+from pathlib import Path
+
+import numpy as np
+
+from discern.labelling.answers import Answers
+from discern.labelling.forecast import LEARNT_PER_KEPT
+from discern.labelling.heap import Heap, draw_numbers
+from discern.labelling.lesson import Lesson
+from discern.labelling.parts import Parts
+from discern.labelling.question import Grid, Question
+
+_LEARNT_FIRST = 10
+_HIDDEN_SHARE = 0.2
+_MIN_CONFIDENCE = 0.8
+_IN_GRID = 12
+
+
+class Asking:
+    """Chooses among the pictures of a heap; kept apart are those of `parts`, about which nothing is suggested."""
+
+    def __init__(self, heap: Heap, parts: Parts, *, seed: int) -> None:
+        self._heap, self._parts = heap, parts
+        self._is_kept = np.isin(np.arange(len(heap)), parts.kept)
+        self._is_hidden = draw_numbers(heap.keys, seed, "hidden") < _HIDDEN_SHARE
+
+    def is_kept(self, row: int) -> bool:
+        """Return whether a picture is kept apart."""
+        return bool(self._is_kept[row])
+
+    def choose(self, lesson: Lesson, answers: Answers) -> int | None:
+        """Return the row to ask about: in turn two to learn from and one kept apart, at the end those skipped.
+
+        Whose turn it is depends on the numbers of answers alone, never on what they are.
+        """
+        kept = next((int(row) for row in self._parts.kept if int(row) not in answers), None)
+        num_kept = sum(self.is_kept(answer.row) for answer in answers)
+        is_turn = LEARNT_PER_KEPT * num_kept < len(answers) - num_kept - _LEARNT_FIRST
+        if kept is not None and is_turn:
+            return kept
+        learnt = next((row for row in lesson.queue if row not in answers), None)
+        if learnt is None:
+            learnt = next((int(row) for row in self._parts.learnt if int(row) not in answers), None)
+        if learnt is not None or kept is not None:
+            return kept if learnt is None else learnt
+        return next((answer.row for answer in answers if answer.reason == "skip"), None)
+
+    def build_question(self, row: int, lesson: Lesson, answers: Answers) -> Question:
+        """Return the question about a row, with the head's answer where there is one that may be shown."""
+        suggestion, is_hidden = None, self.is_kept(row) or bool(self._is_hidden[row])
+        if lesson.answered is not None and not is_hidden:
+            suggestion = str(lesson.answered.labels[row])
+        why = self._explain(row, lesson, suggestion)
+        files = self._heap.files[row]
+        why = "skipped before" if row in answers else why
+        return Question(self._heap.keys[row], Path(files[0]), why, suggestion, is_hidden, len(files) - 1)
+
+    def find_alike(self, lesson: Lesson, answers: Answers) -> Grid | None:
+        """Return pictures to confirm together: the surest of the class with most sure answers, and those like it."""
+        if lesson.answered is None:
+            return None
+        rows = np.array([row for row in self._parts.learnt.tolist() if row not in answers], np.int64)
+        rows = rows[lesson.answered.confidences[rows] >= _MIN_CONFIDENCE]
+        labels, counts = np.unique(lesson.answered.labels[rows].astype(str), return_counts=True)
+        if not len(rows) or counts.max() < 2:
+            return None
+        label = str(labels[counts.argmax()])
+        rows = rows[lesson.answered.labels[rows] == label]
+        surest = rows[lesson.answered.confidences[rows].argmax()]
+        nearest = np.argsort(-(self._heap.features[rows] @ self._heap.features[surest]), kind="stable")[:_IN_GRID]
+        return Grid(label, [self.build_question(int(row), lesson, answers) for row in rows[nearest]])
+
+    def _explain(self, row: int, lesson: Lesson, suggestion: str | None) -> str:
+        if self.is_kept(row):
+            return "kept apart, drawn at random"
+        if not lesson.is_about_doubts or lesson.answered is None:
+            return "to learn the classes"
+        if suggestion is None:
+            return "uncertain"
+        return f"uncertain between {suggestion} and {lesson.answered.seconds[row]}"
