@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     from discern.workflows.explain import explain
     from discern.workflows.export import export, export_public
     from discern.workflows.fieldcheck import fieldcheck
+    from discern.workflows.label import label
     from discern.workflows.leave_out import leave_out
+    from discern.workflows.merge_labels import merge_labels
     from discern.workflows.predict import predict
     from discern.workflows.push import push
     from discern.workflows.report import report
@@ -83,9 +85,11 @@ _HOMES = {
     "export": "workflows.export",
     "export_public": "workflows.export",
     "fieldcheck": "workflows.fieldcheck",
+    "label": "workflows.label",
     "leave_out": "workflows.leave_out",
     "load": "predictor.load",
     "make_key": "workflows.verify",
+    "merge_labels": "workflows.merge_labels",
     "predict": "workflows.predict",
     "push": "workflows.push",
     "register_augmentation": "data.reading.augment",
@@ -135,9 +139,11 @@ __all__ = [
     "export",
     "export_public",
     "fieldcheck",
+    "label",
     "leave_out",
     "load",
     "make_key",
+    "merge_labels",
     "predict",
     "push",
     "register_augmentation",

@@ -26,6 +26,8 @@ from discern.cli.explain import explain
 from discern.cli.export import export
 from discern.cli.fieldcheck import fieldcheck
 from discern.cli.interruption import ending_in_order
+from discern.cli.label import label
+from discern.cli.merge_labels import merge_labels
 from discern.cli.predict import predict
 from discern.cli.push import push
 from discern.cli.recipes import recipes_app
@@ -51,7 +53,7 @@ def _add_commands(heading: str, *commands: Callable[..., None]) -> None:
 
 
 _add_commands("Train and use a classifier", train, evaluate, predict, explain, report, export, push, serve)
-_add_commands("Look through the pictures", audit, review)
+_add_commands("Look through the pictures", label, merge_labels, audit, review)
 _add_commands("Compare ways of training", diff, compare, tune)
 _add_commands("Trust it elsewhere", fieldcheck, verify)
 _add_commands(_START, demo, doctor)

@@ -1,11 +1,13 @@
 """Which pictures are kept apart to test on, and which of the others a person is asked about."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from discern.errors import ConfigError
 from discern.labelling.heap import draw_numbers
 
 _KEPT_SHARE, _MAX_KEPT = 1 / 3, 2000
@@ -20,6 +22,21 @@ class Share(NamedTuple):
 
     number: int = 1
     people: int = 1
+
+
+def parse_share(text: str) -> Share:
+    """Return the share that a text such as "1/2" states.
+
+    Raises:
+        ConfigError: It is no such text.
+    """
+    found = re.fullmatch(r"(\d{1,3})/(\d{1,3})", text.strip())
+    share = Share(int(found[1]), int(found[2])) if found else Share(0, 0)
+    if not 1 <= share.number <= share.people:
+        raise ConfigError(
+            f"the share is {text[:100]!r}; expected such as 1/2 for the first of two people, 2/2 for the other"
+        )
+    return share
 
 
 class Parts(NamedTuple):
