@@ -25,10 +25,12 @@ export function showAnswer(element, answer) {
   element.classList.toggle("unknown", isUnknown);
   replaceText(element.querySelector(".label"), isUnknown ? say("unknown") : label);
   element.querySelector(".why").textContent = isUnknown ? describe(answer) : "";
-  element.querySelector(".bars").replaceChildren(...top.map((one) => drawBar(one, language())));
+  element.querySelector(".bars").replaceChildren(...top.map(drawConfidence));
 }
 
 // A screen reader reads again what is set again.
 function replaceText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
+
+const drawConfidence = ({ label, confidence }) => drawBar(label, percent(confidence, language()), confidence);

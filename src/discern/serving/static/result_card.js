@@ -64,7 +64,8 @@ export class ResultCard {
     this.find(".familiarity").textContent = describeFamiliarity(answer);
     this.find(".familiarity").classList.toggle("low", Boolean(answer.unfamiliar));
     this.find(".shown").alt = isUnknown ? "Unknown" : `Taken for ${answer.label}`;
-    this.find(".bars").replaceChildren(...answer.top.slice(0, SHOWN_CLASSES).map((one) => drawBar(one)));
+    const bars = answer.top.slice(0, SHOWN_CLASSES).map((one) => drawBar(one.label, percent(one.confidence), one.confidence));
+    this.find(".bars").replaceChildren(...bars);
     this.find(".actions").hidden = false;
     this.find(".alike").hidden = !facts.feature_bank_pictures;
   }
