@@ -6,30 +6,35 @@ import { by } from "./text.js";
 let isBusy = false;
 let isOver = false;
 let wanted = null;
+let isPointing = false;
 
-// Returns what the page starts with, or shows why there is none.
-export async function load(path, command) {
+// Returns what the page starts with, or shows why there is none; without its token, the page is `locked`.
+export async function load(path, locked) {
   try {
     return await getJson(path);
   } catch (error) {
-    const isLocked = error.status === 401;
-    showProblem(isLocked ? `Open the whole link that ${command} printed: its token is missing here.` : error.message);
+    showProblem(error.status === 401 ? locked : error.message);
     return null;
   }
 }
 
 // Does one thing at a time, since a key that is pressed meanwhile was meant for the picture before.
-export async function once(work) {
+export async function once(work, explain = ({ message }) => message) {
   if (isBusy || isOver) return;
-  isBusy = true;
+  setBusy(true);
   try {
     await work();
     by("problem").hidden = true;
   } catch (error) {
-    showProblem(error.message);
+    showProblem(explain(error));
   } finally {
-    isBusy = false;
+    setBusy(false);
   }
+}
+
+function setBusy(busy) {
+  isBusy = busy;
+  by("main").ariaBusy = String(busy);
 }
 
 export function end(text) {
@@ -47,24 +52,27 @@ export function showProblem(text) {
   by("problem").hidden = false;
 }
 
-export function showPicture(path, alt) {
+// Resolves when it is shown, or when it is said why it is not.
+export async function showPicture(path, alt) {
   wanted = path;
+  showFrame(true);
   by("picture").hidden = true;
-  by("lost").hidden = true;
-  getPicture(path).then(
-    (source) => {
-      URL.revokeObjectURL(path === wanted ? by("picture").src : source);
-      if (path !== wanted) return;
-      by("picture").src = source;
-      by("picture").alt = alt;
-      by("picture").hidden = false;
-    },
-    (error) => {
-      if (path !== wanted) return;
-      by("lost").textContent = error.message;
-      by("lost").hidden = false;
-    },
-  );
+  try {
+    const source = await getPicture(path);
+    URL.revokeObjectURL(path === wanted ? by("picture").src : source);
+    if (path !== wanted) return;
+    Object.assign(by("picture"), { src: source, alt, hidden: false });
+    await by("picture").decode();
+  } catch (error) {
+    if (path !== wanted) return;
+    by("lost").textContent = error.message;
+    showFrame(false);
+  }
+}
+
+function showFrame(isThere) {
+  by("frame").hidden = !isThere;
+  by("lost").hidden = isThere;
 }
 
 // The server and the browser keep it, so that it is there when it is its turn.
@@ -80,14 +88,17 @@ export function showProgress(done, all, word) {
 
 // A key does what `find` returns for it, and a button with `data-key` what its key does.
 export function listenToKeys(find) {
+  document.addEventListener("pointerdown", () => (isPointing = true));
   document.addEventListener("keydown", (event) => {
     const { key, target } = event;
+    if (key === "Tab") isPointing = false;
     if (target.matches("input, select")) {
       if (key === "Escape") target.blur();
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-    if (target.matches("button, a, summary") && (key === "Enter" || key === " ")) return;
+    // Who came to a button by keys means it; who has clicked one before means the page.
+    if (!isPointing && target.matches("button, a, summary") && (key === "Enter" || key === " ")) return;
     const act = find(key) ?? find(key.toLowerCase());
     if (!act) return;
     event.preventDefault();

@@ -4,6 +4,7 @@ import { getJson, postJson } from "./api.js";
 import { announce, end, fetchAhead, listenToClassField, listenToKeys, load, once, showPicture, showProgress } from "./asking.js";
 import { by, make } from "./text.js";
 
+const LOCKED = "Open the whole link that discern fieldcheck printed: its token is missing here.";
 const MAX_KEYS = 9;
 const MAX_BUTTONS = 12;
 
@@ -12,7 +13,7 @@ let names = [];
 let at = 0;
 
 async function start() {
-  const found = await load("label", "discern fieldcheck");
+  const found = await load("label", LOCKED);
   if (!found) return;
   pictures = found.pictures;
   names = found.class_names;

@@ -4,11 +4,12 @@ import { getJson, getPicture, postJson } from "./api.js";
 import { announce, fetchAhead, listenToClassField, listenToKeys, load, once, showPicture, showProgress } from "./asking.js";
 import { by, make } from "./text.js";
 
+const LOCKED = "Open the whole link that discern review printed: its token is missing here.";
 let candidates = [];
 let at = 0;
 
 async function start() {
-  const found = await load("review", "discern review");
+  const found = await load("review", LOCKED);
   if (!found) return;
   candidates = found.candidates;
   by("title").textContent = found.name;

@@ -1,0 +1,162 @@
+// Labels one picture after the other; every answer is on the server's disk before the next picture is shown.
+
+import { getJson, getPicture, postJson, query } from "./api.js";
+import { announce, end, listenToClassField, listenToKeys, load, once, showPicture } from "./asking.js";
+import { findClass, findName, showClasses } from "./class_keys.js";
+import { describeAnswer, showProgress } from "./label_progress.js";
+import { closeGrid, findConfirmed, findToggle, isGridOpen, openGrid, showGrid } from "./look_alikes.js";
+import { by } from "./text.js";
+import { listenToLanguage, say, sayCount } from "./words.js";
+import { Zoom } from "./zoom.js";
+
+const LOOK_AGAIN_SECONDS = 2;
+
+let state = null;
+let question = null;
+
+const zoom = new Zoom(by("frame"), by("picture"), async () => {
+  const { key } = question;
+  const source = await getPicture(address(key, "zoomed"));
+  if (question?.key === key) by("picture").src = source;
+});
+
+const address = (key, size) => `picture${query({ key, size })}`;
+
+async function start() {
+  const found = await load("labelling", say("locked"));
+  if (!found) return;
+  by("title").textContent = found.name;
+  document.title = `${found.name} · discern`;
+  by("file").textContent = found.file;
+  by("main").hidden = false;
+  listenToKeys((key) => (isGridOpen() ? GRID_KEYS[key] ?? findToggle(key) : QUESTION_KEYS[key] ?? findAnswer(key)));
+  listenToClassField((written) => {
+    const { label, isNew } = findName(written);
+    answer(label, isNew ? say("new_class", { label }) : "");
+  });
+  await act(() => take(found));
+  setTimeout(lookAgain, 1000 * LOOK_AGAIN_SECONDS);
+}
+
+// Nothing counts before the picture is there, so that no key answers a picture that nobody has seen.
+async function take(found, said = "") {
+  state = found;
+  question = found.question;
+  closeGrid();
+  showWords();
+  if (question) {
+    zoom.reset();
+    await showPicture(address(question.key, "whole"), say("picture"));
+    if (!state.class_names.length) by("class").focus();
+  }
+  announce(`${said} ${question ? `${say("next")} ${by("suggestion").hidden ? "" : by("suggested").textContent}` : say("left_nothing")}`);
+}
+
+// All that is in words: after an answer, and when another language is chosen.
+function showWords() {
+  showClasses(state.class_names, answer);
+  showProgress(state, correct);
+  showQuestion();
+  showGrid();
+}
+
+function showQuestion() {
+  const suggestion = question?.suggestion;
+  by("shown").hidden = isGridOpen() || !question;
+  by("why").textContent = question ? describeWhy(question) : "";
+  by("kind").textContent = say(!question ? "left_nothing" : question.past ? "correct" : "what");
+  const notes = [!state.class_names.length && say("no_class"), question?.is_hidden && say("hidden"), question?.duplicates && sayCount("duplicates", question.duplicates)];
+  by("note").textContent = notes.filter(Boolean).join(" ");
+  by("note").hidden = !by("note").textContent;
+  by("suggestion").hidden = !suggestion;
+  by("suggested").textContent = suggestion ? say("suggested", { label: suggestion }) : "";
+  by("class").value = "";
+  if (!question) by("finish").focus();
+}
+
+function describeWhy({ why, between, past }) {
+  if (past) return say("correct_why", { answer: describeAnswer(past) });
+  return between ? say("why_between", { one: between[0], other: between[1] }) : say(`why_${why}`);
+}
+
+const act = (work) => once(work, (error) => (error.status === 0 ? say("gone") : error.message));
+
+// Sends what answers the question, if there is one, and goes on with what is asked next.
+const send = (path, given, said) => act(async () => question && take(await postJson(path, { key: question.key, ...given }), said));
+const answer = (label, said = "") => send("answer", { label }, said);
+const answerWithout = (reason) => send("no-label", { reason });
+const takeSuggestion = () => question?.suggestion && answer(question.suggestion);
+const undo = () => act(async () => take(await postJson("undo", {}), say("undone")));
+
+function findAnswer(key) {
+  const name = findClass(key);
+  return name && (() => answer(name));
+}
+
+const correct = (past) => act(() => take({ ...state, question: { key: past.key, past } }));
+
+const offerGrid = () =>
+  act(async () => {
+    const found = await getJson("alike");
+    if (found) openGrid(found);
+    else announceAndShow(say("alike_none"));
+  });
+
+function announceAndShow(text) {
+  announce(text);
+  Object.assign(by("note"), { textContent: text, hidden: false });
+}
+
+const confirmGrid = () =>
+  act(async () => {
+    const confirmed = findConfirmed();
+    if (confirmed) await take(await postJson("confirm", confirmed));
+  });
+
+const leaveGrid = () => {
+  closeGrid();
+  showQuestion();
+  by("kind").focus();
+};
+
+// What the classifier has learned since is shown; the question stays, so that nothing changes under a finger.
+async function lookAgain() {
+  if (state.progress.is_solving) {
+    const found = await getJson("labelling").catch(() => null);
+    if (found && found.progress.answered === state.progress.answered) {
+      state = found;
+      showProgress(state, correct);
+    }
+  }
+  setTimeout(lookAgain, 1000 * LOOK_AGAIN_SECONDS);
+}
+
+const finish = () =>
+  act(async () => {
+    state = await postJson("finish", {});
+    by("reached").hidden = true;
+    end(`${say("finished", { file: state.file })} ${state.next_step}`);
+  });
+
+const QUESTION_KEYS = {
+  Enter: takeSuggestion,
+  0: () => answerWithout("none"),
+  n: () => answerWithout("unsure"),
+  s: () => answerWithout("skip"),
+  g: offerGrid,
+  u: undo,
+  z: () => zoom.toggle(),
+  f: finish,
+  c: () => by("class").focus(),
+};
+const GRID_KEYS = { Enter: confirmGrid, Escape: leaveGrid, u: undo };
+
+// Where a browser does not let the page copy, the command is selected to be copied by hand.
+by("copy").addEventListener("click", () =>
+  navigator.clipboard.writeText(state.next_step).then(
+    () => (by("copy").textContent = say("copied")),
+    () => getSelection().selectAllChildren(by("next-step")),
+  ),
+);
+listenToLanguage(() => state && showWords());
+start();
