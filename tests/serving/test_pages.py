@@ -7,6 +7,8 @@ import re
 
 import numpy as np
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from discern.predictor.bundle import load_bundle, save_bundle
 from discern.predictor.evidence import Evidence
@@ -217,10 +219,13 @@ def reviewed(photos, tmp_path):
     return tmp_path
 
 
+def build_review(folder, token="secret"):
+    review = Review("run", load_candidates(folder, None), CLASSES, Decisions(folder / "overrides.csv"))
+    return create_review_app(review, Access({"127.0.0.1"}, token))
+
+
 def review(folder):
-    candidates = load_candidates(folder, None)
-    access = Access({"127.0.0.1"}, "secret")
-    return serving(create_review_app(Review("run", candidates, CLASSES, Decisions(folder / "overrides.csv")), access))
+    return serving(build_review(folder))
 
 
 def count(page, text):
@@ -260,4 +265,20 @@ def test_a_review_takes_one_key_a_decision_and_goes_on_later(browser, reviewed, 
             count(page, "3 of 3 decided")
             assert page.inner_text("#kind") == "All are decided"
     assert ",relabel,red,green," in (reviewed / "overrides.csv").read_text().splitlines()[-1]
+    context.close()
+
+
+def test_pages_work_below_the_address_of_another_server(browser, sure_run, reviewed):
+    context = browser.new_context()
+    classify = create_app({"colours": sure_run}, load_on_cpu)
+    prefixes = Mount("/pages/1", classify), Mount("/pages/2", build_review(reviewed, token=None))
+    above = Starlette(routes=prefixes, lifespan=lambda _: classify.router.lifespan_context(classify))
+    with serving(above) as address:
+        for page in open_page(context, f"{address}/pages/1/"):
+            give(page, ("one.png", encode(draw("blue"))))
+            assert labels(page) == ["blue"]
+        for page in open_page(context, f"{address}/pages/2/"):
+            page.wait_for_selector("#picture:not([hidden])")
+            page.keyboard.press("k")
+            count(page, "1 of 3 decided")
     context.close()

@@ -9,18 +9,23 @@ Reason = Literal["skip", "unsure", "none"]
 """Why a picture gets no label: it comes again later; the person cannot say; it shows several of the classes or none."""
 
 
+Why = Literal["diverse", "uncertain", "apart", "again"]
+"""Why a picture is asked: to learn the classes; the head is uncertain; drawn at random and kept apart; skipped before."""
+
+
 @dataclass(frozen=True)
 class Question:
-    """A picture whose class is asked, by its key and file, and `why` it is asked, in words for people.
+    """A picture whose class is asked, by its key and file, and why it is asked.
 
-    `suggestion` is the class that the head answers; None where it has no answer, or where `is_hidden` says that the
-    answer is kept from the person, so that nobody is led by it. `duplicates` other pictures show the same and get the
+    `suggestion` is the class that the head answers, and `between` the two that an uncertain one wavers between; None
+    where it has no answer, or where `is_hidden` says that it is kept from the person, so that nobody is led by it. `duplicates` other pictures show the same and get the
     same label.
     """
 
     key: str
     path: Path
-    why: str
+    why: Why
+    between: tuple[str, str] | None = None
     suggestion: str | None = None
     is_hidden: bool = False
     duplicates: int = 0

@@ -1,6 +1,7 @@
 // What is asked of the server; the token, where one is needed, is kept for this tab alone.
 
-const TOKEN = "discern-token";
+// Two pages below one address, each with a server of its own, share what a tab keeps.
+const TOKEN = `discern-token ${location.pathname}`;
 
 // A link may bring the token behind #, which is never sent; it does not stay in the address.
 if (location.hash.startsWith("#token=")) {
@@ -19,6 +20,7 @@ export function useToken(token) {
   sessionStorage.setItem(TOKEN, token);
 }
 
+// A path is relative to the page, which may itself stand below another.
 async function ask(path, options = {}) {
   const token = sessionStorage.getItem(TOKEN);
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
@@ -74,7 +76,7 @@ export async function predict(files, parameters) {
   for (let attempt = 1; ; attempt += 1) {
     const form = new FormData();
     for (const file of files) form.append("files", file, file.name || "picture");
-    const response = await ask(`/predict${query(parameters)}`, { method: "POST", body: form });
+    const response = await ask(`predict${query(parameters)}`, { method: "POST", body: form });
     if (response.status === 503 && attempt < 10) {
       await pause(Number(response.headers.get("Retry-After")) || 1);
       continue;

@@ -24,7 +24,7 @@ by("token-form").addEventListener("submit", (event) => {
 
 async function start(model) {
   try {
-    facts = await getJson(`/model${query({ model })}`);
+    facts = await getJson(`model${query({ model })}`);
   } catch (error) {
     by("token-form").hidden = error.status !== 401;
     by("subtitle").textContent = error.status === 401 ? "The token comes from whoever runs this server." : error.message;
