@@ -55,17 +55,19 @@ class AnswerBook:
             self.answers.add(Answer(row, label, reason, now, how))
 
     def undo(self) -> int | None:
-        """Take the last answer back and return its row; None where there is none.
+        """Take the last answer back, and all of a grid together; return the first of its rows, None where none is.
 
         Raises:
             WriteError: It cannot be written; then the answer stays.
         """
-        last = self.answers.last
-        if last is None:
+        rows = self.answers.list_last()
+        if not rows:
             return None
-        self._journal.append(self._build_lines(last.row, "", _read_clock(), UNDONE))
-        self.answers.remove(last.row)
-        return last.row
+        now = _read_clock()
+        self._journal.append([line for row in rows for line in self._build_lines(row, "", now, UNDONE)])
+        for row in rows:
+            self.answers.remove(row)
+        return rows[0]
 
     def _build_lines(self, row: int, label: str, now: str, how: str) -> list[JournalRow]:
         """Return the lines of an answer: one for the picture, and one for each other file that shows the same."""

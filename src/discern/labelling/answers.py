@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-from discern.labelling.journal import COPIES, DISAGREED, DRAWN, LABELLED, UNDONE, JournalRow
+from discern.labelling.journal import CONFIRMED, COPIES, DISAGREED, DRAWN, LABELLED, UNDONE, JournalRow
 from discern.labelling.question import Reason
 
 REASONS: tuple[Reason, ...] = get_args(Reason)
@@ -36,10 +37,13 @@ class Answers:
     def __contains__(self, row: int) -> bool:
         return row in self._by_row
 
-    @property
-    def last(self) -> Answer | None:
-        """The latest answer."""
-        return next(reversed(self._by_row.values()), None)
+    def list_last(self) -> list[int]:
+        """Return the row of the latest answer; of a grid that was confirmed, those of all its pictures."""
+        last = next(reversed(self._by_row.values()), None)
+        if last is None or last.how != CONFIRMED:
+            return [] if last is None else [last.row]
+        grid = takewhile(lambda one: one[3:] == last[3:], reversed(self._by_row.values()))
+        return [one.row for one in grid][::-1]
 
     def add(self, answer: Answer) -> None:
         """Let an answer hold, and no earlier one about the same picture."""

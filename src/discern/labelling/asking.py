@@ -9,7 +9,7 @@ from discern.labelling.forecast import LEARNT_PER_KEPT
 from discern.labelling.heap import Heap, draw_numbers
 from discern.labelling.lesson import Lesson
 from discern.labelling.parts import Parts
-from discern.labelling.question import Grid, Question
+from discern.labelling.question import Grid, Question, Why
 
 _LEARNT_FIRST = 10
 _HIDDEN_SHARE = 0.2
@@ -48,13 +48,14 @@ class Asking:
 
     def build_question(self, row: int, lesson: Lesson, answers: Answers) -> Question:
         """Return the question about a row, with the head's answer where there is one that may be shown."""
-        suggestion, is_hidden = None, self.is_kept(row) or bool(self._is_hidden[row])
+        is_hidden = self.is_kept(row) or bool(self._is_hidden[row])
+        suggestion, between = None, None
         if lesson.answered is not None and not is_hidden:
             suggestion = str(lesson.answered.labels[row])
-        why = self._explain(row, lesson, suggestion)
-        files = self._heap.files[row]
-        why = "skipped before" if row in answers else why
-        return Question(self._heap.keys[row], Path(files[0]), why, suggestion, is_hidden, len(files) - 1)
+            between = (suggestion, str(lesson.answered.seconds[row])) if lesson.is_about_doubts else None
+        why = "again" if row in answers else self._explain(row, lesson)
+        first, *others = self._heap.files[row]
+        return Question(self._heap.keys[row], Path(first), why, between, suggestion, is_hidden, len(others))
 
     def find_alike(self, lesson: Lesson, answers: Answers) -> Grid | None:
         """Return pictures to confirm together: the surest of the class with most sure answers, and those like it."""
@@ -71,11 +72,7 @@ class Asking:
         nearest = np.argsort(-(self._heap.features[rows] @ self._heap.features[surest]), kind="stable")[:_IN_GRID]
         return Grid(label, [self.build_question(int(row), lesson, answers) for row in rows[nearest]])
 
-    def _explain(self, row: int, lesson: Lesson, suggestion: str | None) -> str:
+    def _explain(self, row: int, lesson: Lesson) -> Why:
         if self.is_kept(row):
-            return "kept apart, drawn at random"
-        if not lesson.is_about_doubts or lesson.answered is None:
-            return "to learn the classes"
-        if suggestion is None:
-            return "uncertain"
-        return f"uncertain between {suggestion} and {lesson.answered.seconds[row]}"
+            return "apart"
+        return "uncertain" if lesson.is_about_doubts else "diverse"

@@ -8,9 +8,9 @@ from typing import Literal
 Reason = Literal["skip", "unsure", "none"]
 """Why a picture gets no label: it comes again later; the person cannot say; it shows several of the classes or none."""
 
-
 Why = Literal["diverse", "uncertain", "apart", "again"]
-"""Why a picture is asked: to learn the classes; the head is uncertain; drawn at random and kept apart; skipped before."""
+"""Why a picture is asked: to learn the classes; the head is uncertain; it is kept apart, drawn at random; a skipped one
+comes again."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Question:
     """A picture whose class is asked, by its key and file, and why it is asked.
 
     `suggestion` is the class that the head answers, and `between` the two that an uncertain one wavers between; None
-    where it has no answer, or where `is_hidden` says that it is kept from the person, so that nobody is led by it. `duplicates` other pictures show the same and get the
-    same label.
+    where it has no answer, or where `is_hidden` says that it is kept from the person, so that nobody is led by it.
+    `duplicates` other pictures show the same and get the same label.
     """
 
     key: str

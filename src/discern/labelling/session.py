@@ -119,7 +119,7 @@ class LabellingSession:
             self._add([self._find_row(key)], "", reason, reason)
 
     def confirm(self, keys: Sequence[str], label: str) -> None:
-        """Label pictures of a grid together; `undo` takes them back one by one.
+        """Label pictures of a grid together; `undo` takes all of them back.
 
         Raises:
             DataError: There is no such picture, one of them is kept apart, or the label cannot be a class.
@@ -133,6 +133,8 @@ class LabellingSession:
 
     def undo(self) -> Question | None:
         """Take the last answer back and return its picture, which `ask` returns, too; None where there is none.
+
+        The answer to a grid is taken back as a whole; its first picture is returned.
 
         Raises:
             WriteError: It cannot be written; then the answer stays.
