@@ -26,7 +26,9 @@ class LabelledSet(NamedTuple):
 
 def load_set(name: str, table_file: Path, network: str, weights: Path, work: Path) -> LabelledSet:
     """Compute features of the pictures that a table lists, or find them in the cache below `work`."""
-    settings = load_settings("auto", [f"model.backbone={network}", f"model.weights={weights}", "data.split_column=none"])
+    settings = load_settings(
+        "auto", [f"model.backbone={network}", f"model.weights={weights}", "data.split_column=none"]
+    )
     table = load_table(table_file)
     sides = measure_sides(table, settings.data.max_pixels)
     runtime = choose_runtime(threads=1)

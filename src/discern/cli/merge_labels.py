@@ -7,10 +7,10 @@ import typer
 
 
 def merge_labels(
-    labels: Annotated[list[Path], typer.Argument(metavar="LABELS...", help="Files labels.csv of discern label.")],
-    out: Annotated[Path, typer.Option(help="The file to write, which must not exist.")],
+    labellings: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Folders of discern label.")],
+    out: Annotated[Path, typer.Option(help="The folder to write; discern label goes on in it.")],
 ) -> None:
-    """Join the labels of several people, and show how far they agree; where they do not, no label holds."""
-    from discern.workflows.merge_labels import merge_labels as merge_files
+    """Join the labels of several people, and show how far they agree; where they do not, discern label asks again."""
+    from discern.workflows.merge_labels import merge_labels as merge_folders
 
-    merge_files(labels, out=out)
+    merge_folders(labellings, out=out)

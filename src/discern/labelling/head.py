@@ -1,5 +1,6 @@
 """The linear head that learns from the labels so far, anew within a second."""
 
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,12 +16,15 @@ _MAX_ITERATIONS = 300
 
 
 class Answered(NamedTuple):
-    """The head's answers about N pictures: its class and the confidence in it, and the margin to the second class."""
+    """The head's answers about N pictures: its class with the confidence in it, and the second best class.
+
+    `doubts` are how far an answer is from being sure: 1 less the sum of the squared probabilities.
+    """
 
     labels: npt.NDArray[np.object_]
     confidences: npt.NDArray[np.float64]
-    margins: npt.NDArray[np.float64]
     seconds: npt.NDArray[np.object_]
+    doubts: npt.NDArray[np.float64]
 
 
 class Head:
@@ -31,16 +35,17 @@ class Head:
 
     def __init__(self, features: Numbers, labels: Sequence[str]) -> None:
         """Learn from features (N, F) and the labels of two classes or more."""
-        self._length = np.sqrt(features.shape[1], dtype=np.float32)
-        self._model = LogisticRegression(C=_STRENGTH / len(labels), max_iter=_MAX_ITERATIONS, tol=1e-3)
-        self._model.fit(features * self._length, np.asarray(labels, dtype=object).astype(str))
+        self.strength = _STRENGTH / len(labels)
+        self._model = LogisticRegression(C=self.strength, max_iter=_MAX_ITERATIONS, tol=1e-3)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # at the beginning nearly every label is another class
+            self._model.fit(features, np.asarray(labels, dtype=object).astype(str))
 
     def answer(self, features: Numbers) -> Answered:
         """Answer pictures by their features (N, F)."""
-        probabilities = self._model.predict_proba(features * self._length).astype(np.float64)
+        probabilities = self._model.predict_proba(features).astype(np.float64)
         order = np.argsort(probabilities, axis=1)
         names = self._model.classes_.astype(object)
-        rows = np.arange(len(features))
         first, second = order[:, -1], order[:, -2]
-        confidences = probabilities[rows, first]
-        return Answered(names[first], confidences, confidences - probabilities[rows, second], names[second])
+        doubts = 1 - (probabilities**2).sum(axis=1)
+        return Answered(names[first], probabilities[np.arange(len(first)), first], names[second], doubts)

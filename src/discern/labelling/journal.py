@@ -63,7 +63,8 @@ def read_journal(path: Path) -> list[JournalRow]:
         raise DataError(f"{path}: not readable as labels of discern label: {error}") from None
     odd = [str(number) for number, row in enumerate(rows, start=1) if len(row) != len(JOURNAL_COLUMNS)]
     if tuple(header) != JOURNAL_COLUMNS or odd:
-        found = f"rows {name_some(odd)} have other columns" if odd else f"its columns are {name_some(header)}"
+        is_header_right = tuple(header) == JOURNAL_COLUMNS
+        found = f"rows {name_some(odd)} have other columns" if is_header_right else f"its first line is {header}"
         raise DataError(
             f"{path}: {found}; expected {', '.join(JOURNAL_COLUMNS)}. Mend it, or move it away to start again."
         )

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.decomposition import PCA
 
 from discern.evaluation.intervals import exact_interval
-from discern.labelling.choosing import choose_typical, choose_uncertain
+from discern.labelling.choosing import choose_informative, choose_typical
 from discern.labelling.forecast import Measured, forecast_answers
 from discern.labelling.head import Answered, Head
 from discern.labelling.heap import Heap
@@ -24,6 +25,7 @@ _MIN_TESTED = 10
 _MIN_LABELS, _LABELS_PER_CLASS = 20, 2
 """Before so many labels pictures are asked that are typical of many others, whatever the head says."""
 _NEW_SHARE = 0.05
+_DIMENSIONS = 64
 
 
 class KeptAnswer(NamedTuple):
@@ -69,6 +71,13 @@ class Tested(NamedTuple):
     confidences: npt.NDArray[np.float64]
 
 
+def project_features(features: npt.NDArray[np.float32], *, seed: int) -> npt.NDArray[np.float32]:
+    """Return points (G, D) of features (G, F) in so few dimensions that comparing all of them is quick."""
+    number = min(_DIMENSIONS, *features.shape)
+    points = PCA(number, svd_solver="randomized", random_state=seed).fit_transform(features)
+    return np.asarray(points, np.float32)
+
+
 class Teacher:
     """Makes lessons of the answers to a heap; the heads of earlier moments are solved once."""
 
@@ -77,6 +86,7 @@ class Teacher:
         self._place = {int(row): place for place, row in enumerate(parts.kept)}
         self._tested: dict[Labels, Tested | None] = {}
         self._learnt: Labels = ()
+        self._head: Head | None = None
         self._answered: Answered | None = None
 
     def teach(self, given: Given) -> Lesson:
@@ -102,17 +112,17 @@ class Teacher:
         old = self._learnt
         is_near = learnt[: len(old)] == old and len(learnt) - len(old) < _NEW_SHARE * len(learnt)
         if self._answered is None or not is_near:
-            head = _fit(self._heap, learnt)
-            self._learnt, self._answered = learnt, None if head is None else head.answer(self._heap.features)
+            self._learnt, self._head = learnt, _fit(self._heap, learnt)
+            self._answered = None if self._head is None else self._head.answer(self._heap.features)
 
     def _choose(self, given: Given) -> tuple[list[int], bool]:
         """Return rows to ask about, and whether they are uncertain ones; while labels are few, they are typical."""
         left = np.setdiff1d(self._parts.learnt, given.asked)
         learnt = np.array([row for row, _ in given.learnt], np.int64)
-        if self._answered is None or len(learnt) < max(_MIN_LABELS, _LABELS_PER_CLASS * given.num_classes):
+        is_early = len(learnt) < max(_MIN_LABELS, _LABELS_PER_CLASS * given.num_classes)
+        if self._head is None or self._answered is None or is_early:
             return choose_typical(self._points, left, learnt, seed=self._seed), False
-        margins = self._answered.margins[left]
-        return choose_uncertain(self._points, left, margins, len(learnt), seed=self._seed), True
+        return choose_informative(self._points, left, learnt, self._answered.doubts, self._head.strength), True
 
     def _look(self, given: Given) -> float:
         """Return the bound of the error at the last planned look that has been reached; 1 before the first."""

@@ -52,7 +52,7 @@ def merge_journals(paths: Sequence[Path], folder: Path) -> Merged:
     Raises:
         DataError: One cannot be read, or its pictures are not where its paths lead.
     """
-    held = {str(path): _read_held(path) for path in paths}
+    held = {str(path.parent): _read_held(path) for path in paths}
     _check_files(held)
     names = list(held)
     pairs = [(first, second) for place, first in enumerate(names) for second in names[place + 1 :]]
@@ -64,7 +64,8 @@ def merge_journals(paths: Sequence[Path], folder: Path) -> Merged:
         last = max((row for row in given if _is_clear(row) or not labels), key=lambda row: row.time)
         path = Path(os.path.relpath(file, folder.resolve())).as_posix()
         if len(labels) > 1:
-            disagreed[file] = labels
+            if any(row.how not in COPIES for row in given):
+                disagreed[file] = labels
             rows.append(last._replace(path=path, label="", how=DISAGREED))
         else:
             rows.append(last._replace(path=path))

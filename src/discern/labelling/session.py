@@ -7,7 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 from discern.data.missing_labels import is_missing
 from discern.data.sources.label_journal import DRAWN
@@ -18,13 +17,12 @@ from discern.labelling.asking import Asking
 from discern.labelling.goal import Goal
 from discern.labelling.heap import Heap
 from discern.labelling.journal import ASKED, CONFIRMED, SUGGESTED, Journal
-from discern.labelling.lesson import Given, KeptAnswer, Teacher
+from discern.labelling.lesson import Given, KeptAnswer, Teacher, project_features
 from discern.labelling.parts import Share, draw_parts
 from discern.labelling.progress import PastAnswer, Progress
 from discern.labelling.promise import plan_looks
 from discern.labelling.question import Grid, Question, Reason
 
-_DIMENSIONS = 64
 _HISTORY = 20
 _MAX_NAME = 100
 _ALONE = Share()
@@ -67,7 +65,7 @@ class LabellingSession:
         parts = draw_parts(heap.keys, seed=seed, share=share)
         self._num_pictures = len(parts.kept) + len(parts.learnt)
         self._asking = Asking(heap, parts, seed=seed)
-        points = PCA(min(_DIMENSIONS, *heap.features.shape), random_state=seed).fit_transform(heap.features)
+        points = project_features(heap.features, seed=seed)
         self._teacher = Teacher(heap, points, parts, plan_looks(len(parts.kept), goal), seed=seed)
         self._lesson = self._teacher.teach(self._gather())
         self._lock, self._pool = threading.RLock(), ThreadPoolExecutor(1, "discern-head")

@@ -29,6 +29,7 @@ from discern.tuning.shared_folder import going_on_in, open_shared_folder
 logger = logging.getLogger("discern")
 
 LABELS = "labels.csv"
+OTHER = "a labelling with another seed or share"
 _HOST = "127.0.0.1"
 
 
@@ -100,12 +101,7 @@ def opening_labelling(
     settings = load_settings("auto", list_overrides(overrides))
     table = load_inputs(source)
     log_ignored(table)
-    open_shared_folder(
-        folder,
-        {"format": "discern-labelling", "seed": seed, "share": share},
-        kind="labelling",
-        other="a labelling with another seed or share",
-    )
+    open_shared_folder(folder, define_labelling(seed, share), kind="labelling", other=OTHER)
     with owning(folder, "discern label"):
         runtime = choose_runtime(device=settings.run.device, threads=settings.run.threads)
         with runtime.applied():
@@ -117,6 +113,11 @@ def opening_labelling(
             yield session
         finally:
             session.close()
+
+
+def define_labelling(seed: int, share: str) -> dict[str, object]:
+    """Return what definition.json holds: by what the pictures to keep apart are drawn, and whose part it is."""
+    return {"format": "discern-labelling", "seed": seed, "share": share}
 
 
 def name_labelling(source: Sequence[Input] | Input) -> Path:
@@ -165,5 +166,5 @@ def _log_progress(progress: Progress, path: Path) -> None:
         )
     if progress.goal_reached:
         logger.info("the goal holds with 95 %% confidence: %s", progress.goal.describe())
-    if len(progress.counts) > 1:
+    if sum(count > 0 for count in progress.counts.values()) > 1:
         logger.info("next: discern train %s", path)
