@@ -15,7 +15,7 @@ from discern.labelling.parts import Parts
 from discern.labelling.promise import plan_looks
 
 HELD_OUT, MAX_HELD_OUT = 0.3, 1500
-ALL_LABELS, MAX_LABELS = 4000, 1000
+ALL_LABELS, MAX_LABELS = 4000, 3000
 _FIRST, _GROWTH = 20, 1.12
 
 Rows = NDArray[np.int64]
