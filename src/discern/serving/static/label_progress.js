@@ -7,7 +7,7 @@ import { showThumbnail } from "./thumbnails.js";
 import { language, say } from "./words.js";
 
 const REASONS = ["none", "unsure", "skip"];
-const SHOWN_ANSWERS = 6;
+const SHOWN_ANSWERS = 5;
 
 export function showProgress({ progress, next_step: nextStep }, correct) {
   const { answered, pictures, goal, goal_reached: isReached, curve } = progress;
