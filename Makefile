@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/installed
 CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 CPU_BUILDS = $(shell sed -n -E 's/^(torch|torchvision)==([0-9.]+).*/\1==\2+cpu/p' requirements.lock)
 
-.PHONY: demo test check docs notebooks release-check bench bench-accuracy bench-scale soak lock clean
+.PHONY: demo test test-slow check docs notebooks release-check bench bench-accuracy bench-scale soak lock clean
 
 demo: $(USABLE)
 	$(BIN)/discern demo --overwrite
@@ -22,6 +22,10 @@ demo: $(USABLE)
 # Two workers with one thread each: with more threads than cores, all wait for each other.
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+
+# What takes long by nature: every notebook, kills of whole runs, a share of the soak.
+test-slow: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m slow
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

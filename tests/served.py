@@ -14,6 +14,8 @@ from discern.predictor.predictor import Predictor
 from discern.serving.app import create_app
 from discern.serving.running import describe_uvicorn, open_listener
 
+_ENDING_SECONDS = 30
+
 
 def load_on_cpu(folder: Path) -> Predictor:
     return load(folder, device="cpu")
@@ -31,7 +33,8 @@ def serving(app, **settings) -> Iterator[str]:
     """Serve an application on a free port of this machine, and yield its address."""
     with open_listener("127.0.0.1", 0) as listener:
         server = uvicorn.Server(uvicorn.Config(app, **(describe_uvicorn() | settings)))
-        thread = threading.Thread(target=server.run, args=([listener],))
+        # Not waited for without end: what a server does when it is stopped has tests of its own.
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         while thread.is_alive() and not server.started:
             time.sleep(0.01)
@@ -39,4 +42,4 @@ def serving(app, **settings) -> Iterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join()
+            thread.join(_ENDING_SECONDS)

@@ -127,6 +127,7 @@ def test_the_first_process_alone_speaks_and_writes(of_two):
     assert not (out / "state").exists()
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_ends_the_job_and_the_run_goes_on_with_as_many(uneven_photos, of_two, tmp_path):
     script = tmp_path / "dies.py"
     script.write_text(DIES_IN_EPOCH_4)

@@ -17,6 +17,7 @@ from benchmarks.soak.sound import Sound, find_differences, find_other_answers
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_a_small_share_of_the_campaign_finds_nothing():
     command = [sys.executable, "-m", "benchmarks.soak", "--rounds", "1", "--scale", "0.02", "--seed", "7"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -83,6 +83,7 @@ def read_result(out: Path):
     return history, load_file(out / "bundle" / "model.safetensors")
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_and_one_that_was_interrupted_end_as_if_nothing_had_happened(
     many_photos, killed_run, tmp_path
 ):

@@ -11,6 +11,7 @@ def path(request):
     return request.param
 
 
+@pytest.mark.slow
 def test_a_notebook_runs_from_a_clean_state(path, tmp_path):
     for cell in run_notebook(path, tmp_path).cells:
         for output in cell.get("outputs", ()):

@@ -19,6 +19,7 @@ pytestmark = [
 ]
 
 PACKAGES = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
+SLOW = {"wandb": pytest.mark.slow}  # as in test_wandb.py
 
 
 class Notes(Tracker):
@@ -57,7 +58,7 @@ def notes(monkeypatch) -> Notes:
     return tracker
 
 
-@pytest.mark.parametrize("name", sorted(TRACKERS))
+@pytest.mark.parametrize("name", [pytest.param(name, marks=SLOW.get(name, ())) for name in sorted(TRACKERS)])
 def test_each_tracker_keeps_a_whole_run_and_warns_of_nothing(
     name, birds, rows, mlflow_store, offline_wandb, caplog
 ) -> None:

@@ -13,6 +13,8 @@ from discern.tracking.identities import load_identity
 from discern.tracking.wandb_tracker import WandbTracker
 
 wandb = pytest.importorskip("wandb")
+# Its service is a process of its own, which may be slow to end.
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)

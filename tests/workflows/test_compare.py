@@ -66,6 +66,7 @@ def test_all_runs_have_the_same_split(compared):
         pd.testing.assert_frame_equal(own[["id", "label", "split"]], shared)
 
 
+@pytest.mark.slow
 def test_asked_again_it_keeps_what_is_complete_and_adds_seeds(compared, capsys):
     place, photos, arguments, _ = compared
     bundle = place / "out" / "runs" / "00-seed0" / "bundle" / "bundle.json"
@@ -98,6 +99,7 @@ def test_files_of_the_same_name_are_told_apart_by_their_folders():
     ]
 
 
+@pytest.mark.slow
 def test_where_nothing_completes_the_reason_is_told_and_a_changed_recipe_is_another_comparison(photos, tmp_path):
     recipe = tmp_path / "mine.toml"
     recipe.write_text('extends = "table"\n')

@@ -168,6 +168,14 @@ def test_a_teacher_that_knows_validation_pictures_is_said(photos, teacher, tmp_p
     assert "the teacher learnt from 24 of 24 validation pictures" in run.folder.log.read_text()
 
 
+def test_a_teacher_whose_pictures_are_not_known_is_said(photos, tmp_path):
+    settings = [*OVERRIDES, "training.feature_bank=0"]
+    taught = train(photos, out=tmp_path / "teacher", recipe="table", overrides=settings)
+    alone = shutil.copytree(taught.folder.bundle, tmp_path / "alone")
+    run = train(photos, out=tmp_path / "run", recipe="table", overrides=OVERRIDES, teacher=alone)
+    assert "so whether test pictures are among them is not known" in run.folder.log.read_text()
+
+
 def test_a_teacher_of_other_classes_is_refused(teacher, tmp_path):
     draw_photos(tmp_path / "photos" / "train", per_class=4)
     (tmp_path / "photos" / "train" / "red").rename(tmp_path / "photos" / "train" / "purple")

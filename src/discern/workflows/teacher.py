@@ -19,6 +19,7 @@ from discern.evaluation.seed_comparison import describe_difference
 from discern.planning.plan import TeacherPlan
 from discern.predictor.bundle import Bundle, fingerprint_bundle, load_bundle
 from discern.predictor.predictor import Predictor
+from discern.run_folder import RunFolder
 from discern.runtime import Runtime
 
 logger = logging.getLogger("discern")
@@ -106,21 +107,31 @@ def compare_with_teacher(predictions: Predictions, teacher: Predictions) -> Comp
     return comparison
 
 
+def _advise_split(root: Path) -> str:
+    split = RunFolder(root).split
+    return f"use its split: data.split_file={split}" if split.is_file() else "take these out, or another teacher"
+
+
 def _check_unseen(root: Path, bundle: Bundle, table: ImageTable, cache: ArrayCache) -> None:
     """Check that a teacher has not learnt from the test pictures; warn where it has from validation pictures."""
     bank = None if bundle.feature_bank is None else bundle.feature_bank.frame
     known = load_known_pictures(root, bank)
     parts = {name: table.select(name) for name in ("validation", "test")}
-    seen = {
-        name: find_known(part, known, cache, max_pixels=bundle.max_pixels)[0]
-        for name, part in parts.items()
-        if len(part)
-    }
+    seen, compared = {}, 0
+    for name, part in parts.items():
+        if len(part):
+            seen[name], compared = find_known(part, known, cache, max_pixels=bundle.max_pixels)
+    if seen and not compared:
+        logger.warning(
+            "the pictures that the teacher %s learnt from are not here, so whether test pictures are among them is "
+            "not known: if they are, scores on them are too high",
+            root,
+        )
     in_test = int((seen["test"] != "").sum()) if "test" in seen else 0
     if in_test:
         raise ConfigError(
             f"the teacher {root} learnt from {in_test} of the {count_of(len(parts['test']), 'test picture')}, so that "
-            f"scores on them would be too high; use its split: data.split_file={root / 'split.csv'}"
+            f"scores on them would be too high; {_advise_split(root)}"
         )
     in_validation = int((seen["validation"] == "train").sum()) if "validation" in seen else 0
     if in_validation:
