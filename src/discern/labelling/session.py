@@ -198,7 +198,8 @@ class LabellingSession:
                 self._lesson = lesson
 
     def _gather(self) -> Given:
-        learnt, kept = [], []
+        learnt: list[tuple[int, str]] = []
+        kept: list[KeptAnswer] = []
         for answer in self._book.answers:
             if is_of_drawn(answer, is_kept_apart=self._asking.is_kept(answer.row)):
                 if answer.reason in (None, "none"):
