@@ -207,7 +207,9 @@ class LabellingSession:
             elif answer.label:
                 learnt.append((answer.row, answer.label))
         asked = np.array([answer.row for answer in self._book.answers], np.int64)
-        return Given(tuple(learnt), kept, asked, len(self._list_names()))
+        # Not those that are known from pictures kept apart alone: what is asked must not depend on these.
+        names = {*self._given_names, *(label for _, label in learnt)}
+        return Given(tuple(learnt), kept, asked, len(names))
 
     def _sum_up(self, *, is_solving: bool) -> Progress:
         answers, lesson = list(self._book.answers), self._lesson
