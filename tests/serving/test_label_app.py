@@ -8,7 +8,8 @@ from fastapi.testclient import TestClient
 
 from discern.errors import DiscernError
 from discern.evaluation.intervals import exact_interval
-from discern.labelling.progress import CurvePoint, Promise
+from discern.labelling.progress import CurvePoint
+from discern.labelling.promise import Promise
 from discern.serving.guard import Access
 from discern.serving.label_app import create_label_app
 from discern.serving.pages import load_pages
@@ -188,9 +189,11 @@ def test_the_promise_the_curve_and_the_goal_are_shown(session, open_page):
     curve = [CurvePoint(count, exact_interval(count // 3, 40)) for count in (20, 50, 110)]
     session.say(kept_apart=60, promise=PROMISE, forecast=(120, 260), curve=curve)
     page = open_page()
-    assert page.inner_text("#promise").startswith(
-        "Of new pictures like these, 68\u202f% would be answered (55\u202f% to 80\u202f%). Of these answers 2\u202f%"
-        " would be wrong: at most 11\u202f%, with 95 % confidence."
+    assert page.inner_text("#promise") == (
+        "With at most 2\u202f% of the answers wrong, 68\u202f% of new pictures like these could be answered now "
+        "(55\u202f% to 80\u202f%). Where 80\u202f% are answered, 2\u202f% of the answers are wrong (<0.1\u202f% to "
+        "13\u202f%). Shown so far, with 95 % confidence: at most 11\u202f% wrong. This comes from 60 pictures that "
+        "were drawn at random and are kept apart from learning."
     )
     assert page.inner_text("#forecast") == "The goal takes about 120 to 260 more answers."
     assert page.locator("#curve circle").count() == 3
@@ -219,11 +222,11 @@ def test_what_fails_is_said_and_no_answer_is_lost(session, open_page):
     session.error = None
     press(page, "1", 1)
     assert page.locator("#problem").is_hidden()
-    page.route("**/answer", lambda route: route.abort())
+    page.context.set_offline(True)
     page.keyboard.press("1")
     wait_for(page, "#problem", WORDS["gone"]["en"])
     wait_until_shown(page)
-    page.unroute("**/answer")
+    page.context.set_offline(False)
     press(page, "1", 2)
     session.paths["0003"] = session.journal_path.with_name("gone.png")
     press(page, "1", 3)

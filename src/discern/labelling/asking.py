@@ -48,7 +48,7 @@ class Asking:
 
     def build_question(self, row: int, lesson: Lesson, answers: Answers) -> Question:
         """Return the question about a row, with the head's answer where there is one that may be shown."""
-        is_hidden = self.is_kept(row) or bool(self._is_hidden[row])
+        is_hidden = lesson.answered is not None and (self.is_kept(row) or bool(self._is_hidden[row]))
         suggestion, between = None, None
         if lesson.answered is not None and not is_hidden:
             suggestion = str(lesson.answered.labels[row])

@@ -16,12 +16,6 @@ export function showClasses(found, answer) {
 
 export const findClass = (key) => names[KEYS.indexOf(key)];
 
-// A name that differs from a class in nothing but capitals is that class.
-export function findName(written) {
-  const known = names.find((name) => name.toLocaleLowerCase() === written.toLocaleLowerCase());
-  return { label: known ?? written, isNew: known === undefined };
-}
-
 function drawClass(name, key, answer) {
   const button = make("button", { type: "button" }, make("kbd", {}, key.toUpperCase()), ` ${name}`);
   button.addEventListener("click", () => answer(name));

@@ -2,7 +2,7 @@
 
 import { getJson, getPicture, postJson, query } from "./api.js";
 import { announce, end, listenToClassField, listenToKeys, load, once, showPicture } from "./asking.js";
-import { findClass, findName, showClasses } from "./class_keys.js";
+import { findClass, showClasses } from "./class_keys.js";
 import { describeAnswer, showProgress } from "./label_progress.js";
 import { closeGrid, findConfirmed, findToggle, isGridOpen, openGrid, showGrid } from "./look_alikes.js";
 import { by } from "./text.js";
@@ -30,16 +30,15 @@ async function start() {
   by("file").textContent = found.file;
   by("main").hidden = false;
   listenToKeys((key) => (isGridOpen() ? GRID_KEYS[key] ?? findToggle(key) : QUESTION_KEYS[key] ?? findAnswer(key)));
-  listenToClassField((written) => {
-    const { label, isNew } = findName(written);
-    answer(label, isNew ? say("new_class", { label }) : "");
-  });
+  listenToClassField(answer);
   await act(() => take(found));
   setTimeout(lookAgain, 1000 * LOOK_AGAIN_SECONDS);
 }
 
 // Nothing counts before the picture is there, so that no key answers a picture that nobody has seen.
 async function take(found, said = "") {
+  const isNew = state !== null && found.class_names.length > state.class_names.length;
+  const news = isNew ? say("new_class", { label: found.class_names.at(-1) }) : said;
   state = found;
   question = found.question;
   closeGrid();
@@ -49,7 +48,7 @@ async function take(found, said = "") {
     await showPicture(address(question.key, "whole"), say("picture"));
     if (!state.class_names.length) by("class").focus();
   }
-  announce(`${said} ${question ? `${say("next")} ${by("suggestion").hidden ? "" : by("suggested").textContent}` : say("left_nothing")}`);
+  announce(`${news} ${question ? `${say("next")} ${by("suggestion").hidden ? "" : by("suggested").textContent}` : say("left_nothing")}`);
 }
 
 // All that is in words: after an answer, and when another language is chosen.
@@ -82,8 +81,8 @@ function describeWhy({ why, between, past }) {
 const act = (work) => once(work, (error) => (error.status === 0 ? say("gone") : error.message));
 
 // Sends what answers the question, if there is one, and goes on with what is asked next.
-const send = (path, given, said) => act(async () => question && take(await postJson(path, { key: question.key, ...given }), said));
-const answer = (label, said = "") => send("answer", { label }, said);
+const send = (path, given) => act(async () => question && take(await postJson(path, { key: question.key, ...given })));
+const answer = (label) => send("answer", { label });
 const answerWithout = (reason) => send("no-label", { reason });
 const takeSuggestion = () => question?.suggestion && answer(question.suggestion);
 const undo = () => act(async () => take(await postJson("undo", {}), say("undone")));

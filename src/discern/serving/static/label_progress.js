@@ -7,7 +7,7 @@ import { showThumbnail } from "./thumbnails.js";
 import { language, say } from "./words.js";
 
 const REASONS = ["none", "unsure", "skip"];
-const SHOWN_ANSWERS = 6;
+const SHOWN_ANSWERS = 5;
 
 export function showProgress({ progress, next_step: nextStep }, correct) {
   const { answered, pictures, goal, goal_reached: isReached, curve } = progress;
@@ -28,19 +28,15 @@ export function showProgress({ progress, next_step: nextStep }, correct) {
 
 export const describeAnswer = ({ label, reason }) => label || say(reason);
 
-function describePromise({ promise, kept_apart: count }) {
+function describePromise({ promise, goal, kept_apart: count }) {
   if (!promise) return say("promise_none", { count: write(count) });
-  if (!promise.error) return say("promise_nothing_answered", promise);
-  const { answered, error, error_high: high, pictures } = promise;
-  return say("promise", {
-    answered: share(answered.value),
-    answered_low: share(answered.low),
-    answered_high: share(answered.high),
-    error: share(error.value),
-    error_high: share(high),
-    pictures: write(pictures),
-  });
+  const parts = [say("promise", { wrong: share(goal.wrong), ...describeInterval("answered", promise.answered) })];
+  if (promise.error) parts.push(say("promise_error", { wanted: share(goal.answered), ...describeInterval("error", promise.error) }));
+  if (promise.error_high < 1) parts.push(say("promise_checked", { error: share(promise.error_high) }));
+  return [...parts, say("promise_from", { count: write(promise.pictures) })].join(" ");
 }
+
+const describeInterval = (name, { value, low, high }) => ({ [name]: share(value), low: share(low), high: share(high) });
 
 function describeForecast({ forecast, goal_reached: isReached }) {
   if (isReached) return say("forecast_reached");
