@@ -294,6 +294,18 @@ def test_everything_has_a_name_for_a_screen_reader(session, open_page):
     assert page.locator("[role=status][aria-live=polite]").count() == 1
 
 
+def test_enter_presses_the_button_that_keys_went_to_and_else_takes_the_suggestion(session, open_page):
+    session.details = {key: {"suggestion": "red"} for key in session.paths}
+    page = open_page()
+    page.locator("[data-key=s]").focus()
+    press(page, "Enter", 1)
+    page.locator("#classes button").nth(1).click()
+    wait_for(page, "#count", "2 of 18 answered")
+    wait_until_shown(page)
+    press(page, "Enter", 3)
+    assert [label or reason for _, label, reason in session.answers] == ["skip", "green", "red"]
+
+
 def test_finishing_ends_it_and_says_what_comes_next(browser, session):
     ended = []
     with serving(create_label_app(session, Access({"127.0.0.1"}), lambda: ended.append(True))) as address:

@@ -23,7 +23,7 @@ def label(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free port.")] = 8003,
     verbose: Verbose = False,
 ) -> None:
-    """Label pictures on a local page that asks what helps most, says what could be promised, and when to stop."""
+    """Label pictures on a local page that asks first what helps, says what could be promised and when to stop."""
     from discern.console import show_details
     from discern.workflows.label import label as label_pictures
 

@@ -6,7 +6,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-from discern.labelling.journal import CONFIRMED, COPIES, DISAGREED, DRAWN, LABELLED, UNDONE, JournalRow
+from discern.data.sources.label_journal import DRAWN
+from discern.labelling.journal import CONFIRMED, COPIES, DISAGREED, LABELLED, UNDONE, JournalRow
 from discern.labelling.question import Reason
 
 REASONS: tuple[Reason, ...] = get_args(Reason)

@@ -1,10 +1,12 @@
 """Which pictures to ask about next, so that the head learns much from few."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from sklearn.cluster import KMeans, MiniBatchKMeans
 
-Numbers = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.floating[Any]]
 Rows = npt.NDArray[np.int64]
 
 _AT_ONCE = 20
@@ -67,22 +69,21 @@ def choose_informative(points: Numbers, left: Rows, learnt: Rows, doubts: Number
         spread = covariance @ some[best]
         covariance -= np.outer(spread, spread) * weights[best] / (1 + weights[best] * some[best] @ spread)
     rest = np.setdiff1d(np.arange(min(_QUEUE, len(some))), chosen)
-    return left[by_gain[[*chosen, *rest]]].tolist()
+    ordered: list[int] = left[by_gain[[*chosen, *rest]]].tolist()
+    return ordered
 
 
-def _compute_gains(
-    points: Numbers, weights: Numbers, covariance: npt.NDArray[np.float64], information: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _compute_gains(points: Numbers, weights: Numbers, covariance: Numbers, information: Numbers) -> Numbers:
     """Return by how much each of N points would lower the variance, the trace of covariance times information."""
     spread = points @ covariance
     gains = weights * ((spread @ information) * spread).sum(axis=1)
-    return np.asarray(gains / (1 + weights * (spread * points).sum(axis=1)), np.float64)
+    return np.asarray(gains / (1 + weights * (spread * points).sum(axis=1)))
 
 
 def _cluster(points: Numbers, number: int, seed: int) -> npt.NDArray[np.int64]:
     kind = KMeans if len(points) < _MANY_POINTS else MiniBatchKMeans
-    found = kind(number, n_init=1, max_iter=_ITERATIONS, random_state=seed).fit_predict(points)
-    return np.asarray(found, dtype=np.int64)
+    model = kind(number, n_init=1, max_iter=_ITERATIONS, random_state=seed).fit(points)
+    return np.asarray(model.labels_, dtype=np.int64)
 
 
 def _find_densest(points: Numbers, members: Rows) -> int:

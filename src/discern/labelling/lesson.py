@@ -39,7 +39,7 @@ class KeptAnswer(NamedTuple):
 class Given(NamedTuple):
     """The answers that hold: those learnt from and those kept apart, in the order in which they were given.
 
-    `asked` are the rows that are not to be asked again; `num_classes` is how many classes there are.
+    `asked` are the rows that are not to be asked again; `num_classes` is how many classes are named or learnt from.
     """
 
     learnt: Labels

@@ -198,7 +198,8 @@ class LabellingSession:
                 self._lesson = lesson
 
     def _gather(self) -> Given:
-        learnt, kept = [], []
+        learnt: list[tuple[int, str]] = []
+        kept: list[KeptAnswer] = []
         for answer in self._book.answers:
             if is_of_drawn(answer, is_kept_apart=self._asking.is_kept(answer.row)):
                 if answer.reason in (None, "none"):
@@ -206,7 +207,9 @@ class LabellingSession:
             elif answer.label:
                 learnt.append((answer.row, answer.label))
         asked = np.array([answer.row for answer in self._book.answers], np.int64)
-        return Given(tuple(learnt), kept, asked, len(self._list_names()))
+        # Not those that are known from pictures kept apart alone: what is asked must not depend on these.
+        names = {*self._given_names, *(label for _, label in learnt)}
+        return Given(tuple(learnt), kept, asked, len(names))
 
     def _sum_up(self, *, is_solving: bool) -> Progress:
         answers, lesson = list(self._book.answers), self._lesson
