@@ -168,6 +168,7 @@ def test_look_alikes_are_confirmed_together_without_those_taken_out(session, ope
     )
     assert pressed == ["Picture 2", "Picture 11"]
     press(page, "Enter", 10)
+    assert page.locator("#alike").is_hidden()
     assert page.locator("#question").is_visible()
     assert "0001" not in [key for key, _, _ in session.answers]
 
@@ -306,11 +307,14 @@ def test_enter_presses_the_button_that_keys_went_to_and_else_takes_the_suggestio
     assert [label or reason for _, label, reason in session.answers] == ["skip", "green", "red"]
 
 
-def test_finishing_ends_it_and_says_what_comes_next(browser, session):
-    ended = []
+def test_finishing_ends_it_from_a_grid_too_and_says_what_comes_next(browser, session):
+    ended, session.grid = [], ("red", ["0000", "0001"])
     with serving(create_label_app(session, Access({"127.0.0.1"}), lambda: ended.append(True))) as address:
         page = browser.new_page(locale="en")
         page.goto(address)
+        wait_until_shown(page)
+        page.keyboard.press("g")
+        page.wait_for_selector("#alike:not([hidden])")
         wait_until_shown(page)
         page.keyboard.press("f")
         page.wait_for_selector("#main", state="hidden")

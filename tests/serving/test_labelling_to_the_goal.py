@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from discern.labelling.goal import Goal
-from discern.labelling.heap import Heap
+from discern.labelling.heap import Heap, normalize_features
 from discern.labelling.journal import Journal
 from discern.labelling.session import LabellingSession
 from discern.serving.guard import Access
@@ -23,9 +23,8 @@ def heap(tmp_path_factory):
     """Drawn pictures whose features are their mean colours, so that no network is needed."""
     paths = sorted(draw_photos(tmp_path_factory.mktemp("heap"), per_class=40).rglob("*.png"))
     colours = np.array([np.asarray(Image.open(path), np.float32).mean((0, 1)) for path in paths])
-    centred = colours - colours.mean(0)
-    features = centred / np.linalg.norm(centred, axis=1, keepdims=True)
-    return Heap("blots", [f"{row:04x}" for row in range(len(paths))], [[str(path)] for path in paths], features)
+    keys = [f"{row:04x}" for row in range(len(paths))]
+    return Heap("blots", keys, [[str(path)] for path in paths], normalize_features(colours))
 
 
 @pytest.fixture

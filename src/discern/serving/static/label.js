@@ -14,11 +14,7 @@ const LOOK_AGAIN_SECONDS = 2;
 let state = null;
 let question = null;
 
-const zoom = new Zoom(by("frame"), by("picture"), async () => {
-  const { key } = question;
-  const source = await getPicture(address(key, "zoomed"));
-  if (question?.key === key) by("picture").src = source;
-});
+const zoom = new Zoom(by("frame"), by("picture"), showDetails);
 
 const address = (key, size) => `picture${query({ key, size })}`;
 
@@ -64,7 +60,11 @@ function showQuestion() {
   by("shown").hidden = isGridOpen() || !question;
   by("why").textContent = question ? describeWhy(question) : "";
   by("kind").textContent = say(!question ? "left_nothing" : question.past ? "correct" : "what");
-  const notes = [!state.class_names.length && say("no_class"), question?.is_hidden && say("hidden"), question?.duplicates && sayCount("duplicates", question.duplicates)];
+  const notes = [
+    !state.class_names.length && say("no_class"),
+    question?.is_hidden && say("hidden"),
+    question?.duplicates && sayCount("duplicates", question.duplicates),
+  ];
   by("note").textContent = notes.filter(Boolean).join(" ");
   by("note").hidden = !by("note").textContent;
   by("suggestion").hidden = !suggestion;
@@ -76,6 +76,15 @@ function showQuestion() {
 function describeWhy({ why, between, past }) {
   if (past) return say("correct_why", { answer: describeAnswer(past) });
   return between ? say("why_between", { one: between[0], other: between[1] }) : say(`why_${why}`);
+}
+
+// Who zooms sees the picture that is there until one with more pixels has come, if it comes.
+async function showDetails() {
+  const { key } = question;
+  const source = await getPicture(address(key, "zoomed")).catch(() => null);
+  if (!source) return;
+  URL.revokeObjectURL(question?.key === key ? by("picture").src : source);
+  if (question?.key === key) by("picture").src = source;
 }
 
 const act = (work) => once(work, (error) => (error.status === 0 ? say("gone") : error.message));
@@ -148,7 +157,7 @@ const QUESTION_KEYS = {
   f: finish,
   c: () => by("class").focus(),
 };
-const GRID_KEYS = { Enter: confirmGrid, Escape: leaveGrid, u: undo };
+const GRID_KEYS = { Enter: confirmGrid, Escape: leaveGrid, u: undo, f: finish };
 
 // Where a browser does not let the page copy, the command is selected to be copied by hand.
 by("copy").addEventListener("click", () =>
