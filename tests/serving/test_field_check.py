@@ -84,6 +84,7 @@ def test_a_person_labels_with_keys_alone_and_finishes(sample, browser):
         assert page.locator("#kind").inner_text() == "All are labelled"
         page.keyboard.press("f")
         page.wait_for_selector("#main", state="hidden")
+        page.get_by_text("Finished. The numbers are where discern fieldcheck was started").wait_for()
         page.close()
         served.join(timeout=30)
         assert not served.is_alive()

@@ -318,7 +318,8 @@ def test_finishing_ends_it_from_a_grid_too_and_says_what_comes_next(browser, ses
         wait_until_shown(page)
         page.keyboard.press("f")
         page.wait_for_selector("#main", state="hidden")
-        assert f"discern train {session.journal_path}" in page.inner_text("#problem")
+        assert page.locator("#problem").is_visible()
+        assert page.inner_text("#problem code") == f"discern train {session.journal_path}"
         page.close()
     assert ended == [True]
 

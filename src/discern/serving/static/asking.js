@@ -22,9 +22,9 @@ export async function load(path, locked) {
 export async function once(work, explain = ({ message }) => message) {
   if (isBusy || isOver) return;
   setBusy(true);
+  by("problem").hidden = true;
   try {
     await work();
-    by("problem").hidden = true;
   } catch (error) {
     showProblem(explain(error));
   } finally {
@@ -37,10 +37,11 @@ function setBusy(busy) {
   by("main").ariaBusy = String(busy);
 }
 
-export function end(text) {
+export function end(text, ...more) {
   isOver = true;
   by("main").hidden = true;
   showProblem(text);
+  by("problem").append(...more);
 }
 
 export function announce(text) {

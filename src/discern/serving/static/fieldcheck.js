@@ -79,13 +79,12 @@ const undo = () =>
     announce("Undone");
   });
 
-const finish = async () => {
-  let open = null;
-  await once(async () => ({ open } = await postJson("finish", {})));
-  if (open === null) return;
-  by("count").textContent = open ? `${open} are open; the same command goes on with them` : "All are labelled";
-  end("Finished. The numbers are where discern fieldcheck was started; you can close this page.");
-};
+const finish = () =>
+  once(async () => {
+    const { open } = await postJson("finish", {});
+    by("count").textContent = open ? `${open} are open; the same command goes on with them` : "All are labelled";
+    end("Finished. The numbers are where discern fieldcheck was started; you can close this page.");
+  });
 
 const KEYS = {
   0: () => answer("none"),

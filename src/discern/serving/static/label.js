@@ -5,7 +5,7 @@ import { announce, end, listenToClassField, listenToKeys, load, once, showPictur
 import { findClass, showClasses } from "./class_keys.js";
 import { describeAnswer, showProgress } from "./label_progress.js";
 import { closeGrid, findConfirmed, findToggle, isGridOpen, openGrid, showGrid } from "./look_alikes.js";
-import { by } from "./text.js";
+import { by, make } from "./text.js";
 import { listenToLanguage, say, sayCount } from "./words.js";
 import { Zoom } from "./zoom.js";
 
@@ -143,7 +143,7 @@ const finish = () =>
   act(async () => {
     state = await postJson("finish", {});
     by("reached").hidden = true;
-    end(`${say("finished", { file: state.file })} ${state.next_step}`);
+    end(`${say("finished", { file: state.file })} `, make("code", {}, state.next_step));
   });
 
 const QUESTION_KEYS = {
