@@ -132,7 +132,7 @@ def name_labelling(source: Sequence[Input] | Input) -> Path:
 def _check_no_archive(source: Sequence[Input] | Input) -> None:
     for place in source if isinstance(source, list | tuple) else [source]:
         if isinstance(place, str | Path) and find_archive(Path(place)) is not None:
-            raise DataError(f"{place}: labels name files, and those in an archive have none; unpack it, and give the folder")
+            raise DataError(f"{place}: pictures in an archive are no files that labels could name; unpack it")
 
 
 def _report_heap(heap: Heap, folder: Path) -> None:
