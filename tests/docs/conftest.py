@@ -21,6 +21,8 @@ LONG = (
     ("discern.workflows.compare", "compare"),
     ("discern.workflows.leave_out", "leave_out"),
     ("discern.workflows.fieldcheck", "fieldcheck"),
+    ("discern.workflows.label", "label"),
+    ("discern.workflows.merge_labels", "merge_labels"),
     ("discern.workflows.tune", "tune"),
     ("discern.workflows.serve", "serve"),
     ("discern.workflows.review", "review"),

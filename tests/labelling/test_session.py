@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from discern.errors import DataError, WriteError
+from discern.labelling.goal import Goal
+from discern.labelling.journal import Journal
+from discern.labelling.session import LabellingSession
 from labelled_heap import NAMES, answer_truly, true_label
 
 
@@ -215,3 +218,11 @@ def test_answers_about_other_pictures_are_refused(begin, tmp_path):
     (tmp_path / "labels.csv").write_text("path,label,time,how\n../other.jpg,ant,2026,asked\n")
     with pytest.raises(DataError, match="none of its 1 files is among these pictures"):
         begin()
+
+
+def test_a_goal_that_so_few_pictures_cannot_show_is_said_at_once(heap, tmp_path, caplog):
+    session = LabellingSession(heap, Journal(tmp_path / "labels.csv"), Goal(0.01, 0.9))
+    assert not session.describe().is_in_reach
+    assert "1.0 % wrong, 90 % answered cannot be shown with so few pictures" in caplog.text
+    assert "it takes at least 356" in caplog.text
+    session.close()

@@ -173,6 +173,13 @@ def test_few_pictures_are_refused(place, network, tmp_path):
         pass
 
 
+def test_pictures_without_a_file_of_their_own_are_refused(place, network, tmp_path):
+    archive = shutil.make_archive(str(tmp_path / "heap"), "zip", place / "heap")
+    for source, message in ((archive, "unpack it"), ([draw_photo(COLOURS["red"], 1)] * 30, "give files")):
+        with pytest.raises(DataError, match=message), opening_labelling(source, tmp_path / "out", overrides=network):
+            pass
+
+
 def test_the_folder_is_named_after_the_pictures():
     assert name_labelling("some/photos/") == Path("labels/photos")
     assert name_labelling(["some/photos/", "others"]) == Path("labels/photos")

@@ -13,7 +13,7 @@ from discern.labelling.question import Grid, Question, Why
 
 _LEARNT_FIRST = 10
 _HIDDEN_SHARE = 0.2
-_MIN_CONFIDENCE = 0.8
+_MIN_CONFIDENCE = 0.9
 _IN_GRID = 12
 
 

@@ -15,6 +15,7 @@ from discern.data.cache.array_cache import ArrayCache
 from discern.data.duplicates.fingerprints import compute_fingerprints
 from discern.data.duplicates.matching import find_duplicates
 from discern.data.reading.deep_pixels import DepthRange
+from discern.data.stored_pictures import is_remote
 from discern.data.table import ImageTable
 from discern.errors import DataError, ImageProblem, WeightsError
 from discern.models.weights.catalog import PUBLISHED_NAMES
@@ -58,8 +59,9 @@ def build_heap(table: ImageTable, settings: Settings, runtime: Runtime, cache: A
         DataError: There are too few pictures that can be used, or some are no files.
         WeightsError: There is no pretrained network, or it cannot be used.
     """
-    if (table.frame["path"] == "").any():
-        raise DataError(f"{table.source}: pictures in memory cannot be labelled on a page; give files")
+    paths = table.frame["path"].tolist()
+    if any(path == "" or is_remote(path) for path in paths):
+        raise DataError(f"{table.source}: pictures in memory and at addresses cannot be labelled; give files")
     start = choose_first_start(settings)
     _check_weights(start)
     fingerprints = compute_fingerprints(table, cache, max_pixels=settings.data.max_pixels)
@@ -75,11 +77,10 @@ def build_heap(table: ImageTable, settings: Settings, runtime: Runtime, cache: A
     logger.info("features of %s by %s", count_of(len(pictures), "picture"), start.describe())
     sides = measure_sides(pictures, settings.data.max_pixels)
     features = compute_start_features(start, settings, pictures, sides, runtime, cache)
-    paths = table.frame["path"].to_numpy(dtype=object)[usable]
     return Heap(
         Path(table.source).name or table.source,
         pictures.frame["id"].tolist(),
-        [paths[rows].tolist() for rows in groups],
+        [[paths[usable[row]] for row in rows] for rows in groups],
         normalize_features(features),
         table.depth_range,
         fingerprints.problems,

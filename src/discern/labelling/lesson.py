@@ -97,6 +97,7 @@ class Teacher:
             return Lesson(queue)
         kept = self._parts.kept
         now = Tested(self._answered.labels[kept], self._answered.confidences[kept])
+        self._tested[self._learnt] = now
         places = np.array([self._place[one.row] for one in given.kept], np.int64)
         is_right = _compare(now, places, given.kept)
         promise = state_promise(self._looks, now.confidences, places, is_right, self._look(given))

@@ -33,7 +33,8 @@ class Progress:
     `pictures` are all different ones (duplicates count once), `answered` those with a label or a reason for none,
     `counts` the labels of each class, and `reasons` the pictures without one. `kept_apart` of the answers were drawn
     at random, from which alone `promise` and `curve` come. `forecast` is about how many more answers the goal will
-    take, None where that cannot be said. `history` are the last answers, the latest first.
+    take, None where that cannot be said. `history` are the last answers, the latest first. `is_in_reach` is
+    false where so few pictures are kept apart that no answers about them can show the goal.
     """
 
     pictures: int
@@ -48,3 +49,4 @@ class Progress:
     curve: Sequence[CurvePoint]
     is_solving: bool
     history: Sequence[PastAnswer]
+    is_in_reach: bool = True

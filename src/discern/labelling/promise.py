@@ -59,6 +59,11 @@ class Looks:
         """How often one look may promise too few wrong answers."""
         return _ERROR_LEVEL / max(1, len(self.counts))
 
+    @property
+    def min_needed(self) -> int:
+        """How many answers about pictures kept apart it takes at least to show the goal, all of them right."""
+        return _count_first(self.goal, _ERROR_LEVEL)
+
     def choose_threshold(self, confidences: Confidences) -> float:
         """Return the confidence above which an answer is given, from those of all pictures kept apart (A,).
 

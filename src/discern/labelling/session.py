@@ -1,5 +1,6 @@
 """A labelling: asks, keeps every answer on the disk, learns from the answers, and says what may be promised."""
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ from discern.labelling.parts import Share, draw_parts
 from discern.labelling.progress import PastAnswer, Progress
 from discern.labelling.promise import plan_looks
 from discern.labelling.question import Grid, Question, Reason
+
+logger = logging.getLogger("discern")
 
 _HISTORY = 20
 _MAX_NAME = 100
@@ -66,7 +69,15 @@ class LabellingSession:
         self._num_pictures = len(parts.kept) + len(parts.learnt)
         self._asking = Asking(heap, parts, seed=seed)
         points = project_features(heap.features, seed=seed)
-        self._teacher = Teacher(heap, points, parts, plan_looks(len(parts.kept), goal), seed=seed)
+        looks = plan_looks(len(parts.kept), goal)
+        self._is_in_reach = bool(looks.counts)
+        if not looks.counts:
+            logger.warning(
+                "%s cannot be shown with so few pictures: %d of them are kept apart, and it takes at least %d; go on "
+                "without a promise, or name another goal",
+                *(goal.describe(), len(parts.kept), looks.min_needed),
+            )
+        self._teacher = Teacher(heap, points, parts, looks, seed=seed)
         self._lesson = self._teacher.teach(self._gather())
         self._lock, self._pool = threading.RLock(), ThreadPoolExecutor(1, "discern-head")
         self._learning: Future[None] | None = None
@@ -231,6 +242,7 @@ class LabellingSession:
                 PastAnswer(self._heap.keys[answer.row], answer.label, answer.reason, answer.time)
                 for answer in answers[: -_HISTORY - 1 : -1]
             ],
+            is_in_reach=self._is_in_reach,
         )
 
     def _build_question(self, row: int) -> Question:

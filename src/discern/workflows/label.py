@@ -12,7 +12,9 @@ from discern.console import reporting
 from discern.counts import count_of
 from discern.data.cache.home import build_cache
 from discern.data.reading.preflight import save_bad_files
+from discern.data.sources.archives import find_archive
 from discern.data.sources.inputs import Input, load_inputs, log_ignored
+from discern.errors import DataError
 from discern.labelling.goal import Goal, parse_goal
 from discern.labelling.heap import Heap, build_heap
 from discern.labelling.journal import Journal
@@ -99,6 +101,7 @@ def opening_labelling(
     """Yield the labelling of a folder, new or as it was left; the arguments and errors are those of `label`."""
     wanted, part = parse_goal(goal), parse_share(share)
     settings = load_settings("auto", list_overrides(overrides))
+    _check_no_archive(source)
     table = load_inputs(source)
     log_ignored(table)
     open_shared_folder(folder, define_labelling(seed, share), kind="labelling", other=OTHER)
@@ -124,6 +127,12 @@ def name_labelling(source: Sequence[Input] | Input) -> Path:
     """Return the folder that the labels of pictures go to by default."""
     first = source[0] if isinstance(source, list | tuple) and source else source
     return Path("labels") / (name_source(first) or "data")
+
+
+def _check_no_archive(source: Sequence[Input] | Input) -> None:
+    for place in source if isinstance(source, list | tuple) else [source]:
+        if isinstance(place, str | Path) and find_archive(Path(place)) is not None:
+            raise DataError(f"{place}: pictures in an archive are no files that labels could name; unpack it")
 
 
 def _report_heap(heap: Heap, folder: Path) -> None:
