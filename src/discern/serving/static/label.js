@@ -3,10 +3,11 @@
 import { getJson, getPicture, postJson, query } from "./api.js";
 import { announce, end, listenToClassField, listenToKeys, load, once, showPicture } from "./asking.js";
 import { findClass, showClasses } from "./class_keys.js";
-import { describeAnswer, showProgress } from "./label_progress.js";
+import { showProgress } from "./label_progress.js";
+import { showQuestion } from "./label_question.js";
 import { closeGrid, findConfirmed, findToggle, isGridOpen, openGrid, showGrid } from "./look_alikes.js";
 import { by, make } from "./text.js";
-import { listenToLanguage, say, sayCount } from "./words.js";
+import { listenToLanguage, say } from "./words.js";
 import { Zoom } from "./zoom.js";
 
 const LOOK_AGAIN_SECONDS = 2;
@@ -38,6 +39,7 @@ async function take(found, said = "") {
   state = found;
   question = found.question;
   closeGrid();
+  by("class").value = "";
   showWords();
   if (question) {
     zoom.reset();
@@ -51,31 +53,8 @@ async function take(found, said = "") {
 function showWords() {
   showClasses(state.class_names, answer);
   showProgress(state, correct);
-  showQuestion();
+  showQuestion(question, state.class_names);
   showGrid();
-}
-
-function showQuestion() {
-  const suggestion = question?.suggestion;
-  by("shown").hidden = isGridOpen() || !question;
-  by("why").textContent = question ? describeWhy(question) : "";
-  by("kind").textContent = say(!question ? "left_nothing" : question.past ? "correct" : "what");
-  const notes = [
-    !state.class_names.length && say("no_class"),
-    question?.is_hidden && say("hidden"),
-    question?.duplicates && sayCount("duplicates", question.duplicates),
-  ];
-  by("note").textContent = notes.filter(Boolean).join(" ");
-  by("note").hidden = !by("note").textContent;
-  by("suggestion").hidden = !suggestion;
-  by("suggested").textContent = suggestion ? say("suggested", { label: suggestion }) : "";
-  by("class").value = "";
-  if (!question) by("finish").focus();
-}
-
-function describeWhy({ why, between, past }) {
-  if (past) return say("correct_why", { answer: describeAnswer(past) });
-  return between ? say("why_between", { one: between[0], other: between[1] }) : say(`why_${why}`);
 }
 
 // Who zooms sees the picture that is there until one with more pixels has come, if it comes.
@@ -123,7 +102,7 @@ const confirmGrid = () =>
 
 const leaveGrid = () => {
   closeGrid();
-  showQuestion();
+  showQuestion(question, state.class_names);
   by("kind").focus();
 };
 
