@@ -134,6 +134,8 @@ def test_look_alikes_are_confirmed_and_taken_back_together(begin):
     grid = session.ask_alike()
     assert {true_label(question.key) for question in grid.questions} == {grid.label}
     assert 2 <= len(grid.questions) <= 12
+    counts = session.describe().counts
+    assert counts[grid.label] == min(counts.values())
     session.confirm([question.key for question in grid.questions[1:]], grid.label)
     assert session.describe().answered == before + len(grid.questions) - 1
     assert session.undo().key == grid.questions[1].key

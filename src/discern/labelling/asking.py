@@ -1,5 +1,6 @@
 """Which picture a person is asked about next, and with what suggestion."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -58,15 +59,20 @@ class Asking:
         return Question(self._heap.keys[row], Path(first), why, between, suggestion, is_hidden, len(others))
 
     def find_alike(self, lesson: Lesson, answers: Answers) -> Grid | None:
-        """Return pictures to confirm together: the surest of the class with most sure answers, and those like it."""
+        """Return pictures to confirm together: the surest of a class, and those like it.
+
+        Of the classes with two or more sure pictures it is the one with the fewest labels, so that grids do not make
+        the labels one-sided.
+        """
         if lesson.answered is None:
             return None
         rows = np.array([row for row in self._parts.learnt.tolist() if row not in answers], np.int64)
         rows = rows[lesson.answered.confidences[rows] >= _MIN_CONFIDENCE]
-        labels, counts = np.unique(lesson.answered.labels[rows].astype(str), return_counts=True)
-        if not len(rows) or counts.max() < 2:
+        sure = Counter(lesson.answered.labels[rows].tolist())
+        counts = Counter(answer.label for answer in answers)
+        label = min((name for name in sorted(sure) if sure[name] > 1), key=counts.__getitem__, default=None)
+        if label is None:
             return None
-        label = str(labels[counts.argmax()])
         rows = rows[lesson.answered.labels[rows] == label]
         surest = rows[lesson.answered.confidences[rows].argmax()]
         nearest = np.argsort(-(self._heap.features[rows] @ self._heap.features[surest]), kind="stable")[:_IN_GRID]

@@ -4,7 +4,6 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from discern.labelling.asking import Asking
 from discern.labelling.goal import Goal
 from discern.labelling.heap import Heap
 from discern.labelling.journal import ASKED, CONFIRMED, SUGGESTED, Journal
+from discern.labelling.learner import Learner
 from discern.labelling.lesson import Given, KeptAnswer, Teacher, project_features
 from discern.labelling.parts import Share, draw_parts
 from discern.labelling.progress import PastAnswer, Progress
@@ -77,11 +77,8 @@ class LabellingSession:
                 "without a promise, or name another goal",
                 *(goal.describe(), len(parts.kept), looks.min_needed),
             )
-        self._teacher = Teacher(heap, points, parts, looks, seed=seed)
-        self._lesson = self._teacher.teach(self._gather())
-        self._lock, self._pool = threading.RLock(), ThreadPoolExecutor(1, "discern-head")
-        self._learning: Future[None] | None = None
-        self._is_stale = False
+        self._learner = Learner(Teacher(heap, points, parts, looks, seed=seed), self._gather())
+        self._lock = threading.RLock()
         self._asked: Question | None = None
 
     @property
@@ -94,14 +91,14 @@ class LabellingSession:
         """Return the next picture to ask about, the same until it is answered; None where none is left."""
         with self._lock:
             if self._asked is None:
-                row = self._asking.choose(self._lesson, self._book.answers)
+                row = self._asking.choose(self._learner.lesson, self._book.answers)
                 self._asked = None if row is None else self._build_question(row)
             return self._asked
 
     def ask_alike(self) -> Grid | None:
         """Return up to 12 look-alikes which the head gives the same class with confidence; None where none are."""
         with self._lock:
-            return self._asking.find_alike(self._lesson, self._book.answers)
+            return self._asking.find_alike(self._learner.lesson, self._book.answers)
 
     def answer(self, key: str, label: str) -> None:
         """Label a picture; a label that is no class yet becomes one. An earlier answer is replaced.
@@ -153,7 +150,7 @@ class LabellingSession:
             if row is None:
                 return None
             self._asked = self._build_question(row)
-            self._learn()
+            self._learner.learn(self._gather())
             return self._asked
 
     def find_path(self, key: str) -> Path:
@@ -170,43 +167,23 @@ class LabellingSession:
         Raises:
             Exception: What the last solving of the head raised, if it did.
         """
+        self._learner.check()
         with self._lock:
-            is_solving = self._learning is not None and not self._learning.done()
-            if self._learning is not None and not is_solving:
-                self._learning.result()
-            return self._sum_up(is_solving=is_solving)
+            return self._sum_up(is_solving=self._learner.is_learning)
 
     def wait(self) -> None:
         """Wait until the head has learnt from all answers so far."""
-        learning = self._learning
-        if learning is not None:
-            learning.result()
+        self._learner.wait()
 
     def close(self) -> None:
         """Wait for the head that is being solved, if one is, and solve no more."""
-        self._pool.shutdown()
+        self._learner.close()
 
     def _add(self, rows: Sequence[int], label: str, reason: Reason | None, how: str) -> None:
         self._book.add(rows, label, reason, how)
         if self._asked is not None and self._row_of_key[self._asked.key] in rows:
             self._asked = None
-        self._learn()
-
-    def _learn(self) -> None:
-        """Let the head learn from the answers in the background, where it does not yet."""
-        self._is_stale = True
-        if self._learning is None or self._learning.done():
-            self._learning = self._pool.submit(self._learn_all)
-
-    def _learn_all(self) -> None:
-        while True:
-            with self._lock:
-                if not self._is_stale:
-                    return
-                self._is_stale, given = False, self._gather()
-            lesson = self._teacher.teach(given)
-            with self._lock:
-                self._lesson = lesson
+        self._learner.learn(self._gather())
 
     def _gather(self) -> Given:
         learnt: list[tuple[int, str]] = []
@@ -223,7 +200,7 @@ class LabellingSession:
         return Given(tuple(learnt), kept, asked, len(names))
 
     def _sum_up(self, *, is_solving: bool) -> Progress:
-        answers, lesson = list(self._book.answers), self._lesson
+        answers, lesson = list(self._book.answers), self._learner.lesson
         counts = Counter(answer.label for answer in answers if answer.label)
         promise = lesson.promise
         return Progress(
@@ -246,7 +223,7 @@ class LabellingSession:
         )
 
     def _build_question(self, row: int) -> Question:
-        return self._asking.build_question(row, self._lesson, self._book.answers)
+        return self._asking.build_question(row, self._learner.lesson, self._book.answers)
 
     def _list_names(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys([*self._given_names, *self._book.list_labels()]))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from discern.data.sources.load import load_inputs, load_table
+from discern.data.sources.load import ColumnSettings, load_inputs, load_table
 from discern.errors import DataError
 
 
@@ -76,3 +76,8 @@ def test_a_table_of_other_columns_stays_as_it_is(tmp_path):
 def test_labelled_pictures_can_be_predicted(write):
     table = load_inputs(str(write(("0.png", "ant", "asked"), ("1.png", "bee", "drawn"))))
     assert table.frame["label"].tolist() == ["ant", "bee"]
+
+
+def test_the_split_can_be_left_unread(write):
+    path = write(("0.png", "ant", "asked"), ("1.png", "bee", "asked"), ("2.png", "ant", "drawn"))
+    assert load_table(path, ColumnSettings(split_column="none")).frame["split"].isna().all()
