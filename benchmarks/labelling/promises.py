@@ -17,7 +17,7 @@ from discern.labelling.promise import plan_looks
 
 _NEW_PICTURES = 10_000
 DISTANCES = {Goal(0.1, 0.8): (2.1, 2.3, 3.0), Goal(0.05, 0.8): (2.55, 2.75, 4.0)}
-"""Of the classes: with the first no labels are enough, by little; with the second many are; with the last few are."""
+"""Of the classes: with the first even the best head is wrong too often, by little; with the last few labels will do."""
 
 
 class World(NamedTuple):

@@ -53,7 +53,7 @@ def test_of_few_answers_nothing_is_said():
 
 
 def test_in_at_most_one_of_twenty_labellings_the_promise_is_broken():
-    """No labels are enough here: the best head is a little oftener wrong than wished, so that no promise can hold."""
+    """No labels are enough here: the best head is a little oftener wrong than wished, so none should be made."""
     found = [simulate_labelling(World(2, 2.1), GOAL, 900, seed) for seed in range(200)]
     assert sum(one.is_broken for one in found) <= 0.05 * len(found)
 

@@ -4,12 +4,11 @@ import logging
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from discern.data.sources.label_journal import DRAWN, DRAWN_COPY
 from discern.errors import DataError
 from discern.labelling.answers import Answer, replay
-from discern.labelling.journal import COPY, UNDONE, Journal, JournalRow
+from discern.labelling.journal import COPY, UNDONE, Journal, JournalRow, name_file
 from discern.labelling.question import Reason
 
 logger = logging.getLogger("discern")
@@ -71,16 +70,9 @@ class AnswerBook:
 
     def _build_lines(self, row: int, label: str, now: str, how: str) -> list[JournalRow]:
         """Return the lines of an answer: one for the picture, and one for each other file that shows the same."""
-        first, *others = (self._name(file) for file in self._files[row])
+        first, *others = (name_file(file, self._folder) for file in self._files[row])
         copied = DRAWN_COPY if how == DRAWN else COPY
         return [JournalRow(first, label, now, how), *(JournalRow(other, label, now, copied) for other in others)]
-
-    def _name(self, file: str) -> str:
-        """Return the path of a file as the journal has it: from its own folder on, with `/`."""
-        try:
-            return Path(os.path.relpath(file, self._folder)).as_posix()
-        except ValueError:  # on another drive of Windows
-            return Path(file).resolve().as_posix()
 
 
 def _read_clock() -> str:

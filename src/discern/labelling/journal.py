@@ -71,6 +71,14 @@ def read_journal(path: Path) -> list[JournalRow]:
     return [JournalRow(*row) for row in rows]
 
 
+def name_file(file: str, folder: str) -> str:
+    """Return the path of a file as a journal in a folder, which is absolute, has it: from there on, with `/`."""
+    try:
+        return Path(os.path.relpath(file, folder)).as_posix()
+    except ValueError:  # on another drive of Windows
+        return Path(file).resolve().as_posix()
+
+
 def format_rows(rows: Iterable[tuple[str, ...]]) -> str:
     """Return rows as lines of CSV."""
     buffer = io.StringIO(newline="")

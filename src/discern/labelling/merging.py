@@ -10,7 +10,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from discern.counts import count_of
 from discern.errors import DataError, list_some
-from discern.labelling.journal import COPIES, DISAGREED, UNDONE, JournalRow, read_journal
+from discern.labelling.journal import COPIES, DISAGREED, UNDONE, JournalRow, name_file, read_journal
 
 _NO_CLASS = "none"
 
@@ -62,7 +62,7 @@ def merge_journals(paths: Sequence[Path], folder: Path) -> Merged:
         given = [some[file] for some in held.values() if file in some]
         labels = sorted({_name(row) for row in given if _is_clear(row)})
         last = max((row for row in given if _is_clear(row) or not labels), key=lambda row: row.time)
-        path = Path(os.path.relpath(file, folder.resolve())).as_posix()
+        path = name_file(file, str(folder.resolve()))
         if len(labels) > 1:
             if any(row.how not in COPIES for row in given):
                 disagreed[file] = labels
