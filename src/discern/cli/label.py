@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from discern.cli.options import Overrides, Verbose
+from discern.cli.options import Overrides, PageToken, Verbose
 
 
 def label(
@@ -21,6 +21,7 @@ def label(
     seed: Annotated[int, typer.Option(min=0, help="Of the pictures that are kept apart.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder to write, or to continue; labels/NAME by default.")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free port.")] = 8003,
+    token: PageToken = None,
     verbose: Verbose = False,
 ) -> None:
     """Label pictures on a local page that asks first what helps, says what could be promised and when to stop."""
@@ -38,4 +39,5 @@ def label(
         seed=seed,
         overrides=overrides or [],
         port=port,
+        token=token or None,
     )

@@ -35,16 +35,17 @@ class PageFile(NamedTuple):
         return Response(self.content, media_type=self.media_type, headers=headers)
 
 
-def load_pages() -> dict[str, PageFile]:
-    """Return all files of the pages by name, those that exported pages have too among them."""
-    templates = Environment(loader=PackageLoader(__package__, "static"), autoescape=True, undefined=StrictUndefined)
+def load_pages(*packages: str) -> dict[str, PageFile]:
+    """Return all files of the pages by name: those that exported pages have too, ours, and those of more packages."""
     pages = {}
-    for file in (*(files("discern") / "web").iterdir(), *(files(__package__) / "static").iterdir()):
-        suffix = file.name[file.name.rfind(".") :]
-        if suffix == ".html":
-            pages[file.name] = _build_file(templates.get_template(file.name).render().encode(), suffix)
-        elif suffix in _TYPES:
-            pages[file.name] = _build_file(file.read_bytes(), suffix)
+    for package, folder in (("discern", "web"), (__package__, "static"), *((one, "static") for one in packages)):
+        templates = Environment(loader=PackageLoader(package, folder), autoescape=True, undefined=StrictUndefined)
+        for file in (files(package) / folder).iterdir():
+            suffix = file.name[file.name.rfind(".") :]
+            if suffix == ".html":
+                pages[file.name] = _build_file(templates.get_template(file.name).render().encode(), suffix)
+            elif suffix in _TYPES:
+                pages[file.name] = _build_file(file.read_bytes(), suffix)
     return pages
 
 

@@ -45,6 +45,7 @@ def label(
     seed: int = 0,
     overrides: Overrides = (),
     port: int = 8003,
+    token: str | None = None,
     verbose: bool = True,
 ) -> Progress:
     """Serve a page that asks for labels, on this machine only, until it is finished; they go to labels.csv in `out`.
@@ -60,6 +61,7 @@ def label(
         seed: Of the pictures that are kept apart.
         overrides: Settings that override the defaults, such as the network: `key=value` strings or a mapping.
         port: The port of the page; 0 for any free one.
+        token: Secret of the page; a new one by default, which is part of the address.
         verbose: Show the address and the result on standard output.
 
     Returns:
@@ -80,7 +82,8 @@ def label(
             source, folder, classes=classes, goal=goal, share=share, seed=seed, overrides=overrides
         ) as session,
     ):
-        _serve(session, port)
+        # Other people may have an account on this machine; browsers do not send the part after #.
+        _serve(session, port, token or secrets.token_urlsafe(16))
         session.wait()
         progress = session.describe()
         _log_progress(progress, session.journal_path)
@@ -148,12 +151,10 @@ def _report_heap(heap: Heap, folder: Path) -> None:
         logger.warning("left out %s that cannot be read; see %s", count_of(len(heap.problems), "file"), path)
 
 
-def _serve(session: LabellingSession, port: int) -> None:
+def _serve(session: LabellingSession, port: int, token: str) -> None:
     from discern.serving.guard import build_access
     from discern.serving.label_app import create_label_app
 
-    # Other people may have an account on this machine; browsers do not send the part after #.
-    token = secrets.token_urlsafe(16)
     access = build_access(_HOST, (), token)
     with open_listener(_HOST, port) as listener:
         logger.info("open http://%s:%d/#token=%s", _HOST, listener.getsockname()[1], token)

@@ -20,9 +20,11 @@ export function useToken(token) {
   sessionStorage.setItem(TOKEN, token);
 }
 
+export const heldToken = () => sessionStorage.getItem(TOKEN) ?? "";
+
 // A path is relative to the page, which may itself stand below another.
 async function ask(path, options = {}) {
-  const token = sessionStorage.getItem(TOKEN);
+  const token = heldToken();
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   let response;
   try {
@@ -41,28 +43,22 @@ async function readProblem(response) {
   }
 }
 
-export async function getJson(path) {
-  const response = await ask(path);
+// Returns an answer that can be read; any other is thrown as what the server says of it.
+export async function request(path, options) {
+  const response = await ask(path, options);
   if (!response.ok) throw new Refused(response.status, await readProblem(response));
-  return response.json();
+  return response;
 }
 
+export const getJson = async (path) => (await request(path)).json();
+
 export async function postJson(path, content) {
-  const response = await ask(path, {
-    method: "POST",
-    body: JSON.stringify(content),
-    headers: { "Content-Type": "application/json" },
-  });
-  if (!response.ok) throw new Refused(response.status, await readProblem(response));
-  return response.json();
+  const headers = { "Content-Type": "application/json" };
+  return (await request(path, { method: "POST", body: JSON.stringify(content), headers })).json();
 }
 
 // Pictures are fetched with the token, which an <img> could not send.
-export async function getPicture(path) {
-  const response = await ask(path);
-  if (!response.ok) throw new Refused(response.status, await readProblem(response));
-  return URL.createObjectURL(await response.blob());
-}
+export const getPicture = async (path) => URL.createObjectURL(await (await request(path)).blob());
 
 export function query(parameters) {
   const given = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== "");
