@@ -102,12 +102,12 @@ def test_what_is_unknown_says_so_and_comes_back_when_all_is_allowed(page):
     give(page, ("noise.png", encode(draw_noise())))
     answered = labels(page)
     page.select_option("#max-error", "0.01")
-    page.wait_for_selector(".card.unknown")
+    page.wait_for_selector("#results .card.unknown")
     assert labels(page) == ["unknown"]
-    assert f"The best guess is {answered[0]}." in page.inner_text(".card .why")
+    assert f"The best guess is {answered[0]}." in page.inner_text("#results .why")
     assert page.inner_text("#promise").startswith("An answer takes a confidence of")
     page.select_option("#max-error", "")
-    page.wait_for_selector(".card:not(.unknown):not(.working)")
+    page.wait_for_selector("#results .card:not(.unknown):not(.working)")
     assert labels(page) == answered
 
 
@@ -123,12 +123,12 @@ def test_heat_map_and_most_alike_come_on_demand(page):
     give(page, ("one.png", encode(draw("blue"))))
     page.click(".heat")
     page.wait_for_selector(".heat[aria-pressed=true]")
-    assert page.get_attribute(".shown", "src").startswith("data:image/jpeg")
+    assert page.get_attribute("#results .shown", "src").startswith("data:image/jpeg")
     page.click(".alike")
     page.wait_for_selector(".neighbours img")
     assert page.locator(".neighbours li").count() == 5
     page.click(".heat")
-    assert page.get_attribute(".shown", "src").startswith("blob:")
+    assert page.get_attribute("#results .shown", "src").startswith("blob:")
 
 
 def test_a_picture_can_be_pasted_and_dropped(page):
@@ -168,7 +168,7 @@ def test_everything_can_be_reached_by_keyboard(page):
     for _ in range(9):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
-    assert reached[:5] == ["skip", "tab-classify", "choose", "photograph", "max-error"]
+    assert reached[:5] == ["skip", "tab-classify", "choose", "watch", "max-error"]
     page.focus("#tab-classify")
     page.keyboard.press("ArrowRight")
     assert page.get_attribute("#tab-mistakes", "aria-selected") == "true"

@@ -150,7 +150,7 @@ export class ResultCard {
   }
 }
 
-function explainUnknown(answer) {
+export function explainUnknown(answer) {
   const why =
     answer.reason === "not sure enough"
       ? `Only ${percent(answer.confidence)} sure, which is too little for the error you allow.`
