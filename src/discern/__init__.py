@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from discern.workflows.resume import resume
     from discern.workflows.review import review
     from discern.workflows.serve import serve
+    from discern.workflows.studio import studio
     from discern.workflows.train import train
     from discern.workflows.tune import tune
     from discern.workflows.verify import make_key, verify
@@ -104,6 +105,7 @@ _HOMES = {
     "resume": "workflows.resume",
     "review": "workflows.review",
     "serve": "workflows.serve",
+    "studio": "workflows.studio",
     "train": "workflows.train",
     "tune": "workflows.tune",
     "verify": "workflows.verify",
@@ -158,6 +160,7 @@ __all__ = [
     "resume",
     "review",
     "serve",
+    "studio",
     "train",
     "tune",
     "verify",

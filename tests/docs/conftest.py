@@ -26,6 +26,7 @@ LONG = (
     ("discern.workflows.tune", "tune"),
     ("discern.workflows.serve", "serve"),
     ("discern.workflows.review", "review"),
+    ("discern.workflows.studio", "studio"),
     ("discern.workflows.demo", "run_demo"),
     ("discern.models.weights.pretrained", "fetch_weights"),
 )

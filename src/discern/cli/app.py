@@ -36,6 +36,7 @@ from discern.cli.review import review
 from discern.cli.sections import SectionedGroup
 from discern.cli.serve import serve
 from discern.cli.spelling import spelling_for_commands
+from discern.cli.studio import studio
 from discern.cli.train import train
 from discern.cli.tune import tune
 from discern.cli.verify import verify
@@ -56,7 +57,7 @@ _add_commands("Train and use a classifier", train, evaluate, predict, explain, r
 _add_commands("Look through the pictures", label, merge_labels, audit, review)
 _add_commands("Compare ways of training", diff, compare, tune)
 _add_commands("Trust it elsewhere", fieldcheck, verify)
-_add_commands(_START, demo, doctor)
+_add_commands(_START, studio, demo, doctor)
 app.add_typer(recipes_app, name="recipes", rich_help_panel=_START)
 app.add_typer(weights_app, name="weights", rich_help_panel=_START)
 app.add_typer(cache_app, name="cache", rich_help_panel=_START)
