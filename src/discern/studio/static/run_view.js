@@ -5,7 +5,7 @@ import { showFailure } from "./activity.js";
 import { openTab } from "./choice.js";
 import { drawCurves } from "./curves.js";
 import { attempt } from "./refresh.js";
-import { state, update } from "./state.js";
+import { tasksOf, update } from "./state.js";
 import { make, percent } from "./text.js";
 import { say, sayCount } from "./words.js";
 
@@ -27,7 +27,7 @@ export class RunView {
 
   async read() {
     const { run } = this;
-    const task = state.tasks.find(({ command, place }) => command === "train" && place === run);
+    const task = tasksOf("train").find(({ place }) => place === run);
     // A run that is about to begin has no folder yet, and one that failed early never has.
     const { run: facts } = await getJson(`run?${new URLSearchParams({ place: run })}`).catch(() => ({ run: null }));
     if (run !== this.run) return;

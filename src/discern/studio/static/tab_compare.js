@@ -4,12 +4,14 @@ import { getJson, postJson } from "./api.js";
 import { showFailure } from "./activity.js";
 import { CommandLine } from "./command_line.js";
 import { attempt } from "./refresh.js";
-import { state, watch } from "./state.js";
+import { state, tasksOf, watch, watchShown } from "./state.js";
 import { draw } from "./svg.js";
 import { by, make, percent } from "./text.js";
 import { say } from "./words.js";
 
 const COLUMNS = ["run", "accuracy", "pictures", "recipe", "network"];
+
+const MAX_DIFFS = 5;
 
 let chosen = [];
 
@@ -30,7 +32,7 @@ export function startCompare() {
     showTable(showWish);
     showWish();
   });
-  watch(["folder", "tasks"], showDiffs);
+  watchShown(["folder", "tasks", "tab"], () => [state.tab, listDiffs(), tasksOf("diff")], showDiffs);
 }
 
 function showTable(changed) {
@@ -68,19 +70,21 @@ function showAccuracy({ accuracy, is_complete: isComplete }) {
   return [make("strong", { textContent: percent(value) }), ` ${percent(low)} – ${percent(high)}`, drawing];
 }
 
+const listDiffs = () => state.folder.pages.filter(({ kind }) => kind === "diff").slice(0, MAX_DIFFS);
+
 async function showDiffs() {
-  const tasks = state.tasks.filter(({ command }) => command === "diff");
+  if (state.tab !== "compare") return;
+  const tasks = tasksOf("diff");
   const failed = tasks[0]?.state === "failed" ? [showFailure(tasks[0])] : [];
   const running = tasks.some((task) => task.state === "running") ? [make("progress", {})] : [];
-  const found = state.folder.pages.filter(({ kind }) => kind === "diff").slice(0, 5);
-  const shown = await Promise.all(found.map(showDiff));
+  const shown = await Promise.all(listDiffs().map(showDiff));
   by("diffs").replaceChildren(...failed, ...running, ...shown.flat());
 }
 
 async function showDiff({ place }) {
   const diff = await getJson(`comparison?${new URLSearchParams({ place })}`).catch(() => null);
   if (!diff) return [];
-  const [, first, second] = state.tasks.find((task) => task.command === "diff" && task.place === place)?.words ?? [];
+  const [, first, second] = tasksOf("diff").find((task) => task.place === place)?.words ?? [];
   const scores = {
     ...{ a: percent(diff.accuracy_a.value), b: percent(diff.accuracy_b.value), count: diff.count },
     ...{ only_a: diff.only_a_right, only_b: diff.only_b_right },

@@ -6,7 +6,7 @@ import { CommandLine } from "./command_line.js";
 import { showFailure } from "./activity.js";
 import { PageFrame } from "./page_frame.js";
 import { attempt } from "./refresh.js";
-import { state, update, watch } from "./state.js";
+import { state, tasksOf, update, watch, watchShown } from "./state.js";
 import { by, make } from "./text.js";
 import { listenForUploads } from "./upload.js";
 import { fillWeights, readWeights } from "./weights.js";
@@ -37,8 +37,10 @@ export function startData() {
     fillWeights(weights, say("weights_here"), say("audit_quick"));
     showWish();
   });
-  watch(["folder", "tasks"], () => showAudits(frame));
+  watchShown(["folder", "tasks"], () => [listAudits(), tasksOf("audit")], () => showAudits(frame));
 }
+
+const listAudits = () => state.folder.pages.filter(({ kind }) => kind === "audit");
 
 function showSources() {
   const { sources } = state.folder;
@@ -82,8 +84,8 @@ function describe(source) {
 }
 
 function showAudits(frame) {
-  const audits = state.folder.pages.filter(({ kind }) => kind === "audit");
-  const tasks = state.tasks.filter(({ command }) => command === "audit");
+  const audits = listAudits();
+  const tasks = tasksOf("audit");
   const failed = tasks[0]?.state === "failed" ? [make("li", {}, showFailure(tasks[0]))] : [];
   const running = tasks.filter((task) => task.state === "running").map(showRunning);
   by("audits-part").hidden = !audits.length && !running.length && !failed.length;

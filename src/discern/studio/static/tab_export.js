@@ -5,7 +5,7 @@ import { showFailure } from "./activity.js";
 import { followRuns } from "./choice.js";
 import { CommandLine } from "./command_line.js";
 import { attempt } from "./refresh.js";
-import { state, watch } from "./state.js";
+import { state, tasksOf, watchShown } from "./state.js";
 import { by, make } from "./text.js";
 import { say } from "./words.js";
 
@@ -33,14 +33,14 @@ export function startExport() {
     showWish();
     showExports();
   });
-  watch(["tasks"], showExports);
+  watchShown(["tasks"], () => tasksOf("export"), showExports);
 }
 
 const quote = (text) => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'"'"'`)}'`);
 
 function showExports() {
   const run = state.folder.runs.find(({ place }) => place === by("export-run").value);
-  const tasks = state.tasks.filter(({ command, place }) => command === "export" && place === run?.place);
+  const tasks = tasksOf("export").filter(({ place }) => place === run?.place);
   const items = (run?.exports ?? []).map(showFile);
   if (tasks[0]?.state === "failed") items.unshift(make("li", {}, showFailure(tasks[0])));
   if (tasks[0]?.state === "running") items.unshift(make("li", { className: "item" }, say("exporting"), make("progress", {})));

@@ -5,7 +5,7 @@ import { fillChoices } from "./choice.js";
 import { CommandLine } from "./command_line.js";
 import { attempt } from "./refresh.js";
 import { RunView } from "./run_view.js";
-import { state, update, watch } from "./state.js";
+import { state, tasksOf, update, watch, watchShown } from "./state.js";
 import { nameSource } from "./tab_data.js";
 import { by, make } from "./text.js";
 import { fillWeights, readWeights } from "./weights.js";
@@ -35,8 +35,10 @@ export function startTrain() {
     fillForm();
     showWish();
   });
-  watch(["folder", "run", "tasks"], () => showRuns(view));
+  watchShown(["folder", "run", "tasks"], () => [state.run, state.folder.runs, listTrainings()], () => showRuns(view));
 }
+
+const listTrainings = () => tasksOf("train").map(({ place, state: how, is_stopping: stops }) => ({ place, how, stops }));
 
 function buildWish() {
   const values = Object.fromEntries(FIELDS.map((name) => [name, by(`train-${name}`).value]));
@@ -71,9 +73,9 @@ function fillFixes() {
 }
 
 function showRuns(view) {
-  const training = state.tasks.filter(({ command, state: how }) => command === "train" && how === "running");
+  const training = listTrainings().filter(({ how }) => how === "running");
   const places = [...new Set([...training, ...state.folder.runs].map(({ place }) => place))];
-  const failed = state.tasks.find(({ command, place }) => command === "train" && place === state.run);
+  const failed = listTrainings().find(({ place }) => place === state.run);
   if (failed && !places.includes(failed.place)) places.unshift(failed.place);
   by("run-part").hidden = !places.length;
   fillChoices(by("train-run"), places.map((place) => [place, place]), state.run);
