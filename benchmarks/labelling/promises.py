@@ -49,7 +49,7 @@ def simulate_labelling(world: World, goal: Goal, pictures: int, seed: int) -> Ou
     """
     features, labels = world.draw(np.random.default_rng(seed), pictures + _NEW_PICTURES)
     keys = [str(place) for place in range(len(features))]
-    heap = Heap("world", keys, [[key] for key in keys], normalize_features(features))
+    heap = Heap("world", keys, (), normalize_features(features))
     parts = draw_parts(keys[:pictures], seed=seed, share=Share())
     looks = plan_looks(len(parts.kept), goal)
     teacher = Teacher(heap, project_features(heap.features, seed=seed), parts, looks, seed=seed)

@@ -79,7 +79,7 @@ def test_a_labelling_goes_on_where_it_was_left(begin):
 
 def test_undo_asks_the_picture_again(begin):
     session = begin()
-    asked = answer_truly(session, 3)
+    asked = answer_truly(session, 8)  # the first of them are kept apart, to keep pace
     assert session.undo().key == session.ask().key == asked[-1].key
     assert session.undo().key == asked[-2].key
     assert session.describe().answered == 1
@@ -141,6 +141,21 @@ def test_look_alikes_are_confirmed_and_taken_back_together(begin):
     assert session.undo().key == grid.questions[1].key
     assert session.describe().answered == before
     assert begin().describe().answered == before
+
+
+def test_what_is_taken_out_of_look_alikes_is_asked_alone_and_in_no_other_grid(begin):
+    session = begin()
+    answer_truly(session, 120)
+    grid = session.ask_alike()
+    first, *others = [question.key for question in grid.questions]
+    session.confirm(others, grid.label)
+    asked = answer_truly(session, 8)  # the first of them are kept apart, to keep pace
+    (alone,) = [question for question in asked if question.key == first]
+    assert (alone.why, alone.suggestion) == ("taken_out", None)
+    grid = session.ask_alike()
+    session.confirm([], grid.label)
+    again = session.ask_alike()
+    assert again is None or not {one.key for one in again.questions} & {one.key for one in grid.questions}
 
 
 def test_a_class_is_spelled_as_it_began(begin):

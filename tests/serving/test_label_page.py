@@ -103,6 +103,20 @@ def test_look_alikes_are_confirmed_together_without_those_taken_out(session, ope
     assert "0001" not in [key for key, _, _ in session.answers]
 
 
+def test_a_grid_may_be_wrong_altogether(session, open_page):
+    page, session.grid = open_page(), ("red", ["0000", "0001"])
+    page.keyboard.press("g")
+    page.wait_for_selector("#alike:not([hidden])")
+    page.keyboard.press("1")
+    wait_for(page, "#confirmed", "1 picture is red")
+    page.keyboard.press("2")
+    wait_for(page, "#confirmed", "None of them is red")
+    wait_until_shown(page)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#alike", state="hidden")
+    assert session.answers == []
+
+
 def test_an_earlier_answer_is_corrected_from_the_row_of_the_last_ones(session, open_page):
     page = open_page()
     press(page, "1", 1)

@@ -1,6 +1,7 @@
 """Which picture a person is asked about next, and with what suggestion."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ class Asking:
         self._heap, self._parts = heap, parts
         self._is_kept = np.isin(np.arange(len(heap)), parts.kept)
         self._is_hidden = draw_numbers(heap.keys, seed, "hidden") < _HIDDEN_SHARE
+        self._in_grid: set[int] = set()
+        self._taken_out: set[int] = set()
 
     def is_kept(self, row: int) -> bool:
         """Return whether a picture is kept apart."""
@@ -40,7 +43,7 @@ class Asking:
         is_turn = LEARNT_PER_KEPT * num_kept < len(answers) - num_kept - _LEARNT_FIRST
         if kept is not None and is_turn:
             return kept
-        learnt = next((row for row in lesson.queue if row not in answers), None)
+        learnt = next((row for row in [*sorted(self._taken_out), *lesson.queue] if row not in answers), None)
         if learnt is None:
             learnt = next((int(row) for row in self._parts.learnt if int(row) not in answers), None)
         if learnt is not None or kept is not None:
@@ -51,7 +54,7 @@ class Asking:
         """Return the question about a row, with the head's answer where there is one that may be shown."""
         is_hidden = lesson.answered is not None and (self.is_kept(row) or bool(self._is_hidden[row]))
         suggestion, between = None, None
-        if lesson.answered is not None and not is_hidden:
+        if lesson.answered is not None and not is_hidden and row not in self._taken_out:
             suggestion = str(lesson.answered.labels[row])
             between = (suggestion, str(lesson.answered.seconds[row])) if lesson.is_about_doubts else None
         why = "again" if row in answers else self._explain(row, lesson)
@@ -66,7 +69,8 @@ class Asking:
         """
         if lesson.answered is None:
             return None
-        rows = np.array([row for row in self._parts.learnt.tolist() if row not in answers], np.int64)
+        left = [row for row in self._parts.learnt.tolist() if row not in answers and row not in self._taken_out]
+        rows = np.array(left, np.int64)
         rows = rows[lesson.answered.confidences[rows] >= _MIN_CONFIDENCE]
         sure = Counter(lesson.answered.labels[rows].tolist())
         counts = Counter(answer.label for answer in answers)
@@ -76,9 +80,17 @@ class Asking:
         rows = rows[lesson.answered.labels[rows] == label]
         surest = rows[lesson.answered.confidences[rows].argmax()]
         nearest = np.argsort(-(self._heap.features[rows] @ self._heap.features[surest]), kind="stable")[:_IN_GRID]
+        self._in_grid = set(rows[nearest].tolist())
         return Grid(label, [self.build_question(int(row), lesson, answers) for row in rows[nearest]])
+
+    def close_grid(self, confirmed: Sequence[int]) -> None:
+        """Show the pictures of the last grid that were not confirmed in no other one; they are asked one by one."""
+        self._taken_out |= self._in_grid.difference(confirmed)
+        self._in_grid = set()
 
     def _explain(self, row: int, lesson: Lesson) -> Why:
         if self.is_kept(row):
             return "apart"
+        if row in self._taken_out:
+            return "taken_out"
         return "uncertain" if lesson.is_about_doubts else "diverse"

@@ -8,9 +8,9 @@ from typing import Literal
 Reason = Literal["skip", "unsure", "none"]
 """Why a picture gets no label: it comes again later; the person cannot say; it shows several of the classes or none."""
 
-Why = Literal["diverse", "uncertain", "apart", "again"]
-"""Why a picture is asked: to learn the classes; the head is uncertain; it is kept apart, drawn at random; a skipped one
-comes again."""
+Why = Literal["diverse", "uncertain", "taken_out", "apart", "again"]
+"""Why a picture is asked: to learn the classes; the head is uncertain; it was taken out of a grid; it is kept apart,
+drawn at random; a skipped one comes again."""
 
 
 @dataclass(frozen=True)

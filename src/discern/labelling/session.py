@@ -125,7 +125,9 @@ class LabellingSession:
             self._add([self._find_row(key)], "", reason, reason)
 
     def confirm(self, keys: Sequence[str], label: str) -> None:
-        """Label pictures of a grid together; `undo` takes all of them back.
+        """Label pictures of a grid together, and ask about the others of it one by one; `undo` takes all labels back.
+
+        Without `keys`, none of the grid is of the class.
 
         Raises:
             DataError: There is no such picture, one of them is kept apart, or the label cannot be a class.
@@ -135,7 +137,10 @@ class LabellingSession:
             rows = [self._find_row(key) for key in keys]
             if any(self._asking.is_kept(row) for row in rows):
                 raise DataError("pictures that are kept apart are answered one by one")
-            self._add(rows, self._spell(label), None, CONFIRMED)
+            if rows:
+                self._add(rows, self._spell(label), None, CONFIRMED)
+            self._asking.close_grid(rows)
+            self._asked = None
 
     def undo(self) -> Question | None:
         """Take the last answer back and return its picture, which `ask` returns, too; None where there is none.

@@ -94,11 +94,7 @@ function announceAndShow(text) {
   Object.assign(by("note"), { textContent: text, hidden: false });
 }
 
-const confirmGrid = () =>
-  act(async () => {
-    const confirmed = findConfirmed();
-    if (confirmed) await take(await postJson("confirm", confirmed));
-  });
+const confirmGrid = () => act(async () => take(await postJson("confirm", findConfirmed())));
 
 const leaveGrid = () => {
   closeGrid();

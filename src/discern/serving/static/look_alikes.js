@@ -35,16 +35,14 @@ export function showGrid() {
   if (!grid) return;
   const { label, keys } = grid;
   by("alike-kind").textContent = say("alike_kind", { label });
-  by("confirmed").textContent = say(`confirm_${taken.size === 1 ? "one" : "many"}`, { count: taken.size, label });
-  by("confirm").disabled = !taken.size;
+  by("confirmed").textContent = say(`confirm_${["none", "one"][taken.size] ?? "many"}`, { count: taken.size, label });
   [...by("alike-pictures").querySelectorAll("button")].forEach((button, place) => {
     button.ariaPressed = String(taken.has(keys[place]));
     button.ariaLabel = say("picture_of", { number: place + 1 });
   });
 }
 
-// What is confirmed; null where all were taken out.
-export const findConfirmed = () => (taken.size ? { keys: grid.keys.filter((key) => taken.has(key)), label: grid.label } : null);
+export const findConfirmed = () => ({ keys: grid.keys.filter((key) => taken.has(key)), label: grid.label });
 
 // Returns what a key does here.
 export function findToggle(key) {
