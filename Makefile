@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/installed
 CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 CPU_BUILDS = $(shell sed -n -E 's/^(torch|torchvision)==([0-9.]+).*/\1==\2+cpu/p' requirements.lock)
 
-.PHONY: demo test test-slow check docs notebooks release-check bench bench-accuracy bench-scale soak lock clean
+.PHONY: demo test test-slow check docs notebooks release-check bench bench-accuracy bench-scale bench-labelling soak lock clean
 
 demo: $(USABLE)
 	$(BIN)/discern demo --overwrite
@@ -57,6 +57,11 @@ bench-accuracy: $(INSTALLED)
 # BENCH may hold --sizes 1000 10000 --kinds different --repeats 3 --folder FOLDER.
 bench-scale: $(INSTALLED)
 	$(BIN)/python -m benchmarks.scale $(BENCH)
+
+# BENCH holds --data FOLDER --weights NAME=FILE... --out FOLDER.
+bench-labelling: $(INSTALLED)
+	$(BIN)/python -m benchmarks.labelling $(BENCH)
+	$(BIN)/python -m benchmarks.labelling.promises
 
 # Kills, full disks, damaged files and hostile clients; docs/research/trust.md says what is counted. PART may name one part.
 MINUTES ?= 60

@@ -43,13 +43,16 @@ if TYPE_CHECKING:
     from discern.workflows.explain import explain
     from discern.workflows.export import export, export_public
     from discern.workflows.fieldcheck import fieldcheck
+    from discern.workflows.label import label
     from discern.workflows.leave_out import leave_out
+    from discern.workflows.merge_labels import merge_labels
     from discern.workflows.predict import predict
     from discern.workflows.push import push
     from discern.workflows.report import report
     from discern.workflows.resume import resume
     from discern.workflows.review import review
     from discern.workflows.serve import serve
+    from discern.workflows.studio import studio
     from discern.workflows.train import train
     from discern.workflows.tune import tune
     from discern.workflows.verify import make_key, verify
@@ -83,9 +86,11 @@ _HOMES = {
     "export": "workflows.export",
     "export_public": "workflows.export",
     "fieldcheck": "workflows.fieldcheck",
+    "label": "workflows.label",
     "leave_out": "workflows.leave_out",
     "load": "predictor.load",
     "make_key": "workflows.verify",
+    "merge_labels": "workflows.merge_labels",
     "predict": "workflows.predict",
     "push": "workflows.push",
     "register_augmentation": "data.reading.augment",
@@ -100,6 +105,7 @@ _HOMES = {
     "resume": "workflows.resume",
     "review": "workflows.review",
     "serve": "workflows.serve",
+    "studio": "workflows.studio",
     "train": "workflows.train",
     "tune": "workflows.tune",
     "verify": "workflows.verify",
@@ -135,9 +141,11 @@ __all__ = [
     "export",
     "export_public",
     "fieldcheck",
+    "label",
     "leave_out",
     "load",
     "make_key",
+    "merge_labels",
     "predict",
     "push",
     "register_augmentation",
@@ -152,6 +160,7 @@ __all__ = [
     "resume",
     "review",
     "serve",
+    "studio",
     "train",
     "tune",
     "verify",

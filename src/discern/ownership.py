@@ -92,6 +92,18 @@ def check_owned(folder: Path) -> None:
         )
 
 
+def find_owner(folder: Path) -> Owner | None:
+    """Return the process that owns a folder; None where there is none, or its process has ended.
+
+    Nothing is locked to find out, which would be in the way of a process that is about to begin.
+    """
+    try:
+        owner = Owner.model_validate_json((folder / LOCK_FILE).read_bytes()[:_MOST_BYTES])
+    except (OSError, ValidationError):
+        return None
+    return owner if _may_live(owner, is_locked=False) else None
+
+
 def _make_folder(folder: Path) -> list[Path]:
     """Make a folder; return what was made, the innermost first."""
     if folder.exists() and not folder.is_dir():

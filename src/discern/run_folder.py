@@ -33,6 +33,8 @@ RUN_FILES = (
     "tracking.json",
     "report.html",
     "signature.json",
+    "progress.json",
+    "finish",
 )
 RUN_FOLDERS = (
     "bundle",
@@ -108,6 +110,16 @@ class RunFolder:
     def history(self) -> Path:
         """One row per epoch."""
         return self.root / "history.csv"
+
+    @property
+    def progress(self) -> Path:
+        """How far a training is; there only while it runs."""
+        return self.root / "progress.json"
+
+    @property
+    def finish_request(self) -> Path:
+        """A file that users make to end a training after its epoch, with the best epoch so far."""
+        return self.root / "finish"
 
     @property
     def log(self) -> Path:
@@ -194,6 +206,7 @@ class RunFolder:
 
     def complete_run(self) -> None:
         """Remove the state, all at once, after everything else is written."""
+        self.finish_request.unlink(missing_ok=True)
         if self.state.exists():
             done = self.root / _DONE
             shutil.rmtree(done, ignore_errors=True)

@@ -21,9 +21,12 @@ LONG = (
     ("discern.workflows.compare", "compare"),
     ("discern.workflows.leave_out", "leave_out"),
     ("discern.workflows.fieldcheck", "fieldcheck"),
+    ("discern.workflows.label", "label"),
+    ("discern.workflows.merge_labels", "merge_labels"),
     ("discern.workflows.tune", "tune"),
     ("discern.workflows.serve", "serve"),
     ("discern.workflows.review", "review"),
+    ("discern.workflows.studio", "studio"),
     ("discern.workflows.demo", "run_demo"),
     ("discern.models.weights.pretrained", "fetch_weights"),
 )

@@ -13,6 +13,7 @@ from discern.exporting.public_bundle import make_public
 from discern.exporting.web_runtime import WebRuntime
 from discern.predictor.bundle import load_bundle
 from html_checks import Page
+from word_tables import check_words, find_said
 
 OWN, SHARED = files("discern.exporting") / "page", files("discern") / "web"
 WORDS = json.loads((OWN / "words.json").read_text())
@@ -31,20 +32,11 @@ def html(trained_run, tmp_path_factory):
 
 
 def test_every_word_is_there_in_every_language():
-    languages = set(WORDS["name_of_language"])
-    assert {"en", "de"} <= languages
-    for word, texts in WORDS.items():
-        assert set(texts) == languages, word
-        values = {language: sorted(re.findall(r"\{\w+\}", text)) for language, text in texts.items()}
-        assert len({tuple(names) for names in values.values()}) == 1, word
+    check_words(WORDS)
 
 
 def test_every_word_that_is_said_is_in_the_table_and_every_other_one_is_not():
-    text = "\n".join(read_sources().values())
-    said = set(re.findall(r'data-word="(\w+)"', text))
-    said |= {word for word in re.findall(r'"(\w+)"', text) if word in WORDS}
-    assert set(re.findall(r'\bsay\("(\w+)"', text)) <= set(WORDS)
-    said |= {f"{word}_{number}" for word in re.findall(r'sayCount\("(\w+)"', text) for number in ("one", "many")}
+    said = find_said(WORDS, read_sources().values())
     said |= {word for word in WORDS if word.startswith(("fit_", "split_"))}
     said |= {"name_of_language", "answered", "left_unknown", "not_read"}
     assert said - set(WORDS) == set()

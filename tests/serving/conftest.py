@@ -8,6 +8,7 @@ from discern.predictor.load import load
 from discern.predictor.predictor import Predictor
 from discern.serving.app import create_app
 from pictures import QUICK
+from scripted_session import ScriptedSession
 from served import load_on_cpu, open_client, serving
 
 
@@ -37,3 +38,10 @@ def client(run: Path) -> Iterator[TestClient]:
 def address(run: Path) -> Iterator[str]:
     with serving(create_app({"colours": run}, load_on_cpu)) as opened:
         yield opened
+
+
+@pytest.fixture
+def session(photos: Path, tmp_path: Path) -> ScriptedSession:
+    """A labelling of 18 pictures with two classes."""
+    paths = [photos / f"{colour}/{number}.png" for number in range(6) for colour in ("red", "green", "blue")]
+    return ScriptedSession(paths, tmp_path / "labels.csv", ["red", "green"])

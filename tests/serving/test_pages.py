@@ -7,6 +7,8 @@ import re
 
 import numpy as np
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from discern.predictor.bundle import load_bundle, save_bundle
 from discern.predictor.evidence import Evidence
@@ -100,12 +102,12 @@ def test_what_is_unknown_says_so_and_comes_back_when_all_is_allowed(page):
     give(page, ("noise.png", encode(draw_noise())))
     answered = labels(page)
     page.select_option("#max-error", "0.01")
-    page.wait_for_selector(".card.unknown")
+    page.wait_for_selector("#results .card.unknown")
     assert labels(page) == ["unknown"]
-    assert f"The best guess is {answered[0]}." in page.inner_text(".card .why")
+    assert f"The best guess is {answered[0]}." in page.inner_text("#results .why")
     assert page.inner_text("#promise").startswith("An answer takes a confidence of")
     page.select_option("#max-error", "")
-    page.wait_for_selector(".card:not(.unknown):not(.working)")
+    page.wait_for_selector("#results .card:not(.unknown):not(.working)")
     assert labels(page) == answered
 
 
@@ -121,12 +123,12 @@ def test_heat_map_and_most_alike_come_on_demand(page):
     give(page, ("one.png", encode(draw("blue"))))
     page.click(".heat")
     page.wait_for_selector(".heat[aria-pressed=true]")
-    assert page.get_attribute(".shown", "src").startswith("data:image/jpeg")
+    assert page.get_attribute("#results .shown", "src").startswith("data:image/jpeg")
     page.click(".alike")
     page.wait_for_selector(".neighbours img")
     assert page.locator(".neighbours li").count() == 5
     page.click(".heat")
-    assert page.get_attribute(".shown", "src").startswith("blob:")
+    assert page.get_attribute("#results .shown", "src").startswith("blob:")
 
 
 def test_a_picture_can_be_pasted_and_dropped(page):
@@ -166,7 +168,7 @@ def test_everything_can_be_reached_by_keyboard(page):
     for _ in range(9):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
-    assert reached[:5] == ["skip", "tab-classify", "choose", "photograph", "max-error"]
+    assert reached[:5] == ["skip", "tab-classify", "choose", "watch", "max-error"]
     page.focus("#tab-classify")
     page.keyboard.press("ArrowRight")
     assert page.get_attribute("#tab-mistakes", "aria-selected") == "true"
@@ -217,10 +219,13 @@ def reviewed(photos, tmp_path):
     return tmp_path
 
 
+def build_review(folder, token="secret"):
+    review = Review("run", load_candidates(folder, None), CLASSES, Decisions(folder / "overrides.csv"))
+    return create_review_app(review, Access({"127.0.0.1"}, token))
+
+
 def review(folder):
-    candidates = load_candidates(folder, None)
-    access = Access({"127.0.0.1"}, "secret")
-    return serving(create_review_app(Review("run", candidates, CLASSES, Decisions(folder / "overrides.csv")), access))
+    return serving(build_review(folder))
 
 
 def count(page, text):
@@ -260,4 +265,20 @@ def test_a_review_takes_one_key_a_decision_and_goes_on_later(browser, reviewed, 
             count(page, "3 of 3 decided")
             assert page.inner_text("#kind") == "All are decided"
     assert ",relabel,red,green," in (reviewed / "overrides.csv").read_text().splitlines()[-1]
+    context.close()
+
+
+def test_pages_work_below_the_address_of_another_server(browser, sure_run, reviewed):
+    context = browser.new_context()
+    classify = create_app({"colours": sure_run}, load_on_cpu)
+    prefixes = Mount("/pages/1", classify), Mount("/pages/2", build_review(reviewed, token=None))
+    above = Starlette(routes=prefixes, lifespan=lambda _: classify.router.lifespan_context(classify))
+    with serving(above) as address:
+        for page in open_page(context, f"{address}/pages/1/"):
+            give(page, ("one.png", encode(draw("blue"))))
+            assert labels(page) == ["blue"]
+        for page in open_page(context, f"{address}/pages/2/"):
+            page.wait_for_selector("#picture:not([hidden])")
+            page.keyboard.press("k")
+            count(page, "1 of 3 decided")
     context.close()

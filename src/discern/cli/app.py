@@ -26,6 +26,8 @@ from discern.cli.explain import explain
 from discern.cli.export import export
 from discern.cli.fieldcheck import fieldcheck
 from discern.cli.interruption import ending_in_order
+from discern.cli.label import label
+from discern.cli.merge_labels import merge_labels
 from discern.cli.predict import predict
 from discern.cli.push import push
 from discern.cli.recipes import recipes_app
@@ -34,6 +36,7 @@ from discern.cli.review import review
 from discern.cli.sections import SectionedGroup
 from discern.cli.serve import serve
 from discern.cli.spelling import spelling_for_commands
+from discern.cli.studio import studio
 from discern.cli.train import train
 from discern.cli.tune import tune
 from discern.cli.verify import verify
@@ -51,10 +54,10 @@ def _add_commands(heading: str, *commands: Callable[..., None]) -> None:
 
 
 _add_commands("Train and use a classifier", train, evaluate, predict, explain, report, export, push, serve)
-_add_commands("Look through the pictures", audit, review)
+_add_commands("Look through the pictures", label, merge_labels, audit, review)
 _add_commands("Compare ways of training", diff, compare, tune)
 _add_commands("Trust it elsewhere", fieldcheck, verify)
-_add_commands(_START, demo, doctor)
+_add_commands(_START, studio, demo, doctor)
 app.add_typer(recipes_app, name="recipes", rich_help_panel=_START)
 app.add_typer(weights_app, name="weights", rich_help_panel=_START)
 app.add_typer(cache_app, name="cache", rich_help_panel=_START)

@@ -44,6 +44,10 @@ Views = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+PageToken = Annotated[
+    str | None,
+    typer.Option(envvar="DISCERN_TOKEN", show_envvar=True, help="Secret of the page. [default: a new one]"),
+]
 Moved = Annotated[
     Path | None, typer.Option("--data", help="Folder that the pictures of the run were moved to, if they were.")
 ]

@@ -212,7 +212,9 @@ def build_start(
         ConfigError: The network does not take images of the size that is set.
     """
     stem, _ = choose_stem(settings.model.stem, start.backbone, start.weights, find_shorter_side(sides))
-    classifier = build_classifier(Architecture(backbone=start.backbone, stem=stem), len(table.class_names))
+    # Pictures without labels have features, too, and no head is without a class.
+    num_classes = max(1, len(table.class_names))
+    classifier = build_classifier(Architecture(backbone=start.backbone, stem=stem), num_classes)
     size, _ = choose_image_size(settings.data.image_size, classifier.backbone, stem, sides)
     classifier.backbone.set_image_size(size)
     return classifier, plan_preprocess(settings.data, size, start.fit, classifier.backbone, table.depth_range)

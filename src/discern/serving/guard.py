@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -31,7 +31,7 @@ logger = logging.getLogger("discern")
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -41,8 +41,10 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "geolocation=(), microphone=(), camera=()",
+    "Permissions-Policy": "geolocation=(), microphone=(), camera=(self)",
 }
+"""What every answer has, unless a route has its own; a page loads what is ours alone, and is in no frame."""
+
 _FOREIGN = "the request comes from a page of another site"
 _ADVICE = "if the page is yours, start the server with --allow-origin ORIGIN, such as http://localhost:3000"
 _CHANGING = ("POST", "PUT", "PATCH", "DELETE")
@@ -59,7 +61,7 @@ class Access:
 
     hosts: Collection[str] | None = None
     token: str | None = None
-    open_paths: Collection[str] = ()
+    open_paths: Container[str] = ()
     origins: Collection[str] | None = None
 
     def check(self, scope: Scope, headers: Headers) -> None:
@@ -105,13 +107,21 @@ class Guard:
     """ASGI middleware: checks access and size before, and puts the headers on every answer, errors included."""
 
     def __init__(
-        self, app: ASGIApp, *, access: Access, limits: Limits, metrics: Metrics, routes: Collection[str]
+        self,
+        app: ASGIApp,
+        *,
+        access: Access,
+        limits: Limits,
+        metrics: Metrics,
+        routes: Collection[str],
+        headers: Mapping[str, str] = HEADERS,
     ) -> None:
         self._app = app
         self._access = access
         self._limits = limits
         self._metrics = metrics
         self._routes = routes
+        self._headers = headers
         self._bytes_held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -121,7 +131,7 @@ class Guard:
             return
         started = time.perf_counter()
         headers = Headers(scope=scope)
-        reply = _Reply(send, self._access.find_origin(headers))
+        reply = _Reply(send, self._access.find_origin(headers), self._headers)
         body = _Body(receive, self)
         try:
             await self._answer(scope, headers, body, reply)
@@ -197,17 +207,18 @@ class _Body:
 class _Reply:
     """The way back to the client: adds the headers, and keeps the status."""
 
-    def __init__(self, send: Send, origin: str | None) -> None:
+    def __init__(self, send: Send, origin: str | None, headers: Mapping[str, str]) -> None:
         self._send = send
         self._origin = origin
+        self._headers = headers
         self.status: int | None = None
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
-            for name, value in _HEADERS.items():
-                headers[name] = value
+            for name, value in self._headers.items():
+                headers.setdefault(name, value)
             headers.setdefault("Cache-Control", "no-store")
             headers.add_vary_header("Origin")
             if self._origin is not None:

@@ -1,18 +1,28 @@
 """Puts the guard before an application, and gives all errors the same form."""
 
+from collections.abc import Mapping
+
 from fastapi import FastAPI, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from discern.serving.guard import Access, Guard
+from discern.serving.guard import HEADERS, Access, Guard
 from discern.serving.limits import Limits
 from discern.serving.metrics import Metrics
 from discern.serving.refusals import UNUSABLE, Refusal
 
 
-def add_guard(app: FastAPI, *, access: Access, limits: Limits, metrics: Metrics, routes: tuple[str, ...]) -> None:
-    """Put the guard before all routes, and give all errors the same form."""
-    app.add_middleware(Guard, access=access, limits=limits, metrics=metrics, routes=routes)
+def add_guard(
+    app: FastAPI,
+    *,
+    access: Access,
+    limits: Limits,
+    metrics: Metrics,
+    routes: tuple[str, ...],
+    headers: Mapping[str, str] = HEADERS,
+) -> None:
+    """Put the guard before all routes, and give all errors the same form; `headers` are on every answer."""
+    app.add_middleware(Guard, access=access, limits=limits, metrics=metrics, routes=routes, headers=headers)
     app.add_exception_handler(Refusal, lambda _, error: _respond(error))
     app.add_exception_handler(HTTPException, lambda _, error: _respond(error))
     app.add_exception_handler(RequestValidationError, lambda _, error: _respond(error))

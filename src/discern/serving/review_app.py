@@ -13,7 +13,7 @@ from discern.serving.guarding import add_guard
 from discern.serving.heat_maps import MEDIA_TYPE
 from discern.serving.limits import Limits
 from discern.serving.metrics import Metrics
-from discern.serving.pages import build_page_routes, load_pages
+from discern.serving.pages import build_page_routes, load_pages, open_pages
 from discern.serving.refusals import NOT_FOUND, UNUSABLE, Refusal
 from discern.serving.review import Review
 
@@ -33,11 +33,12 @@ def create_review_app(review: Review, access: Access) -> FastAPI:
     A client names a candidate by its place in the list alone.
     """
     pages = load_pages()
-    access = Access(access.hosts, access.token, {"/", *(f"/static/{page}" for page in pages)})
     app = FastAPI(title="discern review", docs_url=None, redoc_url=None)
     app.include_router(build_page_routes(pages, "review.html"))
     app.include_router(_build_review_routes(review))
-    add_guard(app, access=access, limits=Limits(), metrics=Metrics(), routes=("review", "undo", "static"))
+    add_guard(
+        app, access=open_pages(access, pages), limits=Limits(), metrics=Metrics(), routes=("review", "undo", "static")
+    )
     return app
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from discern.errors import ConfigError, install_command, option
+from discern.files import write_json
 from discern.predictor.load import load
 from discern.predictor.predictor import Predictor
 from discern.runtime import choose_runtime
@@ -20,6 +21,9 @@ from discern.serving.options import ServeOptions
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+ADDRESS_FILE_VARIABLE = "DISCERN_ADDRESS_FILE"
+"""A program that starts a server with --port 0 names a file here, to read the port from."""
 
 _NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 _OPTIONS_VARIABLE = "_DISCERN_SERVE"
@@ -49,7 +53,7 @@ def check_packages() -> None:
 
 
 def open_listener(host: str, port: int) -> socket.socket:
-    """Return a socket that listens at an address.
+    """Return a socket that listens at an address, which goes to the file that the variable names, if it is set.
 
     Raises:
         ConfigError: The address cannot be used, for instance because another program does.
@@ -63,6 +67,8 @@ def open_listener(host: str, port: int) -> socket.socket:
             f"{host}:{port} cannot be served on: {reason}; choose another ", option("host"), " or ", option("port")
         ) from None
     listener.set_inheritable(True)
+    if address_file := os.environ.get(ADDRESS_FILE_VARIABLE):
+        write_json(Path(address_file), {"host": host, "port": listener.getsockname()[1]})
     return listener
 
 

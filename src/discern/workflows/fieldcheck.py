@@ -24,7 +24,7 @@ from discern.predictor.field import check_field
 from discern.predictor.load import build_predictor
 from discern.reports.field_page import write_field_page
 from discern.serving.decisions import Decisions
-from discern.serving.labelling import Labelling
+from discern.serving.field_check import FieldSample
 from discern.serving.running import check_packages, open_listener, run_until_finished
 from discern.tuning.shared_folder import going_on_in, open_shared_folder
 
@@ -102,7 +102,7 @@ def fieldcheck(
             given = read_given_labels(Path(labels), ids, bundle.class_names)
         else:
             answers = Decisions(folder / "labels.csv")
-            _ask(_build_labelling(found.table, bundle.class_names, answers, table.source), port)
+            _ask(_build_sample(found.table, bundle.class_names, answers, table.source), port)
             given = {one.path: GivenLabel(one.action, one.new) for one in answers.find().values()}
         check, rows = check_field(
             bundle, found, given, FieldSource(str(run), table.source, seed, len(table)), max_errors=max_errors
@@ -129,24 +129,24 @@ def _identify(table: ImageTable) -> dict[str, object]:
     return {"pictures": len(table), "ids_sha256": hashlib.sha256(ids.encode()).hexdigest()}
 
 
-def _build_labelling(table: ImageTable, class_names: Sequence[str], answers: Decisions, name: str) -> Labelling:
+def _build_sample(table: ImageTable, class_names: Sequence[str], answers: Decisions, name: str) -> FieldSample:
     ids, paths = (table.frame[column].tolist() for column in ("id", "path"))
-    return Labelling(name, ids, paths, class_names, answers, table.depth_range)
+    return FieldSample(name, ids, paths, class_names, answers, table.depth_range)
 
 
-def _ask(labelling: Labelling, port: int) -> None:
+def _ask(sample: FieldSample, port: int) -> None:
     """Serve the page until it is finished, unless all pictures have a label."""
+    from discern.serving.field_check_app import create_field_check_app
     from discern.serving.guard import build_access
-    from discern.serving.labelling_app import create_labelling_app
 
-    pictures = count_of(len(labelling.ids), "picture")
-    logger.info("%s in the sample, %d without a label yet", pictures, labelling.num_open)
-    if not labelling.num_open:
+    pictures = count_of(len(sample.ids), "picture")
+    logger.info("%s in the sample, %d without a label yet", pictures, sample.num_open)
+    if not sample.num_open:
         return
     # Other people may have an account on this machine; browsers do not send the part after #.
     token = secrets.token_urlsafe(16)
     access = build_access(_HOST, (), token)
     with open_listener(_HOST, port) as listener:
         logger.info("open http://%s:%d/#token=%s", _HOST, listener.getsockname()[1], token)
-        logger.info("labels go to %s; the page ends this by its button Finish", labelling.answers.path)
-        run_until_finished(lambda finish: create_labelling_app(labelling, access, finish), listener)
+        logger.info("labels go to %s; the page ends this by its button Finish", sample.answers.path)
+        run_until_finished(lambda finish: create_field_check_app(sample, access, finish), listener)

@@ -59,6 +59,7 @@ from discern.training.listeners import (
 )
 from discern.training.outcome import describe_outcome
 from discern.training.progress import build_progress
+from discern.training.progress_file import FinishRequest, ProgressFile
 from discern.training.state import TrainingState
 from discern.training.tta import ViewedValidation, choose_tta
 from discern.workflows.teacher import Teacher, compare_with_teacher
@@ -173,15 +174,22 @@ def naming_resumption(job: Job) -> Iterator[None]:
         raise error.followed_by(Option(f"go on with: {way.command}", f"go on with: {way.python}")) from error
 
 
-def choose_listeners(job: Job, messages: MessageLog) -> list[Listener]:
-    """Return the listeners that write the history and the log, and show the progress."""
-    folder = job.folder
+def choose_listeners(job: Job, messages: MessageLog, *, spent_seconds: float = 0.0) -> list[Listener]:
+    """Return the listeners that write the history and the log, and show the progress.
+
+    `spent_seconds` are those of a run that is resumed.
+    """
+    folder, whole, budget = job.folder, job.whole or job.folder, job.plan.budget
+    ends = None if budget is None else job.started + budget.seconds - spent_seconds
+    fold = None if job.whole is None else int(folder.root.name)
     listeners: list[Listener] = [
         OwnerWatch(folder.root),
         *build_trackers(job.plan.training.trackers),  # before the history, which says to a resumed run what they have
         HistoryFile(folder.history),
         LogLines(job.plan.phases, level=logging.INFO if messages.notebook is None else logging.DEBUG),
         OverfittingWatch(),
+        ProgressFile(whole.progress, job.plan.phases, ends=ends, fold=fold),
+        FinishRequest(whole.finish_request),
     ]
     return [*listeners, *build_progress(messages, job.plan.phases)]
 

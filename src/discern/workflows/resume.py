@@ -124,7 +124,9 @@ def resume(
                 with measuring("network and weights"):
                     classifier = build_planned(plan, len(table.class_names), runtime, network)
                     state = _load_state(folder, plan, classifier, table.class_names, processes)
-            return carry_out(job, classifier, state, [*listeners, *choose_listeners(job, messages)])
+            spent_seconds = 0.0 if state is None else state.progress.spent_seconds
+            own = choose_listeners(job, messages, spent_seconds=spent_seconds)
+            return carry_out(job, classifier, state, [*listeners, *own])
 
 
 def _load_state(

@@ -8,6 +8,10 @@ from typing import BinaryIO
 from discern.data.reading.file_types import HEAD_BYTES
 from discern.data.stored_pictures import find_member, is_remote, read_member
 from discern.errors import BadImageError
+from discern.files import discern_home
+
+INSIDE_VARIABLE = "DISCERN_INSIDE"
+"""Names a folder outside of which no picture is opened, for commands that others may ask for, as in the studio."""
 
 _OTHER_THAN_FILES = (
     (stat.S_ISFIFO, "a named pipe"),
@@ -18,14 +22,27 @@ _OTHER_THAN_FILES = (
 
 
 def check_file(path: str | Path) -> None:
-    """Refuse pipes, sockets and devices before they are opened, since that may wait for ever."""
+    """Refuse pipes, sockets and devices before they are opened, since that may wait for ever.
+
+    Where the variable `DISCERN_INSIDE` names a folder, refuse what lies outside of it, too.
+    """
     member = find_member(path)
+    if root := os.environ.get(INSIDE_VARIABLE):
+        _check_inside(str(path if member is None else member.tar), root)
     if member is not None and is_remote(member.tar):
         return
     mode = os.stat(path if member is None else member.tar).st_mode  # noqa: PTH116 - a Path takes longer
     kind = next((name for is_kind, name in _OTHER_THAN_FILES if is_kind(mode)), None)
     if kind is not None:
         raise BadImageError(str(path), f"{kind}, not a file")
+
+
+def _check_inside(path: str, root: str) -> None:
+    real = os.path.realpath(path)
+    # What archives hold is unpacked in the home of discern.
+    allowed = (os.path.join(os.path.realpath(one), "") for one in (root, discern_home()))  # noqa: PTH118
+    if is_remote(path) or not real.startswith(tuple(allowed)):
+        raise BadImageError(path, f"it lies outside of {root}, and nothing else is opened here")
 
 
 def read_bytes(source: str | Path | bytes | BinaryIO) -> bytes:

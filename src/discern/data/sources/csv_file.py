@@ -20,6 +20,7 @@ from discern.data.sources.class_columns import join_class_columns
 from discern.data.sources.columns import ChosenColumns, ColumnSettings, choose_columns, list_label_candidates
 from discern.data.sources.encoding import advise_on_text, find_encoding
 from discern.data.sources.header import check_header
+from discern.data.sources.label_journal import resolve_journal
 from discern.data.sources.name_pattern import read_names
 from discern.data.sources.picture_files import find_files
 from discern.data.sources.split_column import (
@@ -40,12 +41,14 @@ _MAX_SHARED_CELLS = 10_000
 def load_csv(path: Path, settings: ColumnSettings, labelled: bool) -> ImageTable:
     """Load the table that a CSV file lists.
 
-    Every cell is text as written (`007` stays `007`, a class may be called `NA`); only an empty cell is missing.
+    Every cell is text as written (`007` stays `007`, a class may be called `NA`); only an empty cell is missing. Of the
+    labels.csv that `discern label` writes, the labels that hold count; see `resolve_journal`.
 
     Raises:
         DataError: The file, its columns or its rows cannot be used.
     """
-    return load_frame(read_cells(path), settings, folder=path.parent, source=str(path), labelled=labelled)
+    cells = resolve_journal(read_cells(path), str(path))
+    return load_frame(cells, settings, folder=path.parent, source=str(path), labelled=labelled)
 
 
 def read_cells(path: Path, *, only: Collection[str] | None = None) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import { describe } from "./answer.js";
 import { Card } from "./card.js";
 import { buildCsv } from "./csv.js";
+import { listenForFiles } from "./files.js";
 import { by, make } from "./text.js";
 import { say, sayCount } from "./words.js";
 
@@ -13,30 +14,9 @@ export class Classify {
     this.findThreshold = findThreshold;
     this.cards = [];
     this.turn = Promise.resolve();
-    for (const id of ["choose", "photograph"]) {
-      by(id).addEventListener("change", ({ target }) => {
-        this.add([...target.files]);
-        target.value = "";
-      });
-    }
+    listenForFiles((files) => this.add(files));
     by("csv").addEventListener("click", () => this.downloadCsv());
     by("clear").addEventListener("click", () => this.clear());
-    document.addEventListener("paste", ({ clipboardData }) => this.add([...(clipboardData?.files ?? [])]));
-    this.listenForDrops();
-  }
-
-  listenForDrops() {
-    const mark = (on) => by("drop").classList.toggle("over", on);
-    document.addEventListener("dragover", (event) => {
-      event.preventDefault();
-      mark(true);
-    });
-    document.addEventListener("dragleave", (event) => event.relatedTarget === null && mark(false));
-    document.addEventListener("drop", (event) => {
-      event.preventDefault();
-      mark(false);
-      this.add([...event.dataTransfer.files]);
-    });
   }
 
   add(files) {

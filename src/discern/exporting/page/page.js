@@ -1,6 +1,6 @@
 // The page: puts its parts to work.
 
-import { decide } from "./answer.js";
+import { decide, showAnswer } from "./answer.js";
 import { Camera } from "./camera.js";
 import { Classify } from "./classify.js";
 import { startEngine } from "./engine.js";
@@ -15,7 +15,15 @@ const MAX_NAMES = 6;
 const facts = JSON.parse(by("facts").textContent);
 const engine = startEngine(facts);
 const classify = new Classify(facts, engine, () => findThreshold(facts));
-new Camera(facts, engine, () => findThreshold(facts), (file) => classify.add([file]));
+new Camera({
+  async look(video) {
+    const { probabilities } = await (await engine)(await createImageBitmap(video));
+    return decide(probabilities, facts.class_names, findThreshold(facts));
+  },
+  show: showAnswer,
+  keep: (file) => classify.add([file]),
+  say,
+});
 
 listenToTabs(() => {});
 listenToLanguage(() => {

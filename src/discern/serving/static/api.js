@@ -1,6 +1,7 @@
 // What is asked of the server; the token, where one is needed, is kept for this tab alone.
 
-const TOKEN = "discern-token";
+// Two pages below one address, each with a server of its own, share what a tab keeps.
+const TOKEN = `discern-token ${location.pathname}`;
 
 // A link may bring the token behind #, which is never sent; it does not stay in the address.
 if (location.hash.startsWith("#token=")) {
@@ -19,8 +20,11 @@ export function useToken(token) {
   sessionStorage.setItem(TOKEN, token);
 }
 
+export const heldToken = () => sessionStorage.getItem(TOKEN) ?? "";
+
+// A path is relative to the page, which may itself stand below another.
 async function ask(path, options = {}) {
-  const token = sessionStorage.getItem(TOKEN);
+  const token = heldToken();
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   let response;
   try {
@@ -39,28 +43,22 @@ async function readProblem(response) {
   }
 }
 
-export async function getJson(path) {
-  const response = await ask(path);
+// Returns an answer that can be read; any other is thrown as what the server says of it.
+export async function request(path, options) {
+  const response = await ask(path, options);
   if (!response.ok) throw new Refused(response.status, await readProblem(response));
-  return response.json();
+  return response;
 }
 
+export const getJson = async (path) => (await request(path)).json();
+
 export async function postJson(path, content) {
-  const response = await ask(path, {
-    method: "POST",
-    body: JSON.stringify(content),
-    headers: { "Content-Type": "application/json" },
-  });
-  if (!response.ok) throw new Refused(response.status, await readProblem(response));
-  return response.json();
+  const headers = { "Content-Type": "application/json" };
+  return (await request(path, { method: "POST", body: JSON.stringify(content), headers })).json();
 }
 
 // Pictures are fetched with the token, which an <img> could not send.
-export async function getPicture(path) {
-  const response = await ask(path);
-  if (!response.ok) throw new Refused(response.status, await readProblem(response));
-  return URL.createObjectURL(await response.blob());
-}
+export const getPicture = async (path) => URL.createObjectURL(await (await request(path)).blob());
 
 export function query(parameters) {
   const given = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== "");
@@ -74,7 +72,7 @@ export async function predict(files, parameters) {
   for (let attempt = 1; ; attempt += 1) {
     const form = new FormData();
     for (const file of files) form.append("files", file, file.name || "picture");
-    const response = await ask(`/predict${query(parameters)}`, { method: "POST", body: form });
+    const response = await ask(`predict${query(parameters)}`, { method: "POST", body: form });
     if (response.status === 503 && attempt < 10) {
       await pause(Number(response.headers.get("Retry-After")) || 1);
       continue;

@@ -2,6 +2,7 @@
 
 import { predict } from "./api.js";
 import { buildCsv } from "./csv.js";
+import { listenForFiles } from "./files.js";
 import { ResultCard } from "./result_card.js";
 import { by, countOf, make, percent } from "./text.js";
 
@@ -13,36 +14,14 @@ export class Classify {
     this.facts = {};
     this.round = 0;
     this.chain = Promise.resolve();
-    for (const id of ["choose", "photograph"]) {
-      by(id).addEventListener("change", ({ target }) => {
-        this.add([...target.files]);
-        target.value = "";
-      });
-    }
+    listenForFiles((files) => this.add(files));
     by("csv").addEventListener("click", () => this.downloadCsv());
     by("clear").addEventListener("click", () => this.clear());
     by("max-error").addEventListener("change", () => this.askAgain());
-    this.listenForDrops();
-    document.addEventListener("paste", ({ clipboardData }) => this.add([...(clipboardData?.files ?? [])]));
   }
 
   settings() {
     return { model: this.facts.name, max_error: by("max-error").value, top_k: 5 };
-  }
-
-  listenForDrops() {
-    const place = by("drop");
-    const mark = (on) => place.classList.toggle("over", on);
-    document.addEventListener("dragover", (event) => {
-      event.preventDefault();
-      mark(true);
-    });
-    document.addEventListener("dragleave", (event) => event.relatedTarget === null && mark(false));
-    document.addEventListener("drop", (event) => {
-      event.preventDefault();
-      mark(false);
-      this.add([...event.dataTransfer.files]);
-    });
   }
 
   useModel(facts) {

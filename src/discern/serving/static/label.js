@@ -1,174 +1,145 @@
-// The class of one picture after the other; every answer is on the server's disk before the next picture is shown.
+// Labels one picture after the other; every answer is on the server's disk before the next picture is shown.
 
-import { getJson, getPicture, postJson } from "./api.js";
-import { make } from "./text.js";
+import { getJson, getPicture, postJson, query } from "./api.js";
+import { announce, end, listenToClassField, listenToKeys, load, once, showPicture } from "./asking.js";
+import { findClass, showClasses } from "./class_keys.js";
+import { showProgress } from "./label_progress.js";
+import { showQuestion } from "./label_question.js";
+import { closeGrid, findConfirmed, findToggle, isGridOpen, openGrid, showGrid } from "./look_alikes.js";
+import { by, make } from "./text.js";
+import { listenToLanguage, say } from "./words.js";
+import { Zoom } from "./zoom.js";
 
-const MAX_KEYS = 9;
-const MAX_BUTTONS = 12;
-const by = (id) => document.getElementById(id);
+const LOOK_AGAIN_SECONDS = 2;
 
-let pictures = [];
-let names = [];
-let at = 0;
-let busy = false;
-let over = false;
+let state = null;
+let question = null;
+
+const zoom = new Zoom(by("frame"), by("picture"), showDetails);
+
+const address = (key, size) => `picture${query({ key, size })}`;
 
 async function start() {
-  let found;
-  try {
-    found = await getJson("/label");
-  } catch (error) {
-    showProblem(error.status === 401 ? "Open the whole link that discern fieldcheck printed: its token is missing here." : error.message);
-    return;
-  }
-  pictures = found.pictures;
-  names = found.class_names;
+  const found = await load("labelling", say("locked"));
+  if (!found) return;
   by("title").textContent = found.name;
+  document.title = `${found.name} · discern`;
   by("file").textContent = found.file;
-  by("names").replaceChildren(...names.map((value) => make("option", { value })));
-  by("other").hidden = names.length <= MAX_BUTTONS;
-  by("classes").replaceChildren(...names.slice(0, MAX_BUTTONS).map(drawClass));
   by("main").hidden = false;
-  goToOpen(0);
+  listenToKeys((key) => (isGridOpen() ? GRID_KEYS[key] ?? findToggle(key) : QUESTION_KEYS[key] ?? findAnswer(key)));
+  listenToClassField(answer);
+  await act(() => take(found));
+  setTimeout(lookAgain, 1000 * LOOK_AGAIN_SECONDS);
 }
 
-function drawClass(name, place) {
-  const key = place < MAX_KEYS ? [make("kbd", { textContent: place + 1 }), ` ${name}`] : [name];
-  const button = make("button", { type: "button" }, ...key);
-  button.dataset.name = name;
-  button.addEventListener("click", () => answer("label", name));
-  return button;
-}
-
-function show(place) {
-  at = Math.max(0, Math.min(pictures.length - 1, place));
-  const { id, answer: given } = pictures[at];
-  by("place").textContent = `${at + 1} of ${pictures.length}`;
-  by("kind").textContent = "What is it?";
-  by("name").textContent = id;
+// Nothing counts before the picture is there, so that no key answers a picture that nobody has seen.
+async function take(found, said = "") {
+  const isNew = state !== null && found.class_names.length > state.class_names.length;
+  const news = isNew ? say("new_class", { label: found.class_names.at(-1) }) : said;
+  state = found;
+  question = found.question;
+  closeGrid();
   by("class").value = "";
-  by("given").hidden = !given;
-  by("given").textContent = given ? `Labelled: ${describe(given)}` : "";
-  for (const button of by("classes").children) button.classList.toggle("held", given?.action === "label" && given.new === button.dataset.name);
-  for (const action of ["none", "skip"]) by(action).classList.toggle("held", given?.action === action);
-  showPicture(at);
-  const done = pictures.filter(({ answer: one }) => one).length;
-  by("progress").max = pictures.length;
-  by("progress").value = done;
-  by("count").textContent = `${done} of ${pictures.length} labelled`;
-}
-
-const describe = ({ action, new: label }) => ({ label, none: "none of these", skip: "cannot be told" })[action];
-
-function showPicture(index) {
-  by("picture").hidden = true;
-  by("lost").hidden = true;
-  getPicture(`/label/${index}`).then(
-    (source) => {
-      if (index !== at) return;
-      by("picture").src = source;
-      by("picture").alt = `picture ${index + 1}`;
-      by("picture").hidden = false;
-    },
-    (error) => {
-      if (index !== at) return;
-      by("lost").textContent = error.message;
-      by("lost").hidden = false;
-    },
-  );
-  if (index + 1 < pictures.length) getPicture(`/label/${index + 1}`).then(URL.revokeObjectURL, () => {});
-}
-
-function goToOpen(from) {
-  const order = pictures.map((_, place) => (from + place) % pictures.length);
-  const next = order.find((place) => !pictures[place].answer);
-  show(next ?? from);
-  if (next === undefined) {
-    by("kind").textContent = "All are labelled";
-    by("finish").focus();
-    say("All are labelled. Finish to see what holds there.");
+  showWords();
+  if (question) {
+    zoom.reset();
+    await showPicture(address(question.key, "whole"), say("picture"));
+    if (!state.class_names.length) by("class").focus();
   }
+  announce(`${news} ${question ? `${say("next")} ${by("suggestion").hidden ? "" : by("suggested").textContent}` : say("left_nothing")}`);
 }
 
-async function once(work) {
-  if (busy || over) return;
-  busy = true;
-  try {
-    await work();
-    by("problem").hidden = true;
-  } catch (error) {
-    showProblem(error.message);
-  } finally {
-    busy = false;
-  }
+// All that is in words: after an answer, and when another language is chosen.
+function showWords() {
+  showClasses(state.class_names, answer);
+  showProgress(state, correct);
+  showQuestion(question, state.class_names);
+  showGrid();
 }
 
-const answer = (action, label = "") =>
-  once(async () => {
-    pictures[at].answer = await postJson(`/label/${at}`, { action, label });
-    goToOpen(at);
+// Who zooms sees the picture that is there until one with more pixels has come, if it comes.
+async function showDetails() {
+  const { key } = question;
+  const source = await getPicture(address(key, "zoomed")).catch(() => null);
+  if (!source) return;
+  URL.revokeObjectURL(question?.key === key ? by("picture").src : source);
+  if (question?.key === key) by("picture").src = source;
+}
+
+const act = (work) => once(work, (error) => (error.status === 0 ? say("gone") : error.message));
+
+// Sends what answers the question, if there is one, and goes on with what is asked next.
+const send = (path, given) => act(async () => question && take(await postJson(path, { key: question.key, ...given })));
+const answer = (label) => send("answer", { label });
+const answerWithout = (reason) => send("no-label", { reason });
+const takeSuggestion = () => question?.suggestion && answer(question.suggestion);
+const undo = () => act(async () => take(await postJson("undo", {}), say("undone")));
+
+function findAnswer(key) {
+  const name = findClass(key);
+  return name && (() => answer(name));
+}
+
+const correct = (past) => act(() => take({ ...state, question: { key: past.key, past } }));
+
+const offerGrid = () =>
+  act(async () => {
+    const found = await getJson("alike");
+    if (found) openGrid(found);
+    else announceAndShow(say("alike_none"));
   });
 
-const undo = () =>
-  once(async () => {
-    const { index } = await postJson("/undo", {});
-    pictures = (await getJson("/label")).pictures;
-    show(index ?? at);
-    say("Undone");
-  });
-
-const finish = () =>
-  once(async () => {
-    const { open } = await postJson("/finish", {});
-    over = true;
-    by("main").hidden = true;
-    by("count").textContent = open ? `${open} are open; the same command goes on with them` : "All are labelled";
-    say("Finished. The numbers are where discern fieldcheck was started.");
-    showProblem("Finished. The numbers are where discern fieldcheck was started; you can close this page.");
-  });
-
-function say(text) {
-  by("live").textContent = text;
+function announceAndShow(text) {
+  announce(text);
+  Object.assign(by("note"), { textContent: text, hidden: false });
 }
 
-function showProblem(text) {
-  by("problem").textContent = text;
-  by("problem").hidden = false;
-}
+const confirmGrid = () => act(async () => take(await postJson("confirm", findConfirmed())));
 
-const KEYS = {
-  0: () => answer("none"),
-  s: () => answer("skip"),
-  u: undo,
-  f: finish,
-  c: () => by("class").focus(),
-  ArrowLeft: () => show(at - 1),
-  ArrowRight: () => show(at + 1),
+const leaveGrid = () => {
+  closeGrid();
+  showQuestion(question, state.class_names);
+  by("kind").focus();
 };
 
-document.addEventListener("keydown", (event) => {
-  if (event.target.id === "class") {
-    if (event.key === "Escape") event.target.blur();
-    return;
+// What the classifier has learned since is shown; the question stays, so that nothing changes under a finger.
+async function lookAgain() {
+  if (state.progress.is_solving) {
+    const found = await getJson("labelling").catch(() => null);
+    if (found && found.progress.answered === state.progress.answered) {
+      state = found;
+      showProgress(state, correct);
+    }
   }
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || !pictures.length) return;
-  const chosen = /^[1-9]$/.test(event.key) ? names[Number(event.key) - 1] : undefined;
-  const act = chosen ? () => answer("label", chosen) : KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
-  if (!act) return;
-  event.preventDefault();
-  act();
-});
-by("none").addEventListener("click", KEYS[0]);
-by("skip").addEventListener("click", KEYS.s);
-by("undo").addEventListener("click", KEYS.u);
-by("finish").addEventListener("click", KEYS.f);
-by("back").addEventListener("click", KEYS.ArrowLeft);
-by("next").addEventListener("click", KEYS.ArrowRight);
-by("other").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const label = by("class").value.trim();
-  by("class").blur();
-  if (label) answer("label", label);
-});
+  setTimeout(lookAgain, 1000 * LOOK_AGAIN_SECONDS);
+}
 
+const finish = () =>
+  act(async () => {
+    state = await postJson("finish", {});
+    by("reached").hidden = true;
+    end(`${say("finished", { file: state.file })} `, make("code", {}, state.next_step));
+  });
+
+const QUESTION_KEYS = {
+  Enter: takeSuggestion,
+  0: () => answerWithout("none"),
+  n: () => answerWithout("unsure"),
+  s: () => answerWithout("skip"),
+  g: offerGrid,
+  u: undo,
+  z: () => zoom.toggle(),
+  f: finish,
+  c: () => by("class").focus(),
+};
+const GRID_KEYS = { Enter: confirmGrid, Escape: leaveGrid, u: undo, f: finish };
+
+// Where a browser does not let the page copy, the command is selected to be copied by hand.
+by("copy").addEventListener("click", () =>
+  navigator.clipboard.writeText(state.next_step).then(
+    () => (by("copy").textContent = say("copied")),
+    () => getSelection().selectAllChildren(by("next-step")),
+  ),
+);
+listenToLanguage(() => state && showWords());
 start();

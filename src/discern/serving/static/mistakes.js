@@ -11,7 +11,7 @@ export async function showMistakes(model) {
   lead.textContent = "Loading…";
   let found;
   try {
-    found = await getJson(`/mistakes${query({ model })}`);
+    found = await getJson(`mistakes${query({ model })}`);
   } catch (error) {
     lead.textContent = error.status === 404 ? "There are no mistakes to show." : error.message;
     return;
@@ -23,7 +23,7 @@ export async function showMistakes(model) {
 function draw(mistake, model) {
   const item = make("li", { title: mistake.id });
   const fill = () =>
-    getPicture(`/mistakes/${mistake.index}${query({ model })}`).then(
+    getPicture(`mistakes/${mistake.index}${query({ model })}`).then(
       (source) => item.prepend(make("img", { src: source, alt: mistake.id })),
       () => item.prepend(make("span", { className: "gone" }, mistake.id)),
     );

@@ -2,6 +2,7 @@
 
 import { getJson, query, useToken } from "./api.js";
 import { Classify } from "./classify.js";
+import { startCamera } from "./live.js";
 import { showMistakes } from "./mistakes.js";
 import { showCard } from "./model_card.js";
 import { listenToTabs } from "./tabs.js";
@@ -10,6 +11,7 @@ import { by, countOf, make } from "./text.js";
 const MAX_NAMES = 6;
 
 const classify = new Classify();
+startCamera(classify);
 let facts = null;
 
 listenToTabs((view) => {
@@ -24,7 +26,7 @@ by("token-form").addEventListener("submit", (event) => {
 
 async function start(model) {
   try {
-    facts = await getJson(`/model${query({ model })}`);
+    facts = await getJson(`model${query({ model })}`);
   } catch (error) {
     by("token-form").hidden = error.status !== 401;
     by("subtitle").textContent = error.status === 401 ? "The token comes from whoever runs this server." : error.message;

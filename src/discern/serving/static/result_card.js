@@ -1,9 +1,9 @@
 // The card of one picture: what it is, how sure that is, and on demand why.
 
 import { getPicture, predict, query } from "./api.js";
+import { drawBar } from "./svg.js";
 import { make, percent } from "./text.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const SHOWN_CLASSES = 5;
 const NEIGHBOURS = 5;
 
@@ -64,7 +64,8 @@ export class ResultCard {
     this.find(".familiarity").textContent = describeFamiliarity(answer);
     this.find(".familiarity").classList.toggle("low", Boolean(answer.unfamiliar));
     this.find(".shown").alt = isUnknown ? "Unknown" : `Taken for ${answer.label}`;
-    this.find(".bars").replaceChildren(...answer.top.slice(0, SHOWN_CLASSES).map(drawBar));
+    const bars = answer.top.slice(0, SHOWN_CLASSES).map((one) => drawBar(one.label, percent(one.confidence), one.confidence));
+    this.find(".bars").replaceChildren(...bars);
     this.find(".actions").hidden = false;
     this.find(".alike").hidden = !facts.feature_bank_pictures;
   }
@@ -136,7 +137,7 @@ export class ResultCard {
   drawNeighbour(one) {
     const item = make("li", { title: one.id });
     const { model } = this.settings();
-    getPicture(`/training/${one.index}${query({ model })}`).then(
+    getPicture(`training/${one.index}${query({ model })}`).then(
       (source) => item.prepend(make("img", { src: source, alt: one.id })),
       () => item.prepend(make("span", { className: "gone" }, one.id)),
     );
@@ -149,7 +150,7 @@ export class ResultCard {
   }
 }
 
-function explainUnknown(answer) {
+export function explainUnknown(answer) {
   const why =
     answer.reason === "not sure enough"
       ? `Only ${percent(answer.confidence)} sure, which is too little for the error you allow.`
@@ -162,28 +163,4 @@ function describeFamiliarity({ familiarity, unfamiliar }) {
   if (familiarity === undefined) return "";
   const shown = `Familiarity ${Number(familiarity.toPrecision(2))}`;
   return unfamiliar ? `${shown}: unlike the training pictures` : shown;
-}
-
-function drawBar({ label, confidence }) {
-  const track = document.createElementNS(SVG, "svg");
-  track.setAttribute("class", "track");
-  track.setAttribute("viewBox", "0 0 100 4");
-  track.setAttribute("preserveAspectRatio", "none");
-  track.setAttribute("aria-hidden", "true");
-  track.append(drawRectangle("ground", 100), drawRectangle("part", 100 * confidence));
-  return make(
-    "li",
-    {},
-    make("span", {}, label),
-    make("span", { className: "of" }, percent(confidence)),
-    track,
-  );
-}
-
-function drawRectangle(name, width) {
-  const rectangle = document.createElementNS(SVG, "rect");
-  rectangle.setAttribute("class", name);
-  rectangle.setAttribute("width", String(width));
-  rectangle.setAttribute("height", "4");
-  return rectangle;
 }

@@ -1,25 +1,23 @@
 // One picture after the other; every decision is on the server's disk before the next picture is shown.
 
 import { getJson, getPicture, postJson } from "./api.js";
+import { announce, fetchAhead, listenToClassField, listenToKeys, load, once, showPicture, showProgress } from "./asking.js";
 import { by, make } from "./text.js";
 
+const LOCKED = "Open the whole link that discern review printed: its token is missing here.";
 let candidates = [];
 let at = 0;
-let busy = false;
 
 async function start() {
-  let found;
-  try {
-    found = await getJson("/review");
-  } catch (error) {
-    showProblem(error.status === 401 ? "Open the whole link that discern review printed: its token is missing here." : error.message);
-    return;
-  }
+  const found = await load("review", LOCKED);
+  if (!found) return;
   candidates = found.candidates;
   by("title").textContent = found.name;
   by("file").textContent = found.file;
   by("classes").replaceChildren(...found.class_names.map((value) => make("option", { value })));
   by("main").hidden = false;
+  listenToKeys((key) => KEYS[key]);
+  listenToClassField((label) => decide("relabel", label));
   goToUndecided(0);
 }
 
@@ -39,10 +37,7 @@ function show(place) {
   by("class").value = "";
   showDecision(one);
   showPictures(one);
-  const done = candidates.filter(({ decision }) => decision).length;
-  by("progress").max = candidates.length;
-  by("progress").value = done;
-  by("count").textContent = `${done} of ${candidates.length} decided`;
+  showProgress(candidates.filter(({ decision }) => decision).length, candidates.length, "decided");
 }
 
 function showDecision({ decision }) {
@@ -54,30 +49,15 @@ function showDecision({ decision }) {
 const describe = ({ action, new: label }) => (action === "relabel" ? `it is ${label}` : action);
 
 function showPictures(one) {
-  const index = at;
-  by("picture").hidden = true;
-  by("lost").hidden = true;
-  getPicture(`/review/${index}/0`).then(
-    (source) => {
-      if (index !== at) return;
-      by("picture").src = source;
-      by("picture").alt = one.id;
-      by("picture").hidden = false;
-    },
-    (error) => {
-      if (index !== at) return;
-      by("lost").textContent = error.message;
-      by("lost").hidden = false;
-    },
-  );
+  showPicture(`review/${at}/0`, one.id);
+  if (at + 1 < candidates.length) fetchAhead(`review/${at + 1}/0`);
   by("beside").hidden = !one.related.length;
-  by("related").replaceChildren(...one.related.map((other, place) => drawRelated(other, index, place + 1)));
-  if (index + 1 < candidates.length) getPicture(`/review/${index + 1}/0`).then(URL.revokeObjectURL, () => {});
+  by("related").replaceChildren(...one.related.map((other, place) => drawRelated(other, at, place + 1)));
 }
 
 function drawRelated(other, index, place) {
   const item = make("li", { title: other.id }, make("strong", {}, other.label), make("span", { className: "soft" }, `${other.split} ${other.id}`));
-  getPicture(`/review/${index}/${place}`).then(
+  getPicture(`review/${index}/${place}`).then(
     (source) => item.prepend(make("img", { src: source, alt: other.id })),
     () => item.prepend(make("span", { className: "gone" }, "no file")),
   );
@@ -89,55 +69,33 @@ function goToUndecided(from) {
   const next = order.find((place) => !candidates[place].decision);
   if (next === undefined) {
     show(from);
-    say("All are decided. You can close the page.");
+    announce("All are decided. You can close the page.");
     by("kind").textContent = "All are decided";
   } else {
     show(next);
-    say(`${candidates[next].title}: ${candidates[next].label}${candidates[next].suggested ? `, perhaps ${candidates[next].suggested}` : ""}`);
-  }
-}
-
-async function once(work) {
-  if (busy) return;
-  busy = true;
-  try {
-    await work();
-    by("problem").hidden = true;
-  } catch (error) {
-    showProblem(error.message);
-  } finally {
-    busy = false;
+    announce(`${candidates[next].title}: ${candidates[next].label}${candidates[next].suggested ? `, perhaps ${candidates[next].suggested}` : ""}`);
   }
 }
 
 const decide = (action, label = "") =>
   once(async () => {
-    candidates[at].decision = await postJson(`/review/${at}`, { action, label });
+    candidates[at].decision = await postJson(`review/${at}`, { action, label });
     goToUndecided(at);
   });
 
 const undo = () =>
   once(async () => {
-    const { index } = await postJson("/undo", {});
+    const { index } = await postJson("undo", {});
     // An earlier decision about the same picture, if there is one, holds again.
-    candidates = (await getJson("/review")).candidates;
+    candidates = (await getJson("review")).candidates;
     show(index ?? at);
-    say("Undone");
+    announce("Undone");
   });
 
 function relabelToSuggested() {
   const { suggested } = candidates[at];
   if (suggested) decide("relabel", suggested);
   else by("class").focus();
-}
-
-function say(text) {
-  by("live").textContent = text;
-}
-
-function showProblem(text) {
-  by("problem").textContent = text;
-  by("problem").hidden = false;
 }
 
 const KEYS = {
@@ -150,30 +108,5 @@ const KEYS = {
   ArrowLeft: () => show(at - 1),
   ArrowRight: () => show(at + 1),
 };
-
-document.addEventListener("keydown", (event) => {
-  if (event.target.id === "class") {
-    if (event.key === "Escape") event.target.blur();
-    return;
-  }
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || !candidates.length) return;
-  const act = KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
-  if (!act) return;
-  event.preventDefault();
-  act();
-});
-by("keep").addEventListener("click", KEYS.k);
-by("relabel").addEventListener("click", KEYS.r);
-by("drop").addEventListener("click", KEYS.d);
-by("undo").addEventListener("click", KEYS.u);
-by("back").addEventListener("click", KEYS.ArrowLeft);
-by("next").addEventListener("click", KEYS.ArrowRight);
-by("undecided").addEventListener("click", KEYS.n);
-by("other").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const label = by("class").value.trim();
-  by("class").blur();
-  if (label) decide("relabel", label);
-});
 
 start();

@@ -1,14 +1,14 @@
 // Live answers to what the camera sees.
 
-import { decide, showAnswer } from "./answer.js";
 import { by } from "./text.js";
-import { say } from "./words.js";
 
 export class Camera {
-  constructor(facts, engine, findThreshold, keep) {
-    this.facts = facts;
-    this.engine = engine;
-    this.findThreshold = findThreshold;
+  // `look` returns the answer to what a video shows, `show` draws it in the panel, `keep` takes a picture as a file, and
+  // `say` has the words of the page.
+  constructor({ look, show, keep, say }) {
+    this.look = look;
+    this.show = show;
+    this.say = say;
     this.panel = by("camera");
     this.video = by("video");
     this.stream = null;
@@ -21,7 +21,7 @@ export class Camera {
   async start() {
     if (!this.panel.hidden) return;
     this.panel.hidden = false;
-    this.panel.querySelector(".label").textContent = say("looking");
+    this.panel.querySelector(".label").textContent = this.say("looking");
     try {
       this.stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
     } catch {
@@ -37,20 +37,16 @@ export class Camera {
     this.video.srcObject = this.stream;
     await this.video.play();
     by("keep").focus();
-    const engine = await this.engine;
-    while (this.stream) await this.look(engine);
+    while (this.stream) {
+      const answer = await this.look(this.video);
+      if (this.stream) this.show(this.panel, answer);
+      await new Promise(requestAnimationFrame);
+    }
   }
 
   fail(problem) {
-    this.panel.querySelector(".label").textContent = say("failed");
-    this.panel.querySelector(".why").textContent = say(problem);
-  }
-
-  async look(engine) {
-    const { probabilities } = await engine(await createImageBitmap(this.video));
-    const answer = decide(probabilities, this.facts.class_names, this.findThreshold());
-    if (this.stream) showAnswer(this.panel, answer);
-    await new Promise(requestAnimationFrame);
+    this.panel.querySelector(".label").textContent = this.say("failed");
+    this.panel.querySelector(".why").textContent = this.say(problem);
   }
 
   stop() {
@@ -65,9 +61,13 @@ export class Camera {
 
   async keepFrame(keep) {
     if (!this.stream) return;
-    const canvas = new OffscreenCanvas(this.video.videoWidth, this.video.videoHeight);
-    canvas.getContext("2d").drawImage(this.video, 0, 0);
     const time = new Date().toTimeString().slice(0, 8).replaceAll(":", ".");
-    keep(new File([await canvas.convertToBlob()], `${time}.png`, { type: "image/png" }));
+    keep(new File([await grabFrame(this.video)], `${time}.png`, { type: "image/png" }));
   }
+}
+
+export function grabFrame(video, options = {}) {
+  const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
+  canvas.getContext("2d").drawImage(video, 0, 0);
+  return canvas.convertToBlob(options);
 }

@@ -1,4 +1,4 @@
-"""Labelling: pictures without a label, which a person answers one after the other, and the answers so far."""
+"""The sample of a field check: pictures without a label, which a person answers in order, and the answers so far."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from discern.serving.decisions import Decisions
 
 
 @dataclass(frozen=True)
-class Labelling:
+class FieldSample:
     """The pictures to label, by id and file, in the order in which they are shown.
 
     What the classifier answers is not part of it, so that nobody is led by it. `depth_range` is that of its

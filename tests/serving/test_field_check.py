@@ -7,43 +7,45 @@ import pytest
 from starlette.testclient import TestClient
 
 from discern.serving.decisions import Decisions
+from discern.serving.field_check import FieldSample
+from discern.serving.field_check_app import create_field_check_app
 from discern.serving.guard import Access, build_access
-from discern.serving.labelling import Labelling
-from discern.serving.labelling_app import create_labelling_app
 from discern.serving.running import open_listener, run_until_finished
 
 CLASSES = ("blue", "green", "red")
 
 
 @pytest.fixture
-def labelling(photos, tmp_path):
+def sample(photos, tmp_path):
     names = ["red/1.png", "green/2.png", "blue/3.png"]
-    return Labelling("new", names, [str(photos / name) for name in names], CLASSES, Decisions(tmp_path / "labels.csv"))
+    return FieldSample(
+        "new", names, [str(photos / name) for name in names], CLASSES, Decisions(tmp_path / "labels.csv")
+    )
 
 
-def read_rows(labelling):
-    with labelling.answers.path.open(newline="", encoding="utf-8") as file:
+def read_rows(sample):
+    with sample.answers.path.open(newline="", encoding="utf-8") as file:
         return [(row["path"], row["action"], row["new"]) for row in csv.DictReader(file)]
 
 
-def open_client(labelling, token=None, finish=lambda: None):
-    return TestClient(create_labelling_app(labelling, Access(None, token), finish), base_url="http://localhost")
+def open_client(sample, token=None, finish=lambda: None):
+    return TestClient(create_field_check_app(sample, Access(None, token), finish), base_url="http://localhost")
 
 
-def test_each_answer_is_in_the_file_and_the_last_holds(labelling):
-    client = open_client(labelling)
+def test_each_answer_is_in_the_file_and_the_last_holds(sample):
+    client = open_client(sample)
     assert client.get("/label").json()["pictures"][0] == {"id": "red/1.png", "answer": None}
     for index, action, label in ((0, "label", "red"), (1, "none", ""), (2, "skip", ""), (0, "label", "blue")):
         assert client.post(f"/label/{index}", json={"action": action, "label": label}).status_code == 200
-    assert read_rows(labelling)[2:] == [("blue/3.png", "skip", ""), ("red/1.png", "label", "blue")]
-    assert labelling.num_open == 0
+    assert read_rows(sample)[2:] == [("blue/3.png", "skip", ""), ("red/1.png", "label", "blue")]
+    assert sample.num_open == 0
     assert client.post("/undo").json() == {"index": 0}
-    again = Labelling("new", labelling.ids, labelling.paths, CLASSES, Decisions(labelling.answers.path))
+    again = FieldSample("new", sample.ids, sample.paths, CLASSES, Decisions(sample.answers.path))
     assert [one["answer"]["new"] for one in open_client(again).get("/label").json()["pictures"]] == ["red", "", ""]
 
 
-def test_what_is_no_answer_is_refused(labelling):
-    client = open_client(labelling)
+def test_what_is_no_answer_is_refused(sample):
+    client = open_client(sample)
     assert client.post("/label/0", json={"action": "keep"}).status_code == 422
     assert client.post("/label/0", json={"action": "label", "label": "cat"}).json()["error"]["reason"] == (
         "there is no class 'cat'"
@@ -51,22 +53,22 @@ def test_what_is_no_answer_is_refused(labelling):
     assert client.post("/label/7", json={"action": "none"}).status_code == 404
     assert client.get("/label/-1").status_code == 404
     assert client.post("/undo").status_code == 404
-    assert not labelling.answers.path.exists()
+    assert not sample.answers.path.exists()
 
 
-def test_pictures_are_shown_with_the_token_alone(labelling):
-    client = open_client(labelling, token="secret")
+def test_pictures_are_shown_with_the_token_alone(sample):
+    client = open_client(sample, token="secret")
     assert client.get("/label/0").status_code == 401
     given = {"Authorization": "Bearer secret"}
     assert client.get("/label/0", headers=given).headers["content-type"] == "image/jpeg"
 
 
-def test_a_person_labels_with_keys_alone_and_finishes(labelling, browser):
+def test_a_person_labels_with_keys_alone_and_finishes(sample, browser):
     with open_listener("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         access = build_access("127.0.0.1", (), "word")
         served = threading.Thread(
-            target=run_until_finished, args=(lambda end: create_labelling_app(labelling, access, end), listener)
+            target=run_until_finished, args=(lambda end: create_field_check_app(sample, access, end), listener)
         )
         served.start()
         page = browser.new_page()
@@ -82,11 +84,12 @@ def test_a_person_labels_with_keys_alone_and_finishes(labelling, browser):
         assert page.locator("#kind").inner_text() == "All are labelled"
         page.keyboard.press("f")
         page.wait_for_selector("#main", state="hidden")
+        page.get_by_text("Finished. The numbers are where discern fieldcheck was started").wait_for()
         page.close()
         served.join(timeout=30)
         assert not served.is_alive()
     assert problems == []
-    assert read_rows(labelling) == [
+    assert read_rows(sample) == [
         ("red/1.png", "label", "red"),
         ("green/2.png", "label", "green"),
         ("blue/3.png", "skip", ""),

@@ -1,4 +1,4 @@
-"""The application of a labelling: a page that asks for the class of one picture after the other."""
+"""The application of a field check: a page that asks for the class of one picture after the other."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -7,14 +7,14 @@ from fastapi import APIRouter, FastAPI, Response
 from pydantic import BaseModel
 
 from discern.evaluation.given_labels import LABEL
+from discern.serving.field_check import FieldSample
 from discern.serving.gallery import shrink_file
 from discern.serving.guard import Access
 from discern.serving.guarding import add_guard
 from discern.serving.heat_maps import MEDIA_TYPE
-from discern.serving.labelling import Labelling
 from discern.serving.limits import Limits
 from discern.serving.metrics import Metrics
-from discern.serving.pages import build_page_routes, load_pages
+from discern.serving.pages import build_page_routes, load_pages, open_pages
 from discern.serving.refusals import NOT_FOUND, UNUSABLE, Refusal
 
 _SIDE_PIXELS = 900
@@ -27,19 +27,24 @@ class GivenAnswer(BaseModel):
     label: str = ""
 
 
-def create_labelling_app(labelling: Labelling, access: Access, finish: Callable[[], None]) -> FastAPI:
+def create_field_check_app(sample: FieldSample, access: Access, finish: Callable[[], None]) -> FastAPI:
     """Build the application that shows the pictures in order and keeps the answers; `finish` ends it."""
     pages = load_pages()
-    access = Access(access.hosts, access.token, {"/", *(f"/static/{page}" for page in pages)})
     app = FastAPI(title="discern fieldcheck", docs_url=None, redoc_url=None)
-    app.include_router(build_page_routes(pages, "label.html"))
-    app.include_router(_build_routes(labelling, finish))
-    add_guard(app, access=access, limits=Limits(), metrics=Metrics(), routes=("label", "undo", "finish", "static"))
+    app.include_router(build_page_routes(pages, "fieldcheck.html"))
+    app.include_router(_build_routes(sample, finish))
+    add_guard(
+        app,
+        access=open_pages(access, pages),
+        limits=Limits(),
+        metrics=Metrics(),
+        routes=("label", "undo", "finish", "static"),
+    )
     return app
 
 
-def _build_routes(labelling: Labelling, finish: Callable[[], None]) -> APIRouter:
-    router, ids, answers = APIRouter(), list(labelling.ids), labelling.answers
+def _build_routes(sample: FieldSample, finish: Callable[[], None]) -> APIRouter:
+    router, ids, answers = APIRouter(), list(sample.ids), sample.answers
 
     def find(index: int) -> str:
         if not 0 <= index < len(ids):
@@ -51,19 +56,19 @@ def _build_routes(labelling: Labelling, finish: Callable[[], None]) -> APIRouter
     def list_pictures() -> dict[str, Any]:
         given = answers.find()
         shown = [{"id": name, "answer": given[name]._asdict() if name in given else None} for name in ids]
-        names = list(labelling.class_names)
-        return {"name": labelling.name, "class_names": names, "file": answers.path.name, "pictures": shown}
+        names = list(sample.class_names)
+        return {"name": sample.name, "class_names": names, "file": answers.path.name, "pictures": shown}
 
     @router.get("/label/{index}", response_class=Response)
     def picture(index: int) -> Response:
         find(index)
-        content = shrink_file(labelling.paths[index], labelling.depth_range, _SIDE_PIXELS)
+        content = shrink_file(sample.paths[index], sample.depth_range, _SIDE_PIXELS)
         return Response(content, media_type=MEDIA_TYPE, headers={"Cache-Control": "private, max-age=300"})
 
     @router.post("/label/{index}")
     def answer(index: int, given: GivenAnswer) -> dict[str, Any]:
         name = find(index)
-        if given.action == LABEL and given.label not in labelling.class_names:
+        if given.action == LABEL and given.label not in sample.class_names:
             raise Refusal(UNUSABLE, f"there is no class {given.label[:100]!r}")
         new = given.label if given.action == LABEL else ""
         return answers.add(name, given.action, old="", new=new)._asdict()
@@ -78,6 +83,6 @@ def _build_routes(labelling: Labelling, finish: Callable[[], None]) -> APIRouter
     @router.post("/finish")
     def end() -> dict[str, Any]:
         finish()
-        return {"open": labelling.num_open}
+        return {"open": sample.num_open}
 
     return router

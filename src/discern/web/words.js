@@ -12,8 +12,8 @@ export function say(word, values = {}) {
   return words[word][chosen].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
-export function sayCount(word, count) {
-  return say(`${word}_${count === 1 ? "one" : "many"}`, { count: count.toLocaleString(chosen) });
+export function sayCount(word, count, values = {}) {
+  return say(`${word}_${count === 1 ? "one" : "many"}`, { ...values, count: count.toLocaleString(chosen) });
 }
 
 // Fills the page, and again whenever another language is chosen.

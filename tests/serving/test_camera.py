@@ -1,0 +1,32 @@
+"""The page answers what the camera sees; the browser has one that shows a drawing."""
+
+import pytest
+
+from browser import open_browser
+from discern.serving.app import create_app
+from discern.serving.guard import Access
+from served import load_on_cpu, serving
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with open_browser("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as opened:
+        yield opened
+
+
+def test_the_camera_is_answered_live_and_a_frame_can_be_kept(browser, run):
+    with serving(create_app({"colours": run}, load_on_cpu, access=Access({"127.0.0.1"}))) as address:
+        page = browser.new_page()
+        problems = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(address)
+        page.wait_for_function("() => document.title === 'colours · discern'")
+        page.click("#watch")
+        page.locator("#camera .bars li").first.wait_for()
+        assert page.locator("#camera .label").inner_text() in ("blue", "green", "red")
+        page.click("#keep")
+        page.locator("#results .card:not(.working)").wait_for()
+        page.click("#stop")
+        assert not page.locator("#camera").is_visible()
+        page.close()
+    assert problems == []
