@@ -153,6 +153,11 @@ def test_the_promise_the_curve_and_the_goal_are_shown(session, open_page):
     assert page.locator("#reached code").inner_text() == f"discern train {session.journal_path}"
 
 
+def test_a_goal_out_of_reach_is_said_at_once(session, open_page):
+    session.say(is_in_reach=False)
+    assert open_page().inner_text("#forecast") == WORDS["forecast_never"]["en"]
+
+
 def press_german(page, key):
     page.keyboard.press(key)
     wait_for(page, "#count", "1 von 18 beantwortet")

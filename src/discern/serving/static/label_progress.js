@@ -38,8 +38,9 @@ function describePromise({ promise, goal, kept_apart: count }) {
 
 const describeInterval = (name, { value, low, high }) => ({ [name]: share(value), low: share(low), high: share(high) });
 
-function describeForecast({ forecast, goal_reached: isReached }) {
+function describeForecast({ forecast, goal_reached: isReached, is_in_reach: isInReach }) {
   if (isReached) return say("forecast_reached");
+  if (!isInReach) return say("forecast_never");
   return forecast ? say("forecast", { low: write(forecast[0]), high: write(forecast[1]) }) : say("forecast_none");
 }
 
