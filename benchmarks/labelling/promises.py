@@ -11,7 +11,7 @@ from discern.labelling.forecast import LEARNT_PER_KEPT
 from discern.labelling.goal import Goal
 from discern.labelling.head import Head
 from discern.labelling.heap import Heap, normalize_features
-from discern.labelling.lesson import Given, KeptAnswer, Teacher, project_features
+from discern.labelling.lesson import Given, KeptAnswer, LessonBuilder, project_features
 from discern.labelling.parts import Share, draw_parts
 from discern.labelling.promise import plan_looks
 
@@ -52,12 +52,12 @@ def simulate_labelling(world: World, goal: Goal, pictures: int, seed: int) -> Ou
     heap = Heap("world", keys, (), normalize_features(features))
     parts = draw_parts(keys[:pictures], seed=seed, share=Share())
     looks = plan_looks(len(parts.kept), goal)
-    teacher = Teacher(heap, project_features(heap.features, seed=seed), parts, looks, seed=seed)
+    builder = LessonBuilder(heap, project_features(heap.features, seed=seed), parts, looks, seed=seed)
     learnt: list[int] = []
     for count in looks.counts:
         while len(learnt) < min(LEARNT_PER_KEPT * count, len(parts.learnt)):
-            learnt += teacher.teach(_give(learnt, [], labels, world)).queue[: max(20, len(learnt))]
-        lesson = teacher.teach(_give(learnt, parts.kept[:count].tolist(), labels, world))
+            learnt += builder.build(_give(learnt, [], labels, world)).queue[: max(20, len(learnt))]
+        lesson = builder.build(_give(learnt, parts.kept[:count].tolist(), labels, world))
         if lesson.promise is not None and lesson.promise.is_kept:
             head = Head(heap.features[learnt], labels[learnt].tolist())
             threshold = looks.choose_threshold(head.answer(heap.features[parts.kept]).confidences)

@@ -10,7 +10,7 @@ from benchmarks.labelling.features import LabelledSet
 from discern.labelling.goal import Goal
 from discern.labelling.head import Head
 from discern.labelling.heap import Heap, normalize_features
-from discern.labelling.lesson import Given, Teacher, project_features
+from discern.labelling.lesson import Given, LessonBuilder, project_features
 from discern.labelling.parts import Parts
 from discern.labelling.promise import plan_looks
 
@@ -61,12 +61,12 @@ def order_as_asked(simulated: Simulated, seed: int) -> Iterator[Rows]:
     heap = simulated.heap
     parts = Parts(np.zeros(0, np.int64), simulated.pool)
     points = project_features(heap.features, seed=seed)
-    teacher = Teacher(heap, points, parts, plan_looks(0, Goal()), seed=seed)
+    builder = LessonBuilder(heap, points, parts, plan_looks(0, Goal()), seed=seed)
     learnt: list[int] = []
     for count in list_counts(len(simulated.pool)):
         names = [str(simulated.labels[row]) for row in learnt]
         given = Given(tuple(zip(learnt, names, strict=True)), (), np.array(learnt, np.int64), len(set(names)))
-        learnt += teacher.teach(given).queue[: count - len(learnt)]
+        learnt += builder.build(given).queue[: count - len(learnt)]
         yield np.array(learnt, np.int64)
 
 

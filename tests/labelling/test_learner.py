@@ -8,43 +8,43 @@ import pytest
 from discern.labelling.learner import Learner
 
 
-class SlowTeacher:
+class SlowBuilder:
     def __init__(self):
-        self.taught = []
+        self.built = []
         self.may_go_on = threading.Event()
         self.may_go_on.set()
 
-    def teach(self, given):
+    def build(self, given):
         self.may_go_on.wait(10)
         if given == "bad":
             raise ValueError("bad answers")
-        self.taught.append(given)
+        self.built.append(given)
         return f"lesson of {given}"
 
 
 @pytest.fixture
-def teacher():
-    return SlowTeacher()
+def builder():
+    return SlowBuilder()
 
 
 @pytest.fixture
-def learner(teacher):
-    learner = Learner(teacher, 0)
+def learner(builder):
+    learner = Learner(builder, 0)
     yield learner
-    teacher.may_go_on.set()
+    builder.may_go_on.set()
     learner.close()
 
 
-def test_the_newest_answers_are_learnt_from_and_those_between_left_out(teacher, learner):
+def test_the_newest_answers_are_learnt_from_and_those_between_left_out(builder, learner):
     assert learner.lesson == "lesson of 0"
-    teacher.may_go_on.clear()
+    builder.may_go_on.clear()
     for given in range(1, 50):
         learner.learn(given)
     assert learner.is_learning
-    teacher.may_go_on.set()
+    builder.may_go_on.set()
     learner.wait()
     assert learner.lesson == "lesson of 49"
-    assert len(teacher.taught) <= 3
+    assert len(builder.built) <= 3
     assert not learner.is_learning
 
 

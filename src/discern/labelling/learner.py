@@ -3,7 +3,7 @@
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from discern.labelling.lesson import Given, Lesson, Teacher
+from discern.labelling.lesson import Given, Lesson, LessonBuilder
 
 
 class Learner:
@@ -12,9 +12,9 @@ class Learner:
     Of answers that come while a lesson is made the newest are taken next. The first lesson is made at once.
     """
 
-    def __init__(self, teacher: Teacher, given: Given) -> None:
-        self._teacher = teacher
-        self.lesson: Lesson = teacher.teach(given)
+    def __init__(self, builder: LessonBuilder, given: Given) -> None:
+        self._builder = builder
+        self.lesson: Lesson = builder.build(given)
         self._lock, self._pool = threading.Lock(), ThreadPoolExecutor(1, "discern-head")
         self._newest: Given | None = None
         self._running: Future[None] | None = None
@@ -45,7 +45,7 @@ class Learner:
     def _learn_all(self) -> None:
         try:
             while (given := self._take()) is not None:
-                self.lesson = self._teacher.teach(given)
+                self.lesson = self._builder.build(given)
         except BaseException:
             with self._lock:
                 self.is_learning = False

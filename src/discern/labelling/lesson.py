@@ -78,7 +78,7 @@ def project_features(features: npt.NDArray[np.float32], *, seed: int) -> npt.NDA
     return np.asarray(points, np.float32)
 
 
-class Teacher:
+class LessonBuilder:
     """Makes lessons of the answers to a heap; the heads of earlier moments are solved once."""
 
     def __init__(self, heap: Heap, points: npt.NDArray[np.float32], parts: Parts, looks: Looks, *, seed: int) -> None:
@@ -89,7 +89,7 @@ class Teacher:
         self._head: Head | None = None
         self._answered: Answered | None = None
 
-    def teach(self, given: Given) -> Lesson:
+    def build(self, given: Given) -> Lesson:
         """Solve for the head of this moment, and say what follows from it."""
         self._solve(given.learnt)
         queue, is_about_doubts = self._choose(given)

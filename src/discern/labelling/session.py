@@ -18,7 +18,7 @@ from discern.labelling.goal import Goal
 from discern.labelling.heap import Heap
 from discern.labelling.journal import ASKED, CONFIRMED, SUGGESTED, Journal
 from discern.labelling.learner import Learner
-from discern.labelling.lesson import Given, KeptAnswer, Teacher, project_features
+from discern.labelling.lesson import Given, KeptAnswer, LessonBuilder, project_features
 from discern.labelling.parts import Share, draw_parts
 from discern.labelling.progress import PastAnswer, Progress
 from discern.labelling.promise import plan_looks
@@ -77,7 +77,7 @@ class LabellingSession:
                 "without a promise, or name another goal",
                 *(goal.describe(), len(parts.kept), looks.min_needed),
             )
-        self._learner = Learner(Teacher(heap, points, parts, looks, seed=seed), self._gather())
+        self._learner = Learner(LessonBuilder(heap, points, parts, looks, seed=seed), self._gather())
         self._lock = threading.RLock()
         self._asked: Question | None = None
 
