@@ -10,7 +10,7 @@ from discern.errors import DiscernError, RunFolderError
 from discern.ownership import owning
 from discern.reports.run import Run
 from discern.reports.run_facts import load_run_facts
-from discern.run_folder import RUN_FILES, RunFolder, check_interrupted_run, check_new_run
+from discern.run_folder import RUN_FILES, RunFolder, check_interrupted_run, check_new_run, name_source
 from discern.workflows.diff import diff
 from discern.workflows.resume import resume
 from discern.workflows.train import train
@@ -152,3 +152,9 @@ def test_verbs_refuse_hostile_files_by_name(folder, text):
             with pytest.raises(DiscernError, match=file) as caught:
                 getattr(Run(folder.root), part)
             assert len(str(caught.value)) < 1000
+
+
+def test_a_run_is_named_after_its_source(tmp_path):
+    names = {"photos/": "photos", "birds.tar.gz": "birds", "train.csv": "train", "labels/heap/labels.csv": "heap"}
+    assert {source: name_source(tmp_path / source) for source in names} == names
+    assert name_source([1, 2]) is None

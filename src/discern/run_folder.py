@@ -15,6 +15,8 @@ from discern.environment import RUN_FORMAT, load_environment
 from discern.errors import OUT, OVERWRITE, Advice, Option, RunFolderError, name_some
 from discern.files import find_free_folder, read_json, write_atomically
 
+LABELS = "labels.csv"
+"""The file that `discern label` writes."""
 _DONE = ".state-of-a-complete-run"
 
 _RESUME = Option("--resume", "discern.resume")
@@ -303,8 +305,14 @@ def name_new_run(source: object) -> Path:
 
 
 def name_source(source: object) -> str | None:
-    """Return the name of the file or folder that pictures come from, without extension; None for pictures in memory."""
-    return Path(source).resolve().stem.removesuffix(".tar") if isinstance(source, str | Path) else None
+    """Return the name of the file or folder that pictures come from, without extension; None for pictures in memory.
+
+    For labels.csv it is that of its folder, which `discern label` names after the pictures.
+    """
+    if not isinstance(source, str | Path):
+        return None
+    path = Path(source).resolve()
+    return path.parent.name if path.name == LABELS else path.stem.removesuffix(".tar")
 
 
 def _find_run_names(folder: RunFolder) -> Iterator[str]:

@@ -88,11 +88,11 @@ def test_from_a_heap_to_an_exported_file(page, root):
     page.click("#train-form button.main")
     page.wait_for_selector("#run-view:has-text('Complete')")
     assert page.locator("#run-view svg[role=img]").count() == 2
-    assert (root / "runs" / "labels" / "bundle" / "bundle.json").is_file()
+    assert (root / "runs" / "heap" / "bundle" / "bundle.json").is_file()
 
     # See the report, and try a picture.
     page.click("#run-view button:has-text('See the report')")
-    assert page.frame_locator("#report-frame iframe").locator("h1").inner_text() == "labels"
+    assert page.frame_locator("#report-frame iframe").locator("h1").inner_text() == "heap"
     page.click("#tab-try")
     page.click("#try-form button")
     tried = page.frame_locator("#try-frame iframe")
@@ -108,7 +108,7 @@ def test_from_a_heap_to_an_exported_file(page, root):
     page.click("#export-form button.main")
     with page.expect_download() as download:
         page.click("#exports a:has-text('Download')")
-    assert download.value.suggested_filename.startswith("labels")
+    assert download.value.suggested_filename.startswith("heap")
 
     page.click("#tab-compare")
     assert page.locator("#runs tbody tr").count() == 1

@@ -23,14 +23,13 @@ from discern.labelling.progress import Progress
 from discern.labelling.session import LabellingSession
 from discern.ownership import owning
 from discern.percent import percent
-from discern.run_folder import name_source
+from discern.run_folder import LABELS, name_source
 from discern.runtime import choose_runtime
 from discern.serving.running import check_packages, open_listener, run_until_finished
 from discern.tuning.shared_folder import going_on_in, open_shared_folder
 
 logger = logging.getLogger("discern")
 
-LABELS = "labels.csv"
 OTHER = "a labelling with another seed or share"
 _HOST = "127.0.0.1"
 

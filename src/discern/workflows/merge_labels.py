@@ -11,8 +11,9 @@ from discern.errors import OUT, ConfigError, RunFolderError, list_some
 from discern.files import read_json, write_atomically
 from discern.labelling.journal import format_rows
 from discern.labelling.merging import Merged, merge_journals
+from discern.run_folder import LABELS
 from discern.tuning.shared_folder import open_shared_folder
-from discern.workflows.label import LABELS, OTHER, define_labelling
+from discern.workflows.label import OTHER, define_labelling
 
 logger = logging.getLogger("discern")
 
