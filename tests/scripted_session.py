@@ -23,7 +23,7 @@ class ScriptedSession:
         self.grid = None
         self.error = None
         self.lock = threading.RLock()
-        self.progress = Progress(len(paths), 0, {}, {}, 0, Goal(), None, False, None, (), False, ())
+        self.progress = Progress(len(paths), 0, {}, {}, 0, Goal(), None, False, None, (), False, (), next_look=31)
         self.say(**progress)
 
     def say(self, **progress):

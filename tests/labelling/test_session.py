@@ -77,6 +77,16 @@ def test_a_labelling_goes_on_where_it_was_left(begin):
     assert question.key not in {past.key for past in after.history}
 
 
+def test_it_counts_down_to_the_next_look(begin):
+    session = begin()
+    first = session.describe().next_look
+    answer_truly(session, 40)
+    progress = session.describe()
+    assert 0 < progress.next_look == first - progress.kept_apart
+    answer_truly(session, 260)
+    assert session.describe().next_look is None
+
+
 def test_undo_asks_the_picture_again(begin):
     session = begin()
     asked = answer_truly(session, 3)

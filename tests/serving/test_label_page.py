@@ -138,7 +138,7 @@ def test_the_promise_the_curve_and_the_goal_are_shown(session, open_page):
         "With at most 2\u202f% of the answers wrong, 68\u202f% of new pictures like these could be answered now "
         "(55\u202f% to 80\u202f%). Where 80\u202f% are answered, 2\u202f% of the answers are wrong (<0.1\u202f% to "
         "13\u202f%). Shown so far, with 95 % confidence: at most 11\u202f% wrong. This comes from 60 pictures that "
-        "were drawn at random and are kept apart from learning."
+        "were drawn at random and are kept apart from learning. The goal is tested next after 31 more of them."
     )
     assert page.inner_text("#forecast") == "The goal takes about 120 to 260 more answers."
     assert page.locator("#curve circle").count() == 3
@@ -156,6 +156,16 @@ def test_the_promise_the_curve_and_the_goal_are_shown(session, open_page):
 def test_a_goal_out_of_reach_is_said_at_once(session, open_page):
     session.say(is_in_reach=False)
     assert open_page().inner_text("#forecast") == WORDS["forecast_never"]["en"]
+
+
+def test_it_is_said_when_the_goal_is_tested_next_and_that_it_was_tested_for_the_last_time(session, open_page):
+    session.say(kept_apart=7, next_look=1)
+    page = open_page()
+    assert page.inner_text("#promise").endswith("7 of them are answered. The goal is tested next after one more of them.")
+    session.say(kept_apart=60, promise=PROMISE, next_look=None)
+    page.reload()
+    wait_for(page, "#forecast", WORDS["forecast_over"]["en"])
+    assert "tested next" not in page.inner_text("#promise")
 
 
 def press_german(page, key):

@@ -53,7 +53,8 @@ class Lesson:
     """What came of the answers: `answered` are the head's answers about the whole heap, None before two classes.
 
     `queue` are the rows to ask about next, the first first; `is_about_doubts` says that they are those of which the
-    head is uncertain, and not yet those that are typical of many.
+    head is uncertain, and not yet those that are typical of many. `next_look` is how many more answers about pictures
+    kept apart it is to the next look, None after the last.
     """
 
     queue: Sequence[int]
@@ -62,6 +63,7 @@ class Lesson:
     promise: Promise | None = None
     curve: Sequence[CurvePoint] = ()
     forecast: tuple[int, int] | None = None
+    next_look: int | None = None
 
 
 class Tested(NamedTuple):
@@ -93,8 +95,9 @@ class LessonBuilder:
         """Solve for the head of this moment, and say what follows from it."""
         self._solve(given.learnt)
         queue, is_about_doubts = self._choose(given)
+        next_look = self._looks.count_until_next(len(given.kept))
         if self._answered is None:
-            return Lesson(queue)
+            return Lesson(queue, next_look=next_look)
         kept = self._parts.kept
         now = Tested(self._answered.labels[kept], self._answered.confidences[kept])
         self._tested[self._learnt] = now
@@ -106,7 +109,7 @@ class LessonBuilder:
         forecast = None
         if promise is not None and not promise.is_kept:
             forecast = forecast_answers(measured, self._looks, len(given.learnt), len(places), len(self._parts.learnt))
-        return Lesson(queue, is_about_doubts, self._answered, promise, curve, forecast)
+        return Lesson(queue, is_about_doubts, self._answered, promise, curve, forecast, next_look)
 
     def _solve(self, learnt: Labels) -> None:
         """Solve for the head anew, unless next to nothing has come since the last time."""

@@ -34,7 +34,8 @@ class Progress:
     `counts` the labels of each class, and `reasons` the pictures without one. `kept_apart` of the answers were drawn
     at random, from which alone `promise` and `curve` come. `forecast` is about how many more answers the goal will
     take, None where that cannot be said. `history` are the last answers, the latest first. `is_in_reach` is
-    false where so few pictures are kept apart that no answers about them can show the goal.
+    false where so few pictures are kept apart that no answers about them can show the goal. `next_look` is after how
+    many more answers about pictures kept apart the goal is tested next, None if it is tested no more.
     """
 
     pictures: int
@@ -50,3 +51,4 @@ class Progress:
     is_solving: bool
     history: Sequence[PastAnswer]
     is_in_reach: bool = True
+    next_look: int | None = None

@@ -64,6 +64,10 @@ class Looks:
         """How many answers about pictures kept apart it takes at least to show the goal, all of them right."""
         return _count_first(self.goal, _ERROR_LEVEL)
 
+    def count_until_next(self, count: int) -> int | None:
+        """Return how many more answers about pictures kept apart it is to the next look; None after the last."""
+        return min((look - count for look in self.counts if look > count), default=None)
+
     def choose_threshold(self, confidences: Confidences) -> float:
         """Return the confidence above which an answer is given, from those of all pictures kept apart (A,).
 

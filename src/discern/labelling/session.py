@@ -225,6 +225,7 @@ class LabellingSession:
                 for answer in answers[: -_HISTORY - 1 : -1]
             ],
             is_in_reach=self._is_in_reach,
+            next_look=lesson.next_look,
         )
 
     def _build_question(self, row: int) -> Question:

@@ -4,7 +4,7 @@ import { drawCurve } from "./learning_curve.js";
 import { drawBar } from "./svg.js";
 import { by, make, percent } from "./text.js";
 import { showThumbnail } from "./thumbnails.js";
-import { language, say } from "./words.js";
+import { language, say, sayCount } from "./words.js";
 
 const REASONS = ["none", "unsure", "skip"];
 const SHOWN_ANSWERS = 5;
@@ -28,19 +28,21 @@ export function showProgress({ progress, next_step: nextStep }, correct) {
 
 export const describeAnswer = ({ label, reason }) => label || say(reason);
 
-function describePromise({ promise, goal, kept_apart: count }) {
-  if (!promise) return say("promise_none", { count: write(count) });
+function describePromise({ promise, goal, kept_apart: count, next_look: next }) {
+  const test = next ? [sayCount("next_test", next)] : [];
+  if (!promise) return [say("promise_none", { count: write(count) }), ...test].join(" ");
   const parts = [say("promise", { wrong: share(goal.wrong), ...describeInterval("answered", promise.answered) })];
   if (promise.error) parts.push(say("promise_error", { wanted: share(goal.answered), ...describeInterval("error", promise.error) }));
   if (promise.error_high < 1) parts.push(say("promise_checked", { error: share(promise.error_high) }));
-  return [...parts, say("promise_from", { count: write(promise.pictures) })].join(" ");
+  return [...parts, say("promise_from", { count: write(promise.pictures) }), ...test].join(" ");
 }
 
 const describeInterval = (name, { value, low, high }) => ({ [name]: share(value), low: share(low), high: share(high) });
 
-function describeForecast({ forecast, goal_reached: isReached, is_in_reach: isInReach }) {
+function describeForecast({ forecast, goal_reached: isReached, is_in_reach: isInReach, next_look: next }) {
   if (isReached) return say("forecast_reached");
   if (!isInReach) return say("forecast_never");
+  if (!next) return say("forecast_over");
   return forecast ? say("forecast", { low: write(forecast[0]), high: write(forecast[1]) }) : say("forecast_none");
 }
 
