@@ -2,15 +2,18 @@
 
 import { heldToken, postJson } from "./api.js";
 import { attempt } from "./refresh.js";
-import { state, watch } from "./state.js";
+import { state, tasksOf, watch } from "./state.js";
 import { make } from "./text.js";
 import { say } from "./words.js";
 
 export class PageFrame {
-  // `form` makes room for a page that it has opened.
-  constructor(place, form = null) {
+  // `form` makes room for a page that it has opened. A page that `command` serves already is shown at once, as after a
+  // reload. `describeNext` returns what can be done when a page has done its work.
+  constructor(place, { form = null, command = null, describeNext = () => [] } = {}) {
     this.place = place;
     this.form = form;
+    this.command = command;
+    this.describeNext = describeNext;
     this.number = null;
     watch(["tasks"], () => this.follow());
   }
@@ -27,10 +30,19 @@ export class PageFrame {
   }
 
   follow() {
+    if (this.command) this.findServed();
     const task = state.tasks.find(({ number }) => number === this.number);
     if (!task) return;
     if (task.page) this.showOnce(task);
     else if (task.state !== "running") this.end(task);
+  }
+
+  findServed() {
+    const task = tasksOf(this.command).find((one) => one.page);
+    this.command = null;
+    if (!task || this.number !== null) return;
+    this.number = task.number;
+    this.title = task.words[1];
   }
 
   showOnce({ page }) {
@@ -50,10 +62,10 @@ export class PageFrame {
     return frame;
   }
 
-  end({ state: how, lines }) {
+  end(task) {
     this.close();
-    const output = how === "failed" ? [make("pre", { className: "lines", textContent: lines.join("\n") })] : [];
-    this.say(say("frame_ended"), ...output);
+    const output = make("pre", { className: "lines", textContent: task.lines.join("\n") });
+    this.say(say("frame_ended"), ...(task.state === "failed" ? [output] : task.state === "done" ? this.describeNext(task) : []));
   }
 
   stop() {

@@ -21,7 +21,7 @@ export const nameSource = ({ place }) => (place === "." ? say("this_folder") : p
 
 export function startData() {
   const command = new CommandLine(by("data-command"));
-  const frame = new PageFrame(by("data-frame"));
+  const frame = new PageFrame(by("data-frame"), { command: "review" });
   const weights = by("audit-weights");
   const wish = () => ({ command: "audit", source: state.source, ...readWeights(weights), quick: weights.value === "none" });
   const showWish = () => {

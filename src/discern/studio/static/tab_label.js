@@ -1,17 +1,17 @@
 // Label: pictures without labels get some, on the page of discern label.
 
-import { fillChoices } from "./choice.js";
+import { fillChoices, openTab } from "./choice.js";
 import { CommandLine } from "./command_line.js";
 import { PageFrame } from "./page_frame.js";
 import { state, update, watch } from "./state.js";
 import { nameSource } from "./tab_data.js";
-import { by } from "./text.js";
+import { by, make } from "./text.js";
 import { fillWeights, readWeights } from "./weights.js";
 import { say } from "./words.js";
 
 export function startLabel() {
   const command = new CommandLine(by("label-command"));
-  const frame = new PageFrame(by("label-frame"), by("label-form"));
+  const frame = new PageFrame(by("label-frame"), { form: by("label-form"), command: "label", describeNext: offerTraining });
   const wish = () => ({
     command: "label",
     source: by("label-source").value,
@@ -27,10 +27,19 @@ export function startLabel() {
     if (by("label-source").value) frame.open(wish(), by("label-source").value);
   });
   watch(["folder", "source"], () => {
-    const heaps = state.folder.sources.filter(({ kind }) => ["heap", "archive"].includes(kind)).map((source) => [source.place, nameSource(source)]);
+    const heaps = state.folder.sources.filter(({ kind }) => kind === "heap").map((source) => [source.place, nameSource(source)]);
     fillChoices(by("label-source"), heaps.length ? heaps : [["", say("label_none")]], state.source);
     by("label-form").querySelector("button").disabled = !heaps.length;
     fillWeights(by("label-weights"), say("weights_here"));
     showWish();
   });
+}
+
+function offerTraining({ place }) {
+  const button = make("button", { type: "button", className: "main", textContent: say("train_on_labels") });
+  button.addEventListener("click", () => {
+    update({ source: `${place}/labels.csv` });
+    openTab("train");
+  });
+  return [button];
 }

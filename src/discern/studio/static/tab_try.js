@@ -7,7 +7,7 @@ import { by } from "./text.js";
 
 export function startTry() {
   const command = new CommandLine(by("try-command"));
-  const frame = new PageFrame(by("try-frame"), by("try-form"));
+  const frame = new PageFrame(by("try-frame"), { form: by("try-form"), command: "serve" });
   const wish = () => ({ command: "serve", run: by("try-run").value });
   by("try-form").addEventListener("submit", (event) => {
     event.preventDefault();
