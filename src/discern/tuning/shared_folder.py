@@ -26,15 +26,24 @@ def open_shared_folder(out: Path, definition: Mapping[str, Any], *, kind: str, o
     Raises:
         RunFolderError: The folder has another comparison or search, or other files.
     """
+    if not check_shared_folder(out, definition, kind=kind, other=other):
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(out / _NAME, definition)
+
+
+def check_shared_folder(out: Path, definition: Mapping[str, Any], *, kind: str, other: str) -> bool:
+    """Return whether the folder belongs to this comparison or search already, without writing anything.
+
+    The arguments and errors are those of `open_shared_folder`.
+    """
     path = out / _NAME
     if path.is_file():
         if _read(path) != definition:
             raise RunFolderError(f"{out} holds {other}; give another ", OUT)
-        return
+        return True
     if out.exists() and (not out.is_dir() or any(not path.name.startswith(".") for path in out.iterdir())):
         raise RunFolderError(f"{out} is not empty and holds no {kind}; give another ", OUT)
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(path, definition)
+    return False
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from discern.percent import percent
 from discern.run_folder import LABELS, name_source
 from discern.runtime import choose_runtime
 from discern.serving.running import check_packages, open_listener, run_until_finished
-from discern.tuning.shared_folder import going_on_in, open_shared_folder
+from discern.tuning.shared_folder import check_shared_folder, going_on_in, open_shared_folder
 
 logger = logging.getLogger("discern")
 
@@ -106,14 +106,18 @@ def opening_labelling(
     _check_no_archive(source)
     table = load_inputs(source)
     log_ignored(table)
-    open_shared_folder(folder, define_labelling(seed, share), kind="labelling", other=OTHER)
+    definition = define_labelling(seed, share)
+    check_shared_folder(folder, definition, kind="labelling", other=OTHER)
     with owning(folder, "discern label"):
+        journal = Journal(folder / LABELS)
         runtime = choose_runtime(device=settings.run.device, threads=settings.run.threads)
         with runtime.applied():
             cache = build_cache(settings.cache.folder, settings.cache.limit_gigabytes)
             heap = build_heap(table, settings, runtime, cache)
+        # Not before: a folder that a failed start leaves would be in the way of another share.
+        open_shared_folder(folder, definition, kind="labelling", other=OTHER)
         _report_heap(heap, folder)
-        session = LabellingSession(heap, Journal(folder / LABELS), wanted, class_names=classes, seed=seed, share=part)
+        session = LabellingSession(heap, journal, wanted, class_names=classes, seed=seed, share=part)
         try:
             yield session
         finally:
@@ -138,11 +142,11 @@ def _check_no_archive(source: Sequence[Input] | Input) -> None:
 
 
 def _report_heap(heap: Heap, folder: Path) -> None:
-    copies = sum(len(files) - 1 for files in heap.files)
+    num_files = sum(map(len, heap.files))
     logger.info(
         "%s to label%s",
         count_of(len(heap), "different picture"),
-        f"; {count_of(copies, 'more file')} that show the same get the same labels" if copies else "",
+        f", in {num_files} files; those that show the same get the same label" if num_files > len(heap) else "",
     )
     if heap.problems:
         path = folder / "bad_files.csv"
