@@ -48,7 +48,7 @@ def test_what_cannot_be_flushed_is_not_there(tmp_path, monkeypatch):
     ("content", "message"),
     [
         (b"image,label\na.jpg,ant\n", "its first line is ['image', 'label']; expected path, label, time, how"),
-        (b"path,label,time,how\na.jpg,ant\n", "rows 1 have other columns"),
+        (b"path,label,time,how\na.jpg,ant\n", "other columns in row 1;"),
         (b"", "its first line is []; expected path, label, time, how"),
         (b"path,label,time,how\n\xff\n", "not readable as labels"),
     ],

@@ -250,6 +250,6 @@ def test_answers_about_other_pictures_are_refused(begin, tmp_path):
 def test_a_goal_that_so_few_pictures_cannot_show_is_said_at_once(heap, tmp_path, caplog):
     session = LabellingSession(heap, Journal(tmp_path / "labels.csv"), Goal(0.01, 0.9))
     assert not session.describe().is_in_reach
-    assert "1.0 % wrong, 90 % answered cannot be shown with so few pictures" in caplog.text
+    assert "1% wrong, 90% answered cannot be shown with so few pictures" in caplog.text
     assert "it takes at least 356" in caplog.text
     session.close()

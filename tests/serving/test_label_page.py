@@ -161,7 +161,9 @@ def test_a_goal_out_of_reach_is_said_at_once(session, open_page):
 def test_it_is_said_when_the_goal_is_tested_next_and_that_it_was_tested_for_the_last_time(session, open_page):
     session.say(kept_apart=7, next_look=1)
     page = open_page()
-    assert page.inner_text("#promise").endswith("7 of them are answered. The goal is tested next after one more of them.")
+    assert page.inner_text("#promise").endswith(
+        "7 of them are answered. The goal is tested next after one more of them."
+    )
     session.say(kept_apart=60, promise=PROMISE, next_look=None)
     page.reload()
     wait_for(page, "#forecast", WORDS["forecast_over"]["en"])

@@ -150,7 +150,7 @@ def test_a_file_of_another_form_is_left_alone(tmp_path):
     with pytest.raises(DataError, match="its columns are image, verdict; expected path, action, old, new, time"):
         Decisions(path)
     path.write_text("path,action,old,new,time\na,keep,b,,now\nc,ke")
-    with pytest.raises(DataError, match="rows 2 have other columns"):
+    with pytest.raises(DataError, match="other columns in row 2;"):
         Decisions(path)
 
 

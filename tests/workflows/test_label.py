@@ -154,7 +154,11 @@ def test_merging_takes_folders_of_one_seed(place, labelled, tmp_path):
         ({"goal": "soon"}, ConfigError, "the goal is 'soon'; expected such as"),
         ({"share": "3/2"}, ConfigError, "the share is '3/2'; expected such as 1/2"),
         ({"overrides": ["model.weights=none"]}, WeightsError, "features of random weights say nothing"),
-        ({"overrides": []}, WeightsError, "Fetch them with discern weights fetch resnet50, or give model.weights=FILE"),
+        (
+            {"overrides": []},
+            WeightsError,
+            "weights fetch resnet50, or name the file of another network",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said(place, network, tmp_path, more, error, message):
@@ -163,6 +167,20 @@ def test_what_cannot_be_done_is_said(place, network, tmp_path, more, error, mess
         opening_labelling(place / "heap", tmp_path / "out", **({"overrides": network} | more)),
     ):
         pass
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_file_of_labels_is_refused_and_stays_as_it_is(place, network, tmp_path):
+    path = tmp_path / "out" / "labels.csv"
+    label_all(place, path.parent, network, 3)
+    damaged = path.read_text() + "one,more\n"
+    path.write_text(damaged)
+    with (
+        pytest.raises(DataError, match=r"labels\.csv: other columns in row 4; expected path, label, time, how"),
+        opening_labelling(place / "heap", path.parent, overrides=network),
+    ):
+        pass
+    assert path.read_text() == damaged
 
 
 def test_few_pictures_are_refused(place, network, tmp_path):

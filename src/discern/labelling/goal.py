@@ -4,7 +4,6 @@ import re
 from typing import NamedTuple
 
 from discern.errors import ConfigError
-from discern.percent import percent
 
 _EXPECTED = 'expected such as "2% wrong, 80% answered"'
 _PARTS = re.compile(r"(\d+(?:[.,]\d+)?)\s*%\s*(wrong|answered)", re.IGNORECASE)
@@ -18,7 +17,7 @@ class Goal(NamedTuple):
 
     def describe(self) -> str:
         """Return the goal as `parse_goal` reads it."""
-        return f"{percent(self.wrong)} wrong, {percent(self.answered, 0)} answered"
+        return f"{100 * self.wrong:g}% wrong, {100 * self.answered:g}% answered"
 
 
 def parse_goal(text: str) -> Goal:

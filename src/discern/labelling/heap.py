@@ -117,5 +117,6 @@ def _check_weights(start: Start) -> None:
     if start.weights in PUBLISHED_NAMES and not is_cached(start.backbone, start.weights):
         raise WeightsError(
             f"the weights of {start.backbone} are not on this machine, and labels are suggested by a pretrained "
-            f"network. Fetch them with discern weights fetch {start.backbone}, or give model.weights=FILE."
+            f"network. Fetch them with discern weights fetch {start.backbone}, or name the file of another network: "
+            "model.backbone=timm:mobilenetv2_100 model.weights=FILE"
         )

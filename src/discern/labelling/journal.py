@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from discern.counts import noun_of
 from discern.data.sources.label_journal import DRAWN, DRAWN_COPY, JOURNAL_COLUMNS
 from discern.errors import DataError, name_some
 from discern.files import explain_write_error, write_atomically
@@ -62,9 +63,10 @@ def read_journal(path: Path) -> list[JournalRow]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: not readable as labels of discern label: {error}") from None
     odd = [str(number) for number, row in enumerate(rows, start=1) if len(row) != len(JOURNAL_COLUMNS)]
-    if tuple(header) != JOURNAL_COLUMNS or odd:
-        is_header_right = tuple(header) == JOURNAL_COLUMNS
-        found = f"rows {name_some(odd)} have other columns" if is_header_right else f"its first line is {header}"
+    found = f"other columns in {noun_of(len(odd), 'row')} {name_some(odd)}" if odd else ""
+    if tuple(header) != JOURNAL_COLUMNS:
+        found = f"its first line is {header}"
+    if found:
         raise DataError(
             f"{path}: {found}; expected {', '.join(JOURNAL_COLUMNS)}. Mend it, or move it away to start again."
         )

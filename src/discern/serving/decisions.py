@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from discern.counts import noun_of
 from discern.errors import DataError, name_some
 from discern.files import write_atomically
 
@@ -78,9 +79,9 @@ def _read(path: Path) -> list[Decision]:
         raise DataError(f"{path}: not readable as a CSV of decisions: {error}; move it away to start again") from None
     if tuple(header) != COLUMNS:
         raise DataError(f"{path}: its columns are {name_some(header)}; {_EXPECTED}")
-    odd = [number for number, row in enumerate(rows, start=1) if len(row) != len(COLUMNS)]
+    odd = [str(number) for number, row in enumerate(rows, start=1) if len(row) != len(COLUMNS)]
     if odd:
-        raise DataError(f"{path}: rows {name_some(list(map(str, odd)))} have other columns; {_EXPECTED}")
+        raise DataError(f"{path}: other columns in {noun_of(len(odd), 'row')} {name_some(odd)}; {_EXPECTED}")
     return [Decision(*row) for row in rows]
 
 
