@@ -28,6 +28,14 @@ def test_few_pictures_can_show_no_small_error():
     assert plan_looks(130, Goal(0.02, 0.8)).counts == ()
 
 
+@pytest.mark.parametrize("available", [7, 30, 100, 700])
+@pytest.mark.parametrize("answered", [0.5, 0.8, 1.0])
+def test_the_best_goal_is_the_smallest_that_can_be_shown(available, answered):
+    best = plan_looks(available, Goal(0.001, answered)).best_goal
+    assert plan_looks(available, best).min_needed <= available
+    assert plan_looks(available, best._replace(wrong=best.wrong - 0.0099)).min_needed > available
+
+
 def test_at_least_the_wished_share_of_new_pictures_is_answered():
     rng, looks, short = np.random.default_rng(0), plan_looks(300, GOAL), 0
     for _ in range(2000):

@@ -64,6 +64,15 @@ class Looks:
         """How many answers about pictures kept apart it takes at least to show the goal, all of them right."""
         return _count_first(self.goal, _ERROR_LEVEL)
 
+    @property
+    def best_goal(self) -> Goal:
+        """The goal with the fewest wrong answers, in whole percent, that so many pictures can show, all answered right.
+
+        It answers the wished share.
+        """
+        wrong = 1 - _ERROR_LEVEL ** (1 / max(1, self.available) / self.goal.answered)
+        return self.goal._replace(wrong=float(np.ceil(100 * wrong)) / 100)
+
     def count_until_next(self, count: int) -> int | None:
         """Return how many more answers about pictures kept apart it is to the next look; None after the last."""
         return min((look - count for look in self.counts if look > count), default=None)

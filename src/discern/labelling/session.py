@@ -74,8 +74,8 @@ class LabellingSession:
         if not looks.counts:
             logger.warning(
                 "%s cannot be shown with so few pictures: %d of them are kept apart, and it takes at least %d; go on "
-                "without a promise, or name another goal",
-                *(goal.describe(), len(parts.kept), looks.min_needed),
+                "without a promise, or name another goal: if no answer is wrong, %s can be shown",
+                *(goal.describe(), len(parts.kept), looks.min_needed, looks.best_goal.describe()),
             )
         self._learner = Learner(LessonBuilder(heap, points, parts, looks, seed=seed), self._gather())
         self._lock = threading.RLock()
