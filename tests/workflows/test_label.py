@@ -140,7 +140,7 @@ def test_merging_takes_folders_of_one_seed(place, labelled, tmp_path):
         merge_labels([out], out=tmp_path / "both")
     other = tmp_path / "other"
     other.mkdir()
-    with pytest.raises(RunFolderError, match="is no folder of discern label"):
+    with pytest.raises(RunFolderError, match=r"is no folder of discern label: it has no definition\.json"):
         merge_labels([out, other], out=tmp_path / "both")
     definition = json.loads((out / "definition.json").read_text())
     (other / "definition.json").write_text(json.dumps(definition | {"seed": 7}))

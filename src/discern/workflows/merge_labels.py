@@ -59,6 +59,8 @@ def _read_seed(folder: Path) -> int:
         seed = content["seed"]
         if content != define_labelling(seed, content["share"]):
             raise ValueError("it is of something else")
+    except FileNotFoundError:
+        raise RunFolderError(f"{folder} is no folder of discern label: it has no definition.json") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunFolderError(f"{folder} is no folder of discern label: its definition.json: {error}") from None
     return int(seed)
