@@ -20,7 +20,8 @@ WORDS = json.loads((OWN / "words.json").read_text())
 
 
 def read_sources():
-    return {file.name: file.read_text() for file in OWN.iterdir() if file.name.endswith((".js", ".jinja"))}
+    found = [*OWN.iterdir(), *SHARED.iterdir()]
+    return {file.name: file.read_text() for file in found if file.name.endswith((".js", ".jinja"))}
 
 
 @pytest.fixture(scope="module")
