@@ -74,7 +74,7 @@ class LabellingSession:
         if not looks.counts:
             logger.warning(
                 "%s cannot be shown with so few pictures: %d of them are kept apart, and it takes at least %d; go on "
-                "without a promise, or name another goal: if no answer is wrong, %s can be shown",
+                "without a promise, or name another goal: the best that can be shown is %s",
                 *(goal.describe(), len(parts.kept), looks.min_needed, looks.best_goal.describe()),
             )
         self._learner = Learner(LessonBuilder(heap, points, parts, looks, seed=seed), self._gather())

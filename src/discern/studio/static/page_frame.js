@@ -22,8 +22,11 @@ export class PageFrame {
   async open(wish, title) {
     this.close();
     const task = await attempt(() => postJson("tasks", wish));
-    if (!task) return;
-    this.number = task.number;
+    if (task) this.expect(task, title);
+  }
+
+  expect({ number }, title) {
+    this.number = number;
     this.title = title;
     this.say(say("frame_opening"), make("progress", {}));
     this.follow();
@@ -38,11 +41,9 @@ export class PageFrame {
   }
 
   findServed() {
-    const task = tasksOf(this.command).find((one) => one.page);
+    const task = tasksOf(this.command).find((one) => one.state === "running" && !one.is_stopping);
     this.command = null;
-    if (!task || this.number !== null) return;
-    this.number = task.number;
-    this.title = task.words[1];
+    if (task && this.number === null) this.expect(task, task.words[1]);
   }
 
   showOnce({ page }) {
