@@ -3,7 +3,7 @@
 import pytest
 
 from discern.errors import ConfigError
-from discern.labelling.goal import Goal, parse_goal
+from discern.labelling.goal import Goal, keep_goal, parse_goal
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,19 @@ def test_what_is_no_goal_is_refused_with_an_example(text):
 def test_shares_that_make_no_sense_are_refused(text):
     with pytest.raises(ConfigError, match="each share above 0"):
         parse_goal(text)
+
+
+def test_a_labelling_goes_on_with_its_first_goal_and_says_what_another_one_costs(tmp_path, caplog):
+    path = tmp_path / "goal.txt"
+    first, other = Goal(0.35, 0.6), Goal(0.1, 0.6)
+    assert keep_goal(path, first) == keep_goal(path, None) == keep_goal(path, first) == first
+    assert path.read_text() == "35% wrong, 60% answered\n"
+    assert not caplog.messages
+    assert keep_goal(path, other) == other
+    assert "began with the goal 35% wrong, 60% answered; the 95 % confidence does not cover" in caplog.messages[0]
+    assert keep_goal(path, None) == first
+
+
+def test_without_a_goal_the_usual_one_is_kept(tmp_path):
+    assert keep_goal(tmp_path / "goal.txt", None) == Goal()
+    assert parse_goal((tmp_path / "goal.txt").read_text().strip()) == Goal()

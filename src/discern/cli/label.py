@@ -14,7 +14,13 @@ def label(
     classes: Annotated[
         str | None, typer.Option(help="Classes to begin with, such as ant,bee; others can be added on the page.")
     ] = None,
-    goal: Annotated[str, typer.Option(help="What is to be promised before you may stop.")] = "2% wrong, 80% answered",
+    goal: Annotated[
+        str | None,
+        typer.Option(
+            help="What is to be promised before you may stop. "
+            "[default: 2% wrong, 80% answered; later that of the first time]"
+        ),
+    ] = None,
     share: Annotated[
         str, typer.Option(help="Your part if several people label, such as 1/2; then see discern merge-labels.")
     ] = "1/1",

@@ -15,7 +15,7 @@ from discern.data.reading.preflight import save_bad_files
 from discern.data.sources.archives import find_archive
 from discern.data.sources.inputs import Input, load_inputs, log_ignored
 from discern.errors import DataError
-from discern.labelling.goal import Goal, parse_goal
+from discern.labelling.goal import keep_goal, parse_goal
 from discern.labelling.heap import Heap, build_heap
 from discern.labelling.journal import Journal
 from discern.labelling.parts import parse_share
@@ -39,7 +39,7 @@ def label(
     *,
     out: str | Path | None = None,
     classes: Sequence[str] = (),
-    goal: str = Goal().describe(),
+    goal: str | None = None,
     share: str = "1/1",
     seed: int = 0,
     overrides: Overrides = (),
@@ -55,7 +55,8 @@ def label(
         source: Pictures: files, folders, glob patterns or a table; labels that they have are not used.
         out: The folder to write; labels/NAME by default.
         classes: Names of classes to begin with; others can be added on the page.
-        goal: What is to be reached, such as "2% wrong, 80% answered".
+        goal: What is to be reached, such as "2% wrong, 80% answered", which is the default; later that of the first
+            time.
         share: The part of one of several people who label the same pictures, such as "1/2".
         seed: Of the pictures that are kept apart.
         overrides: Settings that override the defaults, such as the network: `key=value` strings or a mapping.
@@ -95,13 +96,13 @@ def opening_labelling(
     folder: Path,
     *,
     classes: Sequence[str] = (),
-    goal: str = Goal().describe(),
+    goal: str | None = None,
     share: str = "1/1",
     seed: int = 0,
     overrides: Overrides = (),
 ) -> Iterator[LabellingSession]:
     """Yield the labelling of a folder, new or as it was left; the arguments and errors are those of `label`."""
-    wanted, part = parse_goal(goal), parse_share(share)
+    asked, part = None if goal is None else parse_goal(goal), parse_share(share)
     settings = load_settings("auto", list_overrides(overrides))
     _check_no_archive(source)
     table = load_inputs(source)
@@ -116,6 +117,7 @@ def opening_labelling(
             heap = build_heap(table, settings, runtime, cache)
         # Not before: a folder that a failed start leaves would be in the way of another share.
         open_shared_folder(folder, definition, kind="labelling", other=OTHER)
+        wanted = keep_goal(folder / "goal.txt", asked)
         _report_heap(heap, folder)
         session = LabellingSession(heap, journal, wanted, class_names=classes, seed=seed, share=part)
         try:
