@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 from pathlib import Path
 
 import pandas as pd
@@ -10,9 +11,10 @@ import torch
 from safetensors.torch import save_file
 
 from discern.errors import ConfigError, DataError, RunFolderError, WeightsError
+from discern.labelling.goal import Goal
 from discern.labelling.journal import read_journal
 from discern.models.backbone import build_backbone
-from discern.workflows.label import name_labelling, opening_labelling
+from discern.workflows.label import label, name_labelling, opening_labelling
 from discern.workflows.merge_labels import merge_labels
 from discern.workflows.train import train
 from pictures import COLOURS, QUICK, draw_photo
@@ -105,6 +107,14 @@ def test_a_labelling_goes_on_and_another_seed_is_refused(place, labelled, networ
         opening_labelling(place / "heap", out, overrides=network, seed=1),
     ):
         pass
+
+
+def test_what_ended_without_an_answer_is_not_in_the_way_of_another_share(place, network):
+    out = place / "labels" / "none"
+    with opening_labelling(place / "heap", out, overrides=network, goal="20% wrong, 50% answered"):
+        assert {"definition.json", "goal.txt", "bad_files.csv"} <= {path.name for path in out.iterdir()}
+    with opening_labelling(place / "heap", out, overrides=network, share="1/2") as session:
+        assert session.describe().goal == Goal()
 
 
 def test_two_people_merge_and_what_they_disagree_about_is_asked_again(place, network, capsys):
@@ -201,3 +211,10 @@ def test_pictures_without_a_file_of_their_own_are_refused(place, network, tmp_pa
 def test_the_folder_is_named_after_the_pictures():
     assert name_labelling("some/photos/") == Path("labels/photos")
     assert name_labelling(["some/photos/", "others"]) == Path("labels/photos")
+
+
+def test_a_port_that_is_used_is_said_before_anything_is_read(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as used:
+        port = used.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"127.0.0.1:{port} cannot be served on"):
+            label(tmp_path / "nothing is here", port=port)

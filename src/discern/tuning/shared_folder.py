@@ -11,7 +11,7 @@ from discern.files import read_json, write_json
 
 logger = logging.getLogger("discern")
 
-_NAME = "definition.json"
+DEFINITION = "definition.json"
 
 
 def open_shared_folder(out: Path, definition: Mapping[str, Any], *, kind: str, other: str) -> None:
@@ -28,7 +28,7 @@ def open_shared_folder(out: Path, definition: Mapping[str, Any], *, kind: str, o
     """
     if not check_shared_folder(out, definition, kind=kind, other=other):
         out.mkdir(parents=True, exist_ok=True)
-        write_json(out / _NAME, definition)
+        write_json(out / DEFINITION, definition)
 
 
 def check_shared_folder(out: Path, definition: Mapping[str, Any], *, kind: str, other: str) -> bool:
@@ -36,7 +36,7 @@ def check_shared_folder(out: Path, definition: Mapping[str, Any], *, kind: str, 
 
     The arguments and errors are those of `open_shared_folder`.
     """
-    path = out / _NAME
+    path = out / DEFINITION
     if path.is_file():
         if _read(path) != definition:
             raise RunFolderError(f"{out} holds {other}; give another ", OUT)

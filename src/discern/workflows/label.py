@@ -26,11 +26,12 @@ from discern.percent import percent
 from discern.run_folder import LABELS, name_source
 from discern.runtime import choose_runtime
 from discern.serving.running import check_packages, open_listener, run_until_finished
-from discern.tuning.shared_folder import check_shared_folder, going_on_in, open_shared_folder
+from discern.tuning.shared_folder import DEFINITION, check_shared_folder, going_on_in, open_shared_folder
 
 logger = logging.getLogger("discern")
 
 OTHER = "a labelling with another seed or share"
+_GOAL, _BAD_FILES = "goal.txt", "bad_files.csv"
 _HOST = "127.0.0.1"
 
 
@@ -74,6 +75,8 @@ def label(
         RunFolderError: `out` has something else, or another process writes to it.
     """
     check_packages()
+    if port:
+        open_listener(_HOST, port).close()  # whether it is free is said before minutes of reading, not after
     folder = name_labelling(source) if out is None else Path(out)
     with (
         reporting(verbose=verbose),
@@ -117,13 +120,21 @@ def opening_labelling(
             heap = build_heap(table, settings, runtime, cache)
         # Not before: a folder that a failed start leaves would be in the way of another share.
         open_shared_folder(folder, definition, kind="labelling", other=OTHER)
-        wanted = keep_goal(folder / "goal.txt", asked)
+        wanted = keep_goal(folder / _GOAL, asked)
         _report_heap(heap, folder)
         session = LabellingSession(heap, journal, wanted, class_names=classes, seed=seed, share=part)
         try:
             yield session
         finally:
             session.close()
+            if not session.journal_path.is_file():
+                _forget(folder)
+
+
+def _forget(folder: Path) -> None:
+    """Remove what a labelling without answers has written, so that another goal, seed or share can begin there."""
+    for name in (DEFINITION, _GOAL, _BAD_FILES):
+        (folder / name).unlink(missing_ok=True)
 
 
 def define_labelling(seed: int, share: str) -> dict[str, object]:
@@ -151,7 +162,7 @@ def _report_heap(heap: Heap, folder: Path) -> None:
         f", in {num_files} files; those that show the same get the same label" if num_files > len(heap) else "",
     )
     if heap.problems:
-        path = folder / "bad_files.csv"
+        path = folder / _BAD_FILES
         save_bad_files(heap.problems, path)
         logger.warning("left out %s that cannot be read; see %s", count_of(len(heap.problems), "file"), path)
 

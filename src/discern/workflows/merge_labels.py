@@ -12,7 +12,7 @@ from discern.files import read_json, write_atomically
 from discern.labelling.journal import format_rows
 from discern.labelling.merging import Merged, merge_journals
 from discern.run_folder import LABELS
-from discern.tuning.shared_folder import open_shared_folder
+from discern.tuning.shared_folder import DEFINITION, open_shared_folder
 from discern.workflows.label import OTHER, define_labelling
 
 logger = logging.getLogger("discern")
@@ -55,7 +55,7 @@ def merge_labels(labellings: Sequence[str | Path], *, out: str | Path, verbose: 
 
 def _read_seed(folder: Path) -> int:
     try:
-        content = read_json(folder / "definition.json")
+        content = read_json(folder / DEFINITION)
         seed = content["seed"]
         if content != define_labelling(seed, content["share"]):
             raise ValueError("it is of something else")
