@@ -37,7 +37,7 @@ def parse_goal(text: str) -> Goal:
         raise ConfigError(f"the goal is {text[:100]!r}; {_EXPECTED}")
     goal = Goal(**found)
     if not 0 < goal.wrong < 1 or not 0 < goal.answered <= 1:
-        raise ConfigError(f"the goal is {text[:100]!r}; {_EXPECTED}, each share above 0 and below 100 %")
+        raise ConfigError(f"the goal is {text[:100]!r}; {_EXPECTED}, each share above 0 %, and fewer than 100 % wrong")
     return goal
 
 
