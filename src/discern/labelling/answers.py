@@ -85,5 +85,5 @@ def is_of_drawn(answer: Answer, *, is_kept_apart: bool) -> bool:
     return is_kept_apart and (answer.how == DRAWN or answer.reason is not None)
 
 
-def _parse_reason(how: str) -> Reason | None:
+def _parse_reason(how: str) -> Reason:
     return next((reason for reason in REASONS if reason == how), "skip")

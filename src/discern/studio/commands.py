@@ -113,28 +113,16 @@ class Label(_NetworkWish):
         return Command((*words, "--out", out, "--port", "0"), out, is_page=True)
 
 
-class Review(_Wish):
-    """To decide about suspected pictures of an audit or a run."""
+class OpenRun(_Wish):
+    """To decide about suspected pictures of an audit or a run, or to try a classifier."""
 
-    command: Literal["review"]
+    command: Literal["review", "serve"]
     run: str
 
     def build(self, places: Places) -> Command:
         """Return the command."""
         run = places.name(places.find(self.run))
-        return Command(("review", run, "--port", "0"), run, is_page=True)
-
-
-class Serve(_Wish):
-    """To try a classifier."""
-
-    command: Literal["serve"]
-    run: str
-
-    def build(self, places: Places) -> Command:
-        """Return the command."""
-        run = places.name(places.find(self.run))
-        return Command(("serve", run, "--port", "0"), run, is_page=True)
+        return Command((self.command, run, "--port", "0"), run, is_page=True)
 
 
 class Diff(_Wish):
@@ -177,9 +165,7 @@ class Export(_Wish):
         return Command(("export", run, "--format", self.format, "--precision", self.precision), run)
 
 
-Wish = Annotated[
-    Train | Resume | AuditData | Label | Review | Serve | Diff | Report | Export, Field(discriminator="command")
-]
+Wish = Annotated[Train | Resume | AuditData | Label | OpenRun | Diff | Report | Export, Field(discriminator="command")]
 
 
 def _find_free(places: Places, parent: str, name: str) -> Path:

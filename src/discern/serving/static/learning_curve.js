@@ -1,5 +1,6 @@
 // The share of right answers on the pictures kept apart, with its interval, by the labels that were learned from.
 
+import { drawLevels } from "./levels.js";
 import { draw } from "./svg.js";
 import { percent } from "./text.js";
 import { language, say } from "./words.js";
@@ -35,10 +36,8 @@ export function drawCurve(points) {
 
 function drawShares(gap, floor, y) {
   const shares = Array.from({ length: Math.round((1 - floor) / gap) + 1 }, (_, place) => 1 - place * gap);
-  return shares.flatMap((share) => [
-    draw("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(share), y2: y(share) }),
-    draw("text", { x: LEFT - 6, y: y(share) + 4, "text-anchor": "end" }, percent(Math.max(0, share), language())),
-  ]);
+  const write = (share) => percent(Math.max(0, share), language());
+  return drawLevels(shares, { left: LEFT, right: WIDTH - RIGHT, y, write });
 }
 
 function drawLabels(step, most, x) {

@@ -1,5 +1,6 @@
 // The curves of a run: accuracy and loss by epoch, on training and validation pictures.
 
+import { drawLevels } from "./levels.js";
 import { draw } from "./svg.js";
 import { make, percent } from "./text.js";
 import { say } from "./words.js";
@@ -50,10 +51,7 @@ function drawChart(history, name, top, write) {
 
 function drawAxes(top, up, write) {
   const ticks = Array.from({ length: NUM_TICKS + 1 }, (_, place) => (top * place) / NUM_TICKS);
-  return ticks.flatMap((value) => [
-    draw("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: up(value), y2: up(value) }),
-    draw("text", { x: LEFT - 6, y: up(value) + 4, "text-anchor": "end" }, write(value)),
-  ]);
+  return drawLevels(ticks, { left: LEFT, right: WIDTH - RIGHT, y: up, write });
 }
 
 function drawEpochs(history, first, last, across) {
