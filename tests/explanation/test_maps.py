@@ -109,6 +109,19 @@ def test_behind_an_average_and_a_linear_head_both_are_class_activation_mapping(b
     torch.testing.assert_close(signed.sum(dim=(1, 2)) + linear.bias[targets], logits)
 
 
+def test_of_a_head_that_reads_stages_they_show_what_the_last_map_adds(images):
+    predictor = build_random(RESNET, 64, features="stages")
+    classifier, targets = predictor.bundle.classifier, torch.tensor([0, 1, 2])
+    inputs = normalise(predictor, images)
+    with torch.no_grad():
+        maps = classifier.backbone.forward_map(inputs)
+        weight = classifier.head.layers[1].weight[targets, : maps.shape[1]]
+        signed = torch.einsum("nchw,nc->nhw", maps, weight) / maps[0, 0].numel()
+    for compute in (compute_grad_cam, compute_hires_cam):
+        torch.testing.assert_close(compute(classifier, inputs, targets), signed.relu())
+    assert signed.relu().any()
+
+
 def test_behind_other_heads_they_differ(images):
     predictor = build_random("timm:mobilenetv3_small_100", 64, head="mlp")
     inputs, targets = normalise(predictor, images), torch.tensor([0, 1, 2])

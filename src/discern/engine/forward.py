@@ -130,15 +130,16 @@ def predict_logits(
 def collect_features(
     classifier: Classifier, batches: Iterable[Batch], prepare: Callable[[Tensor], Tensor], runtime: Runtime
 ) -> Tensor:
-    """Return the pooled features (N, F), in the order of rows, float32 on the CPU."""
+    """Return the pooled features (N, F) of the last feature map, in the order of rows, float32 on the CPU."""
     with evaluating(classifier):
-        step = CollectionStep(ForwardPass(classifier.backbone, prepare, runtime), runtime.processes)
+        forward = ForwardPass(classifier.backbone, prepare, runtime)
+        step = CollectionStep(lambda images: classifier.backbone.select_last(forward(images)), runtime.processes)
         run_epoch(batches, step, runtime.processes)
         return step.collect()
 
 
 class FeaturesAndLogits(nn.Module):
-    """A classifier that returns its pooled features together with the logits."""
+    """A classifier that returns the pooled features of its last feature map together with the logits."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
@@ -147,7 +148,8 @@ class FeaturesAndLogits(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, 3, H, W) to pooled features and logits side by side (N, F + K)."""
         features = self.classifier.backbone(images)
-        return torch.cat([features, self.classifier.forward_head(features)], dim=1)
+        last = self.classifier.backbone.select_last(features)
+        return torch.cat([last, self.classifier.forward_head(features)], dim=1)
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def compute_frozen_features(
         rank=runtime.processes.rank,
         num_ranks=runtime.processes.count,
     )
-    key = compute_feature_key(table, preprocess, backbone=backbone.name, first_trained=HEAD, max_pixels=max_pixels)
+    key = compute_feature_key(table, preprocess, backbone=backbone.key, first_trained=HEAD, max_pixels=max_pixels)
     job = FeatureJob(pictures, 1, key, prepare_images(preprocess, runtime))
     features = load_or_compute_features(backbone, job, runtime, cache, memory_bytes=memory_bytes)
     if features is None:

@@ -48,15 +48,19 @@ def compute_hires_cam(classifier: Classifier, images: Tensor, targets: Tensor) -
 
 
 def _differentiate_map(classifier: Classifier, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the last feature map (N, C, h, w) and the gradients of the targets' logits there."""
+    """Return the last feature map (N, C, h, w) and the gradients of the targets' logits there.
+
+    Features that are made of other maps count as constants.
+    """
     with torch.no_grad():
         # One picture explained for several classes in a row goes through the network once.
         different, place = torch.unique_consecutive(images, dim=0, return_inverse=True)
-        maps = classifier.backbone.forward_map(different.contiguous(memory_format=torch.channels_last))[place]
+        maps, others = classifier.backbone.forward_parts(different.contiguous(memory_format=torch.channels_last))
+        maps, others = maps[place], others[place]
     maps = maps.detach().requires_grad_()
     with torch.enable_grad():
         try:
-            features = classifier.backbone.pool_map(maps)
+            features = classifier.backbone.join_features(maps, others)
         except ConfigError as error:
             other = "attention explains this backbone" if classifier.backbone.has_attention else _ANY
             raise ConfigError(f"{error} The method {other}.") from None

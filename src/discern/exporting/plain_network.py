@@ -41,7 +41,8 @@ class PlainNetwork(BaseModel):
         """Return the network of a bundle, as other programs name it.
 
         Raises:
-            ExportError: It is a user's own, an ensemble, or its head is neither a linear layer nor an mlp.
+            ExportError: It is a user's own, an ensemble, its head is neither a linear layer nor an mlp, or reads more
+                than the last feature map.
         """
         architecture, backbone = bundle.architecture, bundle.classifier.backbone
         if architecture.members:
@@ -51,6 +52,11 @@ class PlainNetwork(BaseModel):
         is_timm = architecture.backbone.startswith(TIMM_PREFIX)
         if not is_timm and architecture.backbone not in RESNETS:
             raise ExportError(f"torchvision and timm have no network {architecture.backbone!r}; {_TAKES_ALL}")
+        if architecture.features == "stages":
+            raise ExportError(
+                "the head reads the upper stages of the network, too, which torchvision and timm do not know; "
+                f"{_TAKES_ALL}, or train with model.features=last"
+            )
         if architecture.head not in ("linear", "mlp"):
             raise ExportError(f"torchvision and timm have no head {architecture.head!r}; {_TAKES_ALL}")
         is_torchvisions = architecture.stem == "imagenet" and architecture.backbone in torchvision.models.list_models()

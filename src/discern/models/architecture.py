@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 CUSTOM = "custom"
 """Stands for the backbone of a network that the user gave as a Python object."""
 
+Features = Literal["last", "stages"]
+"""What the head reads: the pooled features of the last feature map, or those of the upper stages, too."""
+
 _MAX_MEMBERS = 100
 
 
@@ -21,6 +24,7 @@ class Architecture(BaseModel):
 
     backbone: str = "resnet50"
     stem: Literal["imagenet", "small"] = "imagenet"
+    features: Features = "last"
     head: str = "linear"
     hidden_features: tuple[int, ...] = (512,)
     dropout: float = 0.0
@@ -41,7 +45,8 @@ class Architecture(BaseModel):
 
     def describe(self) -> str:
         """Return it as text for people."""
-        one = f"{self.backbone} with a {self.head} head"
+        stages = " on the features of its upper stages" if self.features == "stages" else ""
+        one = f"{self.backbone} with a {self.head} head{stages}"
         if not self.members:
             return one
         count, backbones = len(self.members), len(set(self.members))

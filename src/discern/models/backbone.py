@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
+import torch
 from torch import nn
 
 from discern.errors import ConfigError
@@ -26,6 +27,7 @@ __all__ = [
     "build_backbone",
     "describe_backbone",
     "has_small_stem",
+    "has_stage_maps",
     "register_backbone",
 ]
 
@@ -91,6 +93,16 @@ def has_small_stem(name: str) -> bool:
         ConfigError: The name is unknown.
     """
     return not name.startswith(TIMM_PREFIX) and "stem" in _find_options(_find_entry(name).build)
+
+
+def has_stage_maps(name: str) -> bool:
+    """Return whether the stages of a backbone give feature maps, so that it can read them.
+
+    Raises:
+        ConfigError: The name is unknown.
+    """
+    with torch.device("meta"):
+        return bool(name in RESNETS or (name.startswith(TIMM_PREFIX) and build_backbone(name).find_stage_widths()))
 
 
 def build_backbone(

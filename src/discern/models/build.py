@@ -43,6 +43,8 @@ def build_classifier(
         zero_init_residual=architecture.zero_init_residual,
         image_size=image_size,
     )
+    if architecture.features == "stages":
+        backbone.read_stages()
     head = build_head(
         architecture.head,
         backbone.num_features,

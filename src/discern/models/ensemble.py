@@ -24,6 +24,7 @@ class EnsembleBackbone(Backbone):
         facts = BackboneFacts(first.image_size, first.has_fixed_size, first.mean, first.std)
         name = first.name if count == 1 else f"{count} x {first.name}"
         super().__init__(name, nn.ModuleList(backbones), facts, num_features=count * first.num_features)
+        self.num_last_features = count * first.num_last_features
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, 3, H, W) to the pooled features (N, B * F) of B backbones."""
@@ -38,6 +39,28 @@ class EnsembleBackbone(Backbone):
         backbones = self._list_backbones()
         parts = zip(backbones, maps.chunk(len(backbones), dim=1), strict=True)
         return torch.cat([backbone.pool_map(part) for backbone, part in parts], dim=1)
+
+    def forward_parts(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Map images (N, 3, H, W) to the last feature maps (N, B * C, h, w), and the other features (N, B * R)."""
+        maps, others = zip(*(backbone.forward_parts(images) for backbone in self._list_backbones()), strict=True)
+        return torch.cat(maps, dim=1), torch.cat(others, dim=1)
+
+    def join_features(self, maps: Tensor, others: Tensor) -> Tensor:
+        """Return the features (N, B * F) of these maps and other features, one backbone after the other."""
+        backbones = self._list_backbones()
+        parts = zip(
+            backbones,
+            maps.tensor_split(len(backbones), dim=1),
+            others.tensor_split(len(backbones), dim=1),
+            strict=True,
+        )
+        return torch.cat([backbone.join_features(*part) for backbone, *part in parts], dim=1)
+
+    def select_last(self, features: Tensor) -> Tensor:
+        """Return those of the features (N, B * F) that are made of the last feature maps."""
+        backbones = self._list_backbones()
+        parts = zip(backbones, features.chunk(len(backbones), dim=1), strict=True)
+        return torch.cat([backbone.select_last(part) for backbone, part in parts], dim=1)
 
     def stages(self) -> dict[str, tuple[str, ...]]:
         """Return the stages of one backbone, each with its modules in all of them."""

@@ -209,11 +209,16 @@ class ResNet(nn.Module):
 
     def forward_map(self, images: Tensor) -> Tensor:
         """Map images (N, 3, H, W) to the last feature map (N, F, H / 32, W / 32), or H / 8 with the small stem."""
-        maps: Tensor = self.relu(self.bn1(self.conv1(images)))
-        maps = self.maxpool(maps)
+        return self.forward_stages(images)[-1]
+
+    def forward_stages(self, images: Tensor) -> list[Tensor]:
+        """Map images (N, 3, H, W) to the feature maps of layer1 to layer4."""
+        maps = self.maxpool(self.relu(self.bn1(self.conv1(images))))
+        found: list[Tensor] = []
         for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
             maps = layer(maps)
-        return maps
+            found.append(maps)
+        return found
 
     def pool_map(self, maps: Tensor) -> Tensor:
         """Map the last feature map (N, F, h, w) to pooled features (N, F)."""

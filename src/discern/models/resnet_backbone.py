@@ -1,6 +1,6 @@
 """Our residual networks as backbones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from torch import Tensor, nn
@@ -34,6 +34,15 @@ class ResNetBackbone(Backbone):
     def pool_map(self, maps: Tensor) -> Tensor:
         """Map the output of layer4 (N, F, h, w) to its averages (N, F)."""
         return self.network.pool_map(maps)
+
+    def find_stage_widths(self) -> tuple[int, ...]:
+        """Return the channels of layer2 and layer3."""
+        return self.network.num_features // 4, self.network.num_features // 2
+
+    def forward_stages(self, images: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+        """Map images (N, 3, H, W) to the averages of layer4 (N, L), and to the maps of layer2 and layer3."""
+        _, *stages, last = self.network.forward_stages(images)
+        return self.network.pool_map(last), stages
 
     def stages(self) -> dict[str, tuple[str, ...]]:
         """Return the stem (first convolution and its BatchNorm) and layer1 to layer4."""

@@ -1,6 +1,6 @@
 """timm's networks as backbones."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
@@ -36,6 +36,14 @@ class TimmBackbone(Backbone):
             ConfigError: The features are not computed from that map alone, but for instance by a class token.
         """
         return timm_network.pool_map(self.network, maps)
+
+    def find_stage_widths(self) -> tuple[int, ...]:
+        """Return the channels of the last three of timm's stages, without one that ends in the last feature map."""
+        return timm_network.find_stage_widths(self.network)
+
+    def forward_stages(self, images: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+        """Map images (N, 3, H, W) to the features of the last map (N, L), and to the maps of these stages."""
+        return timm_network.forward_stages(self.network, images)
 
     def forward_attention(self, images: Tensor) -> Attention:
         """Map images (N, 3, H, W) to the pooled features, with the attention of each block on the way there.

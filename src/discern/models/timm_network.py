@@ -30,6 +30,9 @@ _POOLS_OF_PATCHES = ("avg", "avgmax", "max", "map")
 _MAX_EVEN_STAGES = 4
 """Into so many stages a network is divided whose blocks timm does not group: as many as a ResNet has."""
 
+_UPPER_STAGES = 3
+"""How many stages are read; those below see little more than edges and colours."""
+
 
 class PretrainedConfig(Protocol):
     """The part of timm's description of published weights that is used here."""
@@ -48,6 +51,7 @@ class TimmNetwork(Protocol):
     """What a network of timm offers in addition to `nn.Module`."""
 
     num_features: int
+    feature_info: list[dict[str, Any]]
 
     def group_matcher(self, *, coarse: bool) -> dict[str, object]:
         """Return what divides parameters into groups by their names."""
@@ -60,6 +64,9 @@ class TimmNetwork(Protocol):
 
     def forward_head(self, features: Tensor) -> Tensor:
         """Map these to pooled features (N, F)."""
+
+    def forward_intermediates(self, images: Tensor, *, indices: list[int]) -> tuple[Tensor, list[Tensor]]:
+        """Map images (N, 3, H, W) to the same as `forward_features`, and to the maps of these stages."""
 
 
 def create_network(name: str, *, stochastic_depth: float = 0.0) -> nn.Module:
@@ -214,6 +221,29 @@ def forward_map(network: nn.Module, images: Tensor) -> Tensor:
         f"{type(network).__name__} ends in features of shape {tuple(features.shape)}, which are no map of the picture; "
         "choose a convolutional backbone, such as resnet50."
     )
+
+
+def find_stage_widths(network: nn.Module) -> tuple[int, ...]:
+    """Return the channels of the maps of `forward_stages`; none for a network that has no such maps."""
+    if not hasattr(network, "forward_intermediates") or hasattr(network, "num_prefix_tokens"):
+        return ()
+    stages = cast("TimmNetwork", network).feature_info
+    return tuple(int(stages[place]["num_chs"]) for place in _list_upper_stages(network))
+
+
+def forward_stages(network: nn.Module, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Map images (N, 3, H, W) to the pooled features (N, F), and to the maps of the upper stages (N, C, h, w)."""
+    known = cast("TimmNetwork", network)
+    last, stages = known.forward_intermediates(images, indices=_list_upper_stages(network))
+    return known.forward_head(last), stages
+
+
+def _list_upper_stages(network: nn.Module) -> list[int]:
+    """Return the places of the last three stages, without one that ends in the last feature map."""
+    described = cast("TimmNetwork", network)
+    count = len(described.feature_info)
+    ends_in_last = described.feature_info[-1]["num_chs"] == described.num_features
+    return list(range(count)[-_UPPER_STAGES : count - ends_in_last])
 
 
 def pool_map(network: nn.Module, maps: Tensor) -> Tensor:

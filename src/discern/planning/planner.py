@@ -25,7 +25,14 @@ from discern.planning.loaded_head import adopt_head, check_load_head
 from discern.planning.phases import PhaseFacts, plan_phases
 from discern.planning.plan import OWN_WEIGHTS, MachinePlan, PhasePlan, Plan, TeacherPlan, TrainingPlan
 from discern.planning.reading import plan_picture_cache, plan_preprocess, plan_reading
-from discern.planning.sizes import choose_batch_size, choose_image_size, choose_stem, find_shorter_side, measure_sides
+from discern.planning.sizes import (
+    choose_batch_size,
+    choose_features,
+    choose_image_size,
+    choose_stem,
+    find_shorter_side,
+    measure_sides,
+)
 from discern.planning.speed import measure_speed
 from discern.planning.start import ChosenStart, choose_start
 from discern.runtime import Runtime
@@ -131,7 +138,8 @@ def _choose_network(
     asked_size = settings.data.image_size
     size_seen = find_shorter_side(sides) if asked_size == "auto" else asked_size
     stem, reasons["model.stem"] = choose_stem(settings.model.stem, start.backbone, start.weights, size_seen)
-    architecture = _describe_architecture(settings, start).model_copy(update={"stem": stem})
+    features, reasons["model.features"] = choose_features(settings.model, start.backbone, start.weights)
+    architecture = _describe_architecture(settings, start).model_copy(update={"stem": stem, "features": features})
     classifier = build_classifier(
         architecture, len(train.class_names), network, image_size=None if asked_size == "auto" else asked_size
     )

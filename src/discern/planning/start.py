@@ -29,7 +29,7 @@ from discern.planning.estimate import estimate_probe_seconds, estimate_training_
 from discern.planning.phases import PhaseFacts, plan_phases
 from discern.planning.plan import CandidatePlan, PhasePlan
 from discern.planning.reading import plan_preprocess
-from discern.planning.sizes import choose_image_size, choose_stem, find_shorter_side
+from discern.planning.sizes import choose_features, choose_image_size, choose_stem, find_shorter_side
 from discern.planning.speed import MeasuredReading, StartCost, measure_start_cost
 from discern.runtime import Runtime
 
@@ -214,7 +214,8 @@ def build_start(
     stem, _ = choose_stem(settings.model.stem, start.backbone, start.weights, find_shorter_side(sides))
     # Pictures without labels have features, too, and no head is without a class.
     num_classes = max(1, len(table.class_names))
-    classifier = build_classifier(Architecture(backbone=start.backbone, stem=stem), num_classes)
+    features, _ = choose_features(settings.model, start.backbone, start.weights)
+    classifier = build_classifier(Architecture(backbone=start.backbone, stem=stem, features=features), num_classes)
     size, _ = choose_image_size(settings.data.image_size, classifier.backbone, stem, sides)
     classifier.backbone.set_image_size(size)
     return classifier, plan_preprocess(settings.data, size, start.fit, classifier.backbone, table.depth_range)

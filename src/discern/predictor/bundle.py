@@ -145,7 +145,7 @@ def load_bundle(folder: Path, network: Network | None = None) -> Bundle:
         feature_bank=None
         if description.feature_bank is None
         else load_feature_bank(
-            folder / FEATURE_BANK_FILE, folder / FEATURE_BANK_NAMES_FILE, classifier.backbone.num_features
+            folder / FEATURE_BANK_FILE, folder / FEATURE_BANK_NAMES_FILE, classifier.backbone.num_last_features
         ),
         record=description.record,
     )

@@ -373,12 +373,16 @@ class Predictor:
         outputs = step.collect()
         if len(outputs):
             return outputs
-        num_features = {Kept.LOGITS: 0, Kept.SIMILARITY: 1, Kept.FEATURES: self.bundle.classifier.backbone.num_features}
+        num_features = {
+            Kept.LOGITS: 0,
+            Kept.SIMILARITY: 1,
+            Kept.FEATURES: self.bundle.classifier.backbone.num_last_features,
+        }
         return outputs.new_empty(0, num_features[kept] + len(self.class_names))
 
     def _average(self, forward: ForwardPass, images: Tensor) -> Tensor:
         """Return features, and logits that are means over the views, side by side (N, F + K)."""
-        num_features = self.bundle.classifier.backbone.num_features
+        num_features = self.bundle.classifier.backbone.num_last_features
         return average_views(forward, images, self.bundle.tta, num_features=num_features)
 
     def _keep(self, outputs: Tensor, kept: Kept) -> Tensor:
@@ -401,7 +405,7 @@ class Predictor:
         return torch.from_numpy(self.bundle.feature_bank.features).float().to(self.runtime.device)
 
     def _split(self, outputs: Tensor) -> Outputs:
-        return Outputs(*outputs.tensor_split([self.bundle.classifier.backbone.num_features], dim=1))
+        return Outputs(*outputs.tensor_split([self.bundle.classifier.backbone.num_last_features], dim=1))
 
 
 def _cut_in_parts(batches: Iterator[Batch], part_rows: int, num_parts: int) -> Iterator[Iterator[Batch]]:

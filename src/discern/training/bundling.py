@@ -100,7 +100,7 @@ def _compute_features(
 ) -> npt.NDArray[np.float32]:
     batches = data.build_evaluation_loader(table, decodes_whole=decodes_whole).batches()
     features: Tensor = collect_features(classifier, batches, prepare_images(data.preprocess, runtime), runtime)
-    return features.numpy() if len(features) else np.empty((0, classifier.backbone.num_features), np.float32)
+    return features.numpy() if len(features) else np.empty((0, classifier.backbone.num_last_features), np.float32)
 
 
 def _log_coverage(evidence: Evidence) -> None:

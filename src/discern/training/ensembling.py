@@ -101,16 +101,17 @@ def _build_bank(
     if not len(rows):
         return None
     kept = pool.take(rows)
+    backbones = [members[list(places).index(place)].classifier.backbone for place in sorted(set(places))]
     features = [
         compute_frozen_features(
-            members[list(places).index(place)].classifier.backbone,
+            backbone,
             kept,
             plan.preprocess,
             runtime,
             cache,
             max_pixels=plan.reading.max_pixels,
             memory_bytes=_MEMORY_BYTES,
-        )
-        for place in sorted(set(places))
+        )[:, : backbone.num_last_features]
+        for backbone in backbones
     ]
     return build_feature_bank(np.concatenate(features, axis=1), kept.frame)

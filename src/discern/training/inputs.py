@@ -52,12 +52,13 @@ class PhaseInputs:
     validation_features: Tensor | None = None
 
     def pool(self, classifier: Classifier, rows: npt.NDArray[np.int64]) -> PooledFeatures | None:
-        """Return the head's inputs for these training rows and validation; None if they are not pooled."""
+        """Return the features of the last map for these training rows and validation; None if they are not pooled."""
         train, validation = self.train_features, self.validation_features
         if classifier.trainable_parts != (HEAD,) or train is None or validation is None:
             return None
-        kept = train[0][torch.from_numpy(rows)].float() if self.views == 1 else None
-        return PooledFeatures(kept, validation[0].float())
+        select = classifier.backbone.select_last
+        kept = select(train[0][torch.from_numpy(rows)]).float() if self.views == 1 else None
+        return PooledFeatures(kept, select(validation[0]).float())
 
     def network_of(self, classifier: Classifier) -> nn.Module:
         """Return the part of a classifier, frozen as in this phase, that takes the batches."""
@@ -103,7 +104,7 @@ def _build_feature_inputs(
     halves = cut_classifier(classifier)
     if halves is None:
         return None
-    backbone, first_trained = classifier.backbone.name, classifier.trainable_parts[0]
+    backbone, first_trained = classifier.backbone.key, classifier.trainable_parts[0]
     prepare = prepare_images(data.preprocess, runtime)
     augment, kept = phase.augment, phase.picture_cache
     train = _load_features(

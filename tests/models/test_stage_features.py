@@ -1,0 +1,122 @@
+"""Features of the upper stages: what they are, of which networks, and that everything else stays as it is."""
+
+import pytest
+import timm
+import torch
+import torchvision
+from torchvision.models.feature_extraction import create_feature_extractor
+
+from discern.config.settings import ModelSettings
+from discern.errors import ConfigError
+from discern.models.architecture import Architecture
+from discern.models.backbone import build_backbone, has_stage_maps
+from discern.models.build import build_classifier
+from discern.models.ensemble import build_ensemble
+from discern.planning.sizes import choose_features
+
+IMAGES = torch.randn(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+SMALL = Architecture(backbone="resnet18-half", features="stages")
+
+
+def summarize(maps):
+    """Mean and deviation of each channel, by torch's own functions."""
+    return [maps.mean(dim=(2, 3)), maps.flatten(2).std(dim=2, correction=0)]
+
+
+@torch.no_grad()
+def test_they_are_means_and_deviations_of_the_maps_that_torchvision_finds():
+    backbone = build_backbone("resnet18").eval()
+    network = torchvision.models.resnet18()
+    network.load_state_dict(backbone.network.state_dict(), strict=False)
+    names = {"avgpool": "last", "layer2": "two", "layer3": "three"}
+    found = create_feature_extractor(network.eval(), names)(IMAGES)
+    backbone.read_stages()
+    expected = torch.cat([found["last"].flatten(1), *summarize(found["two"]), *summarize(found["three"])], dim=1)
+    torch.testing.assert_close(backbone(IMAGES), expected, rtol=1e-3, atol=1e-3)
+    assert backbone.num_features == expected.shape[1] == 512 + 2 * (128 + 256)
+
+
+@torch.no_grad()
+def test_they_are_those_of_the_maps_that_timm_extracts():
+    backbone = build_backbone("timm:mobilenetv2_050").eval()
+    extractor = timm.create_model("mobilenetv2_050", features_only=True).eval()
+    extractor.load_state_dict(backbone.network.state_dict(), strict=False)
+    pooled, maps = backbone(IMAGES), extractor(IMAGES)[-3:]
+    backbone.read_stages()
+    expected = torch.cat([pooled, *(one for stage in maps for one in summarize(stage))], dim=1)
+    torch.testing.assert_close(backbone(IMAGES), expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "timm:convnext_atto",
+        "timm:regnety_002",
+        "timm:mobilenetv3_small_050",
+        "timm:swin_tiny_patch4_window7_224",
+        "timm:densenet121",
+        "timm:repvgg_a0",
+        "timm:mobileone_s0",
+    ],
+)
+@torch.no_grad()
+def test_networks_of_many_kinds_keep_their_own_features_in_front(name):
+    assert has_stage_maps(name)
+    backbone = build_backbone(name).eval()
+    images = torch.randn(2, 3, backbone.image_size, backbone.image_size) if backbone.has_fixed_size else IMAGES
+    pooled = backbone(images)
+    backbone.read_stages()
+    features = backbone(images)
+    assert features.shape == (len(images), backbone.num_features)
+    assert backbone.num_features > backbone.num_last_features == pooled.shape[1]
+    torch.testing.assert_close(backbone.select_last(features), pooled, rtol=1e-4, atol=1e-4)
+
+
+def test_a_vision_transformer_has_no_such_maps():
+    assert not has_stage_maps("timm:vit_tiny_patch16_224")
+    with pytest.raises(ConfigError) as caught:
+        build_classifier(Architecture(backbone="timm:vit_tiny_patch16_224", features="stages"), 2)
+    assert str(caught.value) == (
+        "model.features=stages needs the feature maps of a convolutional network, which timm:vit_tiny_patch16_224 does "
+        "not give; use model.features=last"
+    )
+
+
+def test_channels_without_any_variance_have_gradients():
+    backbone = build_backbone("resnet18-half")
+    backbone.read_stages()
+    images = torch.zeros(2, 3, 64, 64, requires_grad=True)
+    backbone.eval()(images).sum().backward()
+    assert torch.isfinite(images.grad).all()
+
+
+@torch.no_grad()
+def test_parts_join_to_the_features_in_one_network_and_in_an_ensemble():
+    torch.manual_seed(0)
+    members = [build_classifier(SMALL, 3).eval() for _ in range(2)]
+    ensemble = build_ensemble(members, (0, 1), torch.ones(3), torch.zeros(3)).eval()
+    for classifier in (members[0], ensemble):
+        backbone = classifier.backbone
+        torch.testing.assert_close(backbone.join_features(*backbone.forward_parts(IMAGES)), backbone(IMAGES))
+    mean = torch.stack([member(IMAGES).softmax(1) for member in members]).mean(dim=0)
+    torch.testing.assert_close(ensemble(IMAGES).softmax(1), mean)
+    last = torch.cat([member.backbone.select_last(member.backbone(IMAGES)) for member in members], dim=1)
+    torch.testing.assert_close(ensemble.backbone.select_last(ensemble.backbone(IMAGES)), last)
+    assert last.shape[1] == ensemble.backbone.num_last_features
+
+
+@pytest.mark.parametrize(
+    ("settings", "backbone", "weights", "features"),
+    [
+        (ModelSettings(), "resnet50", "imagenet", "last"),
+        (ModelSettings(features="auto"), "resnet50", "imagenet", "stages"),
+        (ModelSettings(features="auto"), "timm:mobilenetv2_100", "some.safetensors", "stages"),
+        (ModelSettings(features="auto"), "resnet50", "none", "last"),
+        (ModelSettings(features="auto"), "timm:vit_tiny_patch16_224", "some.safetensors", "last"),
+        (ModelSettings(features="auto", load_head=True), "resnet50", "some.safetensors", "last"),
+        (ModelSettings(features="stages"), "resnet50", "none", "stages"),
+        (ModelSettings(features="auto"), "custom", "imagenet", "last"),
+    ],
+)
+def test_auto_stands_for_stages_where_a_pretrained_network_gives_their_maps(settings, backbone, weights, features):
+    assert choose_features(settings, backbone, weights)[0] == features
