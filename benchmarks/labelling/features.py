@@ -27,7 +27,8 @@ class LabelledSet(NamedTuple):
 def load_set(name: str, table_file: Path, network: str, weights: Path, work: Path) -> LabelledSet:
     """Compute features of the pictures that a table lists, or find them in the cache below `work`."""
     settings = load_settings(
-        "auto", [f"model.backbone={network}", f"model.weights={weights}", "data.split_column=none"]
+        "auto",
+        [f"model.backbone={network}", f"model.weights={weights}", "model.features=auto", "data.split_column=none"],
     )
     table = load_table(table_file)
     sides = measure_sides(table, settings.data.max_pixels)

@@ -88,10 +88,10 @@ def build_heap(table: ImageTable, settings: Settings, runtime: Runtime, cache: A
 
 
 def normalize_features(features: Numbers) -> Numbers:
-    """Return features (N, F) less their mean over all pictures, each with the length sqrt(F)."""
-    centred = features - features.mean(axis=0)
-    lengths = np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
-    return np.asarray(centred * (np.sqrt(features.shape[1]) / lengths), np.float32)
+    """Return features (N, F) standardised over all pictures, then those of each picture with the length sqrt(F)."""
+    standard = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-6)
+    lengths = np.maximum(np.linalg.norm(standard, axis=1, keepdims=True), 1e-6)
+    return np.asarray(standard * (np.sqrt(features.shape[1]) / lengths), np.float32)
 
 
 def draw_numbers(keys: Sequence[str], *names: object) -> npt.NDArray[np.float64]:

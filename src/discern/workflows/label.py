@@ -106,7 +106,7 @@ def opening_labelling(
 ) -> Iterator[LabellingSession]:
     """Yield the labelling of a folder, new or as it was left; the arguments and errors are those of `label`."""
     asked, part = None if goal is None else parse_goal(goal), parse_share(share)
-    settings = load_settings("auto", list_overrides(overrides))
+    settings = load_settings("auto", ["model.features=auto", *list_overrides(overrides)])
     _check_no_archive(source)
     table = load_inputs(source)
     log_ignored(table)
