@@ -1,6 +1,7 @@
 """Archives: what they unpack to, what is refused, and what is left where unpacking ends early."""
 
 import io
+import os
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -47,6 +48,14 @@ def read_rows(source: Path) -> dict[str, tuple[str, str | None]]:
         frame["id"], frame["label"], frame["split"].astype(object).where(frame["split"].notna(), None), strict=True
     )
     return {name: (label, split) for name, label, split in rows}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs links")
+def test_an_archive_is_read_under_each_of_its_names(make_folder: MakeFolder) -> None:
+    archive = pack(make_folder({"red": 1, "blue": 1}), "birds.zip")
+    newest = archive.with_name("newest.zip")
+    newest.symlink_to(archive)
+    assert read_rows(archive) == read_rows(newest)
 
 
 @pytest.mark.parametrize("suffix", [".zip", *TAR_MODES])
@@ -252,7 +261,7 @@ def test_another_process_may_be_faster(make_folder: MakeFolder, monkeypatch: pyt
 
     def unpack_twice(archive: Path, folder: Path) -> None:
         unpack(archive, folder)
-        other = home / "unpacked" / unpacked._make_key([archive])
+        other = home / "unpacked" / unpacked._make_key(archive.name, [archive])
         if not other.exists():
             other.mkdir()
             unpack(archive, other / "birds.zip")

@@ -25,13 +25,14 @@ def unpacked_home() -> Path:
 def unpack_once(place: Path, files: Iterable[Path], fill: Callable[[Path], None]) -> Path:
     """Return the folder, called like `place`, with what is packed there; `fill` writes it where it is not there yet.
 
-    What was unpacked is known by the paths, sizes and times of the packed `files`. It is made under another name and
-    renamed when it is complete; of two processes at once, one does the work for nothing.
+    What was unpacked is known by the name of the place, since a folder and the one around it may have the same files,
+    and by the paths, sizes and times of the packed `files`. It is made under another name and renamed when it is
+    complete; of two processes at once, one does the work for nothing.
 
     Raises:
         WriteError: It cannot be written.
     """
-    entry = unpacked_home() / _make_key(files)
+    entry = unpacked_home() / _make_key(place.name, files)
     folder = entry / place.name
     if folder.is_dir():
         return folder
@@ -78,8 +79,8 @@ def clear_unpacked() -> int:
     return freed - measure_unpacked()
 
 
-def _make_key(files: Iterable[Path]) -> str:
-    digest = hashlib.sha256(_FORM)
+def _make_key(name: str, files: Iterable[Path]) -> str:
+    digest = hashlib.sha256(_FORM + f"{name}\n".encode(errors="surrogateescape"))
     for file in files:
         status = file.stat()
         digest.update(f"{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="surrogateescape"))
