@@ -201,6 +201,16 @@ def test_few_pictures_are_refused(place, network, tmp_path):
         pass
 
 
+def test_a_file_that_is_no_picture_is_refused_with_its_reason(network, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("<!doctype html><html></html>")
+    with (
+        pytest.raises(DataError, match=r"0 different pictures can be used; (.|\n)*page\.html: .*HTML"),
+        opening_labelling([page], tmp_path / "out", overrides=network),
+    ):
+        pass
+
+
 def test_pictures_without_a_file_of_their_own_are_refused(place, network, tmp_path):
     archive = shutil.make_archive(str(tmp_path / "heap"), "zip", place / "heap")
     for source, message in ((archive, "unpack it"), ([draw_photo(COLOURS["red"], 1)] * 30, "give files")):
