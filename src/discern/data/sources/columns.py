@@ -28,6 +28,30 @@ def is_name_of_pictures(name: str) -> bool:
     return _plain(name) in _PATH_NAMES
 
 
+MAX_TITLE_ROWS = 20
+"""How many rows are looked at to find the names of columns below a title."""
+
+
+def check_title(rows: Sequence[Sequence[str]], source: str) -> None:
+    """Check that the first row is no title above the names of columns; `rows` are as they stand.
+
+    Raises:
+        DataError: It has a single cell, and a later row has several, one of them the name of a column of pictures.
+    """
+    known = (*_PATH_NAMES, *_ID_NAMES)
+    if sum(map(bool, rows[0])) != 1 or _plain(max(rows[0])) in known:
+        return
+    below = (
+        row for row in rows[1:MAX_TITLE_ROWS] if sum(map(bool, row)) > 1 and any(_plain(cell) in known for cell in row)
+    )
+    names = next(below, None)
+    if names is not None:
+        raise DataError(
+            f"{source}: it begins with {max(rows[0])[:80]!r}, and the names of the columns seem to come later: "
+            f"{name_some(list(filter(None, names)))}. Remove what is above them."
+        )
+
+
 @dataclass(frozen=True)
 class ColumnSettings:
     """How to read a CSV or DataFrame; None means found by name, or absent.
