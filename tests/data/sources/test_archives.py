@@ -58,6 +58,16 @@ def test_an_archive_is_read_under_each_of_its_names(make_folder: MakeFolder) -> 
     assert read_rows(archive) == read_rows(newest)
 
 
+def test_an_archive_in_an_archive_is_a_place_in_it(make_folder: MakeFolder) -> None:
+    inner = pack(make_folder({"red": 2, "blue": 1}), "birds.tar.gz")
+    outer = inner.with_name("all.zip")
+    with zipfile.ZipFile(outer, "w") as opened:
+        opened.write(inner, "data/birds.tar.gz")
+    assert read_rows(outer / "data" / "birds.tar.gz") == read_rows(inner)
+    with pytest.raises(DataError, match=r"Not used:\n  data/birds\.tar\.gz: .*unpack it, or give it alone"):
+        load_table(outer)
+
+
 @pytest.mark.parametrize("suffix", [".zip", *TAR_MODES])
 def test_an_archive_is_read_as_its_folder_is(suffix: str, make_folder: MakeFolder) -> None:
     folder = make_folder({"train/red": 2, "train/blue": 2, "val/red": 1, "val/blue": 1})
