@@ -148,6 +148,8 @@ def test_predict_exits_with_one_when_some_pictures_cannot_be_read(run_cli, train
         (["train", "{photos}", "--out", "{run}"], "already holds a run"),
         (["train", "--resume", "--out", "{run}"], "is complete; there is nothing to resume"),
         (["predict", "{tmp}", "{photos}"], "holds no trained classifier"),
+        (["evaluate", "{run}/report.html", "{photos}"], "report.html holds no trained classifier"),
+        (["evaluate", "{tmp}/none", "{photos}"], "none holds no trained classifier"),
         (["predict", "{run}", "nowhere.png"], "nowhere.png"),
         (["predict", "{run}", "{photos}", "--like", "{tmp}/none.csv"], "none.csv"),
         (["predict", "{run}", "{photos}", "--like", "x.csv", "--top-k", "2"], "--like takes its columns from"),
