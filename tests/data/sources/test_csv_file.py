@@ -1,4 +1,5 @@
 import gzip
+import re
 from pathlib import Path
 
 import numpy as np
@@ -187,12 +188,21 @@ def test_a_column_that_does_not_tell_pictures_apart_is_no_id(photos: Path, ids: 
         ("file,path,label", r"'file' and 'path' could each be the column of the picture. .* Set data.image_column"),
         ("image,label,class", r"'label' and 'class' could each be the column of the label. .* Set data.label_column"),
         ("when,label,where", r"no column looks like the file name of a picture. Its columns are when, label, where"),
-        ("image,when,where", r"no column looks like the label. Its columns are image, when, where"),
+        (
+            "image,when,where",
+            r"no column looks like the label. Its columns are image, when, where. Set data.label_column",
+        ),
+        ("image", r"no column looks like the label. Its columns are image. Write the labels, as in\n  image,label"),
     ],
 )
 def test_columns_that_cannot_be_guessed(photos: Path, header: str, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        load_table(write(photos, f"{header}\n1,a,b\n"))
+    row = ",".join("1ab"[: len(header.split(","))])
+    with pytest.raises(DataError, match=message) as error:
+        load_table(write(photos, f"{header}\n{row}\n"))
+    advised = re.findall(
+        r"Set data\.(image|label)_column \(to evaluate.*?: --\1-column\)", error.value.for_command_line()
+    )
+    assert len(advised) == str(error.value).count("Set data.")
 
 
 def test_column_that_is_not_there(photos: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from discern.data.sources.header import EXAMPLE
 from discern.data.sources.split_column import NO_SPLIT
-from discern.errors import DataError, name_some
+from discern.errors import Advice, DataError, name_some, option
 
 _PATH_NAMES = (
     "image", "images", "path", "file", "filename", "filepath", "img", "photo", "picture", "imagepath", "imagefile",
@@ -123,10 +123,11 @@ def _guess_image(names: Sequence[str], taken: Collection[str | None], source: st
     for known in (_PATH_NAMES, _ID_NAMES):
         found = _matching(names, known, taken)
         if found:
-            return _only(found, "picture", "data.image_column", names, source)
+            return _only(found, "picture", "image_column", names, source)
     raise DataError(
-        f"{source}: no column looks like the file name of a picture. Its columns are {name_some(names)}. "
-        f"Set data.image_column to one of them; expected is a table such as\n  {EXAMPLE}"
+        f"{source}: no column looks like the file name of a picture. Its columns are {name_some(names)}. ",
+        *_name_setting("image_column"),
+        f" to one of them; expected is a table such as\n  {EXAMPLE}",
     )
 
 
@@ -144,11 +145,13 @@ def _guess_label(
     if not found and labelled:
         found = _list_leftover(names, taken, split_columns)
         if len(found) != 1:
+            way = (*_name_setting("label_column"), " to one of them, or write") if found else ("Write",)
             raise DataError(
-                f"{source}: no column looks like the label. Its columns are {name_some(names)}. "
-                f"Set data.label_column to one of them, or write the labels, as in\n  {EXAMPLE}"
+                f"{source}: no column looks like the label. Its columns are {name_some(names)}. ",
+                *way,
+                f" the labels, as in\n  {EXAMPLE}",
             )
-    return _only(found, "label", "data.label_column", names, source) if found else None
+    return _only(found, "label", "label_column", names, source) if found else None
 
 
 def _list_leftover(names: Sequence[str], taken: Collection[str | None], split_columns: Collection[str]) -> list[str]:
@@ -168,9 +171,17 @@ def _only(found: Sequence[str], meaning: str, setting: str, names: Sequence[str]
     if len(found) > 1:
         raise DataError(
             f"{source}: {' and '.join(map(repr, found))} could each be the column of the {meaning}. "
-            f"Its columns are {name_some(names)}. Set {setting} to one of them."
+            f"Its columns are {name_some(names)}. ",
+            *_name_setting(setting),
+            " to one of them.",
         )
     return found[0]
+
+
+def _name_setting(name: str) -> Advice:
+    """Return how to name a column in training, and in the commands that use a classifier."""
+    use = "evaluate" if name == "label_column" else "evaluate or predict"
+    return (f"Set data.{name} (to {use}: ", option(name), ")")
 
 
 def _check_present(name: str | None, setting: str, names: Sequence[str], source: str) -> None:
