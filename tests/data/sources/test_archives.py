@@ -58,6 +58,21 @@ def test_an_archive_is_read_under_each_of_its_names(make_folder: MakeFolder) -> 
     assert read_rows(archive) == read_rows(newest)
 
 
+@pytest.mark.parametrize("load", [load_table, load_inputs])
+def test_errors_name_an_archive_as_it_was_given(load: Callable[[Path], object], make_folder: MakeFolder) -> None:
+    folder = make_folder({"images/deep": 2})
+    (folder / "labels.csv").write_text("id,label\n1,a\n2,b\n")
+    archive = pack(folder, "birds.zip")
+    with pytest.raises(DataError, match="none of its 2 pictures is there") as error:
+        load(archive / "labels.csv")
+    for text in (str(error.value), error.value.for_command_line()):
+        assert text.startswith(f"{archive}/labels.csv: ")
+        assert f"{archive}/images/deep" in text
+        assert "unpacked" not in text
+    columns = ColumnSettings(image_root=f"{archive}/images/deep")
+    assert len(load_table(archive / "labels.csv", columns)) == 2
+
+
 def test_an_archive_in_an_archive_is_a_place_in_it(make_folder: MakeFolder) -> None:
     inner = pack(make_folder({"red": 2, "blue": 1}), "birds.tar.gz")
     outer = inner.with_name("all.zip")

@@ -4,11 +4,12 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from discern.data.cache.array_cache import compute_free_bytes
-from discern.errors import WriteError
+from discern.errors import DataError, Option, WriteError
 from discern.files import discern_home, explain_write_error
 from discern.leftovers import name_unfinished, remove_leftovers
 
@@ -53,6 +54,25 @@ def unpack_once(place: Path, files: Iterable[Path], fill: Callable[[Path], None]
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
+
+
+@contextmanager
+def naming_as_given(place: Path, opened: Path) -> Iterator[None]:
+    """Let errors name a place, and what lies in it, as the user gave it, and not where it was `opened`."""
+    try:
+        yield
+    except DataError as error:
+        if opened.is_relative_to(unpacked_home()):
+            key, name = opened.relative_to(unpacked_home()).parts[:2]
+            given = next((one for one in (place, *place.parents) if one.name == name), unpacked_home() / key / name)
+            unpacked, shown = str(unpacked_home() / key / name), str(given)
+            error.args = tuple(
+                Option(*(text.replace(unpacked, shown) for text in part))
+                if isinstance(part, Option)
+                else str(part).replace(unpacked, shown)
+                for part in error.args
+            )
+        raise
 
 
 def check_room(needed_bytes: int) -> None:
