@@ -1,3 +1,4 @@
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,13 @@ def test_it_works_inside_cross_validation_and_clone(arrays):
     scores = cross_val_score(copy, images, labels, cv=3, error_score="raise")
     assert scores.shape == (3,)
     assert ((scores >= 0) & (scores <= 1)).all()
+
+
+def test_a_fitted_one_that_has_predicted_can_be_pickled(arrays):
+    images, labels = arrays
+    classifier = ImageClassifier(recipe="table", overrides=QUICK).fit(images, labels)
+    predictions = classifier.predict(images)
+    assert (pickle.loads(pickle.dumps(classifier)).predict(images) == predictions).all()
 
 
 def test_it_takes_paths(photos, tmp_path):

@@ -164,6 +164,9 @@ def _choose_device(setting: str, processes: Processes) -> tuple[torch.device, st
         return torch.device("cpu"), "no GPU found"
     try:
         device = torch.device(setting)
+    except RuntimeError:
+        raise ConfigError(f"run.device={setting} is no device; expected auto, cpu, cuda, cuda:1 or mps") from None
+    try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         first_line = str(error).splitlines()[0]

@@ -32,7 +32,19 @@ def test_labels_are_joined_and_the_last_of_each_person_counts(write, tmp_path):
         "../../0.jpg": ("bee", "asked"),
         "../../1.jpg": ("ant", "drawn"),
     }
-    assert merged.agreements[0][2:] == (1, 1, None)
+    assert merged.agreements[0][2:] == (1, 1, None, (str(tmp_path), str(tmp_path)))
+
+
+def test_copies_of_pictures_in_two_places_are_no_pictures_in_common(write, tmp_path):
+    places = [tmp_path / "here", tmp_path / "there"]
+    for place in places:
+        place.mkdir()
+        (place / "0.jpg").touch()
+    anna, ben = write("anna", ("here/0.jpg", "ant", "asked")), write("ben", ("there/0.jpg", "bee", "asked"))
+    merged = merge_journals([anna, ben], tmp_path)
+    text = merged.agreements[0].describe()
+    assert f"their pictures lie in {places[0]} and {places[1]}. Where these are copies" in text
+    assert len(merged.rows) == 2
 
 
 def test_where_people_disagree_no_label_holds(write, tmp_path):
@@ -63,7 +75,7 @@ def test_copies_do_not_count_twice_in_the_agreement(write, tmp_path):
         ("3.jpg", "bee", "drawn copy"),
     )
     merged = merge_journals([write("anna", *rows), write("ben", *rows)], tmp_path)
-    assert merged.agreements[0][2:] == (2, 2, 1.0)
+    assert merged.agreements[0][2:5] == (2, 2, 1.0)
     assert len(merged.rows) == 4
 
 

@@ -1,5 +1,7 @@
 """The predictor: prepared once, and without a trace in the process that uses it."""
 
+import copy
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -41,6 +43,17 @@ def test_the_network_is_prepared_once(predictor, photos, monkeypatch):
     predictor.embed(photos / "blue")
     predictor.compute_outputs(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
     assert len(traced) == once
+
+
+@pytest.mark.parametrize("make_copy", [copy.deepcopy, lambda predictor: pickle.loads(pickle.dumps(predictor))])
+def test_one_that_has_answered_can_be_copied_and_pickled(make_copy, predictor, photos):
+    answers = predictor.predict(photos / "blue")
+    assert make_copy(predictor).predict(photos / "blue").equals(answers)
+
+
+def test_other_augmentation_shares_the_prepared_network(predictor, photos):
+    predictor.predict(photos / "blue")
+    assert predictor.with_tta("flip")._forward is predictor._forward
 
 
 def test_what_it_embeds_are_the_features_that_its_head_classifies(predictor, photos):

@@ -89,7 +89,7 @@ def test_a_secret_key_is_for_its_owner_alone_and_never_replaced(tmp_path):
         (load_secret_key, "rsa", "is a key of another kind; expected Ed25519"),
         (load_secret_key, "locked", "is locked with a passphrase"),
         (load_public_key, "secret", "is a secret key, which should stay with its owner"),
-        (load_public_key, b"nonsense", "is no public key"),
+        (load_public_key, b"nonsense", r"is no public key; expected the \.pub file"),
     ],
 )
 def test_keys_that_cannot_be_used_are_refused(tmp_path, load, content, text):

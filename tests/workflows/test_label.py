@@ -126,7 +126,7 @@ def test_two_people_merge_and_what_they_disagree_about_is_asked_again(place, net
     other = next(name for name in COLOURS if name != again.label)
     with (folders[1] / "labels.csv").open("a") as file:
         file.write(f"{again.path},{other},2999-01-01T00:00:00+00:00,drawn\n")
-    merged = merge_labels(folders, out=place / "labels" / "both")
+    merged = merge_labels([folders[0], folders[1] / "labels.csv"], out=place / "labels" / "both")
     assert [Path(file).name for file in merged.disagreed] == [Path(again.path).name]
     assert merged.agreements[0].pictures == merged.agreements[0].agreed + 1 > 5
     text = capsys.readouterr().out
@@ -146,12 +146,16 @@ def test_two_people_merge_and_what_they_disagree_about_is_asked_again(place, net
 
 def test_merging_takes_folders_of_one_seed(place, labelled, tmp_path):
     out = labelled[0]
-    with pytest.raises(ConfigError, match="1 labelling to merge; expected two or more"):
+    with pytest.raises(ConfigError, match="1 labelling to merge; expected two or more folders"):
         merge_labels([out], out=tmp_path / "both")
     other = tmp_path / "other"
     other.mkdir()
-    with pytest.raises(RunFolderError, match=r"is no folder of discern label: it has no definition\.json"):
-        merge_labels([out, other], out=tmp_path / "both")
+    (other / "mine.csv").write_text("path,label\n")
+    for place in (other, other / "mine.csv", tmp_path / "nowhere"):
+        with pytest.raises(
+            RunFolderError, match=r"is no folder of discern label: it has no definition\.json\. Give fol"
+        ):
+            merge_labels([out, place], out=tmp_path / "both")
     definition = json.loads((out / "definition.json").read_text())
     (other / "definition.json").write_text(json.dumps(definition | {"seed": 7}))
     with pytest.raises(ConfigError, match="have the seeds 0, 7"):
@@ -197,6 +201,16 @@ def test_few_pictures_are_refused(place, network, tmp_path):
     with (
         pytest.raises(DataError, match="1 different picture can be used; expected 20 or more"),
         opening_labelling([place / "heap" / "000.png"], tmp_path / "out", overrides=network),
+    ):
+        pass
+
+
+def test_a_file_that_is_no_picture_is_refused_with_its_reason(network, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("<!doctype html><html></html>")
+    with (
+        pytest.raises(DataError, match=r"0 different pictures can be used; (.|\n)*page\.html: .*HTML"),
+        opening_labelling([page], tmp_path / "out", overrides=network),
     ):
         pass
 

@@ -201,6 +201,11 @@ def test_a_space_that_is_not_understood_is_reported(text, message, tmp_path):
         load_space(tmp_path / "space.toml")
 
 
+def test_a_space_that_is_not_there_is_said_in_words(tmp_path):
+    with pytest.raises(ConfigError, match=r"space\.toml: cannot be read: No such file or directory$"):
+        load_space(tmp_path / "space.toml")
+
+
 def test_a_space_of_settings_that_do_not_exist_is_told_before_the_first_trial(photos, tmp_path):
     (tmp_path / "space.toml").write_text('[space]\n"learning_rat" = {low = 1e-3, high = 1e-2}\n')
     with pytest.raises(ConfigError, match="unknown setting 'learning_rat': did you mean"):

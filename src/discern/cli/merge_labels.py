@@ -7,7 +7,9 @@ import typer
 
 
 def merge_labels(
-    labellings: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Folders of discern label.")],
+    labellings: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER...", help="Folders of discern label, or the labels.csv in them.")
+    ],
     out: Annotated[Path, typer.Option(help="The folder to write; discern label goes on in it.")],
 ) -> None:
     """Join the labels of several people, and show how far they agree; where they do not, discern label asks again."""

@@ -17,7 +17,7 @@ from discern.data.duplicates.matching import find_duplicates
 from discern.data.reading.deep_pixels import DepthRange
 from discern.data.stored_pictures import is_remote
 from discern.data.table import ImageTable
-from discern.errors import DataError, ImageProblem, WeightsError
+from discern.errors import DataError, ImageProblem, WeightsError, list_some
 from discern.models.weights.catalog import PUBLISHED_NAMES
 from discern.models.weights.pretrained import is_cached
 from discern.planning.candidates import Start, choose_first_start
@@ -69,9 +69,11 @@ def build_heap(table: ImageTable, settings: Settings, runtime: Runtime, cache: A
     clusters = find_duplicates(fingerprints).clusters[usable]
     groups = _list_groups(clusters)
     if len(groups) < _MIN_PICTURES:
+        unreadable = [f"{problem.path}: {problem.reason}" for problem in fingerprints.problems]
         raise DataError(
             f"{table.source}: {count_of(len(groups), 'different picture')} can be used; expected {_MIN_PICTURES} or "
             "more, fewer are labelled sooner by sorting them into folders"
+            + (f". Not readable:\n{list_some(unreadable)}" if unreadable else "")
         )
     pictures = table.take(usable[[rows[0] for rows in groups]])
     logger.info("features of %s by %s", count_of(len(pictures), "picture"), start.describe())
@@ -108,7 +110,7 @@ def _list_groups(clusters: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]
     numbers[lone] = clusters.max(initial=-1) + 1 + np.arange(len(lone))
     order = np.argsort(numbers, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
-    return sorted(groups, key=lambda rows: int(rows[0]))
+    return sorted((rows for rows in groups if len(rows)), key=lambda rows: int(rows[0]))
 
 
 def _check_weights(start: Start) -> None:

@@ -1,7 +1,7 @@
 """Joins the labels that several people gave, and says how far they agree."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,8 @@ class Agreement(NamedTuple):
     """What two people said of the same pictures: how many there are, of how many they said the same, and Cohen's kappa.
 
     Kappa is 1 where they always agree and 0 where they do so as often as by chance; None where all answers are one
-    class. Pictures that one of them skipped or was unsure about do not count.
+    class. Pictures that one of them skipped or was unsure about do not count. `places` are the folders that the
+    pictures of each lie in.
 
     Source: Cohen, "A coefficient of agreement for nominal scales", 1960.
     """
@@ -29,11 +30,18 @@ class Agreement(NamedTuple):
     pictures: int
     agreed: int
     kappa: float | None
+    places: tuple[str, str]
 
     def describe(self) -> str:
         """Return the agreement in one line."""
         if not self.pictures:
-            return f"{self.first} and {self.second} have no picture in common, so nothing is known of their agreement"
+            said = f"{self.first} and {self.second} have no picture in common, so nothing is known of their agreement"
+            if self.places[0] == self.places[1]:
+                return said
+            return (
+                f"{said}: their pictures lie in {' and '.join(self.places)}. Where these are copies of the same "
+                "pictures, labels of one are not compared with those of the other; label them in one place"
+            )
         kappa = "" if self.kappa is None else f"; Cohen's kappa {self.kappa:.2f}"
         return f"{self.first} and {self.second} agree on {self.agreed} of {count_of(self.pictures, 'picture')}{kappa}"
 
@@ -110,4 +118,12 @@ def _compare(first: str, second: str, one: Mapping[str, JournalRow], other: Mapp
     agreed = sum(left == right for left, right in both)
     is_varied = len({name for pair in both for name in pair}) > 1
     kappa = float(cohen_kappa_score(*np.array(both, dtype=object).T.astype(str))) if is_varied else None
-    return Agreement(first, second, len(both), agreed, kappa)
+    return Agreement(first, second, len(both), agreed, kappa, (_find_place(one), _find_place(other)))
+
+
+def _find_place(files: Iterable[str]) -> str:
+    """Return the folder that all these files lie in; empty text where there are none, or on different drives."""
+    try:
+        return os.path.commonpath([os.path.dirname(file) for file in files])  # noqa: PTH120 - a Path takes longer
+    except ValueError:
+        return ""

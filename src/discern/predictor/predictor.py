@@ -104,6 +104,10 @@ class Predictor:
     def _repr_html_(self) -> str:
         return build_html_facts(summarize_predictor(self.bundle, self.runtime))
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return what a copy is made of; the prepared network, whose weights have a form of this processor, is not."""
+        return {**vars(self), "_prepared": {}}
+
     def predict(
         self,
         inputs: Sequence[Input] | Input,
@@ -189,6 +193,7 @@ class Predictor:
         if tta is None:
             return self
         other = copy.copy(self)
+        other._prepared = self._prepared
         other.bundle = use_tta(self.bundle, tta)
         return other
 

@@ -95,7 +95,9 @@ def load_space(path: Path) -> dict[str, Range | Choices]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         return _SpaceFile.model_validate(content).space
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: not readable as TOML: {error}") from None
     except ValidationError as error:
         names = dict.fromkeys(".".join(map(str, problem["loc"][:2])) for problem in error.errors())

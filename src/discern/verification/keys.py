@@ -99,8 +99,8 @@ def load_public_key(path: Path) -> "Ed25519PublicKey":
         raise ConfigError(f"{path} is a secret key, which should stay with its owner; ", *expected)
     try:
         key = load_pem_public_key(content)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise ConfigError(f"{path} is no public key ({one_line(error, 100)}); ", *expected) from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise ConfigError(f"{path} is no public key; ", *expected) from None
     if not isinstance(key, Ed25519PublicKey):
         raise ConfigError(f"{path} is a key of another kind than Ed25519; ", *expected)
     return key

@@ -121,10 +121,11 @@ def evaluate(
     treatment = {"on_bad": on_bad, "missing_labels": missing_labels, "fixes": list(map(str, fixes))}
     settings = check_settings({"data": {**columns, **places, **treatment}}).data
     processes = join_processes()
-    owned = owning(folder, "discern evaluate") if processes.is_main else nullcontext()
-    with reporting(verbose=verbose), owned:
+    with reporting(verbose=verbose):  # before the folder, which may lie in what is no run
         run = find_run(run)
         bundle = use_tta(load_bundle(run, network), tta)
+    owned = owning(folder, "discern evaluate") if processes.is_main else nullcontext()
+    with reporting(verbose=verbose), owned:
         predictor = build_predictor(bundle, device=device, processes=processes)
         settings = settings.model_copy(update={"depth_range": bundle.preprocess.depth_range})
         bad_files = folder / "bad_files.csv" if processes.is_main else None

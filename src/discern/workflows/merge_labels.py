@@ -24,7 +24,7 @@ def merge_labels(labellings: Sequence[str | Path], *, out: str | Path, verbose: 
     Of a picture about which people disagree no label holds, so that it is asked again.
 
     Args:
-        labellings: The folders of `discern label`, two or more, with one seed.
+        labellings: The folders of `discern label` or the labels.csv in them, two or more, with one seed.
         out: The folder to write.
         verbose: Show the agreement and the disagreements on standard output.
 
@@ -34,9 +34,9 @@ def merge_labels(labellings: Sequence[str | Path], *, out: str | Path, verbose: 
         RunFolderError: `out` has labels already, or a folder is none of `discern label`.
         WriteError: It cannot be written.
     """
-    folders, target = [Path(one) for one in labellings], Path(out)
+    folders, target = [_find_folder(Path(one)) for one in labellings], Path(out)
     if len(folders) < 2:
-        raise ConfigError(f"{count_of(len(folders), 'labelling')} to merge; expected two or more")
+        raise ConfigError(f"{count_of(len(folders), 'labelling')} to merge; expected two or more folders")
     seeds = [_read_seed(folder) for folder in folders]
     if len(set(seeds)) > 1:
         raise ConfigError(
@@ -53,14 +53,20 @@ def merge_labels(labellings: Sequence[str | Path], *, out: str | Path, verbose: 
     return merged
 
 
+def _find_folder(place: Path) -> Path:
+    return place.parent if place.name == LABELS and place.is_file() else place
+
+
 def _read_seed(folder: Path) -> int:
     try:
         content = read_json(folder / DEFINITION)
         seed = content["seed"]
         if content != define_labelling(seed, content["share"]):
             raise ValueError("it is of something else")
-    except FileNotFoundError:
-        raise RunFolderError(f"{folder} is no folder of discern label: it has no definition.json") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise RunFolderError(
+            f"{folder} is no folder of discern label: it has no definition.json. Give folders such as labels/NAME"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunFolderError(f"{folder} is no folder of discern label: its definition.json: {error}") from None
     return int(seed)

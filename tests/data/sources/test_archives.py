@@ -1,6 +1,7 @@
 """Archives: what they unpack to, what is refused, and what is left where unpacking ends early."""
 
 import io
+import os
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -47,6 +48,39 @@ def read_rows(source: Path) -> dict[str, tuple[str, str | None]]:
         frame["id"], frame["label"], frame["split"].astype(object).where(frame["split"].notna(), None), strict=True
     )
     return {name: (label, split) for name, label, split in rows}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs links")
+def test_an_archive_is_read_under_each_of_its_names(make_folder: MakeFolder) -> None:
+    archive = pack(make_folder({"red": 1, "blue": 1}), "birds.zip")
+    newest = archive.with_name("newest.zip")
+    newest.symlink_to(archive)
+    assert read_rows(archive) == read_rows(newest)
+
+
+@pytest.mark.parametrize("load", [load_table, load_inputs])
+def test_errors_name_an_archive_as_it_was_given(load: Callable[[Path], object], make_folder: MakeFolder) -> None:
+    folder = make_folder({"images/deep": 2})
+    (folder / "labels.csv").write_text("id,label\n1,a\n2,b\n")
+    archive = pack(folder, "birds.zip")
+    with pytest.raises(DataError, match="none of its 2 pictures is there") as error:
+        load(archive / "labels.csv")
+    for text in (str(error.value), error.value.for_command_line()):
+        assert text.startswith(f"{archive}/labels.csv: ")
+        assert f"{archive}/images/deep" in text
+        assert "unpacked" not in text
+    columns = ColumnSettings(image_root=f"{archive}/images/deep")
+    assert len(load_table(archive / "labels.csv", columns)) == 2
+
+
+def test_an_archive_in_an_archive_is_a_place_in_it(make_folder: MakeFolder) -> None:
+    inner = pack(make_folder({"red": 2, "blue": 1}), "birds.tar.gz")
+    outer = inner.with_name("all.zip")
+    with zipfile.ZipFile(outer, "w") as opened:
+        opened.write(inner, "data/birds.tar.gz")
+    assert read_rows(outer / "data" / "birds.tar.gz") == read_rows(inner)
+    with pytest.raises(DataError, match=r"Not used:\n  data/birds\.tar\.gz: .*unpack it, or give it alone"):
+        load_table(outer)
 
 
 @pytest.mark.parametrize("suffix", [".zip", *TAR_MODES])
@@ -252,7 +286,7 @@ def test_another_process_may_be_faster(make_folder: MakeFolder, monkeypatch: pyt
 
     def unpack_twice(archive: Path, folder: Path) -> None:
         unpack(archive, folder)
-        other = home / "unpacked" / unpacked._make_key([archive])
+        other = home / "unpacked" / unpacked._make_key(archive.name, [archive])
         if not other.exists():
             other.mkdir()
             unpack(archive, other / "birds.zip")

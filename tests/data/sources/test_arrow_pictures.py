@@ -83,6 +83,13 @@ def test_a_folder_of_shards_with_splits(form: str, tmp_path: Path) -> None:
     assert [name.split("/")[0] for name in frame["id"]] == frame["split"].tolist()
 
 
+def test_the_folder_around_files_that_were_unpacked_is_unpacked_too(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "birds" / "data" / "train.parquet", {"image": [encode(1), encode(2)], "label": ["a", "b"]})
+    for place in (tmp_path / "birds", tmp_path / "birds" / "data", tmp_path / "birds" / "data" / "train.parquet"):
+        table = load_table(place)
+        assert all(f"/{place.name}/" in path and Path(path).is_file() for path in table.frame["path"])
+
+
 def test_hidden_files_and_those_beside_pictures_are_no_shards(make_folder: MakeFolder) -> None:
     folder = make_folder({"red": 1, "blue": 1})
     write_parquet(folder / ".cache" / "a.parquet", {"image": [encode(1)], "label": ["a"]})

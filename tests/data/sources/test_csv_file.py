@@ -1,4 +1,5 @@
 import gzip
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 
 from data_pictures import MakeFolder, draw
 from discern.data.sources.columns import ColumnSettings
+from discern.data.sources.inputs import load_inputs
 from discern.data.sources.load import load_table
 from discern.errors import DataError
 
@@ -120,10 +122,43 @@ def test_index_of_a_frame_does_not_matter(photos: Path) -> None:
     assert table.frame["split"].tolist() == ["train", "validation"]
 
 
-@pytest.mark.parametrize("separator", [";", "\t"])
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
 def test_other_separators_and_a_byte_order_mark(photos: Path, separator: str) -> None:
     text = "\ufeffimage,label\n1.png,a\n2.png,b\n".replace(",", separator)
     assert load_table(write(photos, text)).frame["id"].tolist() == ["1.png", "2.png"]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "#"])
+def test_a_first_line_that_says_the_separator(photos: Path, separator: str) -> None:
+    file = write(photos, f"sep={separator}\r\nimage,label\r\n1.png,a\r\n2.png,b\r\n".replace(",", separator))
+    assert load_table(file).frame["label"].tolist() == ["a", "b"]
+    file = write(photos, f"sep={separator}\nimage,label\n1.png,a,b\n".replace(",", separator))
+    with pytest.raises(DataError, match="line 3: 3 cells"):
+        load_table(file)
+
+
+@pytest.mark.parametrize("title", ["Birds of 2024\n", "Birds of 2024,\n,\n", "# made by hand\n"])
+@pytest.mark.parametrize("names", ["id,label", "File Name,species,rank"])
+def test_a_title_above_the_names_of_columns_is_noticed(photos: Path, title: str, names: str) -> None:
+    file = write(photos, f"{title}{names}\n1.png,a\n2.png,b\n")
+    with pytest.raises(
+        DataError, match=f"begins with '.*, and the names of the columns .*: {names.replace(',', ', ')}."
+    ):
+        load_table(file)
+
+
+def test_a_class_called_image_is_no_name_of_a_column(photos: Path) -> None:
+    file = write(photos, "scan,kind\n1.png,image\n2.png,name\n")
+    assert load_table(file, ColumnSettings(image_column="scan")).class_names == ("image", "name")
+    file = write(photos, "image\n1.png\n2.png\n")
+    assert load_inputs(file).frame["id"].tolist() == ["1.png", "2.png"]
+
+
+@pytest.mark.parametrize(("beginning", "line"), [("", 3), ("sep=,\n", 4)])
+def test_a_quote_that_does_not_end_is_placed(photos: Path, beginning: str, line: int) -> None:
+    file = write(photos, f'{beginning}image,label\n1.png,a\n2.png,"b\n3.png,a\n')
+    with pytest.raises(DataError, match=f"Look from line {line} on for a cell that begins with a double quote"):
+        load_table(file)
 
 
 def test_path_goes_before_id_and_a_lone_column_is_the_label(photos: Path) -> None:
@@ -153,12 +188,21 @@ def test_a_column_that_does_not_tell_pictures_apart_is_no_id(photos: Path, ids: 
         ("file,path,label", r"'file' and 'path' could each be the column of the picture. .* Set data.image_column"),
         ("image,label,class", r"'label' and 'class' could each be the column of the label. .* Set data.label_column"),
         ("when,label,where", r"no column looks like the file name of a picture. Its columns are when, label, where"),
-        ("image,when,where", r"no column looks like the label. Its columns are image, when, where"),
+        (
+            "image,when,where",
+            r"no column looks like the label. Its columns are image, when, where. Set data.label_column",
+        ),
+        ("image", r"no column looks like the label. Its columns are image. Write the labels, as in\n  image,label"),
     ],
 )
 def test_columns_that_cannot_be_guessed(photos: Path, header: str, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        load_table(write(photos, f"{header}\n1,a,b\n"))
+    row = ",".join("1ab"[: len(header.split(","))])
+    with pytest.raises(DataError, match=message) as error:
+        load_table(write(photos, f"{header}\n{row}\n"))
+    advised = re.findall(
+        r"Set data\.(image|label)_column \(to evaluate.*?: --\1-column\)", error.value.for_command_line()
+    )
+    assert len(advised) == str(error.value).count("Set data.")
 
 
 def test_column_that_is_not_there(photos: Path) -> None:

@@ -151,7 +151,7 @@ def test_run_in_the_folder_of_classes_itself(make_folder: MakeFolder) -> None:
     write_run(root)
     table = load_table(root)
     assert table.class_names == ("ants", "bees")
-    assert "bundle and 3 more: belongs to a run of discern" in table.ignored
+    assert "bundle, evaluation, plots and 1 more: belongs to a run of discern" in table.ignored
 
 
 @pytest.mark.parametrize(

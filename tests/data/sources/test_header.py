@@ -34,6 +34,12 @@ def test_a_missing_header_is_noticed_and_the_wanted_form_shown(photos: Path, tex
         load_inputs(photos / "labels.csv")
 
 
+def test_a_missing_header_above_ids_is_noticed(photos: Path) -> None:
+    (photos / "labels.csv").write_text("1,a\n2,b\n")
+    with pytest.raises(DataError, match="the first line, '1,a', looks like a picture"):
+        load_table(photos / "labels.csv", ColumnSettings(image_root=photos / "red"))
+
+
 def test_a_header_that_names_a_picture_without_extension(photos: Path) -> None:
     (photos / "red" / "1.png").rename(photos / "red" / "1")
     frame = pd.DataFrame({"red/1": ["blue/1.png"], "a": ["b"]})

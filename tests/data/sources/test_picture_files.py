@@ -90,6 +90,22 @@ def test_names_are_compared_without_unicode_form_and_case(tmp_path: Path, writte
         assert load([name], tmp_path).frame["path"].tolist() == [str(tmp_path / on_disk / f"{on_disk}.png")]
 
 
+def test_numbers_that_lost_the_zeros_before_them(tmp_path: Path) -> None:
+    files = [tmp_path / "birds" / name for name in ("000.png", "007.png", "0123.png", "8.png", "0x9.png")]
+    files[0].parent.mkdir()
+    for seed, file in enumerate(files):
+        draw(seed).save(file)
+    found = load(["birds/0", "birds/7", "birds/123.png", "birds/8"], tmp_path)
+    assert found.frame["path"].tolist() == list(map(str, files[:4]))
+    # What has zeros itself has not lost them, and 9 is no end of 0x9.
+    for name in ("birds/00123", "birds/08", "birds/9"):
+        with pytest.raises(DataError, match="none of its 1 pictures is there"):
+            load([name], tmp_path)
+    draw(9).save(tmp_path / "birds" / "07.png")
+    with pytest.raises(DataError, match=r"names that fit several files:\n  birds/7: 007\.png, 07\.png"):
+        load(["birds/7"], tmp_path)
+
+
 def test_two_files_that_differ_in_form_only_are_named_apart(tmp_path: Path) -> None:
     for place, name in enumerate((NFC, NFD)):
         draw(place).save(tmp_path / f"{name}.png")

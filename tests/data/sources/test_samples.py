@@ -108,6 +108,10 @@ def test_pictures_are_listed_by_their_elements():
             pd.DataFrame({"p": ["a"], "q": ["b"]}),
             r"columns 'p', 'q'; expected one column of paths. Write X\[\[\"path\"\]\]",
         ),
+        (
+            pd.DataFrame({"File Name": ["a"], "q": ["b"]}),
+            r"columns 'File Name', 'q'; expected one column of paths. Write X\[\[\"File Name\"\]\]",
+        ),
         (["."], r"X has folders or tables; expected one picture for each row:\n  \."),
         (["a.csv"], "X has folders or tables"),
         (np.zeros((42, 4800), np.uint8), r"can be read as 42 flat pictures, .* array.reshape\(-1, 40, 40, 3\)"),

@@ -10,6 +10,7 @@ from discern.data.reading.preflight import check_images
 from discern.data.sources.load import load_inputs, load_table
 from discern.data.sources.walk import Unused, sum_up, walk_folder
 from discern.data.table import ImageTable
+from discern.errors import DataError
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs links and pipes")
 
@@ -35,7 +36,7 @@ def test_loops_are_not_entered_and_named(make_folder: MakeFolder) -> None:
     (root / "bees" / "itself").symlink_to("itself")
     for table in (load_table(root), load_inputs([root])):
         assert table.frame["id"].tolist() == ["ants/1.png", "bees/1.png"]
-        assert "ants/up and 2 more: a link to a folder that it lies in" in table.ignored
+        assert "ants/up, bees/around, bees/here: a link to a folder that it lies in" in table.ignored
 
 
 @posix
@@ -83,7 +84,25 @@ def test_hidden_folders_and_pictures_are_named_and_other_hidden_files_are_not(ma
     root = make_folder({"ants": 1, "bees": 1, ".cache": 1})
     draw(0).save(root / "ants" / "._1.png")
     (root / "ants" / ".DS_Store").write_text("x")
-    assert load_table(root).ignored == (".cache and 1 more: hidden",)
+    assert load_table(root).ignored == (".cache, ants/._1.png: hidden",)
+
+
+def test_folders_that_systems_keep_are_no_classes(make_folder: MakeFolder) -> None:
+    root = make_folder({"ants/@eaDir/1.png": 1, "ants": 1, "bees": 1, "@eaDir": 1, "lost+found": 1, "#recycle/bees": 1})
+    for table in (load_table(root), load_inputs([root])):
+        assert table.frame["id"].tolist() == ["ants/1.png", "bees/1.png"]
+        assert table.ignored == ("#recycle, @eaDir, ants/@eaDir and 1 more: kept by the system, not by people",)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [("a.tar", "of shards give the names, such as 'shards/"), ("a.zip", "unpack it, or give it alone")],
+)
+def test_what_is_packed_in_a_folder_is_named_with_a_way_on(tmp_path: Path, name: str, advice: str) -> None:
+    (tmp_path / name).write_bytes(b"packed")
+    for load in (load_table, load_inputs):
+        with pytest.raises(DataError, match=rf"no pictures found\. Not used:\n  {name}: .*; {advice}"):
+            load(tmp_path)
 
 
 def test_folders_that_cannot_be_opened_are_named(make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +123,7 @@ def test_clutter_is_summed_up_by_kind(make_folder: MakeFolder) -> None:
         (root / "ants" / f"{number}.xml").write_text("x")
     (root / "notes.txt").write_text("x")
     expected = (
-        "ants/0.xml and 29 more: .xml is no supported type of picture",
+        "ants/0.xml, ants/1.xml, ants/2.xml and 27 more: .xml is no supported type of picture",
         "notes.txt: .txt is no supported type of picture",
     )
     assert load_table(root).ignored == expected
@@ -115,3 +134,4 @@ def test_kinds_beyond_ten_are_a_number() -> None:
     lines = sum_up([Unused(f"a.x{number}", f".x{number} is no type") for number in range(607)])
     assert len(lines) == 11
     assert lines[-1] == "597 more, of 597 other kinds"
+    assert sum_up([Unused(f"a.x{number}", f"kind {number}") for number in range(11)])[-1] == "a.x10: kind 10"

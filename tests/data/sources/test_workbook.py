@@ -39,6 +39,15 @@ def test_the_first_sheet_is_read(workbook: Path, caplog: pytest.LogCaptureFixtur
     assert "labels.xlsx/More birds" in caplog.text
 
 
+def test_a_title_above_the_names_of_columns_is_noticed(workbook: Path) -> None:
+    book = openpyxl.load_workbook(workbook)
+    book.active.insert_rows(1)
+    book.active["B1"] = "Birds of 2024"
+    book.save(workbook)
+    with pytest.raises(DataError, match=r"begins with 'Birds of 2024', .*: image, label, seen\. Remove"):
+        load_table(workbook)
+
+
 def test_another_sheet_is_named_like_a_file_in_a_folder(workbook: Path) -> None:
     table = load_table(workbook / "More birds")
     assert table.frame["label"].tolist() == ["owl"]

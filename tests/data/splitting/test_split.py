@@ -71,6 +71,23 @@ def test_one_and_two_pictures() -> None:
     )
 
 
+def test_many_classes_without_a_picture_are_one_remark_a_split() -> None:
+    table = table_of({f"class {number}": 1 for number in range(300)} | {"many": 20})
+    _, remarks = split_table(table, fractions=DEFAULT, seed=0)
+    assert len(remarks) == 2
+    assert remarks[0].startswith("300 classes have no picture in validation: 'class 0' (1 in train), 'class 1' (1 in ")
+    assert remarks[0].endswith(" and 295 more")
+
+
+def test_pictures_with_a_class_each_are_refused() -> None:
+    table = table_of({f"{number / 8}": 1 for number in range(30)})
+    with pytest.raises(
+        DataError, match=r"each of its 30 pictures has a class of its own: '0\.0', .* data\.label_column"
+    ):
+        split_table(table, fractions=DEFAULT, seed=0)
+    assert len(split_table(table, fractions=(1.0, 0.0, 0.0), seed=0)[0].select("train")) == 30
+
+
 @pytest.mark.parametrize("fractions", [(0.5, 0.0, 0.5), (0.2, 0.4, 0.4), (0.01, 0.98, 0.01), (1.0, 0.0, 0.0)])
 def test_train_always_keeps_every_class(fractions: tuple[float, float, float]) -> None:
     for size in range(1, 12):

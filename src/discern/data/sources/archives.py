@@ -63,7 +63,7 @@ def find_archive(place: Path) -> Path | None:
 
 
 def open_archived(place: Path) -> Path:
-    """Return where a place lies as files: itself, or where its archive was unpacked.
+    """Return where a place lies as files: itself, or where its archive was unpacked, and one inside of that.
 
     Raises:
         DataError: The archive cannot be unpacked, or has no such place.
@@ -77,7 +77,7 @@ def open_archived(place: Path) -> Path:
     if not opened.exists() and not opened.parent.is_file():  # which a workbook is, whose sheet is named
         held = natural_sort(escape(one.name) for one in folder.iterdir())
         raise DataError(f"{place}: {archive.name} holds no such file or folder; at its top are {name_some(held)}.")
-    return opened
+    return open_archived(opened)
 
 
 def unpack_archive(archive: Path) -> Path:

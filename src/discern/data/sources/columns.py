@@ -6,7 +6,7 @@ from pathlib import Path
 
 from discern.data.sources.header import EXAMPLE
 from discern.data.sources.split_column import NO_SPLIT
-from discern.errors import DataError, name_some
+from discern.errors import Advice, DataError, name_some, option
 
 _PATH_NAMES = (
     "image", "images", "path", "file", "filename", "filepath", "img", "photo", "picture", "imagepath", "imagefile",
@@ -26,6 +26,30 @@ _LABEL_NAMES = (
 def is_name_of_pictures(name: str) -> bool:
     """Return whether a column of this name holds the paths or file names of pictures."""
     return _plain(name) in _PATH_NAMES
+
+
+MAX_TITLE_ROWS = 20
+"""How many rows are looked at to find the names of columns below a title."""
+
+
+def check_title(rows: Sequence[Sequence[str]], source: str) -> None:
+    """Check that the first row is no title above the names of columns; `rows` are as they stand.
+
+    Raises:
+        DataError: It has a single cell, and a later row has several, one of them the name of a column of pictures.
+    """
+    known = (*_PATH_NAMES, *_ID_NAMES)
+    if sum(map(bool, rows[0])) != 1 or _plain(max(rows[0])) in known:
+        return
+    below = (
+        row for row in rows[1:MAX_TITLE_ROWS] if sum(map(bool, row)) > 1 and any(_plain(cell) in known for cell in row)
+    )
+    names = next(below, None)
+    if names is not None:
+        raise DataError(
+            f"{source}: it begins with {max(rows[0])[:80]!r}, and the names of the columns seem to come later: "
+            f"{name_some(list(filter(None, names)))}. Remove what is above them."
+        )
 
 
 @dataclass(frozen=True)
@@ -99,10 +123,11 @@ def _guess_image(names: Sequence[str], taken: Collection[str | None], source: st
     for known in (_PATH_NAMES, _ID_NAMES):
         found = _matching(names, known, taken)
         if found:
-            return _only(found, "picture", "data.image_column", names, source)
+            return _only(found, "picture", "image_column", names, source)
     raise DataError(
-        f"{source}: no column looks like the file name of a picture. Its columns are {name_some(names)}. "
-        f"Set data.image_column to one of them; expected is a table such as\n  {EXAMPLE}"
+        f"{source}: no column looks like the file name of a picture. Its columns are {name_some(names)}. ",
+        *_name_setting("image_column"),
+        f" to one of them; expected is a table such as\n  {EXAMPLE}",
     )
 
 
@@ -120,11 +145,13 @@ def _guess_label(
     if not found and labelled:
         found = _list_leftover(names, taken, split_columns)
         if len(found) != 1:
+            way = (*_name_setting("label_column"), " to one of them, or write") if found else ("Write",)
             raise DataError(
-                f"{source}: no column looks like the label. Its columns are {name_some(names)}. "
-                f"Set data.label_column to one of them, or write the labels, as in\n  {EXAMPLE}"
+                f"{source}: no column looks like the label. Its columns are {name_some(names)}. ",
+                *way,
+                f" the labels, as in\n  {EXAMPLE}",
             )
-    return _only(found, "label", "data.label_column", names, source) if found else None
+    return _only(found, "label", "label_column", names, source) if found else None
 
 
 def _list_leftover(names: Sequence[str], taken: Collection[str | None], split_columns: Collection[str]) -> list[str]:
@@ -144,9 +171,17 @@ def _only(found: Sequence[str], meaning: str, setting: str, names: Sequence[str]
     if len(found) > 1:
         raise DataError(
             f"{source}: {' and '.join(map(repr, found))} could each be the column of the {meaning}. "
-            f"Its columns are {name_some(names)}. Set {setting} to one of them."
+            f"Its columns are {name_some(names)}. ",
+            *_name_setting(setting),
+            " to one of them.",
         )
     return found[0]
+
+
+def _name_setting(name: str) -> Advice:
+    """Return how to name a column in training, and in the commands that use a classifier."""
+    use = "evaluate" if name == "label_column" else "evaluate or predict"
+    return (f"Set data.{name} (to {use}: ", option(name), ")")
 
 
 def _check_present(name: str | None, setting: str, names: Sequence[str], source: str) -> None:

@@ -2,12 +2,13 @@
 
 import csv
 import os
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import compress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,14 @@ from discern.data.missing_labels import is_missing
 from discern.data.sources.archives import open_archived
 from discern.data.sources.cell_pictures import are_texts, check_cells, find_picture_column, take_pictures
 from discern.data.sources.class_columns import join_class_columns
-from discern.data.sources.columns import ChosenColumns, ColumnSettings, choose_columns, list_label_candidates
+from discern.data.sources.columns import (
+    MAX_TITLE_ROWS,
+    ChosenColumns,
+    ColumnSettings,
+    check_title,
+    choose_columns,
+    list_label_candidates,
+)
 from discern.data.sources.encoding import advise_on_text, find_encoding
 from discern.data.sources.header import check_header
 from discern.data.sources.label_journal import resolve_journal
@@ -36,6 +44,7 @@ from discern.data.table import ImageTable, build_table, check_unique, escape
 from discern.errors import DataError, list_some, name_some
 
 _MAX_SHARED_CELLS = 10_000
+_DECLARED_SEPARATOR = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 
 
 def load_csv(path: Path, settings: ColumnSettings, labelled: bool) -> ImageTable:
@@ -54,28 +63,33 @@ def load_csv(path: Path, settings: ColumnSettings, labelled: bool) -> ImageTable
 def read_cells(path: Path, *, only: Collection[str] | None = None) -> pd.DataFrame:
     """Read a CSV file, or `only` these of its columns, as text.
 
-    The file is UTF-8, or UTF-16 with its mark. Cells are separated by comma, semicolon or tab, whichever occurs most
-    in the first line.
+    The file is UTF-8, or UTF-16 with its mark. Cells are separated by what a first line such as `sep=;` says, as
+    spreadsheets do, or else by comma, semicolon or tab, whichever occurs most in the first line, or by `|` where none
+    does.
     A row that is too short ends in empty cells. A column without a name is called by its place, such as `column 3`.
 
     Raises:
         DataError: The file is no CSV as expected, or has rows with more cells than columns; all are listed.
     """
+    line = 0
     try:
         with path.open(encoding=find_encoding(path), newline="") as file:
-            separator = max(",;\t", key=file.readline().count)
-            file.seek(0)
+            separator, lines_above = _choose_separator(file)
             reader = csv.reader(file, delimiter=separator, strict=True)
             rows = filter(None, reader)
             header: list[str] = next(rows, [])
+            line = reader.line_num + lines_above
             names = [name.strip() or f"column {place}" for place, name in enumerate(header, start=1)]
             kept = [only is None or name in only for name in names]
             columns: list[list[str]] = [[] for name in compress(names, kept)]
-            long = []
+            long, begin = [], [header]
             shared: dict[str, str] = {}  # equal cells share their memory: a class is named in every row
             for row in rows:
+                line = reader.line_num + lines_above
+                if len(begin) < MAX_TITLE_ROWS:
+                    begin.append(row.copy())
                 if len(row) > len(names):
-                    long.append(f"line {reader.line_num}: {len(row)} cells, {separator.join(row)[:80]!r}")
+                    long.append(f"line {line}: {len(row)} cells, {separator.join(row)[:80]!r}")
                 row += [""] * (len(names) - len(row))
                 for column, cell in zip(columns, compress(row, kept), strict=True):
                     column.append(shared.setdefault(cell, cell))
@@ -84,15 +98,37 @@ def read_cells(path: Path, *, only: Collection[str] | None = None) -> pd.DataFra
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, csv.Error) as error:
-        raise DataError(f"{path}: not readable as CSV in UTF-8: {error}.{advise_on_text(path, error)}") from error
+        advice = advise_on_text(path, error) or _advise_on_quotes(error, line)
+        raise DataError(f"{path}: not readable as CSV in UTF-8: {error}.{advice}") from error
     if not names:
         raise DataError(f"{path}: empty; expected a line of column names and one row per picture.")
+    check_title([[cell.strip() for cell in row] for row in begin], str(path))
     if long:
         raise DataError(
             f"{path}: rows with more cells than the {len(names)} columns {name_some(names)}:\n{list_some(long)}\n"
             f"Remove the extra cells, or put a cell that holds {separator!r} in double quotes."
         )
     return pd.DataFrame(dict(enumerate(columns)), dtype="object").set_axis(list(compress(names, kept)), axis="columns")
+
+
+def _choose_separator(file: TextIO) -> tuple[str, int]:
+    """Return what separates the cells, and how many lines say so, behind which the file is read on."""
+    first = file.readline()
+    declared = _DECLARED_SEPARATOR.fullmatch(first)
+    if declared:
+        return declared[1], 1
+    file.seek(0)
+    separator = max(",;\t", key=first.count)
+    return separator if separator in first or "|" not in first else "|", 0
+
+
+def _advise_on_quotes(error: Exception, line: int) -> str:
+    if not isinstance(error, csv.Error):
+        return ""
+    return (
+        f" Look from line {line + 1} on for a cell that begins with a double quote and does not end with one; a quote "
+        "within such a cell is written twice."
+    )
 
 
 def load_frame(

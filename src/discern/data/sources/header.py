@@ -46,9 +46,17 @@ def _is_picture(name: str, root: Path) -> bool:
     if not cells:
         return False
     try:
-        return _has_extension(cells[0]) or _has_extension(cells[-1]) or ("/" in name and (root / name).is_file())
+        return _has_extension(cells[0]) or _has_extension(cells[-1]) or _lies_there(name, root)
     except (OSError, ValueError):
         return False
+
+
+def _lies_there(name: str, root: Path) -> bool:
+    """Return whether a name is that of a file: one in a folder, or an id with a digit, which names of columns lack."""
+    if "/" in name:
+        return (root / name).is_file()
+    endings = supported_extensions() if any(map(str.isdigit, name)) else ()
+    return any((root / f"{name}{ending}").is_file() for ending in endings)
 
 
 def _has_extension(name: str) -> bool:

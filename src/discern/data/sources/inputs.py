@@ -30,6 +30,7 @@ from discern.data.sources.kinds import find_kind, is_there, list_tables, open_pl
 from discern.data.sources.pixels import check_picture, split_array
 from discern.data.sources.shards import find_shards, load_shards
 from discern.data.sources.torch_dataset import load_dataset
+from discern.data.sources.unpacked import naming_as_given
 from discern.data.sources.walk import Unused, describe_no_pictures, find_obstacle, sum_up, walk_folder
 from discern.data.table import ImageTable, build_table, natural_sort
 from discern.errors import DataError, list_some, name_some
@@ -173,10 +174,12 @@ class _Gathered:
         if not is_there(opened):
             for match in natural_sort(glob.glob(str(place), recursive=True)):  # noqa: PTH207 - the pattern may be absolute
                 self._add_match(Path(match))
-        elif opened.is_dir():
-            self._add_folder(opened, may_hold_tables=find_archive(place) is not None)
-        else:
-            self._add_file(opened)
+            return
+        with naming_as_given(place, opened):
+            if opened.is_dir():
+                self._add_folder(opened, may_hold_tables=find_archive(place) is not None)
+            else:
+                self._add_file(opened)
 
     def _add_file(self, file: Path) -> None:
         kind = find_kind(file)

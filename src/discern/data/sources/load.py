@@ -26,6 +26,7 @@ from discern.data.sources.kinds import SUFFIXES, find_kind, is_there, list_table
 from discern.data.sources.shards import find_shards, load_shards
 from discern.data.sources.split_column import NO_SPLIT
 from discern.data.sources.torch_dataset import load_dataset, load_dataset_splits
+from discern.data.sources.unpacked import naming_as_given
 from discern.data.table import SPLITS, ImageTable, join_all, parse_split
 from discern.errors import DataError, cut, list_some, name_some
 
@@ -165,12 +166,13 @@ def _load_place(place: Path, settings: ColumnSettings) -> ImageTable:
     opened = open_place(place)
     if not is_there(opened):
         raise DataError(f"{cut(str(place))}: no such file or folder (seen from {Path.cwd()}).")
-    if not opened.is_dir():
-        table = _load_file(opened, settings)
-    elif opened == place:
-        table = load_folder(opened, settings.label_pattern)
-    else:
-        table = _load_archived(place, opened, settings)
+    with naming_as_given(place, opened):
+        if not opened.is_dir():
+            table = _load_file(opened, settings)
+        elif opened == place:
+            table = load_folder(opened, settings.label_pattern)
+        else:
+            table = _load_archived(place, opened, settings)
     return replace(table, source=str(place))
 
 

@@ -24,8 +24,9 @@ def find_files(names: Sequence[str], root: Path, suffix: str, source: str) -> li
     r"""Return the path of each picture below `root`; a file that is missing keeps the path that its name says.
 
     A name without extension is looked up in its folder. A name that is not there as it is written may differ from the
-    file in the Unicode form, in case, in the separator of folders, or by a beginning that this machine does not have:
-    `/kaggle/input/birds/red/1.png` or `C:\birds\red\1.png` for `red/1.png`. What was changed is said in the log.
+    file in the Unicode form, in case, in the separator of folders, by zeros before a number, which spreadsheets drop
+    (`7` for `007.png`), or by a beginning that this machine does not have: `/kaggle/input/birds/red/1.png` or
+    `C:\birds\red\1.png` for `red/1.png`. What was changed is said in the log.
     `~/` is the user's home folder, and `file://` before a path does not count.
 
     Raises:
@@ -175,6 +176,8 @@ class _Search:
             return as_written
         listed, folded = self._list(folder), _fold(parts[-1])
         similar = listed.find(parts[-1], name_key) or listed.find(folded, _fold) or listed.find(folded, _fold_stem)
+        if not similar and (number := _drop_zeros(parts[-1])) == _fold_stem(parts[-1]):
+            similar = listed.find(number, _drop_zeros)
         file = self._only(similar, name)
         return os.path.join(folder, file) if file else None  # noqa: PTH118 - a Path takes longer
 
@@ -203,6 +206,12 @@ def _fold(name: str) -> str:
 
 def _fold_stem(name: str) -> str:
     return _stem(name).casefold()
+
+
+def _drop_zeros(name: str) -> str:
+    """Return the name of a file that is a number without extension and zeros before it; otherwise as it is."""
+    stem = _fold_stem(name)
+    return stem.lstrip("0") or "0" if stem.isdecimal() else name
 
 
 def _describe_none(name: str, paths: Sequence[str], root: Path, source: str) -> Advice:

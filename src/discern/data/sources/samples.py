@@ -10,9 +10,10 @@ from torch.utils.data import Dataset
 
 from discern.data.missing_labels import is_missing
 from discern.data.sources.array_parts import name_kind, shape_flat, to_array
+from discern.data.sources.columns import is_name_of_pictures
 from discern.data.sources.inputs import check_types, list_inputs
 from discern.data.sources.pixels import refuse_flat
-from discern.errors import DataError, cut, list_some, name_some
+from discern.errors import DataError, cut, list_some, name_some, write_python
 
 _TABLES = (".csv", ".tsv", ".npz")
 
@@ -107,7 +108,8 @@ def _take_column(table: pd.DataFrame) -> "pd.Series[Any]":
                 f"X is a table of numbers with the columns {names}; expected one column of paths, or an array of "
                 f"pictures. Write X.to_numpy(np.uint8){line}"
             )
-        raise DataError(f'X is a table with the columns {names}; expected one column of paths. Write X[["path"]]')
+        known = write_python(next(filter(is_name_of_pictures, map(str, table.columns)), "path"))
+        raise DataError(f"X is a table with the columns {names}; expected one column of paths. Write X[[{known}]]")
     return table.iloc[:, 0]
 
 

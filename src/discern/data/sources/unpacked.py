@@ -4,11 +4,12 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from discern.data.cache.array_cache import compute_free_bytes
-from discern.errors import WriteError
+from discern.errors import DataError, Option, WriteError
 from discern.files import discern_home, explain_write_error
 from discern.leftovers import name_unfinished, remove_leftovers
 
@@ -25,13 +26,14 @@ def unpacked_home() -> Path:
 def unpack_once(place: Path, files: Iterable[Path], fill: Callable[[Path], None]) -> Path:
     """Return the folder, called like `place`, with what is packed there; `fill` writes it where it is not there yet.
 
-    What was unpacked is known by the paths, sizes and times of the packed `files`. It is made under another name and
-    renamed when it is complete; of two processes at once, one does the work for nothing.
+    What was unpacked is known by the name of the place, since a folder and the one around it may have the same files,
+    and by the paths, sizes and times of the packed `files`. It is made under another name and renamed when it is
+    complete; of two processes at once, one does the work for nothing.
 
     Raises:
         WriteError: It cannot be written.
     """
-    entry = unpacked_home() / _make_key(files)
+    entry = unpacked_home() / _make_key(place.name, files)
     folder = entry / place.name
     if folder.is_dir():
         return folder
@@ -52,6 +54,25 @@ def unpack_once(place: Path, files: Iterable[Path], fill: Callable[[Path], None]
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
+
+
+@contextmanager
+def naming_as_given(place: Path, opened: Path) -> Iterator[None]:
+    """Let errors name a place, and what lies in it, as the user gave it, and not where it was `opened`."""
+    try:
+        yield
+    except DataError as error:
+        if opened.is_relative_to(unpacked_home()):
+            key, name = opened.relative_to(unpacked_home()).parts[:2]
+            given = next((one for one in (place, *place.parents) if one.name == name), unpacked_home() / key / name)
+            unpacked, shown = str(unpacked_home() / key / name), str(given)
+            error.args = tuple(
+                Option(*(text.replace(unpacked, shown) for text in part))
+                if isinstance(part, Option)
+                else str(part).replace(unpacked, shown)
+                for part in error.args
+            )
+        raise
 
 
 def check_room(needed_bytes: int) -> None:
@@ -78,8 +99,8 @@ def clear_unpacked() -> int:
     return freed - measure_unpacked()
 
 
-def _make_key(files: Iterable[Path]) -> str:
-    digest = hashlib.sha256(_FORM)
+def _make_key(name: str, files: Iterable[Path]) -> str:
+    digest = hashlib.sha256(_FORM + f"{name}\n".encode(errors="surrogateescape"))
     for file in files:
         status = file.stat()
         digest.update(f"{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="surrogateescape"))

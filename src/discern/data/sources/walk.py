@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,16 +11,19 @@ from discern.data.reading.decode import supported_extensions
 from discern.data.reading.file_content import read_head
 from discern.data.reading.file_types import find_file_type
 from discern.data.table import natural_key
-from discern.errors import install_command, list_some
+from discern.errors import install_command, list_some, name_some
 from discern.run_folder import RUN_FOLDERS, RunFolder
 
 logger = logging.getLogger("discern")
 
 _HEIF = (".heic", ".heif")
+_ARCHIVES = (".zip", ".gz", ".tgz", ".bz2", ".tbz", ".tbz2", ".xz", ".txz", ".zst", ".tzst", ".rar", ".7z")
+_OF_SYSTEMS = ("@eadir", "__macosx", "#recycle", "$recycle.bin", "system volume information", "lost+found")
+"""Folders in which storage devices and operating systems keep thumbnails, and what was deleted."""
 _MAX_WAYS = 16
 """A folder that more links than this lead to is not entered again: folders of links to each other would never end."""
 
-_MAX_KINDS = 10
+_MAX_KINDS, _MAX_EXAMPLES = 10, 3
 
 _Identity = tuple[int, int]
 
@@ -43,9 +46,9 @@ class FolderContent(NamedTuple):
 def walk_folder(root: Path) -> FolderContent:
     """List a folder; links to files and folders are followed.
 
-    Not entered, and listed among the unused: hidden folders, runs of discern, folders that cannot be opened, and links
-    to a folder that they lie in. What has the name of a picture counts as one, so that a link to nowhere or a pipe is
-    found by the check of the pictures.
+    Not entered, and listed among the unused: hidden folders, those that systems keep, runs of discern, folders that
+    cannot be opened, and links to a folder that they lie in. What has the name of a picture counts as one, so that a
+    link to nowhere or a pipe is found by the check of the pictures.
     """
     walk = _Walk()
     walk.read(root)
@@ -76,28 +79,32 @@ def find_obstacle(path: str | Path) -> str | None:
 def explain_unsupported(suffix: str) -> str:
     """Return why a file is not used, by its extension."""
     reason = f"{suffix or 'no extension'} is no supported type of picture"
-    return f"{reason}; to read it: {install_command('heif')}" if suffix.lower() in _HEIF else reason
+    if suffix.lower() in _HEIF:
+        return f"{reason}; to read it: {install_command('heif')}"
+    if suffix.lower() == ".tar":
+        return f"{reason}; of shards give the names, such as 'shards/*.tar'"
+    return f"{reason}; unpack it, or give it alone" if suffix.lower() in _ARCHIVES else reason
 
 
 def sum_up(unused: Sequence[Unused]) -> list[str]:
-    """Return a line for each kind of what is not used, with one example and a count; the details go to the log."""
+    """Return a line for each kind of what is not used, with examples and a count; the details go to the log."""
     for place, reason in unused:
         logger.debug("not used: %s: %s", place, reason)
-    counts = Counter(reason for _, reason in unused)
-    first = {reason: place for place, reason in reversed(unused)}
-    lines = [_describe(first[reason], count - 1, reason) for reason, count in counts.most_common(_MAX_KINDS)]
-    rest = counts.most_common()[_MAX_KINDS:]
-    return lines + ([f"{sum(count for _, count in rest)} more, of {len(rest)} other kinds"] if rest else [])
+    places: dict[str, list[str]] = defaultdict(list)
+    for place, reason in unused:
+        places[reason].append(place)
+    kinds = sorted(places, key=lambda reason: -len(places[reason]))
+    lines = [f"{name_some(places[reason], shown=_MAX_EXAMPLES)}: {reason}" for reason in kinds]
+    rest = kinds[_MAX_KINDS:]
+    if len(rest) <= 1:
+        return lines
+    return [*lines[:_MAX_KINDS], f"{sum(len(places[reason]) for reason in rest)} more, of {len(rest)} other kinds"]
 
 
 def describe_no_pictures(place: str, ignored: Sequence[str]) -> str:
     """Return a message for a place without pictures: what it holds, and what is supported."""
     seen = f" Not used:\n{list_some(ignored, shown=5)}\n" if ignored else " "
     return f"{place}: no pictures found.{seen}Supported are {', '.join(supported_extensions())}."
-
-
-def _describe(place: str, more: int, reason: str) -> str:
-    return f"{place} and {more} more: {reason}" if more else f"{place}: {reason}"
 
 
 class _Walk:
@@ -137,6 +144,8 @@ class _Walk:
         self._ways[identity] += 1
         if entry.name.startswith("."):
             self.unused.append(Unused(place, "hidden"))
+        elif entry.name.lower() in _OF_SYSTEMS:
+            self.unused.append(Unused(place, "kept by the system, not by people"))
         elif is_run:
             self.unused.append(Unused(place, "belongs to a run of discern"))
         elif identity in around:

@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 
 import pandas as pd
 
-from discern.data.sources.columns import ColumnSettings
+from discern.data.sources.columns import MAX_TITLE_ROWS, ColumnSettings, check_title
 from discern.data.sources.csv_file import load_frame
 from discern.data.table import ImageTable
 from discern.errors import DataError, install_command, name_some
@@ -58,6 +58,9 @@ def _read_sheet(file: Path, sheet: str | None) -> pd.DataFrame:
         raise DataError(f"{file}: not readable as a workbook: {error}. Save the table as CSV UTF-8.") from error
     if not rows:
         raise DataError(f"{file}: the sheet {chosen!r} is empty; expected names of columns and one row per picture.")
+    check_title(
+        [["" if cell is None else str(cell).strip() for cell in row] for row in rows[:MAX_TITLE_ROWS]], str(file)
+    )
     width = max(map(len, rows))
     names = [
         str(name).strip() if name is not None else f"column {place}"

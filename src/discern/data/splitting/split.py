@@ -4,7 +4,7 @@ import csv
 import os
 import zlib
 from collections import Counter
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -21,6 +21,7 @@ from discern.errors import ConfigError, DataError, list_some, name_some
 from discern.files import replacing
 
 Fractions = tuple[float, float, float]
+_MAX_REMARKS = 5
 _COLUMNS = ["id", "path", "label", "split"]
 
 
@@ -42,6 +43,7 @@ def split_table(table: ImageTable, *, fractions: Fractions, seed: int) -> tuple[
     _check_pictures(table)
     splits = table.frame["split"]
     if splits.isna().all():
+        _check_classes_repeat(table, fractions)
         return _finish(_divide(table, np.arange(len(table)), fractions, seed))
     _check_split_by_user(table)
     train, validation, _ = fractions
@@ -172,14 +174,33 @@ def _finish(table: ImageTable) -> tuple[ImageTable, tuple[str, ...]]:
             f"{table.source}: one class only, {names[0]!r}. A classifier needs two or more classes"
             f"{'; where the names of the files hold them, give the folder of the files itself' * is_folder}."
         )
-    remarks = [f"class {name!r} has no pictures left" for name in table.class_names if name not in names]
+    remarks = _remark_on_classes({name: "" for name in table.class_names if name not in set(names)}, "pictures left")
     for split in SPLITS[1:]:
         if not any(counts[name, split] for name in names):
             remarks.append(f"there is no {split} split")
             continue
-        missing = [name for name in names if not counts[name, split]]
-        remarks += [f"class {name!r} has no picture in {split} ({_count_text(counts, name)})" for name in missing]
+        missing = {name: f" ({_count_text(counts, name)})" for name in names if not counts[name, split]}
+        remarks += _remark_on_classes(missing, f"picture in {split}")
     return replace(table, class_names=names), tuple(remarks)
+
+
+def _remark_on_classes(notes: Mapping[str, str], lack: str) -> list[str]:
+    """Return a remark for each of a few classes, or one for all of many; `notes` say more, by class."""
+    if len(notes) <= _MAX_REMARKS:
+        return [f"class {name!r} has no {lack}{note}" for name, note in notes.items()]
+    examples = name_some([f"{name!r}{note}" for name, note in notes.items()], shown=_MAX_REMARKS)
+    return [f"{len(notes)} classes have no {lack}: {examples}"]
+
+
+def _check_classes_repeat(table: ImageTable, fractions: Fractions) -> None:
+    """Check that some class has two pictures where a part of the pictures is to be kept apart."""
+    if max(fractions[1:]) > 0 and len(table) > 2 and table.frame["label"].is_unique:
+        raise DataError(
+            f"{table.source}: each of its {len(table)} pictures has a class of its own: "
+            f"{name_some(list(map(repr, table.class_names)), shown=5)}. Nothing could be validated. If the labels are "
+            "elsewhere, say where with data.label_column or data.label_pattern; if these are the classes, train on all "
+            "pictures with 'data.split=[1,0,0]'."
+        )
 
 
 def _count_text(counts: Counter[Hashable], name: str) -> str:
