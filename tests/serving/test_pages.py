@@ -248,7 +248,7 @@ def test_a_review_takes_one_key_a_decision_and_goes_on_later(browser, reviewed, 
             page.keyboard.press("r")
             count(page, "2 of 3 decided")
             page.keyboard.press("ArrowLeft")
-            assert page.inner_text("#decided") == "Decided: it is red"
+            assert page.inner_text("#given") == "Decided: it is red"
     with (reviewed / "overrides.csv").open(newline="", encoding="utf-8") as file:
         rows = [list(row.values())[:4] for row in csv.DictReader(file)]
     assert rows == [
@@ -265,6 +265,30 @@ def test_a_review_takes_one_key_a_decision_and_goes_on_later(browser, reviewed, 
             count(page, "3 of 3 decided")
             assert page.inner_text("#kind") == "All are decided"
     assert ",relabel,red,green," in (reviewed / "overrides.csv").read_text().splitlines()[-1]
+    context.close()
+
+
+def test_a_review_speaks_the_language_that_is_chosen_and_keeps_it(browser, reviewed):
+    context = browser.new_context(locale="de-DE")
+    with review(reviewed) as address:
+        for page in open_page(context, f"{address}/#token=secret"):
+            count(page, "0 von 3 entschieden")
+            assert page.inner_text("#kind") == "Der Klassifikator widerspricht"
+            assert page.inner_text("#details") == "gehalten für green, 90\u202f% sicher"
+            assert page.get_attribute("#arrow", "aria-label") == "vielleicht"
+            page.keyboard.press("r")
+            count(page, "1 von 3 entschieden")
+            page.keyboard.press("ArrowLeft")
+            assert page.inner_text("#given") == "Entschieden: es ist green"
+            page.fill("#class", "gre")
+            page.select_option("#language", "en")
+            count(page, "1 of 3 decided")
+            assert page.inner_text("#given") == "Decided: it is green"
+            assert page.inner_text("#name") == "blue/0.png"
+            assert page.input_value("#class") == "gre"
+            page.reload()
+            count(page, "1 of 3 decided")
+            assert page.get_attribute("html", "lang") == "en"
     context.close()
 
 

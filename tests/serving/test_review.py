@@ -53,11 +53,11 @@ def read_rows(folder):
 
 def test_the_serious_come_first_and_each_picture_once(audited):
     found = open_review(audited).get("/review").json()
-    assert [(one["id"], one["suggested"]) for one in found["candidates"]] == [
+    assert [(one["id"], one["suggested"]) for one in found["pictures"]] == [
         ("red/3.png", "blue"),
         ("green/2.png", None),
     ]
-    first = found["candidates"][0]
+    first = found["pictures"][0]
     assert first["details"] == ["looks blue", "the same pixels"]
     assert [other["id"] for other in first["related"]] == ["red/1.png", "green/2.png"]
     assert "path" not in first
@@ -81,7 +81,7 @@ def test_undoing_takes_the_last_row_away_and_the_earlier_holds_again(audited):
     client.post("/review/0", json={"action": "keep"})
     assert client.post("/undo").json()["index"] == 0
     assert [row[1] for row in read_rows(audited)] == ["drop"]
-    assert client.get("/review").json()["candidates"][0]["decision"]["action"] == "drop"
+    assert client.get("/review").json()["pictures"][0]["decision"]["action"] == "drop"
     client.post("/undo")
     assert read_rows(audited) == []
     refused = client.post("/undo")
@@ -91,7 +91,7 @@ def test_undoing_takes_the_last_row_away_and_the_earlier_holds_again(audited):
 def test_a_review_goes_on_where_it_ended(audited):
     open_review(audited).post("/review/0", json={"action": "keep"})
     again = open_review(audited)
-    assert [bool(one["decision"]) for one in again.get("/review").json()["candidates"]] == [True, False]
+    assert [bool(one["decision"]) for one in again.get("/review").json()["pictures"]] == [True, False]
     again.post("/review/1", json={"action": "drop"})
     assert [row[1] for row in read_rows(audited)] == ["keep", "drop"]
 
@@ -176,5 +176,6 @@ def test_what_the_audit_says_comes_before_the_mistakes_and_a_picture_once(audite
     (audited / "evaluation" / "predictions.csv").write_text(text)
     found = load_candidates(audited, None)
     assert [one.id for one in found] == ["red/3.png", "green/2.png", "red/7.png"]
-    assert found[0].details == ["looks blue", "the same pixels", "taken for green, 90 % sure"]
+    assert found[0].details == ["looks blue", "the same pixels"]
+    assert (found[0].taken_for.label, found[0].taken_for.confidence) == ("green", 0.9)
     assert [one.id for one in load_candidates(audited, audited)] == ["red/3.png", "green/2.png"]

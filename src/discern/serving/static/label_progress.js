@@ -1,5 +1,6 @@
 // How far the labelling is: the promise, the curve, the labels of each class, and the last answers.
 
+import { showCount } from "./asking.js";
 import { drawCurve } from "./learning_curve.js";
 import { drawBar } from "./svg.js";
 import { by, make, percent } from "./text.js";
@@ -11,9 +12,7 @@ const SHOWN_ANSWERS = 5;
 
 export function showProgress({ progress, next_step: nextStep }, correct) {
   const { answered, pictures, goal, goal_reached: isReached, curve } = progress;
-  by("progress").max = pictures;
-  by("progress").value = answered;
-  by("count").textContent = say("count", { answered: write(answered), pictures: write(pictures) });
+  showCount(answered, pictures);
   by("reached").hidden = !isReached;
   by("next-step").textContent = nextStep;
   by("goal").textContent = say("goal", { answered: share(goal.answered), wrong: share(goal.wrong) });
