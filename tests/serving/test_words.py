@@ -7,11 +7,13 @@ from importlib.resources import files
 import pytest
 
 from discern.exporting.joining import join_modules
+from discern.serving.pages import load_pages
 from word_tables import check_words, find_said
 
 STATIC, SHARED = files("discern.serving") / "static", files("discern") / "web"
 AUDITING = files("discern.auditing")
 BUILT = {
+    "index": ("fit_", "split_", "answered", "left_unknown", "not_read"),
     "label": ("why_", "reason_", "confirm_"),
     "fieldcheck": (),
     "review": ("kind_", "why_", "split_", "decided_"),
@@ -27,8 +29,10 @@ def read_words(page):
 def test_every_word_of_a_page_is_there_in_every_language_and_said(page):
     words = read_words(page)
     check_words(words)
-    templates = [(STATIC / name).read_text() for name in (f"{page}.html", "asking.html.jinja")]
-    said = find_said(words, [*templates, join_modules(f"{page}.js", STATIC, SHARED)])
+    html = load_pages()[f"{page}.html"].content.decode()
+    script = re.search(r'src="static/([a-z]+\.js)"', html)[1]
+    text, _, rest = html.partition('id="words"')
+    said = find_said(words, [text, rest.partition("</script>")[2], join_modules(script, STATIC, SHARED)])
     built = {word for word in words if word.startswith(BUILT[page])}
     assert said | built | {"name_of_language"} == set(words)
 

@@ -1,4 +1,4 @@
-// All words, in the language that is chosen.
+// All words and numbers, in the language that is chosen.
 
 import { make } from "./text.js";
 
@@ -12,12 +12,25 @@ export const language = () => chosen;
 
 export const hasWord = (word) => word in words;
 
+export const write = (number, options) => number.toLocaleString(chosen, options);
+
 export function say(word, values = {}) {
-  return words[word][chosen].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  const fill = (value) => (typeof value === "number" ? write(value) : value);
+  return words[word][chosen].replace(/\{(\w+)\}/g, (_, name) => fill(values[name]));
 }
 
 export function sayCount(word, count, values = {}) {
-  return say(`${word}_${count === 1 ? "one" : "many"}`, { ...values, count: count.toLocaleString(chosen) });
+  return say(`${word}_${count === 1 ? "one" : "many"}`, { ...values, count });
+}
+
+export const writeDigits = (number, digits) =>
+  write(number, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+export function percent(share) {
+  const value = 100 * share;
+  if (value >= 99.95 && share < 1) return `>${writeDigits(99.9, 1)}\u202f%`;
+  if (value < 0.1 && share > 0) return `<${writeDigits(0.1, 1)}\u202f%`;
+  return `${writeDigits(value, (value > 99 && value < 100) || (value > 0 && value < 1) ? 1 : 0)}\u202f%`;
 }
 
 export function fillWords(element) {

@@ -2,7 +2,7 @@
 
 import { getJson, getPicture } from "./api.js";
 import { by } from "./text.js";
-import { language, say } from "./words.js";
+import { say } from "./words.js";
 
 let isBusy = false;
 let isOver = false;
@@ -19,7 +19,7 @@ export async function load(path) {
     by("main").hidden = false;
     return found;
   } catch (error) {
-    showProblem(error.status === 401 ? say("locked") : explain(error));
+    showProblem(error.status === 401 ? say("locked") : error.message);
     return null;
   }
 }
@@ -32,13 +32,11 @@ export async function once(work) {
   try {
     await work();
   } catch (error) {
-    showProblem(explain(error));
+    showProblem(error.message);
   } finally {
     setBusy(false);
   }
 }
-
-const explain = ({ status, message }) => (status === 0 ? say("gone") : message);
 
 function setBusy(busy) {
   isBusy = busy;
@@ -92,7 +90,7 @@ export function fetchAhead(path) {
 export function showCount(done, all) {
   by("progress").max = all;
   by("progress").value = done;
-  by("count").textContent = say("count", { done: done.toLocaleString(language()), all: all.toLocaleString(language()) });
+  by("count").textContent = say("count", { done, all });
 }
 
 // A key does what `find` returns for it, and a button with `data-key` what its key does.

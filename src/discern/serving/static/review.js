@@ -3,8 +3,8 @@
 import { getPicture } from "./api.js";
 import { AskedPictures } from "./asked_pictures.js";
 import { load } from "./asking.js";
-import { by, make, percent } from "./text.js";
-import { hasWord, language, listenToLanguage, say } from "./words.js";
+import { by, make } from "./text.js";
+import { hasWord, listenToLanguage, percent, say } from "./words.js";
 
 const review = new AskedPictures({
   path: "review",
@@ -43,7 +43,7 @@ const nameSplit = (split) => (hasWord(`split_${split}`) ? say(`split_${split}`) 
 // What an audit says is quoted as it stands there.
 function drawDetails({ details, taken_for: answer }) {
   const parts = details.map((text) => make("span", { lang: "en" }, text));
-  if (answer) parts.push(say("taken_for", { label: answer.label, confidence: percent(answer.confidence, language()) }));
+  if (answer) parts.push(say("taken_for", { label: answer.label, confidence: percent(answer.confidence) }));
   return parts.flatMap((part, place) => (place ? ["; ", part] : [part]));
 }
 

@@ -2,8 +2,8 @@
 
 import { drawLevels } from "./levels.js";
 import { draw } from "./svg.js";
-import { make, percent } from "./text.js";
-import { say } from "./words.js";
+import { make } from "./text.js";
+import { percent, say } from "./words.js";
 
 const WIDTH = 440;
 const HEIGHT = 230;
