@@ -17,6 +17,15 @@ NUM_LABELS = 12
 MILLISECONDS = 60_000
 
 
+def test_classes_in_the_folder_itself_come_with_the_command_that_trains_on_them(browser, root):
+    page = browser.new_page(locale="en")
+    with serving(create_studio_app(root / "photos", Access({"127.0.0.1"}, TOKEN))) as address:
+        page.goto(f"{address}/#token={TOKEN}")
+        assert page.inner_text("#sources .chosen code") == f"discern studio {root}"
+        assert page.is_disabled("#sources .chosen :text('Train on it')")
+        page.close()
+
+
 @pytest.fixture
 def page(browser, root):
     shutil.rmtree(root / "photos")
