@@ -1,6 +1,7 @@
 """Decisions about suspected pictures: in which form they are kept, and that none is lost."""
 
 import csv
+import errno
 import json
 
 import pytest
@@ -104,6 +105,21 @@ def test_odd_paths_come_back_whole(tmp_path):
     again = Decisions(tmp_path / "overrides.csv")
     assert list(again.find()) == odd
     assert again.find()[odd[0]].new == '"z"'
+
+
+def test_a_decision_that_cannot_be_written_is_none_and_says_why(audited, monkeypatch):
+    client = open_review(audited)
+    client.post("/review/0", json={"action": "keep"})
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(errno.EROFS, "Read-only file system")))
+        refused = client.post("/review/1", json={"action": "drop"})
+        assert (refused.status_code, refused.json()["error"]["reason"]) == (
+            422,
+            f"{audited / 'overrides.csv'} cannot be written: the disk is read-only. Make it writable, then try again",
+        )
+        assert client.post("/undo").status_code == 422
+    assert [row[1] for row in read_rows(audited)] == ["keep"]
+    assert [bool(one["decision"]) for one in client.get("/review").json()["pictures"]] == [True, False]
 
 
 def test_what_is_no_decision_is_refused(audited):
