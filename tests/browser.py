@@ -6,17 +6,18 @@ from contextlib import contextmanager
 
 import pytest
 
+_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @contextmanager
-def open_browser(*options: str) -> Iterator:
-    """Yield a headless browser, started with these options, or skip the test with what is missing."""
+def open_browser() -> Iterator:
+    """Yield a headless browser with a camera that shows a drawing, or skip the test with what is missing."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
     path = next((found for name in _NAMES if (found := shutil.which(name))), None)
     if path is None:
         pytest.skip("needs a Chromium to open pages with: apt-get install chromium")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", *options])
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", *_CAMERA])
         yield browser
         browser.close()

@@ -158,3 +158,18 @@ def test_a_run_is_named_after_its_source(tmp_path):
     names = {"photos/": "photos", "birds.tar.gz": "birds", "train.csv": "train", "labels/heap/labels.csv": "heap"}
     assert {source: name_source(tmp_path / source) for source in names} == names
     assert name_source([1, 2]) is None
+
+
+def test_a_run_on_a_pattern_is_named_after_its_words(tmp_path):
+    names = {
+        "shards/train-{000..009}.tar": "train",
+        "birds/{train,val}_{00..31}.tar": "train-val",
+        "birds/{000..009}.tar": "birds",
+        "big_birds-{0..9}-of-10.tar": "big_birds-of-10",
+        "birds/{00..31}/*.tar.gz": "birds",
+        "birds-2024/part-[0-9]*.tar": "part",
+        "fünf Vögel-{0..4}.tar": "fünf-Vögel",
+    }
+    assert {source: name_source(tmp_path / source) for source in names} == names
+    (tmp_path / "a {b}").mkdir()
+    assert name_source(tmp_path / "a {b}") == "a {b}"

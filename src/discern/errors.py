@@ -45,6 +45,7 @@ def write_python(value: str | float) -> str:
 
 OUT, DATA, OVERWRITE = option("out"), option("data"), option("overwrite", True)
 _AGAIN = Option("run the same command again", "make the same call again")
+AGAIN_OR_ELSEWHERE = Option(f"{_AGAIN.command}, or give another place", f"{_AGAIN.python}, or give another place")
 
 Advice = tuple[str | Option, ...]
 """A part of a message that names options."""

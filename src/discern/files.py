@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
-from discern.errors import WriteError
+from discern.errors import AGAIN_OR_ELSEWHERE, WriteError
 from discern.leftovers import name_unfinished, remove_leftovers
 
 if TYPE_CHECKING:
@@ -74,9 +74,9 @@ def explain_write_error(error: OSError | SafetensorError, path: Path, *, size_by
     if number in (errno.ENOSPC, errno.EDQUOT):
         return WriteError(path, _describe_room(number, path, size_bytes), "Make room there")
     if number in (errno.EACCES, errno.EPERM):
-        return WriteError(path, "you have no right to write there", "Get it, or give another place")
+        return WriteError(path, "you have no right to write there", "Get it", AGAIN_OR_ELSEWHERE)
     if number == errno.EROFS:
-        return WriteError(path, "the disk is read-only", "Give another place")
+        return WriteError(path, "the disk is read-only", "Make it writable", AGAIN_OR_ELSEWHERE)
     if number == errno.EFBIG:
         needed = f" of {describe_bytes(size_bytes)}" if size_bytes else ""
         return WriteError(path, f"the system allows no file{needed} (ulimit -f)", "Raise this limit")

@@ -5,6 +5,7 @@ config.toml is written, the last file before training. It is complete when its s
 """
 
 import hashlib
+import re
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ from discern.files import find_free_folder, read_json, write_atomically
 
 LABELS = "labels.csv"
 """The file that `discern label` writes."""
+_NUMBERS = re.compile(r"\{[^{},]*\.\.[^{},]*\}|\[[^\]]*\]")
+"""Numbers in a pattern of names: {000..009}, or [0-9]."""
+
 _DONE = ".state-of-a-complete-run"
 
 _RESUME = Option("--resume", "discern.resume")
@@ -307,12 +311,24 @@ def name_new_run(source: object) -> Path:
 def name_source(source: object) -> str | None:
     """Return the name of the file or folder that pictures come from, without extension; None for pictures in memory.
 
-    For labels.csv it is that of its folder, which `discern label` names after the pictures.
+    For labels.csv it is that of its folder, which `discern label` names after the pictures. Of a pattern it is what is
+    not numbers: "train" for `shards/train-{000..009}.tar`, and "shards" for `shards/*.tar`.
     """
     if not isinstance(source, str | Path):
         return None
     path = Path(source).resolve()
-    return path.parent.name if path.name == LABELS else path.stem.removesuffix(".tar")
+    if path.name == LABELS:
+        return path.parent.name
+    name = path.stem.removesuffix(".tar")
+    if set("{*") & set(str(path)) and not path.exists():
+        folders = (above.name for above in path.parents)
+        return next(filter(None, map(_read_pattern, (name, *folders))), None)
+    return name
+
+
+def _read_pattern(name: str) -> str:
+    """Return what a pattern means in words: without numbers and wildcards, and with all that stands in braces."""
+    return re.sub(r"\W+", "-", _NUMBERS.sub("", name)).strip("-_")
 
 
 def _find_run_names(folder: RunFolder) -> Iterator[str]:

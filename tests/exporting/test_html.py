@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from browser import open_browser
 from discern.data.reading.decode import decode_image
 from discern.errors import ExportError
 from discern.exporting.certificate_file import certificate_path, load_certificate
@@ -20,13 +19,6 @@ from pictures import draw_photo
 
 WAIT = "async () => { while (document.querySelector('.working')) await new Promise((go) => setTimeout(go, 20)); }"
 GREEN, RED = (40, 180, 60), (200, 50, 40)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """A headless browser with a camera that shows a test picture."""
-    with open_browser("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

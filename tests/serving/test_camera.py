@@ -1,17 +1,8 @@
 """The page answers what the camera sees; the browser has one that shows a drawing."""
 
-import pytest
-
-from browser import open_browser
 from discern.serving.app import create_app
 from discern.serving.guard import Access
 from served import load_on_cpu, serving
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with open_browser("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as opened:
-        yield opened
 
 
 def test_the_camera_is_answered_live_and_a_frame_can_be_kept(browser, run):

@@ -34,14 +34,14 @@ def open_client(sample, token=None, finish=lambda: None):
 
 def test_each_answer_is_in_the_file_and_the_last_holds(sample):
     client = open_client(sample)
-    assert client.get("/label").json()["pictures"][0] == {"id": "red/1.png", "answer": None}
+    assert client.get("/label").json()["pictures"][0] == {"id": "red/1.png", "decision": None}
     for index, action, label in ((0, "label", "red"), (1, "none", ""), (2, "skip", ""), (0, "label", "blue")):
         assert client.post(f"/label/{index}", json={"action": action, "label": label}).status_code == 200
     assert read_rows(sample)[2:] == [("blue/3.png", "skip", ""), ("red/1.png", "label", "blue")]
     assert sample.num_open == 0
     assert client.post("/undo").json() == {"index": 0}
     again = FieldSample("new", sample.ids, sample.paths, CLASSES, Decisions(sample.answers.path))
-    assert [one["answer"]["new"] for one in open_client(again).get("/label").json()["pictures"]] == ["red", "", ""]
+    assert [one["decision"]["new"] for one in open_client(again).get("/label").json()["pictures"]] == ["red", "", ""]
 
 
 def test_what_is_no_answer_is_refused(sample):
@@ -82,6 +82,12 @@ def test_a_person_labels_with_keys_alone_and_finishes(sample, browser):
             page.keyboard.press(key)
             page.get_by_text(f"{count} of 3 labelled", exact=True).wait_for()
         assert page.locator("#kind").inner_text() == "All are labelled"
+        assert page.evaluate("document.activeElement.id") == "finish"
+        page.select_option("#language", "de")
+        page.get_by_text("3 von 3 beantwortet", exact=True).wait_for()
+        assert page.locator("#kind").inner_text() == "Alle sind beantwortet"
+        page.select_option("#language", "en")
+        page.locator("h2").click()
         page.keyboard.press("f")
         page.wait_for_selector("#main", state="hidden")
         page.get_by_text("Finished. The numbers are where discern fieldcheck was started").wait_for()

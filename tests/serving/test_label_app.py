@@ -1,7 +1,4 @@
-"""The application of a labelling: what it sends, keeps and refuses, and the words of its page."""
-
-import json
-from importlib.resources import files
+"""The application of a labelling: what it sends, keeps and refuses."""
 
 from fastapi.testclient import TestClient
 
@@ -9,31 +6,10 @@ from discern.errors import DiscernError
 from discern.serving.guard import Access
 from discern.serving.label_app import create_label_app
 from discern.serving.pages import load_pages
-from word_tables import check_words, find_said
-
-STATIC = files("discern.serving") / "static"
-SCRIPTS = (
-    "label.js",
-    "label_progress.js",
-    "label_question.js",
-    "learning_curve.js",
-    "look_alikes.js",
-    "class_keys.js",
-    "thumbnails.js",
-)
 
 
 def open_client(session, token=None, finish=lambda: None):
     return TestClient(create_label_app(session, Access(None, token), finish), base_url="http://localhost")
-
-
-def test_every_word_of_the_page_is_there_in_every_language_and_said():
-    words = json.loads((STATIC / "label_words.json").read_text())
-    check_words(words)
-    sources = [(STATIC / name).read_text() for name in ("label.html", *SCRIPTS)]
-    made = {word for word in words if word.startswith(("why_", "reason_", "confirm_"))}
-    said = find_said(words, sources) | made | {"name_of_language"}
-    assert said == set(words)
 
 
 def test_answers_reach_the_session_and_the_next_question_comes_back(session):

@@ -119,6 +119,33 @@ def test_the_page_shows_how_familiar_a_picture_is_and_marks_what_is_not(page):
     assert page.locator(".familiarity.low").count() == 1
 
 
+def test_the_page_speaks_the_language_that_is_chosen_about_all_that_is_there(browser, place):
+    context = browser.new_context(locale="de-DE")
+    for page in open_page(context, place):
+        page.wait_for_function("() => document.title === 'colours · discern'")
+        assert page.inner_text("h1") == "Blue, green oder red?"
+        give(page, ("one.png", encode(draw("blue"))), ("noise.png", encode(draw_noise())), ("notes.png", b"no"))
+        page.select_option("#max-error", "0.01")
+        page.wait_for_selector("#results .card.unknown")
+        assert labels(page) == ["blue", "unbekannt", "Nicht beantwortet"]
+        assert page.inner_text("#summary") == "3 Bilder · 1 beantwortet · 1 unbekannt · 1 nicht lesbar"
+        assert page.inner_text("#promise").startswith("Eine Antwort braucht eine Sicherheit von")
+        page.locator(".alike").first.click()
+        page.wait_for_selector(".neighbours img")
+        page.locator(".heat").first.click()
+        page.wait_for_selector(".heat[aria-pressed=true]")
+        assert page.locator(".note").first.inner_text().startswith("Hell: was für blue spricht.")
+        page.select_option("#language", "en")
+        assert labels(page) == ["blue", "unknown", "Not answered"]
+        assert page.locator(".note").first.inner_text().startswith("Bright: evidence for blue.")
+        assert ", similarity " in page.locator(".neighbours li").first.inner_text()
+        assert page.input_value("#max-error") == "0.01"
+        assert page.get_attribute("[role=tablist]", "aria-label") == "Views"
+        page.click("#tab-card")
+        assert "calibrated on 6 validation pictures, temperature 1." in page.inner_text("#card")
+    context.close()
+
+
 def test_heat_map_and_most_alike_come_on_demand(page):
     give(page, ("one.png", encode(draw("blue"))))
     page.click(".heat")
@@ -168,7 +195,7 @@ def test_everything_can_be_reached_by_keyboard(page):
     for _ in range(9):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
-    assert reached[:5] == ["skip", "tab-classify", "choose", "watch", "max-error"]
+    assert reached[:6] == ["skip", "language", "tab-classify", "choose", "watch", "max-error"]
     page.focus("#tab-classify")
     page.keyboard.press("ArrowRight")
     assert page.get_attribute("#tab-mistakes", "aria-selected") == "true"
@@ -248,7 +275,7 @@ def test_a_review_takes_one_key_a_decision_and_goes_on_later(browser, reviewed, 
             page.keyboard.press("r")
             count(page, "2 of 3 decided")
             page.keyboard.press("ArrowLeft")
-            assert page.inner_text("#decided") == "Decided: it is red"
+            assert page.inner_text("#given") == "Decided: it is red"
     with (reviewed / "overrides.csv").open(newline="", encoding="utf-8") as file:
         rows = [list(row.values())[:4] for row in csv.DictReader(file)]
     assert rows == [
@@ -265,6 +292,30 @@ def test_a_review_takes_one_key_a_decision_and_goes_on_later(browser, reviewed, 
             count(page, "3 of 3 decided")
             assert page.inner_text("#kind") == "All are decided"
     assert ",relabel,red,green," in (reviewed / "overrides.csv").read_text().splitlines()[-1]
+    context.close()
+
+
+def test_a_review_speaks_the_language_that_is_chosen_and_keeps_it(browser, reviewed):
+    context = browser.new_context(locale="de-DE")
+    with review(reviewed) as address:
+        for page in open_page(context, f"{address}/#token=secret"):
+            count(page, "0 von 3 entschieden")
+            assert page.inner_text("#kind") == "Der Klassifikator widerspricht"
+            assert page.inner_text("#details") == "gehalten für green, 90\u202f% sicher"
+            assert page.get_attribute("#arrow", "aria-label") == "vielleicht"
+            page.keyboard.press("r")
+            count(page, "1 von 3 entschieden")
+            page.keyboard.press("ArrowLeft")
+            assert page.inner_text("#given") == "Entschieden: es ist green"
+            page.fill("#class", "gre")
+            page.select_option("#language", "en")
+            count(page, "1 of 3 decided")
+            assert page.inner_text("#given") == "Decided: it is green"
+            assert page.inner_text("#name") == "blue/0.png"
+            assert page.input_value("#class") == "gre"
+            page.reload()
+            count(page, "1 of 3 decided")
+            assert page.get_attribute("html", "lang") == "en"
     context.close()
 
 

@@ -1,6 +1,7 @@
 """Decisions about suspected pictures: in which form they are kept, and that none is lost."""
 
 import csv
+import errno
 import json
 
 import pytest
@@ -53,11 +54,11 @@ def read_rows(folder):
 
 def test_the_serious_come_first_and_each_picture_once(audited):
     found = open_review(audited).get("/review").json()
-    assert [(one["id"], one["suggested"]) for one in found["candidates"]] == [
+    assert [(one["id"], one["suggested"]) for one in found["pictures"]] == [
         ("red/3.png", "blue"),
         ("green/2.png", None),
     ]
-    first = found["candidates"][0]
+    first = found["pictures"][0]
     assert first["details"] == ["looks blue", "the same pixels"]
     assert [other["id"] for other in first["related"]] == ["red/1.png", "green/2.png"]
     assert "path" not in first
@@ -81,7 +82,7 @@ def test_undoing_takes_the_last_row_away_and_the_earlier_holds_again(audited):
     client.post("/review/0", json={"action": "keep"})
     assert client.post("/undo").json()["index"] == 0
     assert [row[1] for row in read_rows(audited)] == ["drop"]
-    assert client.get("/review").json()["candidates"][0]["decision"]["action"] == "drop"
+    assert client.get("/review").json()["pictures"][0]["decision"]["action"] == "drop"
     client.post("/undo")
     assert read_rows(audited) == []
     refused = client.post("/undo")
@@ -91,7 +92,7 @@ def test_undoing_takes_the_last_row_away_and_the_earlier_holds_again(audited):
 def test_a_review_goes_on_where_it_ended(audited):
     open_review(audited).post("/review/0", json={"action": "keep"})
     again = open_review(audited)
-    assert [bool(one["decision"]) for one in again.get("/review").json()["candidates"]] == [True, False]
+    assert [bool(one["decision"]) for one in again.get("/review").json()["pictures"]] == [True, False]
     again.post("/review/1", json={"action": "drop"})
     assert [row[1] for row in read_rows(audited)] == ["keep", "drop"]
 
@@ -104,6 +105,21 @@ def test_odd_paths_come_back_whole(tmp_path):
     again = Decisions(tmp_path / "overrides.csv")
     assert list(again.find()) == odd
     assert again.find()[odd[0]].new == '"z"'
+
+
+def test_a_decision_that_cannot_be_written_is_none_and_says_why(audited, monkeypatch):
+    client = open_review(audited)
+    client.post("/review/0", json={"action": "keep"})
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(errno.EROFS, "Read-only file system")))
+        refused = client.post("/review/1", json={"action": "drop"})
+        assert (refused.status_code, refused.json()["error"]["reason"]) == (
+            422,
+            f"{audited / 'overrides.csv'} cannot be written: the disk is read-only. Make it writable, then try again",
+        )
+        assert client.post("/undo").status_code == 422
+    assert [row[1] for row in read_rows(audited)] == ["keep"]
+    assert [bool(one["decision"]) for one in client.get("/review").json()["pictures"]] == [True, False]
 
 
 def test_what_is_no_decision_is_refused(audited):
@@ -176,5 +192,6 @@ def test_what_the_audit_says_comes_before_the_mistakes_and_a_picture_once(audite
     (audited / "evaluation" / "predictions.csv").write_text(text)
     found = load_candidates(audited, None)
     assert [one.id for one in found] == ["red/3.png", "green/2.png", "red/7.png"]
-    assert found[0].details == ["looks blue", "the same pixels", "taken for green, 90 % sure"]
+    assert found[0].details == ["looks blue", "the same pixels"]
+    assert (found[0].taken_for.label, found[0].taken_for.confidence) == ("green", 0.9)
     assert [one.id for one in load_candidates(audited, audited)] == ["red/3.png", "green/2.png"]

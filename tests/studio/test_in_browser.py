@@ -17,6 +17,15 @@ NUM_LABELS = 12
 MILLISECONDS = 60_000
 
 
+def test_classes_in_the_folder_itself_come_with_the_command_that_trains_on_them(browser, root):
+    page = browser.new_page(locale="en")
+    with serving(create_studio_app(root / "photos", Access({"127.0.0.1"}, TOKEN))) as address:
+        page.goto(f"{address}/#token={TOKEN}")
+        assert page.inner_text("#sources .chosen code") == f"discern studio {root}"
+        assert page.is_disabled("#sources .chosen :text('Train on it')")
+        page.close()
+
+
 @pytest.fixture
 def page(browser, root):
     shutil.rmtree(root / "photos")
@@ -77,7 +86,12 @@ def test_from_a_heap_to_an_exported_file(page, root):
         asked.locator("#main[aria-busy=false]").wait_for()
         page.keyboard.press(str(count % 3 + 1))
     asked.locator(f"#count:has-text('{NUM_LABELS} of 24')").wait_for()
+    # A page in a frame speaks as the studio does, at once and after a reload.
+    page.select_option("#language", "de")
+    asked.locator(f"#count:has-text('{NUM_LABELS} von 24')").wait_for()
     page.reload()
+    asked.locator(f"#count:has-text('{NUM_LABELS} von 24')").wait_for()
+    page.select_option("#language", "en")
     asked.locator(f"#count:has-text('{NUM_LABELS} of 24')").wait_for()
     asked.locator("#finish").click()
 

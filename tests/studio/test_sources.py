@@ -4,6 +4,7 @@ from discern.studio.listing import list_folder
 from discern.studio.places import Places
 from discern.studio.results import take_results
 from discern.studio.sources import find_sources
+from discern.workflows.studio import warn_of_classes
 from studio_folder import write_run
 
 
@@ -42,6 +43,24 @@ def test_splits_are_one_source_below_the_folder_and_its_parts_at_its_top(tmp_pat
     found, _, _ = find(tmp_path / "around")
     assert found["set"].class_names == ["ant", "bee"]
     assert set(found) == {"set"}
+
+
+def test_classes_in_the_folder_itself_are_told_at_the_start_with_a_command_that_works(root, caplog):
+    found, _, _ = find(root / "photos")
+    assert found["."].is_around_runs
+    assert not any(one.is_around_runs for one in find(root)[0].values())
+    (root / "more classes").mkdir()
+    (root / "photos").rename(root / "more classes" / "photos")
+    write_run(root / "more classes" / "photos" / "runs" / "a")
+    warn_of_classes(root / "more classes" / "photos")
+    assert caplog.messages == [
+        f"{root}/more classes/photos holds the folders of classes itself, and runs cannot be written among pictures. "
+        "To train on them, move them into a folder of their own in it, or start in the folder around it: "
+        f"discern studio '{root}/more classes'"
+    ]
+    caplog.clear()
+    warn_of_classes(root)
+    assert caplog.messages == []
 
 
 def test_a_folder_around_several_sets_is_none_itself(root):

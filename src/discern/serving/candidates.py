@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field, ValidationError
 from discern.errors import DataError, option
 from discern.evaluation.predictions import load_predictions
 from discern.files import read_json
-from discern.percent import percent
 
 _MAX_LOSSES = 500
 _SEVERITIES = {"error": 0, "warning": 1, "note": 2}
@@ -24,16 +23,28 @@ class Related(BaseModel):
     path: Annotated[str, Field(exclude=True)]
 
 
+class Disagreement(BaseModel):
+    """What the classifier takes a picture for."""
+
+    label: str
+    confidence: float
+
+
 class Candidate(BaseModel):
-    """A picture to decide about; `suggested` is another label that may be right, `related` are its copies."""
+    """A picture to decide about; `suggested` is another label that may be right, `related` are its copies.
+
+    `kind` is that of the audit's finding, or "mistake"; `title`, `explanation` and `details` are what the audit says.
+    """
 
     id: str
     label: str
     split: str
     path: Annotated[str, Field(exclude=True)]
-    title: str
-    explanation: str
-    details: list[str]
+    kind: str
+    title: str = ""
+    explanation: str = ""
+    details: list[str] = []
+    taken_for: Disagreement | None = None
     suggested: str | None = None
     related: list[Related] = []
     decision: dict[str, str] | None = None
@@ -108,6 +119,7 @@ def _merge(candidates: Sequence[Candidate]) -> list[Candidate]:
         known = by_key.setdefault(candidate.key, candidate)
         if known is not candidate:
             known.details += candidate.details
+            known.taken_for = known.taken_for or candidate.taken_for
             known.suggested = known.suggested or candidate.suggested
             known.related += candidate.related
     return list(by_key.values())
@@ -128,6 +140,7 @@ def _list_candidates(finding: _Finding) -> Iterator[Candidate]:
             yield Candidate(
                 **picture.model_dump(),
                 path=picture.path,
+                kind=finding.kind,
                 title=finding.title,
                 explanation=finding.explanation,
                 details=[item.detail],
@@ -145,9 +158,8 @@ def _load_losses(path: Path) -> list[Candidate]:
             label=row.true,
             split=row.split,
             path=row.path,
-            title="The classifier disagrees",
-            explanation="Its label may be wrong, or the classifier; the surest disagreements come first.",
-            details=[f"taken for {row.predicted}, {percent(confidence, 0)} sure"],
+            kind="mistake",
+            taken_for=Disagreement(label=row.predicted, confidence=confidence),
             suggested=row.predicted,
         )
         for row, confidence in zip(wrong.itertuples(index=False), wrong["confidence"].tolist(), strict=True)

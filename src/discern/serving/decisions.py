@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -28,7 +27,7 @@ class Decision(NamedTuple):
 
 
 class Decisions:
-    """The file overrides.csv: a decision is appended and on the disk before it counts; undoing takes the last row away.
+    """The file overrides.csv: a decision is its last row, and on the disk before it counts; undoing takes it away.
 
     Of several rows for a picture the last holds, here as in `discern train --apply`.
     """
@@ -49,14 +48,11 @@ class Decisions:
         """Decide about a picture.
 
         Raises:
-            OSError: It cannot be written; then nothing is decided.
+            WriteError: It cannot be written; then nothing is decided.
         """
         decision = Decision(path, action, old, new, datetime.now(UTC).isoformat(timespec="seconds"))
         with self._lock:
-            if self._rows:
-                _append(self.path, _to_text([decision]))
-            else:
-                write_atomically(self.path, _to_text([COLUMNS, decision]))
+            write_atomically(self.path, _to_text([COLUMNS, *self._rows, decision]))
             self._rows.append(decision)
         return decision
 
@@ -83,13 +79,6 @@ def _read(path: Path) -> list[Decision]:
     if odd:
         raise DataError(f"{path}: other columns in {noun_of(len(odd), 'row')} {name_some(odd)}; {_EXPECTED}")
     return [Decision(*row) for row in rows]
-
-
-def _append(path: Path, text: str) -> None:
-    with path.open("ab") as file:
-        file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _to_text(rows: Iterable[tuple[str, ...]]) -> str:

@@ -55,7 +55,7 @@ def _build_routes(sample: FieldSample, finish: Callable[[], None]) -> APIRouter:
     @router.get("/label")
     def list_pictures() -> dict[str, Any]:
         given = answers.find()
-        shown = [{"id": name, "answer": given[name]._asdict() if name in given else None} for name in ids]
+        shown = [{"id": name, "decision": given[name]._asdict() if name in given else None} for name in ids]
         names = list(sample.class_names)
         return {"name": sample.name, "class_names": names, "file": answers.path.name, "pictures": shown}
 

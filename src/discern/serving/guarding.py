@@ -6,10 +6,14 @@ from fastapi import FastAPI, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from discern.errors import Option, WriteError
 from discern.serving.guard import HEADERS, Access, Guard
 from discern.serving.limits import Limits
 from discern.serving.metrics import Metrics
 from discern.serving.refusals import UNUSABLE, Refusal
+
+_AGAIN = Option("try again", "try again")
+"""What somebody does on a page, who has typed no command."""
 
 
 def add_guard(
@@ -26,11 +30,14 @@ def add_guard(
     app.add_exception_handler(Refusal, lambda _, error: _respond(error))
     app.add_exception_handler(HTTPException, lambda _, error: _respond(error))
     app.add_exception_handler(RequestValidationError, lambda _, error: _respond(error))
+    app.add_exception_handler(WriteError, lambda _, error: _respond(error))
 
 
 def _respond(error: Exception) -> Response:
     if isinstance(error, Refusal):
         return error.to_response()
+    if isinstance(error, WriteError):
+        return Refusal(UNUSABLE, str(error.followed_by(_AGAIN))).to_response()
     if isinstance(error, RequestValidationError):
         problems = "; ".join(f"{found['loc'][-1]}: {found['msg']}" for found in error.errors())
         return Refusal(UNUSABLE, problems).to_response()

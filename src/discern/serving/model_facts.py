@@ -55,7 +55,7 @@ def _list_thresholds(model: ServedModel) -> list[dict[str, Any]]:
         try:
             point = model.build_policy(wanted).point
         except DiscernError as error:
-            thresholds.append({"max_error": wanted, "reason": str(error)})
+            thresholds.append({"max_error": wanted, "threshold": None, "reason": str(error)})
             continue
         if point is not None:
             thresholds.append({"max_error": wanted, **point._asdict(), "promise": point.describe()})

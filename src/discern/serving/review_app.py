@@ -55,7 +55,7 @@ def _build_review_routes(review: Review) -> APIRouter:
     def list_candidates() -> dict[str, Any]:
         held = decisions.find()
         shown = [_mark(candidate, held.get(candidate.key)) for candidate in candidates]
-        return {"name": review.name, "class_names": list(class_names), "file": decisions.path.name, "candidates": shown}
+        return {"name": review.name, "class_names": list(class_names), "file": decisions.path.name, "pictures": shown}
 
     @router.get("/review/{index}/{place}", response_class=Response)
     def picture(index: int, place: int) -> Response:

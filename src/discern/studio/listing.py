@@ -33,7 +33,7 @@ class Listed:
             yield from inner.walk_below()
 
 
-def list_folder(root: Path) -> Listed:
+def list_folder(root: Path, *, max_depth: int = _MAX_DEPTH) -> Listed:
     """List a folder to some depth, and up to a number of entries, without what is hidden and links to folders."""
     top = Listed(root)
     waiting, count = [(top, 0)], 0
@@ -45,7 +45,7 @@ def list_folder(root: Path) -> Listed:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 inner = folder.folders[entry.name] = Listed(folder.path / entry.name)
-                if depth < _MAX_DEPTH:
+                if depth < max_depth:
                     waiting.append((inner, depth + 1))
             elif is_picture(entry.name):
                 folder.pictures.append(entry.name)

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -46,6 +47,11 @@ class Places:
         """Return a path in the folder as a client names it, and as an argument of a command that runs there."""
         name = path.relative_to(self.root).as_posix()
         return f"./{name}" if name.startswith("-") else name
+
+    @property
+    def command_around(self) -> str:
+        """The command that starts a studio in the folder around this one, for pictures that runs cannot lie among."""
+        return shlex.join(["discern", "studio", str(self.root.parent)])
 
     def find_new(self, place: str) -> Path:
         """Return a path for a file or folder to make; nothing needs to be there.

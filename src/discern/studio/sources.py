@@ -21,13 +21,17 @@ _WRITTEN = ("bad_files.csv", "predictions.csv")
 
 
 class FoundSource(BaseModel):
-    """A source as the page lists it; `problem` says why a folder of classes cannot be trained on as it is."""
+    """A source as the page lists it; `problem` says why a folder of classes cannot be trained on as it is.
+
+    `is_around_runs` says that the classes lie in the studio's own folder, so that runs would lie among the pictures.
+    """
 
     place: str
     kind: Literal["classes", "heap", "table", "archive"]
     pictures: int | None = None
     class_names: list[str] = []
     problem: str | None = None
+    is_around_runs: bool = False
 
 
 def find_sources(top: Listed, places: Places) -> list[FoundSource]:
@@ -77,7 +81,7 @@ def _has_classes(folder: Listed) -> bool:
 
 def _read_classes(folder: Listed, places: Places) -> FoundSource:
     place, pictures = places.name(folder.path), list(folder.list_pictures())
-    found = FoundSource(place=place, kind="classes", pictures=len(pictures))
+    found = FoundSource(place=place, kind="classes", pictures=len(pictures), is_around_runs=folder.path == places.root)
     try:
         labels = {one.label for one in find_layout(place, pictures).placed if one.label}
     except DataError as error:

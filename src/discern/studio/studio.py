@@ -47,6 +47,7 @@ class Studio:
         return {
             "name": self.places.root.name,
             "folder": str(self.places.root),
+            "command_around": self.places.command_around,
             "sources": [one.model_dump(mode="json") for one in find_sources(top, self.places)],
             "runs": [one.model_dump(mode="json") for one in runs],
             "pages": [one.model_dump(mode="json") for one in pages],

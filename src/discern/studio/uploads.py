@@ -90,7 +90,7 @@ class _Upload:
             try:
                 self._append(path, offset, content)
             except OSError as error:
-                raise Refusal(UNUSABLE, str(explain_write_error(error, path))) from None
+                raise explain_write_error(error, path) from None
             self._bytes += len(content)
             self._files.add(place)
         return True

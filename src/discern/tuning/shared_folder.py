@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from discern.errors import OUT, Option, RunFolderError, WriteError, option
-from discern.files import read_json, write_json
+from discern.files import explain_write_error, read_json, write_json
 
 logger = logging.getLogger("discern")
 
@@ -25,9 +25,13 @@ def open_shared_folder(out: Path, definition: Mapping[str, Any], *, kind: str, o
 
     Raises:
         RunFolderError: The folder has another comparison or search, or other files.
+        WriteError: It cannot be made or written to.
     """
     if not check_shared_folder(out, definition, kind=kind, other=other):
-        out.mkdir(parents=True, exist_ok=True)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise explain_write_error(error, out) from error
         write_json(out / DEFINITION, definition)
 
 
@@ -50,6 +54,8 @@ def check_shared_folder(out: Path, definition: Mapping[str, Any], *, kind: str, 
 def going_on_in(out: Path) -> Iterator[None]:
     """Say after an interruption, and of a file that cannot be written, what goes on in this folder.
 
+    Before anything has begun there, another folder does as well, and a file that cannot be written says so itself.
+
     Raises:
         WriteError: A file cannot be written.
     """
@@ -58,6 +64,8 @@ def going_on_in(out: Path) -> Iterator[None]:
     try:
         yield
     except WriteError as error:
+        if not (out / DEFINITION).is_file():
+            raise
         raise error.followed_by(next_step) from error
     except (KeyboardInterrupt, SystemExit):
         logger.warning("to go on, %s", next_step)

@@ -13,6 +13,9 @@ from discern.serving.running import check_packages, describe_uvicorn, open_liste
 
 logger = logging.getLogger("discern")
 
+_CLASSES_DEPTH = 2
+"""Classes lie in the folder, or in the splits in it."""
+
 
 def studio(
     folder: str | Path = ".",
@@ -68,7 +71,26 @@ def studio(
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listener.getsockname()[1]}/#token={token}"
         logger.info("the studio of %s: open %s", root, address)
+        warn_of_classes(root)
         logger.info("end it, and the commands that it has started, with Ctrl-C")
         if opens:
             webbrowser.open(address)
         server.run([listener])
+
+
+def warn_of_classes(root: Path) -> None:
+    """Say what to do about a folder that holds the folders of classes itself; deeper ones are of no matter for that."""
+    from discern.studio.listing import list_folder
+    from discern.studio.places import Places
+    from discern.studio.results import take_results
+    from discern.studio.sources import find_sources
+
+    places, top = Places(root), list_folder(root, max_depth=_CLASSES_DEPTH)
+    take_results(top, places)
+    if any(source.is_around_runs for source in find_sources(top, places)):
+        logger.warning(
+            "%s holds the folders of classes itself, and runs cannot be written among pictures. To train on them, move "
+            "them into a folder of their own in it, or start in the folder around it: %s",
+            root,
+            places.command_around,
+        )

@@ -1,8 +1,7 @@
 // From probabilities to an answer, and what is shown of it.
 
 import { drawBar } from "./svg.js";
-import { percent } from "./text.js";
-import { language, say } from "./words.js";
+import { percent, say } from "./words.js";
 
 const TOP = 5;
 
@@ -16,7 +15,7 @@ export function decide(probabilities, classNames, threshold) {
 }
 
 export function describe({ label, confidence, isUnknown }) {
-  const values = { label, confidence: percent(confidence, language()) };
+  const values = { label, confidence: percent(confidence) };
   return isUnknown ? say("unknown_because", values) : say("answer", values);
 }
 
@@ -33,4 +32,4 @@ function replaceText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-const drawConfidence = ({ label, confidence }) => drawBar(label, percent(confidence, language()), confidence);
+const drawConfidence = ({ label, confidence }) => drawBar(label, percent(confidence), confidence);

@@ -8,9 +8,8 @@ import { showCard } from "./model_card.js";
 import { listenToTabs } from "./tabs.js";
 import { by } from "./text.js";
 import { findThreshold, showPromise, showThresholds } from "./threshold.js";
-import { listenToLanguage, say, sayCount } from "./words.js";
-
-const MAX_NAMES = 6;
+import { showTitle } from "./title.js";
+import { listenToLanguage, say } from "./words.js";
 
 const facts = JSON.parse(by("facts").textContent);
 const engine = startEngine(facts);
@@ -27,7 +26,7 @@ new Camera({
 
 listenToTabs(() => {});
 listenToLanguage(() => {
-  showTitle();
+  showTitle(facts);
   showThresholds(facts);
   showCard(facts);
   classify.show();
@@ -43,14 +42,6 @@ engine.then(
     by("trouble").hidden = false;
   },
 );
-
-function showTitle() {
-  const names = facts.class_names;
-  const question = `${names.slice(0, -1).join(", ")} ${say("or")} ${names.at(-1)}?`;
-  by("title").textContent = names.length <= 3 ? question.charAt(0).toUpperCase() + question.slice(1) : say("title");
-  const some = names.slice(0, MAX_NAMES).join(", ") + (names.length > MAX_NAMES ? ", …" : "");
-  by("subtitle").textContent = say("subtitle", { name: facts.name, classes: sayCount("classes", names.length), some });
-}
 
 // For other scripts, and for the certificate: `await discern.classify(file)`.
 window.discern = {

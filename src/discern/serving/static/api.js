@@ -1,5 +1,7 @@
 // What is asked of the server; the token, where one is needed, is kept for this tab alone.
 
+import { say } from "./words.js";
+
 // Two pages below one address, each with a server of its own, share what a tab keeps.
 const TOKEN = `discern-token ${location.pathname}`;
 
@@ -30,7 +32,7 @@ async function ask(path, options = {}) {
   try {
     response = await fetch(path, { ...options, headers: { ...options.headers, ...headers } });
   } catch {
-    throw new Refused(0, "The server does not answer.");
+    throw new Refused(0, say("gone"));
   }
   return response;
 }

@@ -2,31 +2,37 @@
 
 import { getJson, getPicture } from "./api.js";
 import { by } from "./text.js";
+import { say } from "./words.js";
 
 let isBusy = false;
 let isOver = false;
 let wanted = null;
 let isPointing = false;
 
-// Returns what the page starts with, or shows why there is none; without its token, the page is `locked`.
-export async function load(path, locked) {
+// Returns what the page starts with, once it is open, or shows why there is none.
+export async function load(path) {
   try {
-    return await getJson(path);
+    const found = await getJson(path);
+    by("title").textContent = found.name;
+    document.title = `${found.name} · discern`;
+    by("file").textContent = found.file;
+    by("main").hidden = false;
+    return found;
   } catch (error) {
-    showProblem(error.status === 401 ? locked : error.message);
+    showProblem(error.status === 401 ? say("locked") : error.message);
     return null;
   }
 }
 
 // Does one thing at a time, since a key that is pressed meanwhile was meant for the picture before.
-export async function once(work, explain = ({ message }) => message) {
+export async function once(work) {
   if (isBusy || isOver) return;
   setBusy(true);
   by("problem").hidden = true;
   try {
     await work();
   } catch (error) {
-    showProblem(explain(error));
+    showProblem(error.message);
   } finally {
     setBusy(false);
   }
@@ -81,10 +87,10 @@ export function fetchAhead(path) {
   getPicture(path).then(URL.revokeObjectURL, () => {});
 }
 
-export function showProgress(done, all, word) {
+export function showCount(done, all) {
   by("progress").max = all;
   by("progress").value = done;
-  by("count").textContent = `${done} of ${all} ${word}`;
+  by("count").textContent = say("count", { done, all });
 }
 
 // A key does what `find` returns for it, and a button with `data-key` what its key does.

@@ -3,8 +3,9 @@
 import { predict } from "./api.js";
 import { buildCsv } from "./csv.js";
 import { listenForFiles } from "./files.js";
-import { ResultCard } from "./result_card.js";
-import { by, countOf, make, percent } from "./text.js";
+import { describe, ResultCard } from "./result_card.js";
+import { by, make } from "./text.js";
+import { say, sayCount } from "./words.js";
 
 const AT_ONCE = 8;
 
@@ -17,7 +18,6 @@ export class Classify {
     listenForFiles((files) => this.add(files));
     by("csv").addEventListener("click", () => this.downloadCsv());
     by("clear").addEventListener("click", () => this.clear());
-    by("max-error").addEventListener("change", () => this.askAgain());
   }
 
   settings() {
@@ -26,14 +26,6 @@ export class Classify {
 
   useModel(facts) {
     this.facts = facts;
-    const options = facts.thresholds.map(({ max_error: share, reason }) =>
-      make("option", {
-        value: share,
-        disabled: Boolean(reason),
-        textContent: `at most ${percent(share)}${reason ? " (cannot be supported)" : ""}`,
-      }),
-    );
-    by("max-error").replaceChildren(make("option", { value: "", textContent: "any: always answer" }), ...options);
     this.askAgain();
   }
 
@@ -47,9 +39,6 @@ export class Classify {
   }
 
   askAgain() {
-    const wanted = by("max-error").value;
-    const threshold = this.facts.thresholds.find(({ max_error: share }) => String(share) === wanted);
-    by("promise").textContent = threshold?.promise ? `${capitalise(threshold.promise)}.` : "";
     this.round += 1;
     for (const card of this.cards) card.wait();
     if (this.cards.length) this.ask(this.cards);
@@ -67,7 +56,7 @@ export class Classify {
   }
 
   async askSome(cards, round) {
-    by("live").textContent = `Looking at ${countOf(this.cards.length, "picture")}`;
+    by("live").textContent = say("looking");
     try {
       const { pictures } = await predict(
         cards.map((card) => card.file),
@@ -87,18 +76,17 @@ export class Classify {
 
   announce(cards) {
     const [card] = cards;
-    by("live").textContent = cards.length === 1 ? describe(card) : this.summarise();
+    by("live").textContent = cards.length === 1 ? describe(card.answer) : this.summarise();
   }
 
   summarise() {
-    const answered = this.cards.filter(({ answer }) => answer && !answer.error && !answer.reason).length;
-    const unknown = this.cards.filter(({ answer }) => answer?.reason).length;
-    const failed = this.cards.filter(({ answer }) => answer?.error).length;
-    const parts = [countOf(this.cards.length, "picture")];
-    if (answered) parts.push(`${answered} answered`);
-    if (unknown) parts.push(`${unknown} unknown`);
-    if (failed) parts.push(`${failed} not readable`);
-    return parts.join(" · ");
+    const counts = {
+      answered: this.cards.filter(({ answer }) => answer && !answer.error && !answer.reason).length,
+      left_unknown: this.cards.filter(({ answer }) => answer?.reason).length,
+      not_read: this.cards.filter(({ answer }) => answer?.error).length,
+    };
+    const parts = Object.entries(counts).map(([word, count]) => count && say(word, { count }));
+    return [sayCount("pictures", this.cards.length), ...parts.filter(Boolean)].join(" · ");
   }
 
   arrange() {
@@ -108,13 +96,18 @@ export class Classify {
     by("drop").classList.toggle("small-now", this.cards.length > 0);
   }
 
+  showWords() {
+    for (const card of this.cards) card.showWords();
+    this.arrange();
+  }
+
   clear() {
     this.round += 1;
     for (const card of this.cards) URL.revokeObjectURL(card.preview);
     this.cards = [];
     by("results").replaceChildren();
     this.arrange();
-    by("live").textContent = "Cleared";
+    by("live").textContent = say("cleared");
     by("choose").focus();
   }
 
@@ -124,11 +117,3 @@ export class Classify {
     setTimeout(() => URL.revokeObjectURL(source), 1000);
   }
 }
-
-function describe({ answer }) {
-  if (!answer || answer.error) return `Not answered: ${answer?.error?.reason ?? ""}`;
-  if (answer.reason) return `Unknown: ${answer.reason}; the best guess is ${answer.guess}`;
-  return `${answer.label}, ${percent(answer.confidence)} sure`;
-}
-
-const capitalise = (text) => text.charAt(0).toUpperCase() + text.slice(1);

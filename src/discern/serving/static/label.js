@@ -20,15 +20,11 @@ const zoom = new Zoom(by("frame"), by("picture"), showDetails);
 const address = (key, size) => `picture${query({ key, size })}`;
 
 async function start() {
-  const found = await load("labelling", say("locked"));
+  const found = await load("labelling");
   if (!found) return;
-  by("title").textContent = found.name;
-  document.title = `${found.name} · discern`;
-  by("file").textContent = found.file;
-  by("main").hidden = false;
   listenToKeys((key) => (isGridOpen() ? GRID_KEYS[key] ?? findToggle(key) : QUESTION_KEYS[key] ?? findAnswer(key)));
   listenToClassField(answer);
-  await act(() => take(found));
+  await once(() => take(found));
   setTimeout(lookAgain, 1000 * LOOK_AGAIN_SECONDS);
 }
 
@@ -66,24 +62,22 @@ async function showDetails() {
   if (question?.key === key) by("picture").src = source;
 }
 
-const act = (work) => once(work, (error) => (error.status === 0 ? say("gone") : error.message));
-
 // Sends what answers the question, if there is one, and goes on with what is asked next.
-const send = (path, given) => act(async () => question && take(await postJson(path, { key: question.key, ...given })));
+const send = (path, given) => once(async () => question && take(await postJson(path, { key: question.key, ...given })));
 const answer = (label) => send("answer", { label });
 const answerWithout = (reason) => send("no-label", { reason });
 const takeSuggestion = () => question?.suggestion && answer(question.suggestion);
-const undo = () => act(async () => take(await postJson("undo", {}), say("undone")));
+const undo = () => once(async () => take(await postJson("undo", {}), say("undone")));
 
 function findAnswer(key) {
   const name = findClass(key);
   return name && (() => answer(name));
 }
 
-const correct = (past) => act(() => take({ ...state, question: { key: past.key, past } }));
+const correct = (past) => once(() => take({ ...state, question: { key: past.key, past } }));
 
 const offerGrid = () =>
-  act(async () => {
+  once(async () => {
     const found = await getJson("alike");
     if (found) openGrid(found);
     else announceAndShow(say("alike_none"));
@@ -94,7 +88,7 @@ function announceAndShow(text) {
   Object.assign(by("note"), { textContent: text, hidden: false });
 }
 
-const confirmGrid = () => act(async () => take(await postJson("confirm", findConfirmed())));
+const confirmGrid = () => once(async () => take(await postJson("confirm", findConfirmed())));
 
 const leaveGrid = () => {
   closeGrid();
@@ -115,7 +109,7 @@ async function lookAgain() {
 }
 
 const finish = () =>
-  act(async () => {
+  once(async () => {
     state = await postJson("finish", {});
     by("reached").hidden = true;
     end(`${say("finished", { file: state.file })} `, make("code", {}, state.next_step));

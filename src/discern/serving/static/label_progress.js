@@ -1,22 +1,21 @@
 // How far the labelling is: the promise, the curve, the labels of each class, and the last answers.
 
+import { showCount } from "./asking.js";
 import { drawCurve } from "./learning_curve.js";
 import { drawBar } from "./svg.js";
-import { by, make, percent } from "./text.js";
+import { by, make } from "./text.js";
 import { showThumbnail } from "./thumbnails.js";
-import { language, say, sayCount } from "./words.js";
+import { percent, say, sayCount, write } from "./words.js";
 
 const REASONS = ["none", "unsure", "skip"];
 const SHOWN_ANSWERS = 5;
 
 export function showProgress({ progress, next_step: nextStep }, correct) {
   const { answered, pictures, goal, goal_reached: isReached, curve } = progress;
-  by("progress").max = pictures;
-  by("progress").value = answered;
-  by("count").textContent = say("count", { answered: write(answered), pictures: write(pictures) });
+  showCount(answered, pictures);
   by("reached").hidden = !isReached;
   by("next-step").textContent = nextStep;
-  by("goal").textContent = say("goal", { answered: share(goal.answered), wrong: share(goal.wrong) });
+  by("goal").textContent = say("goal", { answered: percent(goal.answered), wrong: percent(goal.wrong) });
   by("goal").classList.toggle("kept", isReached);
   by("promise").textContent = describePromise(progress);
   by("forecast").textContent = describeForecast(progress);
@@ -30,20 +29,20 @@ export const describeAnswer = ({ label, reason }) => label || say(reason);
 
 function describePromise({ promise, goal, kept_apart: count, next_look: next }) {
   const test = next ? [sayCount("next_test", next)] : [];
-  if (!promise) return [say("promise_none", { count: write(count) }), ...test].join(" ");
-  const parts = [say("promise", { wrong: share(goal.wrong), ...describeInterval("answered", promise.answered) })];
-  if (promise.error) parts.push(say("promise_error", { wanted: share(goal.answered), ...describeInterval("error", promise.error) }));
-  if (promise.error_high < 1) parts.push(say("promise_checked", { error: share(promise.error_high) }));
-  return [...parts, say("promise_from", { count: write(promise.pictures) }), ...test].join(" ");
+  if (!promise) return [say("promise_none", { count }), ...test].join(" ");
+  const parts = [say("promise", { wrong: percent(goal.wrong), ...describeInterval("answered", promise.answered) })];
+  if (promise.error) parts.push(say("promise_error", { wanted: percent(goal.answered), ...describeInterval("error", promise.error) }));
+  if (promise.error_high < 1) parts.push(say("promise_checked", { error: percent(promise.error_high) }));
+  return [...parts, say("promise_from", { count: promise.pictures }), ...test].join(" ");
 }
 
-const describeInterval = (name, { value, low, high }) => ({ [name]: share(value), low: share(low), high: share(high) });
+const describeInterval = (name, { value, low, high }) => ({ [name]: percent(value), low: percent(low), high: percent(high) });
 
 function describeForecast({ forecast, goal_reached: isReached, is_in_reach: isInReach, next_look: next }) {
   if (isReached) return say("forecast_reached");
   if (!isInReach) return say("forecast_never");
   if (!next) return say("forecast_over");
-  return forecast ? say("forecast", { low: write(forecast[0]), high: write(forecast[1]) }) : say("forecast_none");
+  return forecast ? say("forecast", { low: forecast[0], high: forecast[1] }) : say("forecast_none");
 }
 
 function showCounts({ counts, reasons }) {
@@ -51,7 +50,7 @@ function showCounts({ counts, reasons }) {
   const bars = Object.entries(counts).map(([name, count]) => drawBar(name, write(count), count / most));
   by("counts").replaceChildren(...(bars.length ? bars : [make("li", { className: "soft" }, say("none_yet"))]));
   const given = REASONS.filter((reason) => reasons[reason]);
-  by("reasons").textContent = given.map((reason) => say(`reason_${reason}`, { count: write(reasons[reason]) })).join(" · ");
+  by("reasons").textContent = given.map((reason) => say(`reason_${reason}`, { count: reasons[reason] })).join(" · ");
 }
 
 function showHistory(history, correct) {
@@ -63,6 +62,3 @@ function showHistory(history, correct) {
   });
   by("history").replaceChildren(...(items.length ? items : [make("li", { className: "soft" }, say("none_yet"))]));
 }
-
-const write = (number) => number.toLocaleString(language());
-const share = (fraction) => percent(fraction, language());

@@ -2,8 +2,7 @@
 
 import { drawLevels } from "./levels.js";
 import { draw } from "./svg.js";
-import { percent } from "./text.js";
-import { language, say } from "./words.js";
+import { percent, say, write } from "./words.js";
 
 const WIDTH = 420;
 const HEIGHT = 220;
@@ -36,7 +35,7 @@ export function drawCurve(points) {
 
 function drawShares(gap, floor, y) {
   const shares = Array.from({ length: Math.round((1 - floor) / gap) + 1 }, (_, place) => 1 - place * gap);
-  const write = (share) => percent(Math.max(0, share), language());
+  const write = (share) => percent(Math.max(0, share));
   return drawLevels(shares, { left: LEFT, right: WIDTH - RIGHT, y, write });
 }
 
@@ -45,7 +44,7 @@ function drawLabels(step, most, x) {
   const base = HEIGHT - BOTTOM;
   return [
     draw("line", { class: "axis", x1: LEFT, x2: WIDTH - RIGHT, y1: base, y2: base }),
-    ...ticks.map((tick) => draw("text", { x: x(tick), y: base + 16, "text-anchor": "middle" }, tick.toLocaleString(language()))),
+    ...ticks.map((tick) => draw("text", { x: x(tick), y: base + 16, "text-anchor": "middle" }, write(tick))),
     draw("text", { x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 6, "text-anchor": "middle" }, say("curve_labels")),
   ];
 }
@@ -62,8 +61,8 @@ function drawPoint(point, x, y) {
 }
 
 function describe({ labels, accuracy: { value, low, high } }) {
-  const [accuracy, from, to] = [value, low, high].map((share) => percent(share, language()));
-  return say("curve_point", { accuracy, low: from, high: to, labels: labels.toLocaleString(language()) });
+  const [accuracy, from, to] = [value, low, high].map(percent);
+  return say("curve_point", { accuracy, low: from, high: to, labels });
 }
 
 // The smallest of 1, 2, 5, 10, 20, ... that takes no more than so many ticks.

@@ -2,16 +2,9 @@
 
 import { predict } from "./api.js";
 import { Camera, grabFrame } from "./camera.js";
-import { explainUnknown } from "./result_card.js";
+import { explainUnknown, nameAnswer } from "./result_card.js";
 import { drawBar } from "./svg.js";
-import { percent } from "./text.js";
-
-const TEXTS = {
-  looking: "Looking…",
-  failed: "Not answered",
-  problem_camera: "The camera cannot be used. Allow it in the browser; over a network, that takes https.",
-  problem_failed: "The server does not answer.",
-};
+import { percent, say } from "./words.js";
 
 export function startCamera(classify) {
   return new Camera({
@@ -21,7 +14,7 @@ export function startCamera(classify) {
     },
     show: showAnswer,
     keep: (file) => classify.add([file]),
-    say: (word) => TEXTS[word],
+    say,
   });
 }
 
@@ -30,7 +23,7 @@ function showAnswer(panel, answer) {
   panel.classList.toggle("unknown", isUnknown);
   // A screen reader reads again what is set again.
   const label = panel.querySelector(".label");
-  if (label.textContent !== answer.label) label.textContent = answer.label;
+  if (label.textContent !== nameAnswer(answer)) label.textContent = nameAnswer(answer);
   panel.querySelector(".why").textContent = isUnknown ? explainUnknown(answer) : "";
   const bars = answer.top.map((one) => drawBar(one.label, percent(one.confidence), one.confidence));
   panel.querySelector(".bars").replaceChildren(...bars);

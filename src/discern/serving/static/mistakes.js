@@ -1,23 +1,24 @@
 // What the run's evaluation got wrong.
 
 import { getJson, getPicture, query } from "./api.js";
-import { countOf, make, percent } from "./text.js";
-
-const lead = document.getElementById("mistakes-lead");
-const gallery = document.getElementById("gallery");
+import { nameSplit } from "./facts_list.js";
+import { by, make } from "./text.js";
+import { percent, say, sayCount } from "./words.js";
 
 export async function showMistakes(model) {
-  gallery.replaceChildren();
-  lead.textContent = "Loading…";
+  by("gallery").replaceChildren();
+  by("mistakes-lead").textContent = say("looking");
   let found;
   try {
     found = await getJson(`mistakes${query({ model })}`);
   } catch (error) {
-    lead.textContent = error.status === 404 ? "There are no mistakes to show." : error.message;
+    by("mistakes-lead").textContent = error.status === 404 ? say("mistakes_none") : error.message;
     return;
   }
-  lead.textContent = `${countOf(found.count, "mistake")} among ${countOf(found.pictures, "picture")} of the ${found.split} split, the most confident first`;
-  gallery.replaceChildren(...found.mistakes.map((mistake) => draw(mistake, model)));
+  const { count, split } = found;
+  const values = { pictures: sayCount("pictures", found.pictures), split: nameSplit(split) };
+  by("mistakes-lead").textContent = count ? sayCount("mistakes", count, values) : say("mistakes_none");
+  by("gallery").replaceChildren(...found.mistakes.map((mistake) => draw(mistake, model)));
 }
 
 function draw(mistake, model) {
@@ -34,7 +35,7 @@ function draw(mistake, model) {
   }).observe(item);
   item.append(
     make("strong", {}, mistake.predicted),
-    make("span", { className: "soft" }, `${percent(mistake.confidence)} sure; it is ${mistake.true}`),
+    make("span", { className: "soft" }, say("mistake", { label: mistake.true, confidence: percent(mistake.confidence) })),
   );
   return item;
 }

@@ -6,9 +6,10 @@ import { startCamera } from "./live.js";
 import { showMistakes } from "./mistakes.js";
 import { showCard } from "./model_card.js";
 import { listenToTabs } from "./tabs.js";
-import { by, countOf, make } from "./text.js";
-
-const MAX_NAMES = 6;
+import { by, make } from "./text.js";
+import { showPromise, showThresholds } from "./threshold.js";
+import { showTitle } from "./title.js";
+import { listenToLanguage, say } from "./words.js";
 
 const classify = new Classify();
 startCamera(classify);
@@ -16,6 +17,11 @@ let facts = null;
 
 listenToTabs((view) => {
   if (view === "mistakes" && facts) showMistakes(facts.name);
+});
+listenToLanguage(() => facts && showWords());
+by("max-error").addEventListener("change", () => {
+  showPromise(facts);
+  classify.askAgain();
 });
 by("model").addEventListener("change", ({ target }) => start(target.value));
 by("token-form").addEventListener("submit", (event) => {
@@ -29,7 +35,7 @@ async function start(model) {
     facts = await getJson(`model${query({ model })}`);
   } catch (error) {
     by("token-form").hidden = error.status !== 401;
-    by("subtitle").textContent = error.status === 401 ? "The token comes from whoever runs this server." : error.message;
+    by("subtitle").textContent = error.status === 401 ? say("token_from") : error.message;
     if (error.status === 401) by("token").focus();
     return;
   }
@@ -38,20 +44,20 @@ async function start(model) {
   by("model").replaceChildren(
     ...facts.models.map((name) => make("option", { value: name, textContent: name, selected: name === facts.name })),
   );
-  const names = facts.class_names;
-  by("title").textContent = names.length <= 3 ? `${capitalise(listNames(names, "or"))}?` : "Which is it?";
-  const some = names.slice(0, MAX_NAMES).join(", ");
-  by("subtitle").textContent = `${facts.name} tells ${countOf(names.length, "class", "classes")} apart: ${some}${names.length > MAX_NAMES ? ", …" : ""}`;
   document.title = `${facts.name} · discern`;
+  // Another model may not promise what was chosen.
+  by("max-error").value = "";
+  showWords();
   classify.useModel(facts);
-  showCard(by("card"), facts);
+}
+
+// All that is in words: of another model, and in another language.
+function showWords() {
+  showTitle(facts);
+  showThresholds(facts);
+  showCard(facts);
+  classify.showWords();
   if (!by("mistakes").hidden) showMistakes(facts.name);
 }
-
-function listNames(names, last) {
-  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} ${last} ${names.at(-1)}`;
-}
-
-const capitalise = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 start();

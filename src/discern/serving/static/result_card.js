@@ -2,22 +2,22 @@
 
 import { getPicture, predict, query } from "./api.js";
 import { drawBar } from "./svg.js";
-import { make, percent } from "./text.js";
+import { make } from "./text.js";
+import { fillWords, percent, say, write, writeDigits } from "./words.js";
 
 const SHOWN_CLASSES = 5;
 const NEIGHBOURS = 5;
+const NOT_SURE = "not sure enough";
 
 export class ResultCard {
   constructor(file, settings) {
     this.file = file;
     this.settings = settings;
-    this.answer = null;
     this.element = document.getElementById("result").content.firstElementChild.cloneNode(true);
     this.preview = URL.createObjectURL(file);
     const shown = this.find(".shown");
     shown.src = this.preview;
     shown.addEventListener("error", () => this.replaceShown(), { once: true });
-    this.find(".name").textContent = file.name || "pasted picture";
     this.find(".heat").addEventListener("click", () => this.toggleHeat());
     this.find(".alike").addEventListener("click", () => this.toggleAlike());
     this.wait();
@@ -27,7 +27,7 @@ export class ResultCard {
   replaceShown() {
     const shown = this.find(".shown");
     shown.hidden = true;
-    shown.after(make("span", { className: "gone" }, "no preview"));
+    shown.after(make("span", { className: "gone" }, say("no_preview")));
   }
 
   find(selector) {
@@ -37,87 +37,86 @@ export class ResultCard {
   wait() {
     this.answer = null;
     this.heat = null;
-    this.element.className = "card working";
-    this.find(".label").textContent = "Looking…";
-    this.find(".why").textContent = "";
-    this.find(".familiarity").textContent = "";
-    this.find(".note").textContent = "";
-    this.find(".bars").replaceChildren();
-    this.find(".actions").hidden = true;
+    this.nearest = null;
     this.find(".neighbours").hidden = true;
-    this.find(".neighbours").replaceChildren();
     this.find(".alike").setAttribute("aria-expanded", "false");
     this.showHeat(false);
+    this.showWords();
   }
 
   show(answer, facts) {
     this.answer = answer;
-    this.element.className = "card";
-    if (answer.error) {
-      this.fail(answer.error.reason);
-      return;
-    }
-    const isUnknown = Boolean(answer.reason);
-    this.element.classList.toggle("unknown", isUnknown);
-    this.find(".label").textContent = answer.label;
-    this.find(".why").textContent = isUnknown ? explainUnknown(answer) : "";
-    this.find(".familiarity").textContent = describeFamiliarity(answer);
-    this.find(".familiarity").classList.toggle("low", Boolean(answer.unfamiliar));
-    this.find(".shown").alt = isUnknown ? "Unknown" : `Taken for ${answer.label}`;
-    const bars = answer.top.slice(0, SHOWN_CLASSES).map((one) => drawBar(one.label, percent(one.confidence), one.confidence));
-    this.find(".bars").replaceChildren(...bars);
-    this.find(".actions").hidden = false;
     this.find(".alike").hidden = !facts.feature_bank_pictures;
+    this.showWords();
   }
 
   fail(reason) {
     this.answer = this.answer ?? { error: { reason } };
-    this.element.className = "card failed";
-    this.find(".label").textContent = "Not answered";
-    this.find(".why").textContent = reason;
-    this.find(".familiarity").textContent = "";
-    this.find(".shown").alt = "Not answered";
-    this.find(".bars").replaceChildren();
-    this.find(".actions").hidden = true;
+    this.showWords();
+  }
+
+  // All that is in words: of another answer, and in another language.
+  showWords() {
+    const { answer } = this;
+    fillWords(this.element);
+    this.find(".name").textContent = this.file.name || say("pasted");
+    this.element.className = answer ? "card" : "card working";
+    this.element.classList.toggle("failed", Boolean(answer?.error));
+    this.element.classList.toggle("unknown", Boolean(answer?.reason));
+    this.find(".label").textContent = answer ? nameAnswer(answer) : say("looking");
+    this.find(".why").textContent = answer ? explain(answer) : "";
+    this.find(".familiarity").textContent = answer ? describeFamiliarity(answer) : "";
+    this.find(".familiarity").classList.toggle("low", Boolean(answer?.unfamiliar));
+    this.find(".familiarity").title = say("familiarity_what");
+    const top = answer?.top?.slice(0, SHOWN_CLASSES) ?? [];
+    this.find(".bars").replaceChildren(...top.map((one) => drawBar(one.label, percent(one.confidence), one.confidence)));
+    this.find(".actions").hidden = !answer?.top;
+    this.find(".neighbours").replaceChildren(...(this.nearest ?? []).map((one) => this.drawNeighbour(one)));
+    this.find(".shown").alt = this.describeShown();
+    this.find(".note").textContent = this.writeNote();
+  }
+
+  describeShown() {
+    if (this.isHeatShown) return say("heat_shown", this.heat);
+    if (!this.answer) return "";
+    return this.answer.label && !this.answer.reason ? say("taken_for", this.answer) : nameAnswer(this.answer);
+  }
+
+  get isHeatShown() {
+    return this.find(".heat").getAttribute("aria-pressed") === "true";
   }
 
   async toggleHeat() {
-    const button = this.find(".heat");
-    if (button.getAttribute("aria-pressed") === "true") {
-      this.showHeat(false);
-      return;
+    if (!this.isHeatShown && !this.heat) {
+      const asked = await this.askMore(this.find(".heat"), { explain: "auto" });
+      if (!asked) return;
+      this.heat = asked.heat_map;
     }
-    if (!this.heat) {
-      const asked = await this.askMore(button, { explain: "auto" });
-      this.heat = asked?.heat_map ?? null;
-    }
-    if (this.heat) this.showHeat(true);
+    this.showHeat(!this.isHeatShown);
+    this.showWords();
   }
 
   showHeat(on) {
     this.find(".heat").setAttribute("aria-pressed", String(on));
     this.find(".shown").src = on ? this.heat.image : this.preview;
-    if (on) {
-      this.find(".shown").hidden = false;
-      this.find("figure .gone")?.remove();
-      this.find(".shown").alt = `Where the evidence for ${this.heat.label} lies`;
-      this.note(`Bright: evidence for ${this.heat.label}. What was cropped away is pale.`);
-    } else {
-      this.note("");
-    }
+    this.writeNote = () => (on ? say("heat_what", this.heat) : "");
+    if (!on) return;
+    this.find(".shown").hidden = false;
+    this.find("figure .gone")?.remove();
   }
 
   async toggleAlike() {
     const button = this.find(".alike");
     const list = this.find(".neighbours");
-    if (!list.childElementCount) {
+    if (!this.nearest) {
       const asked = await this.askMore(button, { nearest: NEIGHBOURS });
       if (!asked) return;
-      list.replaceChildren(...asked.nearest.map((one) => this.drawNeighbour(one)));
+      this.nearest = asked.nearest;
     }
     list.hidden = !list.hidden;
     button.setAttribute("aria-expanded", String(!list.hidden));
-    this.note(list.hidden ? "" : "The training pictures that are most like it.");
+    this.writeNote = () => (list.hidden ? "" : say("alike_what"));
+    this.showWords();
   }
 
   async askMore(button, wanted) {
@@ -126,7 +125,8 @@ export class ResultCard {
       const { pictures } = await predict([this.file], { ...this.settings(), ...wanted });
       return pictures[0];
     } catch (error) {
-      this.note(error.message);
+      this.writeNote = () => error.message;
+      this.showWords();
       return null;
     } finally {
       button.disabled = false;
@@ -141,26 +141,35 @@ export class ResultCard {
       (source) => item.prepend(make("img", { src: source, alt: one.id })),
       () => item.prepend(make("span", { className: "gone" }, one.id)),
     );
-    item.append(make("span", {}, `${one.label}, similarity ${one.similarity.toFixed(2)}`));
+    item.append(make("span", {}, say("neighbour", { label: one.label, similarity: writeDigits(one.similarity, 2) })));
     return item;
-  }
-
-  note(text) {
-    this.find(".note").textContent = text;
   }
 }
 
-export function explainUnknown(answer) {
-  const why =
-    answer.reason === "not sure enough"
-      ? `Only ${percent(answer.confidence)} sure, which is too little for the error you allow.`
-      : `It is ${answer.reason}.`;
-  return `${why} The best guess is ${answer.guess}.`;
+export function nameAnswer({ error, reason, label }) {
+  if (error) return say("failed");
+  return reason ? say("unknown") : label;
+}
+
+export function explainUnknown({ reason, confidence, guess }) {
+  return say(reason === NOT_SURE ? "unknown_because" : "unknown_unfamiliar", { confidence: percent(confidence), label: guess });
+}
+
+// What a screen reader says of an answer.
+export function describe(answer) {
+  if (answer.error) return `${say("failed")}: ${answer.error.reason}`;
+  if (answer.reason) return `${say("unknown")}. ${explainUnknown(answer)}`;
+  return say("answer", { label: answer.label, confidence: percent(answer.confidence) });
+}
+
+function explain(answer) {
+  if (answer.error) return answer.error.reason;
+  return answer.reason ? explainUnknown(answer) : "";
 }
 
 // Of pictures like those trained on, at most this share is as unlike them as this one.
 function describeFamiliarity({ familiarity, unfamiliar }) {
   if (familiarity === undefined) return "";
-  const shown = `Familiarity ${Number(familiarity.toPrecision(2))}`;
-  return unfamiliar ? `${shown}: unlike the training pictures` : shown;
+  const share = write(familiarity, { maximumSignificantDigits: 2 });
+  return say(unfamiliar ? "familiarity_low" : "familiarity", { share });
 }

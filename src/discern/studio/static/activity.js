@@ -4,7 +4,7 @@ import { getJson, postJson } from "./api.js";
 import { attempt } from "./refresh.js";
 import { state, watch } from "./state.js";
 import { by, make } from "./text.js";
-import { say, sayCount } from "./words.js";
+import { say, sayCount, write } from "./words.js";
 
 export function showActivity() {
   const button = by("activity-open");
@@ -29,7 +29,7 @@ function showList() {
 
 function describe(task, isOpen) {
   const mark = make("span", { className: `mark ${task.state}`, textContent: say(`state_${task.state}`) });
-  const when = make("span", { className: "soft small", textContent: new Date(task.started).toLocaleString() });
+  const when = make("span", { className: "soft small", textContent: write(new Date(task.started)) });
   const head = make("div", { className: "row" }, mark, make("code", { textContent: task.text }), when);
   if (task.state === "running") {
     const stop = make("button", { type: "button", textContent: say("stop") });

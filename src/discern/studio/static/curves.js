@@ -2,8 +2,8 @@
 
 import { drawLevels } from "./levels.js";
 import { draw } from "./svg.js";
-import { make, percent } from "./text.js";
-import { say } from "./words.js";
+import { make } from "./text.js";
+import { percent, say, write } from "./words.js";
 
 const WIDTH = 440;
 const HEIGHT = 230;
@@ -19,7 +19,7 @@ export function drawCurves(history) {
     "div",
     { className: "curves" },
     drawChart(history, "accuracy", 1, (value) => percent(value)),
-    drawChart(history, "loss", roundUp(loss), (value) => String(Number(value.toPrecision(3)))),
+    drawChart(history, "loss", roundUp(loss), (value) => write(value, { maximumSignificantDigits: 3 })),
   );
 }
 

@@ -22,7 +22,7 @@ export async function followTasks() {
       }
     } catch {
       isLost = true;
-      complain(say("lost"));
+      complain(say("gone"));
       await new Promise((resume) => setTimeout(resume, 1000 * PAUSE_SECONDS));
     }
   }

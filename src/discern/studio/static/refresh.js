@@ -3,7 +3,6 @@
 import { getJson } from "./api.js";
 import { update } from "./state.js";
 import { by } from "./text.js";
-import { say } from "./words.js";
 
 export async function refresh() {
   try {
@@ -14,7 +13,7 @@ export async function refresh() {
   } catch (error) {
     by("token-form").hidden = error.status !== 401;
     if (error.status === 401) by("token").focus();
-    else complain(describe(error));
+    else complain(error.message);
     return false;
   }
 }
@@ -30,10 +29,8 @@ export async function attempt(work) {
     complain("");
     return await work();
   } catch (error) {
-    complain(describe(error));
+    complain(error.message);
     by("problem").scrollIntoView({ block: "nearest" });
     return null;
   }
 }
-
-const describe = (error) => (error.status === 0 ? say("lost") : error.message);

@@ -6,8 +6,8 @@ import { openTab } from "./choice.js";
 import { drawCurves } from "./curves.js";
 import { attempt } from "./refresh.js";
 import { tasksOf, update } from "./state.js";
-import { make, percent } from "./text.js";
-import { say, sayCount } from "./words.js";
+import { make } from "./text.js";
+import { percent, say, sayCount, writeDigits } from "./words.js";
 
 const WAIT_MILLISECONDS = 1000;
 
@@ -70,7 +70,7 @@ function describeLeft(seconds) {
   if (seconds === null) return say("left_unknown");
   if (seconds < 100) return say("left_seconds", { count: Math.ceil(seconds) });
   if (seconds < 5400) return say("left_minutes", { count: Math.ceil(seconds / 60) });
-  return say("left_hours", { count: (seconds / 3600).toFixed(1) });
+  return say("left_hours", { count: writeDigits(seconds / 3600, 1) });
 }
 
 function findShare(progress) {

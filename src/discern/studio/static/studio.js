@@ -15,14 +15,9 @@ import { startTry } from "./tab_try.js";
 import { listenToTabs } from "./tabs.js";
 import { by } from "./text.js";
 import { refresh } from "./refresh.js";
-import { listenToLanguage, say } from "./words.js";
+import { listenToLanguage } from "./words.js";
 
-listenToLanguage(() => {
-  for (const element of document.querySelectorAll("[data-label]")) {
-    element.setAttribute("aria-label", say(element.dataset.label));
-  }
-  if (state.folder) update({ folder: { ...state.folder }, tasks: [...state.tasks] });
-});
+listenToLanguage(() => state.folder && update({ folder: { ...state.folder }, tasks: [...state.tasks] }));
 listenToTabs((name) => update({ tab: name }));
 for (const start of [showActivity, startData, startLabel, startTrain, startReport, startTry, startCompare, startExport]) {
   start();

@@ -6,8 +6,8 @@ import { CommandLine } from "./command_line.js";
 import { attempt } from "./refresh.js";
 import { state, tasksOf, watch, watchShown } from "./state.js";
 import { draw } from "./svg.js";
-import { by, make, percent } from "./text.js";
-import { say } from "./words.js";
+import { by, make } from "./text.js";
+import { percent, say } from "./words.js";
 
 const COLUMNS = ["run", "accuracy", "pictures", "recipe", "network"];
 

@@ -14,9 +14,6 @@ import { say, sayCount } from "./words.js";
 
 const MAX_NAMES = 8;
 
-// Runs lie in the studio's folder, and cannot lie among the pictures that are learned from.
-const isAroundRuns = ({ place, kind }) => place === "." && kind === "classes";
-
 export const nameSource = ({ place }) => (place === "." ? say("this_folder") : place);
 
 export function startData() {
@@ -55,7 +52,7 @@ function showSource(source) {
   name.setAttribute("aria-pressed", String(isChosen));
   name.addEventListener("click", () => update({ source: source.place }));
   const next = make("button", { type: "button", textContent: say(source.kind === "heap" ? "label_it" : "train_on") });
-  next.disabled = isAroundRuns(source) || Boolean(source.problem);
+  next.disabled = source.is_around_runs || Boolean(source.problem);
   next.addEventListener("click", () => {
     update({ source: source.place });
     openTab(source.kind === "heap" ? "label" : "train");
@@ -66,8 +63,14 @@ function showSource(source) {
     make("span", { className: "kind", textContent: say(`kind_${source.kind}`) }),
     name,
     make("span", { className: "soft small", textContent: describe(source) }),
+    ...(source.is_around_runs ? [explainWayAround()] : []),
     make("div", { className: "row" }, next),
   );
+}
+
+function explainWayAround() {
+  const command = make("code", { textContent: state.folder.command_around });
+  return make("p", { className: "small" }, `${say("source_is_root")} `, command);
 }
 
 function describe(source) {
@@ -79,7 +82,6 @@ function describe(source) {
     parts.push(`${sayCount("classes", names.length)}: ${some}`);
   }
   if (source.problem) parts.push(source.problem);
-  if (isAroundRuns(source)) parts.push(say("source_is_root"));
   return parts.join(" · ");
 }
 

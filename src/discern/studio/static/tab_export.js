@@ -7,7 +7,7 @@ import { CommandLine } from "./command_line.js";
 import { attempt } from "./refresh.js";
 import { state, tasksOf, watchShown } from "./state.js";
 import { by, make } from "./text.js";
-import { say } from "./words.js";
+import { say, writeDigits } from "./words.js";
 
 const MEBIBYTE = 2 ** 20;
 
@@ -49,7 +49,7 @@ function showExports() {
 }
 
 function showFile({ name, bytes, link }) {
-  const size = bytes < MEBIBYTE ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / MEBIBYTE).toFixed(1)} MiB`;
+  const size = bytes < MEBIBYTE ? `${writeDigits(bytes / 1024, 1)} KiB` : `${writeDigits(bytes / MEBIBYTE, 1)} MiB`;
   const load = make("a", { className: "button", href: link, download: name, textContent: say("download") });
   return make(
     "li",

@@ -48,7 +48,7 @@ function buildWish() {
 
 function fillForm() {
   const { sources, recipes } = state.folder;
-  const usable = sources.filter(({ kind, place, problem }) => kind !== "heap" && place !== "." && !problem);
+  const usable = sources.filter(({ kind, is_around_runs: isAroundRuns, problem }) => kind !== "heap" && !isAroundRuns && !problem);
   const choices = usable.map((source) => [source.place, nameSource(source)]);
   fillChoices(by("train-source"), choices.length ? choices : [["", say("learn_none")]], state.source);
   by("train-form").querySelector("button").disabled = !choices.length;
