@@ -244,3 +244,7 @@ def run_export(tmp_path):
 def test_a_place_without_anything_of_ours_is_refused(tmp_path):
     with pytest.raises(DataError, match="is no run, no bundle and no exported file"):
         verify(tmp_path, verbose=False)
+    table = tmp_path / "train.csv"
+    table.write_text("image,label\na.png,ant\n")
+    with pytest.raises(DataError, match=r"train.csv is no run, no bundle and no exported file"):
+        verify(table, verbose=False)

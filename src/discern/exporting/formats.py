@@ -108,6 +108,11 @@ def find_format(name: str) -> ExportFormat:
     return EXPORT_FORMATS.find(name)
 
 
+def has_format(path: Path) -> bool:
+    """Return whether the name of a file ends as one of the formats does."""
+    return path.suffix in {one.suffix for one in EXPORT_FORMATS.values()}
+
+
 def find_format_of(path: Path) -> ExportFormat:
     """Return the format of a file by the end of its name.
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from discern.console import reporting
 from discern.errors import DataError, list_some
+from discern.exporting.certificate_file import certificate_path
+from discern.exporting.formats import has_format
 from discern.predictor.description import DESCRIPTION_FILE
 from discern.predictor.manifest import MANIFEST_FILE
 from discern.run_folder import RunFolder
@@ -88,7 +90,7 @@ def _choose_checks(place: Path) -> Callable[[], tuple[list[Check], list[str]]]:
         DataError: There is nothing that can be checked.
     """
     run = RunFolder(place)
-    if place.is_file():
+    if place.is_file() and (certificate_path(place).is_file() or has_format(place)):
         return lambda: ([check_exported(place)], ["that the file answers as its classifier: discern export --verify"])
     if (place / DESCRIPTION_FILE).is_file() or (place / MANIFEST_FILE).is_file():
         return lambda: (

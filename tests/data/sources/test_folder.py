@@ -107,8 +107,10 @@ def test_two_folders_for_one_split(make_folder: MakeFolder) -> None:
 
 
 def test_missing_place_and_unknown_form(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such file or folder"):
+    with pytest.raises(DataError, match=r"no such file or folder \(seen from .*\)\. Check the spelling\.$"):
         load_table(tmp_path / "nowhere")
+    with pytest.raises(DataError, match=r"Pictures are not read from addresses\. Download them, and give the file"):
+        load_table("https://example.org/birds.zip")
     (tmp_path / "data.sqlite").write_text("x")
     with pytest.raises(DataError, match=r"folder of class folders, or an archive .* that ends in \.csv, \.tsv"):
         load_table(tmp_path / "data.sqlite")

@@ -254,7 +254,7 @@ def _check_understood(inputs: Sequence[object]) -> None:
     if missing:
         raise DataError(
             f"There is no file or folder, and no match, for\n{list_some(list(map(repr, missing)))}\n"
-            f"{_advise_missing(missing)}"
+            f"{advise_missing(missing)}"
         )
     check_types(inputs)
 
@@ -270,7 +270,7 @@ def _describe_odd(odd: Sequence[object]) -> str:
     return f"Inputs of type {names} are not understood; expected {_EXPECTED}.{way}"
 
 
-def _advise_missing(names: Sequence[str]) -> str:
+def advise_missing(names: Sequence[str]) -> str:
     """Return what to do about places that do not exist, by the first one that is no path at all."""
     for name in names:
         if not name.strip():

@@ -21,7 +21,7 @@ from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.csv_file import load_frame
 from discern.data.sources.folder import load_folder
 from discern.data.sources.header import show_list
-from discern.data.sources.inputs import check_types, list_inputs, load_inputs
+from discern.data.sources.inputs import advise_missing, check_types, list_inputs, load_inputs
 from discern.data.sources.kinds import SUFFIXES, find_kind, is_there, list_tables, open_place
 from discern.data.sources.shards import find_shards, load_shards
 from discern.data.sources.split_column import NO_SPLIT
@@ -165,7 +165,9 @@ def _is_one_array(images: object) -> bool:
 def _load_place(place: Path, settings: ColumnSettings) -> ImageTable:
     opened = open_place(place)
     if not is_there(opened):
-        raise DataError(f"{cut(str(place))}: no such file or folder (seen from {Path.cwd()}).")
+        raise DataError(
+            f"{cut(str(place))}: no such file or folder (seen from {Path.cwd()}). {advise_missing([str(place)])}"
+        )
     with naming_as_given(place, opened):
         if not opened.is_dir():
             table = _load_file(opened, settings)
