@@ -120,3 +120,18 @@ def test_parts_join_to_the_features_in_one_network_and_in_an_ensemble():
 )
 def test_auto_stands_for_stages_where_a_pretrained_network_gives_their_maps(settings, backbone, weights, features):
     assert choose_features(settings, backbone, weights)[0] == features
+
+
+@pytest.mark.parametrize(
+    ("settings", "backbone", "whose"),
+    [
+        (ModelSettings(features="stages"), "custom", "the head of your own network"),
+        (ModelSettings(features="stages", load_head=True), "resnet50", "that of the weights"),
+    ],
+)
+def test_a_head_that_is_there_already_cannot_read_them(settings, backbone, whose):
+    with pytest.raises(ConfigError) as caught:
+        choose_features(settings, backbone, "some.safetensors")
+    assert str(caught.value) == (
+        f"model.features=stages needs a new head, and {whose} is used; leave model.features at last"
+    )

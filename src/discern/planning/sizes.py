@@ -12,6 +12,7 @@ from discern.config.settings import ModelSettings
 from discern.data.cache.free_memory import compute_free_memory_bytes
 from discern.data.reading.decode import read_header
 from discern.data.table import ImageTable
+from discern.errors import ConfigError
 from discern.models.architecture import CUSTOM, Features
 from discern.models.backbone import Backbone, has_small_stem, has_stage_maps
 from discern.models.classifier import Classifier
@@ -64,13 +65,18 @@ def choose_stem(
 
 
 def choose_features(settings: ModelSettings, backbone: str, weights: str) -> tuple[Features, str | None]:
-    """Return what the head of a network reads, and the reason if it was `auto`."""
+    """Return what the head of a network reads, and the reason if it was `auto`.
+
+    Raises:
+        ConfigError: The stages are asked for, and the head is not one of ours.
+    """
+    if settings.features == "stages" and (settings.load_head or backbone == CUSTOM):
+        whose = "that of the weights" if settings.load_head else "the head of your own network"
+        raise ConfigError(f"model.features=stages needs a new head, and {whose} is used; leave model.features at last")
     if settings.features != "auto":
         return settings.features, None
-    if weights == "none" or backbone == CUSTOM:
+    if weights == "none" or settings.load_head or backbone == CUSTOM:
         return "last", None
-    if settings.load_head:
-        return "last", "last, which the head of the weights reads"
     if not has_stage_maps(backbone):
         return "last", f"last, since the stages of {backbone} give no feature maps"
     return "stages", "stages, since a linear probe is better with the maps of the upper stages, too"
