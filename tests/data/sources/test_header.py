@@ -57,6 +57,6 @@ def test_a_text_list_under_another_name(photos: Path, text: str) -> None:
 def test_labels_that_are_only_in_the_names(photos: Path) -> None:
     (photos / "labels.csv").write_text("image\nred/1.png\n")
     with pytest.raises(
-        DataError, match=r"no column looks like the label. .* write the labels, as in\n  image,label\n  red"
+        DataError, match=r"no column looks like the label. .* Write the labels, as in\n  image,label\n  red"
     ):
         load_table(photos / "labels.csv")
