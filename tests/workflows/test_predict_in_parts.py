@@ -100,8 +100,8 @@ def test_the_file_says_what_is_said_without_one(trained_run, many, tmp_path):
     kept = predict(trained_run, many, probabilities=True, top_k=2)
     for form in ("csv", "tsv", "parquet"):
         answers = predict(trained_run, many, out=tmp_path / f"answers.{form}", probabilities=True, top_k=2)
-        exactness = {"check_exact": True} if form == "parquet" else {"rtol": 1e-5}
-        pd.testing.assert_frame_equal(answers.frame, kept.frame, check_dtype=False, **exactness)
+        # Parts are batches of their own, which some processors compute with other roundings.
+        pd.testing.assert_frame_equal(answers.frame, kept.frame, check_dtype=False, rtol=1e-5)
         assert answers.problems == kept.problems
         assert len(pd.read_csv(tmp_path / "answers.bad_files.csv")) == 4
 
