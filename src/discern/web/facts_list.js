@@ -1,4 +1,4 @@
-// What is told of a model: names with what there is to say, and small tables.
+// What there is to say of a model: facts by their names, and small tables.
 
 import { make } from "./text.js";
 import { hasWord, percent, say, sayCount } from "./words.js";
