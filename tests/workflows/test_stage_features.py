@@ -49,9 +49,13 @@ def test_it_is_explained_by_what_the_last_map_adds(run, photos, tmp_path):
     assert figure.is_file()
 
 
-def test_an_onnx_file_answers_alike(run, tmp_path):
-    file = export(run, out=tmp_path / "stages.onnx")
-    assert load_certificate(file).same_pixels.largest_probability_difference < 1e-4
+@pytest.mark.parametrize(
+    ("export_format", "suffix", "precision", "tolerance"),
+    [("onnx", "onnx", "fp32", 1e-4), ("onnx", "onnx", "fp16", 0.02), ("torch", "pt2", "fp16", 0.02)],
+)
+def test_an_exported_file_answers_alike(export_format, suffix, precision, tolerance, run, tmp_path):
+    file = export(run, export_format=export_format, precision=precision, out=tmp_path / f"stages.{suffix}")
+    assert load_certificate(file).same_pixels.largest_probability_difference < tolerance
 
 
 def test_weights_for_other_programs_are_refused(run, tmp_path):

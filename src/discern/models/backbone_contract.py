@@ -68,7 +68,8 @@ class Backbone(nn.Module, ABC):
         """Map images (N, 3, H, W) to pooled features (N, F), those of the last feature map first."""
         if self.reads_stages:
             last, stages = self.forward_stages(images)
-            return torch.cat([last, *(_summarize(maps) for maps in stages)], dim=1)
+            # Of one type, since the head may be in float16 without autocast.
+            return torch.cat([last, *(_summarize(maps).type_as(last) for maps in stages)], dim=1)
         features: Tensor = self.network(images)
         return features
 
