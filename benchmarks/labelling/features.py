@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from discern.config.load import load_settings
 from discern.data.cache.home import build_cache
 from discern.data.sources.load import load_table
+from discern.labelling.heap import load_label_settings
 from discern.planning.candidates import choose_first_start
 from discern.planning.sizes import measure_sides
 from discern.planning.start import compute_start_features
@@ -26,10 +26,7 @@ class LabelledSet(NamedTuple):
 
 def load_set(name: str, table_file: Path, network: str, weights: Path, work: Path) -> LabelledSet:
     """Compute features of the pictures that a table lists, or find them in the cache below `work`."""
-    settings = load_settings(
-        "auto",
-        [f"model.backbone={network}", f"model.weights={weights}", "model.features=auto", "data.split_column=none"],
-    )
+    settings = load_label_settings([f"model.backbone={network}", f"model.weights={weights}", "data.split_column=none"])
     table = load_table(table_file)
     sides = measure_sides(table, settings.data.max_pixels)
     runtime = choose_runtime(threads=1)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from discern.config.load import load_settings
 from discern.config.settings import Settings
 from discern.counts import count_of
 from discern.data.cache.array_cache import ArrayCache
@@ -48,6 +49,15 @@ class Heap:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+
+def load_label_settings(overrides: Sequence[str]) -> Settings:
+    """Return the settings that pictures are labelled with: those of `auto`, with features of the upper stages.
+
+    Raises:
+        ConfigError: An override cannot be used.
+    """
+    return load_settings("auto", ["model.features=auto", *overrides])
 
 
 def build_heap(table: ImageTable, settings: Settings, runtime: Runtime, cache: ArrayCache) -> Heap:

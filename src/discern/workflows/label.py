@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from discern.config.load import load_settings
 from discern.config.overrides import Overrides, list_overrides
 from discern.console import reporting
 from discern.counts import count_of
@@ -16,7 +15,7 @@ from discern.data.sources.archives import find_archive
 from discern.data.sources.inputs import Input, load_inputs, log_ignored
 from discern.errors import DataError
 from discern.labelling.goal import keep_goal, parse_goal
-from discern.labelling.heap import Heap, build_heap
+from discern.labelling.heap import Heap, build_heap, load_label_settings
 from discern.labelling.journal import Journal
 from discern.labelling.parts import parse_share
 from discern.labelling.progress import Progress
@@ -106,7 +105,7 @@ def opening_labelling(
 ) -> Iterator[LabellingSession]:
     """Yield the labelling of a folder, new or as it was left; the arguments and errors are those of `label`."""
     asked, part = None if goal is None else parse_goal(goal), parse_share(share)
-    settings = load_settings("auto", ["model.features=auto", *list_overrides(overrides)])
+    settings = load_label_settings(list_overrides(overrides))
     _check_no_archive(source)
     table = load_inputs(source)
     log_ignored(table)
