@@ -9,7 +9,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from discern.config.settings import PhaseSettings
+from discern.config.sections.phase import PhaseSettings
 from discern.console import reporting
 from discern.notebook import NotebookOutput
 from discern.planning.phases import TYPICAL_FACTS, plan_phases

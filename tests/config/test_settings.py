@@ -4,7 +4,8 @@ import pytest
 from discern.config.describe import describe_settings
 from discern.config.load import load_settings, read_settings, save_settings
 from discern.config.overrides import list_overrides
-from discern.config.settings import PhaseSettings, Settings
+from discern.config.sections.phase import PhaseSettings
+from discern.config.settings import Settings
 from discern.errors import ConfigError
 from discern.recipes import list_recipe_names
 

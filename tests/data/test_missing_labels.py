@@ -8,7 +8,7 @@ import pytest
 from torch.utils.data import Dataset
 
 from data_pictures import MakeFolder, draw
-from discern.config.settings import DataSettings
+from discern.config.sections.data import DataSettings
 from discern.data.missing_labels import is_missing
 from discern.data.prepare import load_fixed
 from discern.data.sources.load import Source

@@ -9,7 +9,7 @@ import pytest
 from data_pictures import MakeFolder
 from discern.auditing.class_findings import find_similar_spellings
 from discern.auditing.findings import build_fixes
-from discern.config.settings import DataSettings
+from discern.config.sections.data import DataSettings
 from discern.data.prepare import load_fixed
 from discern.data.similar_classes import find_similar_classes
 from discern.data.splitting.fixes import apply_fixes, load_fixes

@@ -3,7 +3,7 @@ import warnings
 import pytest
 import torch
 
-from discern.config.settings import PhaseSettings
+from discern.config.sections.phase import PhaseSettings
 from discern.engine.schedules import SCHEDULES, Plateau, compute_rate_factor, register_schedule
 from discern.errors import ConfigError
 

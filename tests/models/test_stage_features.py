@@ -6,7 +6,7 @@ import torch
 import torchvision
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from discern.config.settings import ModelSettings
+from discern.config.sections.model import ModelSettings
 from discern.errors import ConfigError
 from discern.models.architecture import Architecture
 from discern.models.backbone import build_backbone, has_stage_maps

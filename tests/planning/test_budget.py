@@ -5,7 +5,7 @@ import math
 import pytest
 
 from discern.config.load import load_settings
-from discern.config.settings import TrainingBase
+from discern.config.sections.training import TrainingBase
 from discern.data.reading.preprocess import Preprocess
 from discern.models.architecture import Architecture
 from discern.planning.budget import MARGIN, fit_to_budget, round_length

@@ -6,7 +6,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import Progress
 
-from discern.config.settings import PhaseSettings
+from discern.config.sections.phase import PhaseSettings
 from discern.planning.phases import TYPICAL_FACTS, plan_phases
 from discern.training.history import EpochRow, build_history
 from discern.training.listeners import HistoryFile, LogLines, OverfittingWatch

@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from discern.config.settings import PHASE_DEFAULTS, PhaseSettings, Settings
+from discern.config.sections.phase import PHASE_DEFAULTS, PhaseSettings
+from discern.config.settings import Settings
 
 
 def describe_settings() -> Iterator[str]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from discern.config.settings import PHASE_DEFAULTS, PhaseSettings, Settings
+from discern.config.sections.phase import PHASE_DEFAULTS, PhaseSettings
+from discern.config.settings import Settings
 from discern.errors import ConfigError
 
 _ONLY_OF_PHASES = {"train"}

@@ -7,7 +7,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from discern.config.settings import PHASE_DEFAULTS, PhaseSettings, Settings, TrainingSettings
+from discern.config.sections.phase import PHASE_DEFAULTS, PhaseSettings
+from discern.config.sections.training import TrainingSettings
+from discern.config.settings import Settings
 from discern.errors import one_line
 
 Place = tuple[int | str, ...]

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from discern.config.settings import PHASE_DEFAULTS, Settings
+from discern.config.sections.phase import PHASE_DEFAULTS
+from discern.config.settings import Settings
 
 
 def build_recipe_schema() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from discern.config.settings import DataSettings
+from discern.config.sections.data import DataSettings
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.duplicates.fingerprints import Fingerprints, compute_fingerprints
 from discern.data.duplicates.matching import Duplicates, find_duplicates

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from discern.config.settings import DataSettings
+from discern.config.sections.data import DataSettings
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.duplicates.matching import find_duplicates
 from discern.data.prepare import PreparedPictures, load_fingerprinted, pool_pictures

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from discern.config.settings import Tta
+from discern.config.sections.training import Tta
 from discern.data.reading.loaders import Batch
 from discern.data.reading.preprocess import Preprocess
 from discern.data.table import ImageTable

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from discern.config.settings import PhaseBase
+from discern.config.sections.phase import PhaseBase
 from discern.registry import Registry
 
 # Smith & Topin, "Super-Convergence" (2017), with the cosine form and the values that torch's OneCycleLR has by default.

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from discern.config.settings import Tta
+from discern.config.sections.training import Tta
 
 NUM_VIEWS: dict[Tta, int] = {"none": 1, "flip": 2, "five": 5}
 _SHIFT = 1 / 14

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic.dataclasses import dataclass
 
-from discern.config.settings import Tta
+from discern.config.sections.training import Tta
 from discern.errors import name_some
 from discern.percent import percent
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from discern.config.settings import Tta
+from discern.config.sections.training import Tta
 from discern.engine.views import NUM_VIEWS
 from discern.errors import ConfigError, ExportError, option
 from discern.exporting.description import GRAPH, PAGE, WEIGHTS, Interface, describe_export

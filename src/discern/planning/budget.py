@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from discern.config.settings import PhaseSettings
+from discern.config.sections.phase import PhaseSettings
 from discern.planning.estimate import Counts, Estimate, Part
 from discern.planning.phases import choose_pretrained_augment
 from discern.planning.plan import BudgetPlan, PhasePlan, Plan

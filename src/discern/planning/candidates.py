@@ -6,7 +6,8 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from discern.config.settings import ModelSettings, Settings
+from discern.config.sections.model import ModelSettings
+from discern.config.settings import Settings
 from discern.data.reading.preprocess import Fit
 from discern.models.architecture import CUSTOM
 from discern.models.backbone import TIMM_PREFIX

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from discern.config.settings import ModelSettings
+from discern.config.sections.model import ModelSettings
 from discern.data.class_finder import match_labels
 from discern.errors import ConfigError, name_some
 from discern.models.architecture import Architecture

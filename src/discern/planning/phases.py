@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from discern.config.settings import AugmentPolicy, HeadSolver, PhaseBase, PhaseSettings
+from discern.config.sections.phase import AugmentPolicy, HeadSolver, PhaseBase, PhaseSettings
 from discern.counts import count_of, is_are
 from discern.planning.plan import CUSTOM_AUGMENT, NO_AUGMENT, PhasePlan
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from discern.config.settings import AugmentPolicy, HeadSolver, PhaseBase, TrainingBase, Tta
+from discern.config.sections.phase import AugmentPolicy, HeadSolver, PhaseBase
+from discern.config.sections.training import TrainingBase, Tta
 from discern.data.reading.preprocess import Preprocess
 from discern.errors import OVERWRITE, RunFolderError, one_line
 from discern.evaluation.intervals import SavedInterval

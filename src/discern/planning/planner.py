@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from discern.config.duration import parse_duration
-from discern.config.settings import Settings, TrainingBase, TrainingSettings, Tta
+from discern.config.sections.training import TrainingBase, TrainingSettings, Tta
+from discern.config.settings import Settings
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.reading.augment import check_policy
 from discern.data.reading.preprocess import scale_size

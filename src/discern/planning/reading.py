@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from discern.config.settings import DataSettings, Settings
+from discern.config.sections.data import DataSettings
+from discern.config.settings import Settings
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.cache.cache_choice import choose_picture_cache
 from discern.data.reading.augment import build_augment

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from discern.config.settings import ModelSettings
+from discern.config.sections.model import ModelSettings
 from discern.data.cache.free_memory import compute_free_memory_bytes
 from discern.data.reading.decode import read_header
 from discern.data.table import ImageTable

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from discern.config.settings import Tta
+from discern.config.sections.training import Tta
 from discern.data.reading.decode import DECODE_RULES
 from discern.data.reading.preprocess import Preprocess
 from discern.errors import BundleError

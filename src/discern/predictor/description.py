@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from discern.config.settings import Tta
+from discern.config.sections.training import Tta
 from discern.data.reading.decode import DECODE_RULES, MAX_PIXELS
 from discern.data.reading.deep_pixels import DepthRange
 from discern.data.reading.preprocess import Preprocess

@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 from typing import get_args
 
-from discern.config.settings import Tta
+from discern.config.sections.training import Tta
 from discern.errors import ConfigError
 from discern.predictor.bundle import Bundle
 

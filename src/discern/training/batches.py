@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from discern.config.settings import AugmentPolicy
+from discern.config.sections.phase import AugmentPolicy
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.cache.free_memory import compute_free_memory_bytes
 from discern.data.cache.picture_cache import CachePlace, PictureCache, build_picture_cache

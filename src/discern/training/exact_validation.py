@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from discern.config.settings import Tta
+from discern.config.sections.training import Tta
 from discern.counts import count_of
 from discern.data.reading.dataset import ImageDataset
 from discern.engine.forward import predict_logits, prepare_images

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from discern.config.settings import Tta
+from discern.config.sections.training import Tta
 from discern.engine.forward import predict_logits, prepare_images
 from discern.evaluation.held_out import Logits, calibrate_held_out, is_better
 from discern.models.classifier import Classifier

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from discern.config.settings import CacheSettings
+from discern.config.sections.cache import CacheSettings
 from discern.data.cache.array_cache import ArrayCache
 from discern.files import discern_home
 
