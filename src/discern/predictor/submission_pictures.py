@@ -9,7 +9,7 @@ import pandas as pd
 
 from discern.data.class_finder import parse_number
 from discern.data.names import name_key
-from discern.data.reading.decode import supported_extensions
+from discern.data.reading.supported_types import supported_extensions
 from discern.data.table import ImageTable
 from discern.errors import DataError, name_some
 

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from discern.data.reading.decode import Covering, decode_image, is_decoded_reduced, read_header
+from discern.data.reading.decode import decode_image, is_decoded_reduced, read_header
+from discern.data.reading.reduced import Covering
 from discern.errors import BadImageError
 from discern.predictor.bundle import Bundle
 from discern.serving.limits import Limits

@@ -9,8 +9,10 @@ import pytest
 from PIL import Image, ImageFile, features
 
 from data_pictures import draw
-from discern.data.reading.decode import DECODE_RULES, ImageSource, decode_image, read_header, supported_extensions
+from discern.data.reading.decode import DECODE_RULES, decode_image, read_header
+from discern.data.reading.image_source import ImageSource
 from discern.data.reading.preprocess import Fit, Preprocess
+from discern.data.reading.supported_types import supported_extensions
 from discern.errors import BadImageError, DataError
 
 

@@ -13,10 +13,11 @@ from torch.utils.data import Dataset
 
 from discern.data.cache.picture_cache import PictureCache
 from discern.data.picture_arrays import PictureArrays
-from discern.data.reading.decode import MAX_PIXELS, Covering, decode_image, is_decoded_reduced
+from discern.data.reading.decode import MAX_PIXELS, decode_image, is_decoded_reduced
 from discern.data.reading.decode_array import decode_array
 from discern.data.reading.deep_pixels import DepthRange
 from discern.data.reading.preprocess import Preprocess
+from discern.data.reading.reduced import Covering
 from discern.data.table import ImageTable
 
 if TYPE_CHECKING:

@@ -1,21 +1,11 @@
 """The one way from a file, bytes, an array or a PIL picture to upright 8-bit RGB."""
 
-import functools
-import importlib.util
-import io
-import math
-import sys
-import threading
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFile, UnidentifiedImageError
-from PIL.ExifTags import Base
+from PIL import Image
 
 from discern.data.reading.deep_pixels import (
     DEEP_MODES,
@@ -26,16 +16,13 @@ from discern.data.reading.deep_pixels import (
     scale_range,
     scale_sixteen_bit,
 )
-from discern.data.reading.file_content import check_file, read_bytes, read_head
-from discern.data.reading.file_types import describe_type
-from discern.data.reading.png_metadata import leave_out_metadata
-from discern.data.stored_pictures import find_member
-from discern.data.table import holds_escape, natural_sort
-from discern.errors import BadImageError, DataError
-
-ImageSource = str | Path | bytes | BinaryIO | Image.Image | npt.NDArray[np.generic]
-Covering = Callable[[int, int], tuple[int, int]]
-"""Maps width and height of an upright picture to the width and height that are needed of it, in pixels."""
+from discern.data.reading.file_content import read_bytes
+from discern.data.reading.image_source import ImageSource, name_source
+from discern.data.reading.opening import check_strict, open_header, open_whole
+from discern.data.reading.orientation import read_orientation, turn_upright
+from discern.data.reading.reduced import Covering, can_be_reduced, load_reduced
+from discern.data.reading.refusal import refusing
+from discern.errors import BadImageError
 
 MAX_PIXELS = 100_000_000
 
@@ -52,19 +39,7 @@ DECODE_RULES = {
 }
 """What `decode_image` does, as text for the bundle."""
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "HEIF")
 _WHITE = (255, 255, 255, 255)
-_UPRIGHT_BY_ORIENTATION = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_TURNED = (5, 6, 7, 8)  # width and height are exchanged
-_pillow_lock = threading.Lock()
 
 
 class ImageHeader(NamedTuple):
@@ -113,17 +88,17 @@ def decode_image(
         BadImageError: It cannot be decoded; a part of a picture is never returned.
         DataError: Pillow is set to accept truncated files.
     """
-    _check_strict()
-    shown = name or _name_of(source)
+    check_strict()
+    shown = name or name_source(source)
     if isinstance(source, np.ndarray):
         return _to_rgb(_from_array(source, max_pixels, shown, depth_range), shown, depth_range)
-    with _refusing(shown, source):
-        image = source if isinstance(source, Image.Image) else _open_quietly(read_bytes(source))
+    with refusing(shown, source):
+        image = source if isinstance(source, Image.Image) else open_whole(read_bytes(source))
         _check_size(image, max_pixels, shown)
         if covering is None or image is source:
             image.load()
         else:
-            image = _load_reduced(image, covering)
+            image = load_reduced(image, covering)
         return _to_rgb(turn_upright(image), shown, depth_range)
 
 
@@ -138,7 +113,7 @@ def read_pixels(source: Image.Image | npt.NDArray[np.generic], *, name: str) -> 
         return source if is_deep else np.asarray(decode_image(source, name=name))
     if not source.mode.startswith(DEEP_MODES):
         return np.asarray(decode_image(source, name=name))
-    with _refusing(name):
+    with refusing(name):
         values = np.asarray(turn_upright(source))
     return values.astype(np.uint16) if values.dtype.kind == "u" else values
 
@@ -159,14 +134,14 @@ def inspect_image(
         BadImageError: It cannot be decoded; a part of a picture is never returned.
         DataError: Pillow is set to accept truncated files.
     """
-    _check_strict()
-    with _refusing(name, content):
-        image = _open_quietly(content)
+    check_strict()
+    with refusing(name, content):
+        image = open_whole(content)
         _check_size(image, max_pixels, name)
         header = ImageHeader(image.format or "", image.mode, image.width, image.height)
-        orientation = _orientation(image)
+        orientation = read_orientation(image)
         is_animated = image.format != "MPO" and bool(getattr(image, "is_animated", False))
-        upright = turn_upright(_load_reduced(image, covering))
+        upright = turn_upright(load_reduced(image, covering))
         return Inspection(header, orientation, is_animated, _to_rgb(upright, name, depth_range))
 
 
@@ -176,7 +151,7 @@ def read_file(path: str) -> bytes:
     Raises:
         BadImageError: It is not there, or cannot be read.
     """
-    with _refusing(path):
+    with refusing(path):
         return read_bytes(path)
 
 
@@ -186,8 +161,8 @@ def read_header(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS, 
     Raises:
         BadImageError: It is no picture of a supported type, or too large.
     """
-    shown = name or _name_of(source)
-    with _refusing(shown, source), _open_header(source) as image:
+    shown = name or name_source(source)
+    with refusing(shown, source), open_header(source) as image:
         _check_size(image, max_pixels, shown)
         return ImageHeader(image.format or "", image.mode, image.width, image.height)
 
@@ -198,7 +173,7 @@ def read_deep_values(path: str, *, max_pixels: int = MAX_PIXELS) -> DeepValues |
     Raises:
         BadImageError: It cannot be decoded.
     """
-    with _refusing(path, path), _open_header(path) as image:
+    with refusing(path, path), open_header(path) as image:
         _check_size(image, max_pixels, path)
         if not image.mode.startswith(DEEP_MODES):
             is_colour = image.mode in ("RGB", "RGBA") and ";16" in repr(getattr(image, "tile", ""))
@@ -207,108 +182,16 @@ def read_deep_values(path: str, *, max_pixels: int = MAX_PIXELS) -> DeepValues |
         return build_deep_values(np.asarray(image, dtype=np.float32), is_float=image.mode == "F")
 
 
-def turn_upright(image: Image.Image) -> Image.Image:
-    """Return a picture turned as its EXIF orientation says."""
-    method = _UPRIGHT_BY_ORIENTATION.get(_orientation(image))
-    return image if method is None else image.transpose(method)
-
-
 def is_decoded_reduced(source: str | Path | BinaryIO, covering: Covering, *, max_pixels: int = MAX_PIXELS) -> bool:
     """Return whether `decode_image` reads a file at a fraction of its size; only the header is read.
 
     Raises:
         BadImageError: It is no picture of a supported type, or too large.
     """
-    shown = _name_of(source)
-    with _refusing(shown, source), _open_header(source) as image:
+    shown = name_source(source)
+    with refusing(shown, source), open_header(source) as image:
         _check_size(image, max_pixels, shown)
-        if image.format not in ("JPEG", "MPO"):
-            return False
-        stored = image.size
-        with _by_our_rules():
-            image.draft(None, _needed_as_stored(image, covering))
-        return image.size != stored
-
-
-@functools.cache
-def supported_extensions() -> tuple[str, ...]:
-    """Return the file name extensions, in lower case with the dot, of the types that can be decoded here."""
-    formats = {*_formats(), "MPO"}
-    return natural_sort(extension for extension, name in Image.registered_extensions().items() if name in formats)
-
-
-@functools.cache
-def _formats() -> tuple[str, ...]:
-    """Return the supported formats; HEIC only where the package pillow-heif is installed."""
-    Image.init()
-    if importlib.util.find_spec("pillow_heif") is not None:
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
-    return tuple(name for name in _FORMATS if name in Image.OPEN)
-
-
-def _check_strict() -> None:
-    if ImageFile.LOAD_TRUNCATED_IMAGES:
-        raise DataError(
-            "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set, so half pictures would pass for whole ones. "
-            "Set it to False, and leave damaged files to the check of the data."
-        )
-
-
-def _open_header(source: str | Path | BinaryIO) -> Image.Image:
-    """Open a file without reading all of it, unless Pillow refuses it for a limit that is not ours."""
-    if isinstance(source, str | Path):
-        check_file(source)
-        source = source if find_member(source) is None else io.BytesIO(read_bytes(source))
-    try:
-        with _by_our_rules():
-            return Image.open(source, formats=_formats())
-    except ValueError:
-        if not isinstance(source, str | Path):
-            source.seek(0)
-        return _open_quietly(read_bytes(source))
-
-
-def _open_quietly(content: bytes) -> Image.Image:
-    """Open a picture; what Pillow warns of or refuses (damaged EXIF, size, texts) is decided by our own rules."""
-    with _by_our_rules():
-        image = Image.open(io.BytesIO(leave_out_metadata(content)), formats=_formats())
-        _orientation(image)  # parsed here once, for its warnings, and kept by the picture
-        return image
-
-
-def _load_reduced(image: Image.Image, covering: Covering) -> Image.Image:
-    """Load a JPEG at a fraction of its size that covers what is needed, and any other picture whole.
-
-    A side that is no multiple of the fraction ends in a pixel that lies partly beyond the picture; it stays when at
-    least half of it is inside, so that the picture is shifted by half a pixel at most.
-    """
-    reduced = image.draft(None, _needed_as_stored(image, covering))
-    image.load()
-    if reduced is None:
-        return image
-    _, (_, _, right, bottom) = reduced
-    inside = (math.floor(right + 0.5), math.floor(bottom + 0.5))
-    if image.size == inside:
-        return image
-    with _by_our_rules():
-        return image.crop((0, 0, *inside))
-
-
-def _needed_as_stored(image: Image.Image, covering: Covering) -> tuple[int, int]:
-    """Return the width and height that are needed of a picture, in the orientation in which it is stored."""
-    turned = _orientation(image) in _TURNED
-    width, height = covering(*(image.size[::-1] if turned else image.size))
-    return (height, width) if turned else (width, height)
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        orientation = image.getexif().get(Base.Orientation, 1)
-    except Exception:  # noqa: BLE001 - damaged EXIF makes Pillow raise nearly anything, and the picture can be used all the same
-        return 1
-    return orientation if isinstance(orientation, int) else 1
+        return can_be_reduced(image, covering)
 
 
 def _to_rgb(image: Image.Image, shown: str, depth_range: DepthRange | None) -> Image.Image:
@@ -344,68 +227,3 @@ def _check_size(image: Image.Image, max_pixels: int, shown: str) -> None:
 
 def _too_large(width: int, height: int, max_pixels: int) -> str:
     return f"{width} x {height} is more than the limit of {max_pixels:,} pixels (data.max_pixels)"
-
-
-def _name_of(source: ImageSource) -> str:
-    if isinstance(source, str | Path):
-        return str(source)
-    if isinstance(source, bytes):
-        return f"{len(source)} bytes"
-    if isinstance(source, np.ndarray):
-        return f"array of shape {source.shape}"
-    return str(getattr(source, "name", "") or getattr(source, "filename", "") or type(source).__name__)
-
-
-def _explain_unknown(source: ImageSource, shown: str) -> str:
-    head = b"" if isinstance(source, np.ndarray | Image.Image) else read_head(source)
-    if not head and isinstance(source, str | Path | bytes):
-        return "the file is empty"
-    found = describe_type(head, shown)
-    return f"not a picture of a supported type{f', but {found}' if found else f' ({_list_formats()})'}"
-
-
-def _list_formats() -> str:
-    return ", ".join(_formats())
-
-
-def _explain_missing(shown: str) -> str:
-    if not holds_escape(shown):
-        return "no such file"
-    encoding = sys.getfilesystemencoding()
-    if encoding != "utf-8":
-        return f"this Python reads file names as {encoding}; start it with PYTHONUTF8=1"
-    return "the file name is not valid UTF-8; rename it"
-
-
-@contextmanager
-def _refusing(shown: str, source: ImageSource = b"") -> Iterator[None]:
-    """Turn whatever goes wrong while a file is read into a `BadImageError` with a reason to read."""
-    try:
-        yield
-    except BadImageError:
-        raise
-    except FileNotFoundError as error:
-        raise BadImageError(shown, _explain_missing(shown)) from error
-    except IsADirectoryError as error:
-        raise BadImageError(shown, "a folder, not a file") from error
-    except PermissionError as error:
-        raise BadImageError(shown, "no permission to read it") from error
-    except UnidentifiedImageError as error:
-        raise BadImageError(shown, _explain_unknown(source, shown)) from error
-    except Exception as error:
-        raise BadImageError(shown, f"damaged: {error or type(error).__name__}") from error
-
-
-@contextmanager
-def _by_our_rules() -> Iterator[None]:
-    """Silence Pillow's warnings and lift its limit of pixels, since ours holds.
-
-    Both belong to the whole process, so this is done under a lock, and for the time of opening a file only.
-    """
-    with _pillow_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit

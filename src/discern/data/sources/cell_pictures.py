@@ -10,7 +10,8 @@ import pandas as pd
 from PIL import Image
 
 from discern.data.picture_arrays import PictureArrays, name_picture
-from discern.data.reading.decode import read_pixels, supported_extensions
+from discern.data.reading.decode import read_pixels
+from discern.data.reading.supported_types import supported_extensions
 from discern.data.sources.columns import is_name_of_pictures
 from discern.data.sources.pixels import check_picture
 from discern.errors import DataError, name_some

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from discern.data.reading.decode import supported_extensions
+from discern.data.reading.supported_types import supported_extensions
 from discern.data.sources.encoding import advise_on_packed
 from discern.errors import DataError
 

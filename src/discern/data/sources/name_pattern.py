@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from discern.data.names import name_key
-from discern.data.reading.decode import supported_extensions
+from discern.data.reading.supported_types import supported_extensions
 from discern.errors import DataError, list_some
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from discern.data.names import name_key
-from discern.data.reading.decode import supported_extensions
+from discern.data.reading.supported_types import supported_extensions
 from discern.data.table import join_all
 from discern.errors import Advice, DataError, cut, list_some, name_some, option
 

@@ -13,7 +13,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from discern.data.cache.array_cache import ArrayCache
-from discern.data.reading.decode import supported_extensions
+from discern.data.reading.supported_types import supported_extensions
 from discern.data.stored_pictures import is_remote
 from discern.errors import DataError, one_line
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from discern.data.reading.decode import supported_extensions
+from discern.data.reading.supported_types import supported_extensions
 from discern.data.sources.columns import ColumnSettings, is_name_of_pictures
 from discern.data.sources.csv_file import load_frame
 from discern.data.sources.encoding import advise_on_text, find_encoding

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from discern.data.reading.decode import supported_extensions
 from discern.data.reading.file_content import read_head
 from discern.data.reading.file_types import find_file_type
+from discern.data.reading.supported_types import supported_extensions
 from discern.data.table import natural_key
 from discern.errors import install_command, list_some, name_some
 from discern.run_folder import RUN_FOLDERS, RunFolder
