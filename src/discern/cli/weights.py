@@ -40,7 +40,7 @@ def show_list(
         )
         return
     from discern.models.backbone import TIMM_PREFIX
-    from discern.models.timm_network import list_pretrained_names
+    from discern.models.timm_names import list_pretrained_names
 
     known = {row.name for row in rows}
     names = [TIMM_PREFIX + name for name in list_pretrained_names(part.removeprefix(TIMM_PREFIX))]

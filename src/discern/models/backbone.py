@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from discern.errors import ConfigError
-from discern.models import timm_network
+from discern.models import timm_names
 from discern.models.backbone_contract import Backbone, BackboneFacts
 from discern.models.resnet import Stem
 from discern.models.resnet_backbone import RESNETS, build_resnet_backbone
@@ -167,7 +167,7 @@ def _find_options(build: Callable[..., nn.Module]) -> set[str]:
 def _find_entry(name: str) -> BackboneEntry:
     if name in BACKBONES:
         return BACKBONES[name]
-    near = get_close_matches(name, BACKBONES, n=3) + [TIMM_PREFIX + timm for timm in timm_network.near_names(name)]
+    near = get_close_matches(name, BACKBONES, n=3) + [TIMM_PREFIX + timm for timm in timm_names.near_names(name)]
     raise ConfigError(
         f"There is no backbone {name!r}; nearest: {', '.join(near) or 'nothing has a similar name'}. "
         f"Ours are {', '.join(BACKBONES)}; timm's are written {TIMM_PREFIX}NAME."

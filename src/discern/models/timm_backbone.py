@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from discern.errors import ConfigError
-from discern.models import timm_attention, timm_network
+from discern.models import timm_attention, timm_layers, timm_maps, timm_names, timm_network, timm_stages
 from discern.models.backbone_contract import Attention, Backbone, BackboneFacts
 
 TIMM_PREFIX = "timm:"
@@ -27,7 +27,7 @@ class TimmBackbone(Backbone):
         Raises:
             ConfigError: The network has no such map.
         """
-        return timm_network.forward_map(self.network, images)
+        return timm_maps.forward_map(self.network, images)
 
     def pool_map(self, maps: Tensor) -> Tensor:
         """Map the last feature map (N, C, h, w) to the pooled features (N, F).
@@ -35,15 +35,15 @@ class TimmBackbone(Backbone):
         Raises:
             ConfigError: The features are not computed from that map alone, but for instance by a class token.
         """
-        return timm_network.pool_map(self.network, maps)
+        return timm_maps.pool_map(self.network, maps)
 
     def find_stage_widths(self) -> tuple[int, ...]:
         """Return the channels of the last three of timm's stages, without one that ends in the last feature map."""
-        return timm_network.find_stage_widths(self.network)
+        return timm_maps.find_stage_widths(self.network)
 
     def forward_stages(self, images: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
         """Map images (N, 3, H, W) to the features of the last map (N, L), and to the maps of these stages."""
-        return timm_network.forward_stages(self.network, images)
+        return timm_maps.forward_stages(self.network, images)
 
     def forward_attention(self, images: Tensor) -> Attention:
         """Map images (N, 3, H, W) to the pooled features, with the attention of each block on the way there.
@@ -61,19 +61,19 @@ class TimmBackbone(Backbone):
         In a vision transformer the stem is the patch embedding with class token and position embeddings; of twelve
         blocks, three each are layer1 to layer4. A final norm belongs to the last layer.
         """
-        return _in_network(timm_network.stage_prefixes(self.network))
+        return _in_network(timm_stages.stage_prefixes(self.network))
 
     def blocks(self) -> dict[str, tuple[str, ...]]:
         """Return the stem and timm's fine groups by the name of their block, such as "blocks.11"."""
-        return _in_network(timm_network.block_prefixes(self.network))
+        return _in_network(timm_stages.block_prefixes(self.network))
 
     def synchronize_batchnorm(self) -> None:
         """Let every BatchNorm use the batches of all processes; names of parameters stay the same."""
-        self.network = timm_network.synchronize_batchnorm(self.network)
+        self.network = timm_layers.synchronize_batchnorm(self.network)
 
     def parameter_depths(self) -> dict[str, int]:
         """Return the depth of every parameter: 0 in the stem, then one more for every one of timm's fine groups."""
-        return {f"network.{name}": depth for name, depth in timm_network.parameter_depths(self.network).items()}
+        return {f"network.{name}": depth for name, depth in timm_stages.parameter_depths(self.network).items()}
 
     def parameters_without_decay(self) -> frozenset[str]:
         """Return what timm trains without weight decay: class tokens, position embeddings and the like."""
@@ -125,7 +125,7 @@ def describe_timm_backbone(name: str) -> BackboneFacts:
     Raises:
         ConfigError: timm has no such network.
     """
-    published = timm_network.pretrained_config(name.removeprefix(TIMM_PREFIX))
+    published = timm_names.pretrained_config(name.removeprefix(TIMM_PREFIX))
     (red, green, blue), (red_std, green_std, blue_std) = published.mean, published.std
     return BackboneFacts(
         image_size=published.input_size[-1],

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from discern.models import timm_network
+from discern.models import timm_layers
 
 
 def is_plain_convolution(layer: nn.Module) -> bool:
@@ -11,4 +11,4 @@ def is_plain_convolution(layer: nn.Module) -> bool:
     Other subclasses may compute anything.
     """
     is_plain = type(layer) is nn.Conv2d and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
-    return is_plain or timm_network.pads_by_stride(layer)
+    return is_plain or timm_layers.pads_by_stride(layer)

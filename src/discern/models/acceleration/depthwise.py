@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from discern.models import timm_network
+from discern.models import timm_layers
 from discern.models.acceleration.convolutions import is_plain_convolution
 
 _FAST_KERNEL = 3
@@ -39,7 +39,7 @@ def _is_slow(layer: nn.Conv2d) -> bool:
     if not is_depthwise or max(layer.dilation) > 1 or not (is_strided or is_large) or not is_plain_convolution(layer):
         return False
     has_middle = all(side % 2 and side >= step for side, step in zip(layer.kernel_size, layer.stride, strict=True))
-    return has_middle or not timm_network.pads_by_stride(layer)
+    return has_middle or not timm_layers.pads_by_stride(layer)
 
 
 class _FasterNetwork(nn.Module):
@@ -87,10 +87,10 @@ def _convolve(layer: nn.Conv2d, maps: Tensor) -> Tensor:
 
 def _find_positions(layer: nn.Conv2d, maps: Tensor) -> tuple[_Pair, _Pair]:
     """Return the padding of a convolution without stride, and the first of its positions that one with stride keeps."""
-    if not timm_network.pads_by_stride(layer):
+    if not timm_layers.pads_by_stride(layer):
         return cast("_Pair", layer.padding), (0, 0)
     padding = tuple(side // 2 for side in layer.kernel_size)
-    before = timm_network.padding_before(layer, maps)
+    before = timm_layers.padding_before(layer, maps)
     return padding, tuple(one - other for one, other in zip(padding, before, strict=True))
 
 

@@ -10,7 +10,7 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from discern.models import timm_network
+from discern.models import timm_layers
 from discern.models.tracing import trace_graph
 
 
@@ -116,14 +116,14 @@ def _foldable_pairs(module: nn.Module, graph: fx.Graph) -> list[tuple[fx.Node, f
 
 def _can_take_scale(layer: nn.Module) -> bool:
     """Return whether a layer is a plain convolution; subclasses may do anything, but one of timm only pads."""
-    return type(layer) is nn.Conv2d or timm_network.pads_by_stride(layer)
+    return type(layer) is nn.Conv2d or timm_layers.pads_by_stride(layer)
 
 
 def _layers_after(norm: _BatchNorm) -> tuple[str, ...] | None:
     """Return the names of the submodules that a BatchNorm calls after normalizing; None for an unknown kind."""
     if type(norm) in (nn.BatchNorm2d, nn.SyncBatchNorm):
         return ()
-    return timm_network.layers_after_normalizing(norm)
+    return timm_layers.layers_after_normalizing(norm)
 
 
 def _fold_weights(convolution: nn.Conv2d, norm: _BatchNorm) -> None:

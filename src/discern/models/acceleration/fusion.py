@@ -12,7 +12,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, fx, nn
 
-from discern.models import timm_network
+from discern.models import timm_layers
 from discern.models.acceleration.convolutions import is_plain_convolution
 
 _ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
@@ -77,7 +77,7 @@ class _FusedConvolution(nn.Module):
         self.weight = convolution.weight.detach().to(dtype)
         self.bias = None if convolution.bias is None else convolution.bias.detach().to(dtype)
         self.kernel_size, self.stride, self.dilation = convolution.kernel_size, convolution.stride, convolution.dilation
-        self.pads_by_stride = timm_network.pads_by_stride(convolution)
+        self.pads_by_stride = timm_layers.pads_by_stride(convolution)
         self.padding = (0, 0) if self.pads_by_stride else cast("tuple[int, ...]", convolution.padding)
         self.channels, self.groups = convolution.out_channels, convolution.groups
         self.activation = activation
@@ -86,7 +86,7 @@ class _FusedConvolution(nn.Module):
         """Map (N, C, H, W) to (N, K, h, w); the shortcut is overwritten."""
         maps = maps.to(self.weight.dtype)
         if self.pads_by_stride:
-            maps = timm_network.pad_by_stride(maps, self.kernel_size, self.stride, self.dilation)
+            maps = timm_layers.pad_by_stride(maps, self.kernel_size, self.stride, self.dilation)
         geometry = [*self.padding], [*self.stride], [*self.dilation], self.groups
         if not self.weight.is_mkldnn:
             # Done once, in oneDNN's own order; otherwise it would rearrange them in every call.

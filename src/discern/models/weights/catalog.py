@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from discern.errors import ConfigError, WeightsError
 from discern.hub import HUB_URL, find_endpoint
-from discern.models import timm_network
+from discern.models import timm_names
 from discern.models.backbone import TIMM_PREFIX
 
 PUBLISHED_NAMES = ("imagenet", "imagenet-v1", "imagenet-v2")
@@ -109,7 +109,7 @@ def cached_timm_weights() -> list[PublishedWeights]:
 
 
 def _find_timm_weights(backbone_name: str, weights: str) -> PublishedWeights:
-    config = timm_network.pretrained_config(backbone_name.removeprefix(TIMM_PREFIX))
+    config = timm_names.pretrained_config(backbone_name.removeprefix(TIMM_PREFIX))
     if weights != "imagenet":
         raise WeightsError(
             f'No {weights!r} is published for {backbone_name}; use "imagenet" and choose the weights by timm\'s tag, '
