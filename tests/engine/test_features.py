@@ -12,7 +12,7 @@ from discern.data.splitting.split import split_table
 from discern.errors import RunFolderError
 from discern.training.listeners import Listener
 from discern.training.phase import Phase
-from discern.training.state import load_state
+from discern.training.state_loading import load_state
 from fitting import SMALL, build_fit, build_plan, without_time
 from pictures import draw_photos
 

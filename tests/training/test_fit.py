@@ -13,7 +13,8 @@ from discern.training.floor import Floor
 from discern.training.history import EpochRow, build_history
 from discern.training.listeners import Listener
 from discern.training.outcome import describe_outcome
-from discern.training.state import STATE_FILE, load_state
+from discern.training.state import STATE_FILE
+from discern.training.state_loading import load_state
 from discern.training.stopping import BestModel
 from fitting import SMALL, build_fit, build_plan, without_time
 

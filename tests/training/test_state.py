@@ -9,15 +9,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from discern.errors import RunFolderError
-from discern.training.state import (
-    STATE_FILE,
-    FrozenWeights,
-    Progress,
-    TrainingState,
-    _compute_checksum,
-    load_state,
-    restoring,
-)
+from discern.training.state import STATE_FILE, FrozenWeights, Progress, TrainingState, compute_checksum
+from discern.training.state_loading import load_state, restoring
 
 CHANGED = "was changed after it was saved, or is damaged: its checksum is not that of its content; restore it"
 
@@ -40,7 +33,7 @@ def rewrite(folder, change_tensors=lambda tensors: None, *, signed=False, **prog
     change_tensors(tensors)
     metadata["progress"] = json.dumps(json.loads(metadata["progress"]) | progress)
     if signed:
-        metadata["checksum"] = _compute_checksum(tensors, metadata["progress"])
+        metadata["checksum"] = compute_checksum(tensors, metadata["progress"])
     save_file(tensors, path, metadata=metadata)
 
 
@@ -94,7 +87,7 @@ def test_what_is_edited_and_signed_again_is_refused_too(folder, progress):
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "[]", "5", "null", "", "{}", "1" * 5000])
 def test_hostile_progress_is_refused(folder, text):
-    save_file({}, folder / STATE_FILE, metadata={"progress": text, "checksum": _compute_checksum({}, text)})
+    save_file({}, folder / STATE_FILE, metadata={"progress": text, "checksum": compute_checksum({}, text)})
     with pytest.raises(RunFolderError, match=r"start again with overwrite=True"):
         load_state(folder)
 

@@ -32,7 +32,9 @@ from discern.training.inputs import PooledFeatures
 from discern.training.listeners import ListenedStep, Listener
 from discern.training.meter import LoaderMeter
 from discern.training.phase import Phase
-from discern.training.state import Progress, TrainingState, read_generators, restoring
+from discern.training.random_generators import read_generators
+from discern.training.state import Progress, TrainingState
+from discern.training.state_loading import restoring
 from discern.training.stopping import BestModel
 
 logger = logging.getLogger("discern")

@@ -1,41 +1,28 @@
 """The state of a training: everything that is needed to resume it exactly, without pickle."""
 
 import json
-import random
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 from pydantic import BaseModel, Field
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from discern.engine.schedules import Plateau
-from discern.errors import OVERWRITE, RunFolderError, one_line
+from discern.errors import RunFolderError
 from discern.files import make_folder, replacing
 from discern.processes import ALONE, Processes
 from discern.training.history import EpochRow
+from discern.training.random_generators import GeneratorNumbers, Generators, set_generators
 from discern.training.stopping import EarlyStopping
 
 STATE_FILE = "state.safetensors"
 STATE_VERSION = 5
-
-
-class GeneratorNumbers(BaseModel):
-    """The states of Python's and NumPy's random generators."""
-
-    python: tuple[int, tuple[int, ...], float | None]
-    numpy: tuple[str, tuple[int, ...], int, int, float]
-
-
-Generators = tuple[GeneratorNumbers, dict[str, Tensor]]
 
 
 class OptimizerNumbers(BaseModel):
@@ -89,7 +76,7 @@ class FrozenWeights:
     @cached_property
     def checksum(self) -> str:
         """The checksum of all, by which an edit of their file is found."""
-        return _compute_checksum(self.tensors)
+        return compute_checksum(self.tensors)
 
 
 class TrainingState:
@@ -154,14 +141,8 @@ class TrainingState:
 
     def restore_random_generators(self, processes: Processes = ALONE) -> None:
         """Set the generators to the saved state of this process."""
-        numbers = self.progress.random[processes.rank]
-        random.setstate(numbers.python)
-        name, keys, position, has_gauss, cached = numbers.numpy
-        np.random.set_state((name, np.array(keys, dtype=np.uint32), position, has_gauss, cached))
-        tensors = self.get_tensors(f"random/{processes.rank}")
-        torch.set_rng_state(tensors.pop("cpu"))
-        if tensors and torch.cuda.is_available():
-            torch.cuda.set_rng_state(tensors["cuda"])
+        rank = processes.rank
+        set_generators((self.progress.random[rank], self.get_tensors(f"random/{rank}")))
 
     def check_processes(self, count: int) -> None:
         """Check that the number of processes is that of the interrupted run.
@@ -191,7 +172,7 @@ class TrainingState:
                 save_file(self.frozen.tensors, temporary)
         with replacing(folder / STATE_FILE, size_bytes=_count_bytes(self.tensors)) as temporary:
             progress = json.dumps(self.progress.model_dump())
-            checksum = _compute_checksum(self.tensors, progress)
+            checksum = compute_checksum(self.tensors, progress)
             save_file(self.tensors, temporary, metadata={"progress": progress, "checksum": checksum})
         for path in folder.glob("frozen-*.safetensors"):
             if path.name != self.progress.frozen:
@@ -202,102 +183,10 @@ def _count_bytes(tensors: Mapping[str, Tensor]) -> int:
     return sum(tensor.nbytes for tensor in tensors.values())
 
 
-def read_generators(processes: Processes) -> list[Generators]:
-    """Return the states of Python's, NumPy's and torch's generators in every process."""
-    return processes.gather(_read_own_generators())
-
-
-def _read_own_generators() -> Generators:
-    name, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
-    version, integers, python_gauss = random.getstate()
-    numbers = GeneratorNumbers(
-        python=(version, integers, python_gauss),
-        numpy=(str(name), tuple(np.asarray(keys).tolist()), int(position), int(has_gauss), float(gauss)),
-    )
-    tensors = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        tensors["cuda"] = torch.cuda.get_rng_state()
-    return numbers, tensors
-
-
-def has_state(folder: Path) -> bool:
-    """Return whether `folder` has the state of at least one epoch."""
-    return (folder / STATE_FILE).is_file()
-
-
-def load_state(folder: Path) -> TrainingState:
-    """Load the state that an interrupted training left in `folder`.
-
-    Raises:
-        RunFolderError: It is damaged, or another version of the program wrote it.
-    """
-    path = folder / STATE_FILE
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        content = json.loads(metadata["progress"])
-        _check_version(content, path)
-        if metadata.get("checksum") != _compute_checksum(tensors, metadata["progress"]):
-            raise _refuse_changed(path)
-        state = TrainingState(Progress.model_validate(content))
-        state.tensors = tensors
-        if state.progress.frozen is not None:
-            state.frozen = _load_frozen(state.progress, folder)
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError, RecursionError) as error:
-        reason = one_line(error)
-        raise RunFolderError(f"{path} is damaged ({reason}); start again with ", OVERWRITE) from None
-    return state
-
-
-@contextmanager
-def restoring(folder: Path | None) -> Iterator[None]:
-    """Explain errors that come from a state which does not fit the network or the plan.
-
-    Raises:
-        RunFolderError: It does not.
-    """
-    try:
-        yield
-    except (RuntimeError, LookupError, ValueError, TypeError, AttributeError, OverflowError) as error:
-        place = STATE_FILE if folder is None else folder / STATE_FILE
-        reason = one_line(error)
-        raise RunFolderError(
-            f"{place} does not fit the plan of its run ({reason}); start again with ", OVERWRITE
-        ) from error
-
-
-def _load_frozen(progress: Progress, folder: Path) -> FrozenWeights:
-    name = FrozenWeights(progress.phase_index, {}).name
-    frozen = FrozenWeights(progress.phase_index, load_file(folder / name))
-    if progress.frozen != name or frozen.checksum != progress.frozen_checksum:
-        raise _refuse_changed(folder / name)
-    return frozen
-
-
-def _refuse_changed(path: Path) -> RunFolderError:
-    return RunFolderError(
-        f"{path} was changed after it was saved, or is damaged: its checksum is not that of its content; restore it, "
-        "or start again with ",
-        OVERWRITE,
-    )
-
-
-def _compute_checksum(tensors: Mapping[str, Tensor], text: str = "") -> str:
+def compute_checksum(tensors: Mapping[str, Tensor], text: str = "") -> str:
     """Return the CRC-32 of a text and of tensors, with their names, types and shapes."""
     checksum = zlib.crc32(text.encode())
     for name, tensor in sorted(tensors.items()):
         checksum = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode(), checksum)
         checksum = zlib.crc32(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data, checksum)
     return f"{checksum:08x}"
-
-
-def _check_version(content: object, path: Path) -> None:
-    if not isinstance(content, Mapping):
-        raise ValueError("it has no progress of a training")
-    if content.get("version") != STATE_VERSION:
-        raise RunFolderError(
-            f"{path} has format {str(content.get('version'))[:20]}, and this version of discern reads {STATE_VERSION}; "
-            "finish the run with the version that started it, or start again with ",
-            OVERWRITE,
-        )

@@ -32,7 +32,7 @@ from discern.tracking.following import build_trackers
 from discern.training.ensembling import HeldOut, build_ensemble_bundle
 from discern.training.listeners import Listener, OwnerWatch, calling_listeners
 from discern.training.start import build_planned, load_start
-from discern.training.state import has_state, load_state
+from discern.training.state_loading import has_state, load_state
 from discern.workflows.job import (
     Job,
     begin_run,

@@ -34,7 +34,8 @@ from discern.tracking.following import check_trackers
 from discern.training.custom import Custom
 from discern.training.listeners import Listener
 from discern.training.start import build_planned, load_start
-from discern.training.state import TrainingState, has_state, load_state
+from discern.training.state import TrainingState
+from discern.training.state_loading import has_state, load_state
 from discern.workflows.folds import carry_out_folds
 from discern.workflows.job import Job, carry_out, choose_listeners
 from discern.workflows.teacher import reload_teacher
