@@ -71,7 +71,7 @@ def test_the_report_comes_before_the_state_is_removed_so_that_resuming_writes_it
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("discern.workflows.job.try_write_report", die)
+        patch.setattr("discern.workflows.finish.try_write_report", die)
         with pytest.raises(Killed):
             train(photos, out=out, recipe="table", overrides=[*QUICK, "run.report=true", "run.determinism=true"])
     folder = RunFolder(out)

@@ -33,16 +33,9 @@ from discern.training.ensembling import HeldOut, build_ensemble_bundle
 from discern.training.listeners import Listener, OwnerWatch, calling_listeners
 from discern.training.start import build_planned, load_start
 from discern.training.state_loading import has_state, load_state
-from discern.workflows.job import (
-    Job,
-    begin_run,
-    carry_out,
-    choose_listeners,
-    complete,
-    naming_resumption,
-    predict_test,
-    save_evaluated,
-)
+from discern.workflows.carry_out import carry_out
+from discern.workflows.finish import complete, predict_test, save_evaluated
+from discern.workflows.job import Job, begin_run, choose_listeners, naming_resumption
 
 logger = logging.getLogger("discern")
 

@@ -36,8 +36,9 @@ from discern.training.listeners import Listener
 from discern.training.start import build_planned, load_start
 from discern.training.state import TrainingState
 from discern.training.state_loading import has_state, load_state
+from discern.workflows.carry_out import carry_out
 from discern.workflows.folds import carry_out_folds
-from discern.workflows.job import Job, carry_out, choose_listeners
+from discern.workflows.job import Job, choose_listeners
 from discern.workflows.teacher import reload_teacher
 
 logger = logging.getLogger("discern")

@@ -40,8 +40,9 @@ from discern.tracking.following import check_trackers
 from discern.training.custom import Custom
 from discern.training.listeners import Listener
 from discern.training.start import build_planned, load_start
+from discern.workflows.carry_out import carry_out
 from discern.workflows.folds import carry_out_folds, choose_folds, hold_out_fold, share_budget
-from discern.workflows.job import Job, begin_run, carry_out, choose_listeners
+from discern.workflows.job import Job, begin_run, choose_listeners
 from discern.workflows.teacher import Teacher, load_teacher
 
 logger = logging.getLogger("discern")
