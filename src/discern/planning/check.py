@@ -1,13 +1,26 @@
-"""Checks that a network can be trained by a plan."""
+"""Checks that phases can be trained: their augmentation before anything is computed, the rest with the network."""
 
 from collections.abc import Sequence
 
+from discern.config.sections.phase import PhaseSettings
+from discern.data.reading.augment import check_policy
 from discern.engine.optimizers import OPTIMIZERS
 from discern.engine.schedules import SCHEDULES
 from discern.errors import ConfigError
 from discern.models.classifier import HEAD, Classifier
 from discern.models.heads import LinearHead
 from discern.planning.plan import PhasePlan
+
+
+def check_policies(phases: Sequence[PhaseSettings]) -> None:
+    """Check that every augmentation exists.
+
+    Raises:
+        ConfigError: An augmentation is unknown.
+    """
+    for phase in phases:
+        if phase.augment != "auto":
+            check_policy(phase.augment)
 
 
 def check_phases(phases: Sequence[PhasePlan], classifier: Classifier) -> None:

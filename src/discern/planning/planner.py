@@ -1,44 +1,31 @@
 """Makes the plan of a run from settings, pictures and machine."""
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from discern.config.duration import parse_duration
 from discern.config.sections.training import TrainingBase, TrainingSettings, Tta
 from discern.config.settings import Settings
 from discern.data.cache.array_cache import ArrayCache
-from discern.data.reading.augment import check_policy
 from discern.data.reading.preprocess import scale_size
 from discern.data.table import ImageTable
 from discern.engine.views import NUM_VIEWS
-from discern.models.architecture import CUSTOM, Architecture
-from discern.models.build import build_classifier
 from discern.models.classifier import Classifier
 from discern.models.custom import Network
 from discern.planning.budget import fit_to_budget
-from discern.planning.candidates import Start
-from discern.planning.check import check_phases
+from discern.planning.check import check_phases, check_policies
 from discern.planning.estimate import count_pictures
-from discern.planning.loaded_head import adopt_head, check_load_head
+from discern.planning.loaded_head import check_load_head
+from discern.planning.network import ChosenNetwork, choose_network
 from discern.planning.phases import PhaseFacts, plan_phases
-from discern.planning.plan import OWN_WEIGHTS, MachinePlan, PhasePlan, Plan, TeacherPlan, TrainingPlan
+from discern.planning.plan import MachinePlan, PhasePlan, Plan, TeacherPlan, TrainingPlan
+from discern.planning.plan_log import log_plan
 from discern.planning.reading import plan_picture_cache, plan_preprocess, plan_reading
-from discern.planning.sizes import (
-    choose_batch_size,
-    choose_features,
-    choose_image_size,
-    choose_stem,
-    find_shorter_side,
-    measure_sides,
-)
+from discern.planning.sizes import choose_batch_size, find_shorter_side, measure_sides
 from discern.planning.speed import measure_speed
-from discern.planning.start import ChosenStart, choose_start
+from discern.planning.start import choose_start
 from discern.runtime import Runtime
-
-logger = logging.getLogger("discern")
 
 
 def plan_training(
@@ -70,12 +57,12 @@ def plan_training(
     """
     started = time.monotonic() if started is None else started
     custom = dict(custom or {})
-    check_policies(settings)
+    check_policies(settings.training.phases)
     check_load_head(settings.model, trains=bool(settings.training.phases), custom_network=network is not None)
     train = table.select("train")
     sides = measure_sides(train, settings.data.max_pixels)
     found = choose_start(settings, train, sides, runtime, cache, custom_network=network is not None, started=started)
-    chosen, reasons = _choose_network(settings, train, sides, found, network)
+    chosen, reasons = choose_network(settings, train, sides, found, network)
     start, architecture, classifier, size = chosen
     facts, reasons["training.batch_size"] = _gather_facts(
         settings, train, chosen, sides, runtime, custom_augment="augment" in custom
@@ -114,51 +101,14 @@ def plan_training(
     if settings.run.budget is not None and phases:
         plan = _fit_to_time(plan, settings, classifier, table, runtime, started)
     plan = _plan_picture_caches(plan, settings, table, sides, runtime)
-    _log_plan(plan)
+    log_plan(plan)
     return plan
-
-
-class _ChosenNetwork(NamedTuple):
-    """What is trained: its start, its architecture, the network itself, and the side of its images in pixels."""
-
-    start: Start
-    architecture: Architecture
-    classifier: Classifier
-    image_size: int
-
-
-def _choose_network(
-    settings: Settings,
-    train: ImageTable,
-    sides: Sequence[tuple[int, int]],
-    found: ChosenStart,
-    network: Network | None,
-) -> tuple[_ChosenNetwork, dict[str, str | None]]:
-    """Return the network for these pictures, and the reason for each choice by the name of its setting."""
-    start, reasons = found.start, {"starting point": found.reason}
-    asked_size = settings.data.image_size
-    size_seen = find_shorter_side(sides) if asked_size == "auto" else asked_size
-    stem, reasons["model.stem"] = choose_stem(settings.model.stem, start.backbone, start.weights, size_seen)
-    features, reasons["model.features"] = choose_features(settings.model, start.backbone, start.weights)
-    architecture = _describe_architecture(settings, start).model_copy(update={"stem": stem, "features": features})
-    classifier = build_classifier(
-        architecture, len(train.class_names), network, image_size=None if asked_size == "auto" else asked_size
-    )
-    if settings.model.load_head:
-        names = settings.model.class_names
-        architecture, reasons["model.head"] = adopt_head(
-            architecture, start.weights, classifier, names, train.class_names
-        )
-        classifier = build_classifier(architecture, len(train.class_names))
-    size, reasons["data.image_size"] = choose_image_size(asked_size, classifier.backbone, stem, sides)
-    classifier.backbone.set_image_size(size)
-    return _ChosenNetwork(start, architecture, classifier, size), reasons
 
 
 def _gather_facts(
     settings: Settings,
     train: ImageTable,
-    chosen: _ChosenNetwork,
+    chosen: ChosenNetwork,
     sides: Sequence[tuple[int, int]],
     runtime: Runtime,
     *,
@@ -193,17 +143,6 @@ def _gather_facts(
     return facts, reason
 
 
-def check_policies(settings: Settings) -> None:
-    """Check that every augmentation exists, before anything is computed.
-
-    Raises:
-        ConfigError: An augmentation is unknown.
-    """
-    for phase in settings.training.phases:
-        if phase.augment != "auto":
-            check_policy(phase.augment)
-
-
 def _list_tta(asked: Tta | Literal["auto"]) -> tuple[tuple[Tta, ...], str | None]:
     """Return the views to choose from once the classifier is trained, the cheapest first, and the reason."""
     if asked != "auto":
@@ -222,20 +161,6 @@ def _plan_must_gain(asked: TrainingSettings) -> tuple[bool, str | None]:
     if any(phase.epochs != "auto" for phase in asked.phases[1:]):
         return False, "false, since a number of epochs is asked for"
     return True, "true, since the number of epochs is open: those that cannot be shown to gain are not trained"
-
-
-def _describe_architecture(settings: Settings, start: Start) -> Architecture:
-    model = settings.model
-    if start.backbone == CUSTOM:
-        return Architecture(backbone=CUSTOM)
-    return Architecture(
-        backbone=start.backbone,
-        head=model.head,
-        hidden_features=model.hidden_features,
-        dropout=model.dropout,
-        stochastic_depth=model.stochastic_depth,
-        zero_init_residual=model.zero_init_residual,
-    )
 
 
 def _describe_machine(runtime: Runtime) -> MachinePlan:
@@ -280,30 +205,3 @@ def _plan_picture_caches(
         phases.append(planned)
         reasons |= {f"{phase.name}.picture_cache": reason} if reason else {}
     return plan.model_copy(update={"phases": tuple(phases), "reasons": reasons})
-
-
-def _describe_plan(plan: Plan) -> str:
-    """Return what will be done in one line; the reasons are in plan.json."""
-    weights = "its own weights" if plan.weights == OWN_WEIGHTS else f"weights {Path(plan.weights).name}"
-    start = "from scratch" if plan.weights == "none" else f"with {weights}"
-    phases = ", ".join(f"{phase.epochs} of {phase.name}" for phase in plan.phases) or "none, nothing is trained"
-    return (
-        f"{plan.architecture.backbone} {start}, {plan.preprocess.image_size} px ({plan.preprocess.fit}), "
-        f"batches of {plan.training.batch_size}, epochs: {phases}; reasons are in plan.json"
-    )
-
-
-def _log_plan(plan: Plan) -> None:
-    for name, reason in plan.reasons.items():
-        logger.debug("%s: %s", name, reason)
-    logger.info("plan: %s", _describe_plan(plan))
-    for phase in plan.phases:
-        if not phase.is_augmented and f"{phase.name}.augment" in plan.reasons:
-            logger.info("phase %s: augmentation %s", phase.name, plan.reasons[f"{phase.name}.augment"])
-    only_head = [phase.name for phase in plan.phases if phase.train == ("head",)]
-    if plan.weights == "none" and only_head:
-        logger.warning(
-            "phase %s trains the head alone on a backbone of random weights, since model.weights=none; "
-            "it can learn little from such features",
-            ", ".join(only_head),
-        )
