@@ -53,7 +53,7 @@ def test_one_that_has_answered_can_be_copied_and_pickled(make_copy, predictor, p
 
 def test_other_augmentation_shares_the_prepared_network(predictor, photos):
     predictor.predict(photos / "blue")
-    assert predictor.with_tta("flip")._forward is predictor._forward
+    assert predictor.with_tta("flip")._outputs.forward is predictor._outputs.forward
 
 
 def test_what_it_embeds_are_the_features_that_its_head_classifies(predictor, photos):

@@ -121,7 +121,7 @@ def test_a_reload_frees_the_old_network(run):
 
     def load_and_watch(folder):
         predictor = load_on_cpu(folder)
-        networks.append((weakref.ref(predictor.bundle.classifier), weakref.ref(predictor._forward._network)))
+        networks.append((weakref.ref(predictor.bundle.classifier), weakref.ref(predictor._outputs.forward._network)))
         return predictor
 
     app = create_app({"run": run}, load_and_watch, access=Access(None, "secret"))

@@ -2,10 +2,7 @@
 
 import copy
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from enum import Enum, auto
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple, Self
 
@@ -21,18 +18,9 @@ from discern.data.reading.loaders import Batch, EvaluationLoader, build_evaluati
 from discern.data.sources.inputs import Input, load_inputs
 from discern.data.sources.load import Source, load_table
 from discern.data.table import ImageTable
-from discern.engine.forward import (
-    CollectionStep,
-    FeaturesAndLogits,
-    ForwardPass,
-    check_same_rows,
-    evaluating,
-    prepare_images,
-)
-from discern.engine.loop import run_epoch
+from discern.engine.forward import check_same_rows
 from discern.engine.second_look import find_inexact, find_unclear
-from discern.engine.views import average_views
-from discern.errors import BadImagesError, BundleError, ConfigError, ImageProblem
+from discern.errors import BadImagesError, ConfigError, ImageProblem
 from discern.evaluation.custom_metrics import MetricFunction
 from discern.evaluation.evaluated_pictures import choose_evaluated_split, join_labels
 from discern.evaluation.metrics import Metrics, compute_metrics
@@ -40,21 +28,14 @@ from discern.notebook import build_html_facts
 from discern.predictor.answers import AnswerForm, build_answers, build_policy, knows_own_ids
 from discern.predictor.bundle import Bundle
 from discern.predictor.calibration import compute_probabilities
-from discern.predictor.feature_bank import measure_similarity
+from discern.predictor.outputs import Kept, NetworkOutputs, Outputs
 from discern.predictor.summary import summarize_predictor
 from discern.predictor.tta import use_tta
-from discern.runtime import Precision, Runtime
+from discern.runtime import Runtime
 
 logger = logging.getLogger("discern")
 
 _SHOWN_CLASSES = 5
-
-
-class Outputs(NamedTuple):
-    """Pooled features (N, F) and logits (N, K) before calibration, float32 on the CPU."""
-
-    features: Tensor
-    logits: Tensor
 
 
 class Readable(NamedTuple):
@@ -68,14 +49,6 @@ class Readable(NamedTuple):
     probabilities: npt.NDArray[np.float64]
     problems: tuple[ImageProblem, ...]
     similarities: npt.NDArray[np.float64] | None
-
-
-class Kept(Enum):
-    """What is kept of each picture: the logits (K), with the similarity to the training pictures or the features."""
-
-    LOGITS = auto()
-    SIMILARITY = auto()
-    FEATURES = auto()
 
 
 class Predictor:
@@ -93,7 +66,7 @@ class Predictor:
         self.class_names = bundle.class_names
         self.runtime = runtime
         self.batch_size = batch_size
-        self._prepared: dict[Precision, ForwardPass] = {}
+        self._outputs = NetworkOutputs(bundle, runtime)
         runtime.place(bundle.classifier)
 
     def __repr__(self) -> str:
@@ -103,10 +76,6 @@ class Predictor:
 
     def _repr_html_(self) -> str:
         return build_html_facts(summarize_predictor(self.bundle, self.runtime))
-
-    def __getstate__(self) -> dict[str, object]:
-        """Return what a copy is made of; the prepared network, whose weights have a form of this processor, is not."""
-        return {**vars(self), "_prepared": {}}
 
     def predict(
         self,
@@ -193,8 +162,8 @@ class Predictor:
         if tta is None:
             return self
         other = copy.copy(self)
-        other._prepared = self._prepared
         other.bundle = use_tta(self.bundle, tta)
+        other._outputs = self._outputs.with_bundle(other.bundle)
         return other
 
     def embed(self, inputs: Sequence[Input] | Input) -> npt.NDArray[np.float32]:
@@ -266,7 +235,7 @@ class Predictor:
         kept = Kept.SIMILARITY if similarity else Kept.LOGITS
         starts = range(0, max(1, len(table)), part_rows)
         for start, batches in zip(starts, _cut_in_parts(loader.batches(), part_rows, len(starts)), strict=True):
-            outputs = self._collect(batches, self._forward, kept, advance)
+            outputs = self._outputs.collect(batches, kept, advance=advance)
             end = min(start + part_rows, len(table))
             own = [(row, problem) for row, problem in loader.problems() if start <= row < end]
             problems = sorted(problem for part in self.runtime.processes.gather(own) for problem in part)
@@ -281,37 +250,17 @@ class Predictor:
         Raises:
             BadImageError: A picture cannot be decoded.
         """
-        features, logits = self._split(self._compute(table, Kept.FEATURES))
+        features, logits = self._outputs.split(self._compute(table, Kept.FEATURES))
         return logits, features.numpy()
 
     @torch.inference_mode()
     def compute_outputs(self, images: Tensor) -> Outputs:
         """Return features and logits of uint8 images (N, 3, S, S), as the bundle's preprocessing gives them."""
-        with evaluating(self.bundle.classifier):
-            outputs = self._average(self._forward, images).float().cpu()
-            unclear = find_unclear(self._conclude(outputs, similarity=False)[0])
-            if len(unclear) and self.runtime.precision != "fp32":
-                outputs[unclear] = self._average(self._exact_forward, images[unclear]).float().cpu()
-            return self._split(outputs)
-
-    @property
-    def _forward(self) -> ForwardPass:
-        """The prepared network, which gives features and logits side by side."""
-        return self._prepare(self.runtime.precision)
-
-    @property
-    def _exact_forward(self) -> ForwardPass:
-        """The same in fp32."""
-        return self._prepare("fp32")
-
-    def _prepare(self, precision: Precision) -> ForwardPass:
-        """Return the network for a precision, prepared when it is first wanted."""
-        if precision not in self._prepared:
-            runtime = replace(self.runtime, precision=precision)
-            prepare = prepare_images(self.bundle.preprocess, runtime)
-            with evaluating(self.bundle.classifier):
-                self._prepared[precision] = ForwardPass(FeaturesAndLogits(self.bundle.classifier), prepare, runtime)
-        return self._prepared[precision]
+        outputs = self._outputs.compute(images)
+        unclear = find_unclear(self._conclude(outputs, similarity=False)[0])
+        if len(unclear) and self.runtime.precision != "fp32":
+            outputs[unclear] = self._outputs.compute(images[unclear], exact=True)
+        return self._outputs.split(outputs)
 
     def _build_dataset(self, table: ImageTable, *, decodes_whole: bool = False) -> ImageDataset:
         preprocess, max_pixels = self.bundle.preprocess, self.bundle.max_pixels
@@ -343,7 +292,8 @@ class Predictor:
         return probabilities, outputs[:, 0].double().numpy() if similarity else None
 
     def _compute(self, table: ImageTable, kept: Kept) -> Tensor:
-        return self._look_again(table, self._collect(self._build_loader(table).batches(), self._forward, kept), kept)
+        outputs = self._outputs.collect(self._build_loader(table).batches(), kept)
+        return self._look_again(table, outputs, kept)
 
     @torch.inference_mode()
     def _look_again(self, table: ImageTable, outputs: Tensor, kept: Kept) -> Tensor:
@@ -353,64 +303,8 @@ class Predictor:
         rows = find_inexact(unclear, self._build_dataset(table), self.runtime) if len(unclear) else unclear
         if len(rows):
             loader = self._build_loader(table.take(rows), decodes_whole=True)
-            outputs[rows] = self._collect(loader.batches(), self._exact_forward, kept)
+            outputs[rows] = self._outputs.collect(loader.batches(), kept, exact=True)
         return outputs
-
-    @torch.inference_mode()
-    def _collect(
-        self,
-        batches: Iterable[Batch],
-        forward: ForwardPass,
-        kept: Kept,
-        advance: Callable[[int], None] | None = None,
-    ) -> Tensor:
-        """Return what is kept (N, C) of the outputs for all pictures of these batches; labels do not matter."""
-
-        def compute(images: Tensor) -> Tensor:
-            outputs = self._keep(self._average(forward, images), kept)
-            if advance is not None:
-                advance(len(images))
-            return outputs
-
-        with evaluating(self.bundle.classifier):
-            step = CollectionStep(compute, self.runtime.processes)
-            run_epoch(batches, step, self.runtime.processes)
-        outputs = step.collect()
-        if len(outputs):
-            return outputs
-        num_features = {
-            Kept.LOGITS: 0,
-            Kept.SIMILARITY: 1,
-            Kept.FEATURES: self.bundle.classifier.backbone.num_last_features,
-        }
-        return outputs.new_empty(0, num_features[kept] + len(self.class_names))
-
-    def _average(self, forward: ForwardPass, images: Tensor) -> Tensor:
-        """Return features, and logits that are means over the views, side by side (N, F + K)."""
-        num_features = self.bundle.classifier.backbone.num_last_features
-        return average_views(forward, images, self.bundle.tta, num_features=num_features)
-
-    def _keep(self, outputs: Tensor, kept: Kept) -> Tensor:
-        """Return what is kept of a batch; the features of many pictures would take far more memory than the rest."""
-        if kept is Kept.FEATURES:
-            return outputs
-        features, logits = self._split(outputs)
-        if kept is Kept.LOGITS:
-            return logits.contiguous()
-        return torch.cat([measure_similarity(features.float(), self._bank)[:, None], logits.float()], dim=1)
-
-    @cached_property
-    def _bank(self) -> Tensor:
-        """The features of training pictures (M, F), where the network computes."""
-        if self.bundle.feature_bank is None:
-            raise BundleError(
-                "the bundle has no feature bank, so pictures unlike the training pictures cannot be recognised; train "
-                "again with training.feature_bank above 0"
-            )
-        return torch.from_numpy(self.bundle.feature_bank.features).float().to(self.runtime.device)
-
-    def _split(self, outputs: Tensor) -> Outputs:
-        return Outputs(*outputs.tensor_split([self.bundle.classifier.backbone.num_last_features], dim=1))
 
 
 def _cut_in_parts(batches: Iterator[Batch], part_rows: int, num_parts: int) -> Iterator[Iterator[Batch]]:
