@@ -18,7 +18,6 @@ from discern.engine.optimizers import get_learning_rate
 from discern.engine.train_step import Loss
 from discern.errors import TrainingError
 from discern.evaluation.custom_metrics import MetricFunction, compute_custom_metrics
-from discern.evaluation.seed_comparison import describe_difference
 from discern.models.classifier import HEAD, Classifier
 from discern.planning.plan import PhasePlan, TrainingPlan
 from discern.runtime import Runtime
@@ -167,35 +166,14 @@ class Fit:
         """Return whether the floor leaves too little to gain for any later phase to be shown to be better."""
         if self.floor is None or not self.training.must_gain:
             return False
-        targets = self.data.validation.targets()
-        if self.floor.leaves_gain(targets):
-            return False
-        logger.info(
-            "training ends here: phase %s is wrong on %d of %s; if all of them were corrected, the gain could still be "
-            "chance. With training.must_gain=false the other phases are trained, too",
-            self.floor.row.phase,
-            self.floor.count_errors(targets),
-            count_of(len(targets), "validation picture"),
-        )
-        return True
+        return self.floor.ends_training(self.data.validation.targets())
 
     def _is_far_behind(self, phase: Phase, logits: Tensor | None) -> bool:
         """Return whether a phase is worse than the floor, by more than chance explains, so late that it stays so."""
         is_late = phase.epochs_done >= _LATE * phase.length
         if self.floor is None or logits is None or not self.training.must_gain or not is_late:
             return False
-        difference = self.floor.compare(logits, self.data.validation.targets())
-        if difference.high >= 0:
-            return False
-        logger.info(
-            "phase %s ends after %d of %d epochs, since it will not reach phase %s any more: %s",
-            phase.plan.name,
-            phase.epochs_done,
-            phase.plan.epochs,
-            self.floor.row.phase,
-            describe_difference(phase.plan.name, self.floor.row.phase, difference),
-        )
-        return True
+        return self.floor.ends_phase(phase.plan, phase.epochs_done, logits, self.data.validation.targets())
 
     def _run_phase(self, state: TrainingState | None) -> None:
         phase = self._begin_phase(state)

@@ -1,15 +1,20 @@
 """The baseline that later phases have to beat, and whether they still can."""
 
+import logging
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from discern.counts import count_of
 from discern.evaluation.comparison import compute_mcnemar
 from discern.evaluation.intervals import Interval
-from discern.evaluation.seed_comparison import estimate_mean
+from discern.evaluation.seed_comparison import describe_difference, estimate_mean
+from discern.planning.plan import PhasePlan
 from discern.training.history import EpochRow
+
+logger = logging.getLogger("discern")
 
 _SIGNIFICANCE = 0.05
 
@@ -35,6 +40,34 @@ class Floor(NamedTuple):
         """Return how much more accurate other logits (V, K) are, with the paired interval."""
         is_correct, was_correct = self._predict(logits) == targets, self._predict(self.logits) == targets
         return estimate_mean((is_correct.astype(np.float64) - was_correct)[None])
+
+    def ends_training(self, targets: npt.NDArray[np.int64]) -> bool:
+        """Return whether it leaves nothing to gain, and say so in the log."""
+        if self.leaves_gain(targets):
+            return False
+        logger.info(
+            "training ends here: phase %s is wrong on %d of %s; if all of them were corrected, the gain could still be "
+            "chance. With training.must_gain=false the other phases are trained, too",
+            self.row.phase,
+            self.count_errors(targets),
+            count_of(len(targets), "validation picture"),
+        )
+        return True
+
+    def ends_phase(self, phase: PhasePlan, epochs_done: int, logits: Tensor, targets: npt.NDArray[np.int64]) -> bool:
+        """Return whether a phase, with logits (V, K) after its last epoch, is clearly worse, and say so in the log."""
+        difference = self.compare(logits, targets)
+        if difference.high >= 0:
+            return False
+        logger.info(
+            "phase %s ends after %d of %d epochs, since it will not reach phase %s any more: %s",
+            phase.name,
+            epochs_done,
+            phase.epochs,
+            self.row.phase,
+            describe_difference(phase.name, self.row.phase, difference),
+        )
+        return True
 
     @staticmethod
     def _predict(logits: Tensor) -> npt.NDArray[np.int64]:
