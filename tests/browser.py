@@ -21,3 +21,14 @@ def open_browser() -> Iterator:
         browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", *_CAMERA])
         yield browser
         browser.close()
+
+
+def check_live_camera(page) -> None:
+    """Check that a page of the three colours answers what the camera sees, keeps a frame, and lets the camera go."""
+    page.click("#watch")
+    page.locator("#camera .bars li").first.wait_for()
+    assert page.locator("#camera .label").inner_text() in ("blue", "green", "red")
+    page.click("#keep")
+    page.locator("#results .card:not(.working)").wait_for()
+    page.click("#stop")
+    assert not page.locator("#camera").is_visible()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from browser import check_live_camera
 from discern.data.reading.decode import decode_image
 from discern.errors import ExportError
 from discern.exporting.certificate_file import certificate_path, load_certificate
@@ -189,13 +190,7 @@ def test_a_picture_can_be_pasted_and_dropped(page, pictures):
 
 
 def test_the_camera_is_answered_live(page):
-    page.click("#watch")
-    page.locator("#camera .bars li").first.wait_for()
-    assert page.locator("#camera .label").inner_text() in ("blue", "green", "red")
-    page.click("#keep")
-    page.locator("#results .card:not(.working)").wait_for()
-    page.click("#stop")
-    assert not page.locator("#camera").is_visible()
+    check_live_camera(page)
 
 
 def test_verifying_repeats_the_certificate_and_finds_changes(trained_run, few_photos, exported_html, tmp_path):

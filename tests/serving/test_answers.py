@@ -16,10 +16,10 @@ from discern.predictor.predictor import Predictor
 from discern.runtime import choose_runtime
 from discern.serving.app import create_app
 from discern.serving.decoding import fit_upload
-from discern.serving.gallery import shrink_file
 from discern.serving.limits import Limits
 from discern.serving.schema import HeatMap
 from discern.serving.served_model import compute_batch
+from discern.serving.shrunk_picture import shrink_file
 from discern.serving.uploads import Upload
 from served import load_on_cpu
 from serving_files import draw, draw_noise, encode

@@ -1,5 +1,6 @@
 """The page answers what the camera sees; the browser has one that shows a drawing."""
 
+from browser import check_live_camera
 from discern.serving.app import create_app
 from discern.serving.guard import Access
 from served import load_on_cpu, serving
@@ -12,12 +13,6 @@ def test_the_camera_is_answered_live_and_a_frame_can_be_kept(browser, run):
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto(address)
         page.wait_for_function("() => document.title === 'colours · discern'")
-        page.click("#watch")
-        page.locator("#camera .bars li").first.wait_for()
-        assert page.locator("#camera .label").inner_text() in ("blue", "green", "red")
-        page.click("#keep")
-        page.locator("#results .card:not(.working)").wait_for()
-        page.click("#stop")
-        assert not page.locator("#camera").is_visible()
+        check_live_camera(page)
         page.close()
     assert problems == []

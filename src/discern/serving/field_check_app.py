@@ -8,14 +8,10 @@ from pydantic import BaseModel
 
 from discern.evaluation.given_labels import LABEL
 from discern.serving.field_check import FieldSample
-from discern.serving.gallery import shrink_file
 from discern.serving.guard import Access
-from discern.serving.guarding import add_guard
-from discern.serving.heat_maps import MEDIA_TYPE
-from discern.serving.limits import Limits
-from discern.serving.metrics import Metrics
-from discern.serving.pages import build_page_routes, load_pages, open_pages
+from discern.serving.page_app import create_page_app
 from discern.serving.refusals import NOT_FOUND, UNUSABLE, Refusal
+from discern.serving.shrunk_picture import send_picture, shrink_file
 
 _SIDE_PIXELS = 900
 
@@ -29,18 +25,9 @@ class GivenAnswer(BaseModel):
 
 def create_field_check_app(sample: FieldSample, access: Access, finish: Callable[[], None]) -> FastAPI:
     """Build the application that shows the pictures in order and keeps the answers; `finish` ends it."""
-    pages = load_pages()
-    app = FastAPI(title="discern fieldcheck", docs_url=None, redoc_url=None)
-    app.include_router(build_page_routes(pages, "fieldcheck.html"))
-    app.include_router(_build_routes(sample, finish))
-    add_guard(
-        app,
-        access=open_pages(access, pages),
-        limits=Limits(),
-        metrics=Metrics(),
-        routes=("label", "undo", "finish", "static"),
+    return create_page_app(
+        "fieldcheck", _build_routes(sample, finish), access=access, routes=("label", "undo", "finish")
     )
-    return app
 
 
 def _build_routes(sample: FieldSample, finish: Callable[[], None]) -> APIRouter:
@@ -62,8 +49,7 @@ def _build_routes(sample: FieldSample, finish: Callable[[], None]) -> APIRouter:
     @router.get("/label/{index}", response_class=Response)
     def picture(index: int) -> Response:
         find(index)
-        content = shrink_file(sample.paths[index], sample.depth_range, _SIDE_PIXELS)
-        return Response(content, media_type=MEDIA_TYPE, headers={"Cache-Control": "private, max-age=300"})
+        return send_picture(shrink_file(sample.paths[index], sample.depth_range, _SIDE_PIXELS))
 
     @router.post("/label/{index}")
     def answer(index: int, given: GivenAnswer) -> dict[str, Any]:

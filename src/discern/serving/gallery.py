@@ -3,23 +3,20 @@
 A client names them by their place in these lists alone; the paths come from the run itself.
 """
 
-from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
 
-from discern.data.reading.decode import decode_image
 from discern.data.reading.deep_pixels import DepthRange
-from discern.errors import BadImageError, DataError
+from discern.errors import DataError
 from discern.evaluation.predictions import load_predictions
 from discern.run_folder import RunFolder
-from discern.serving.heat_maps import encode_jpeg
 from discern.serving.refusals import NOT_FOUND, Refusal
 from discern.serving.schema import Mistake, Mistakes
 from discern.serving.served_model import ServedModel
+from discern.serving.shrunk_picture import shrink_file
 
 MAX_MISTAKES = 200
-_SIDE_PIXELS = 256
 
 
 def load_mistakes(folder: Path) -> tuple[Mistakes, pd.DataFrame]:
@@ -75,18 +72,3 @@ def show_mistake(folder: Path, index: int, depth_range: DepthRange | None) -> by
 def find_run(folder: Path) -> Path:
     """Return the run folder of a run or of its bundle."""
     return RunFolder(folder.parent if folder.name == "bundle" else folder).root
-
-
-@lru_cache(maxsize=256)
-def shrink_file(path: str, depth_range: DepthRange | None, side_pixels: int = _SIDE_PIXELS) -> bytes:
-    """Return a small copy of a picture as a JPEG, no side above `side_pixels`.
-
-    Raises:
-        Refusal: It cannot be read any more.
-    """
-    try:
-        image = decode_image(path, covering=lambda _width, _height: (side_pixels, side_pixels), depth_range=depth_range)
-    except BadImageError:
-        raise Refusal(NOT_FOUND, "the file of this picture cannot be read any more") from None
-    image.thumbnail((side_pixels, side_pixels))
-    return encode_jpeg(image)

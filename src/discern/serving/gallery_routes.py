@@ -4,10 +4,10 @@ from fastapi import APIRouter, Response
 
 from discern.serving.answering import run_in
 from discern.serving.gallery import load_mistakes, show_mistake, show_training_picture
-from discern.serving.heat_maps import MEDIA_TYPE
 from discern.serving.prediction_routes import REFUSED, ModelName
 from discern.serving.schema import Mistakes
 from discern.serving.server import Server
+from discern.serving.shrunk_picture import send_picture
 
 
 def build_gallery_routes(server: Server) -> APIRouter:
@@ -26,15 +26,11 @@ def build_gallery_routes(server: Server) -> APIRouter:
         """Return a small copy of a misclassified picture."""
         chosen = server.models.find(model)
         folder, depth_range = server.models.folders[chosen.name], chosen.predictor.bundle.preprocess.depth_range
-        return _send(await run_in(server.pool, show_mistake, folder, index, depth_range))
+        return send_picture(await run_in(server.pool, show_mistake, folder, index, depth_range))
 
     @router.get("/training/{index}", response_class=Response)
     async def training_picture(index: int, model: ModelName = None) -> Response:
         """Return a small copy of a training picture."""
-        return _send(await run_in(server.pool, show_training_picture, server.models.find(model), index))
+        return send_picture(await run_in(server.pool, show_training_picture, server.models.find(model), index))
 
     return router
-
-
-def _send(picture: bytes) -> Response:
-    return Response(picture, media_type=MEDIA_TYPE, headers={"Cache-Control": "private, max-age=300"})

@@ -10,17 +10,13 @@ from pydantic import BaseModel
 from discern.errors import DiscernError
 from discern.labelling.question import Grid, Question, Reason
 from discern.labelling.session import LabellingSession
-from discern.serving.gallery import shrink_file
 from discern.serving.guard import Access
-from discern.serving.guarding import add_guard
-from discern.serving.heat_maps import MEDIA_TYPE
-from discern.serving.limits import Limits
-from discern.serving.metrics import Metrics
-from discern.serving.pages import build_page_routes, load_pages, open_pages
+from discern.serving.page_app import create_page_app
 from discern.serving.progress_json import describe_progress
 from discern.serving.refusals import NOT_FOUND, UNUSABLE, Refusal
+from discern.serving.shrunk_picture import send_picture, shrink_file
 
-_ROUTES = ("labelling", "picture", "alike", "answer", "no-label", "confirm", "undo", "finish", "static")
+_ROUTES = ("labelling", "picture", "alike", "answer", "no-label", "confirm", "undo", "finish")
 _SIDE_PIXELS = {"small": 256, "whole": 900, "zoomed": 2400}
 
 
@@ -50,13 +46,9 @@ def create_label_app(session: LabellingSession, access: Access, finish: Callable
 
     A client names pictures by their keys alone.
     """
-    pages = load_pages()
-    app = FastAPI(title="discern label", docs_url=None, redoc_url=None)
-    app.include_router(build_page_routes(pages, "label.html"))
-    app.include_router(_build_questions(session))
-    app.include_router(_build_answers(session, finish))
+    routers = _build_questions(session), _build_answers(session, finish)
+    app = create_page_app("label", *routers, access=access, routes=_ROUTES)
     app.add_exception_handler(DiscernError, _refuse)
-    add_guard(app, access=open_pages(access, pages), limits=Limits(), metrics=Metrics(), routes=_ROUTES)
     return app
 
 
@@ -74,8 +66,7 @@ def _build_questions(session: LabellingSession) -> APIRouter:
 
     @router.get("/picture", response_class=Response)
     def picture(key: str, size: Literal["small", "whole", "zoomed"] = "whole") -> Response:
-        content = shrink_file(str(session.find_path(key)), session.depth_range, _SIDE_PIXELS[size])
-        return Response(content, media_type=MEDIA_TYPE, headers={"Cache-Control": "private, max-age=300"})
+        return send_picture(shrink_file(str(session.find_path(key)), session.depth_range, _SIDE_PIXELS[size]))
 
     return router
 

@@ -7,15 +7,11 @@ from pydantic import BaseModel
 
 from discern.serving.candidates import Candidate
 from discern.serving.decisions import Decision
-from discern.serving.gallery import shrink_file
 from discern.serving.guard import Access
-from discern.serving.guarding import add_guard
-from discern.serving.heat_maps import MEDIA_TYPE
-from discern.serving.limits import Limits
-from discern.serving.metrics import Metrics
-from discern.serving.pages import build_page_routes, load_pages, open_pages
+from discern.serving.page_app import create_page_app
 from discern.serving.refusals import NOT_FOUND, UNUSABLE, Refusal
 from discern.serving.review import Review
+from discern.serving.shrunk_picture import send_picture, shrink_file
 
 _SIDE_PIXELS = 900
 
@@ -32,14 +28,7 @@ def create_review_app(review: Review, access: Access) -> FastAPI:
 
     A client names a candidate by its place in the list alone.
     """
-    pages = load_pages()
-    app = FastAPI(title="discern review", docs_url=None, redoc_url=None)
-    app.include_router(build_page_routes(pages, "review.html"))
-    app.include_router(_build_review_routes(review))
-    add_guard(
-        app, access=open_pages(access, pages), limits=Limits(), metrics=Metrics(), routes=("review", "undo", "static")
-    )
-    return app
+    return create_page_app("review", _build_review_routes(review), access=access, routes=("review", "undo"))
 
 
 def _build_review_routes(review: Review) -> APIRouter:
@@ -63,9 +52,7 @@ def _build_review_routes(review: Review) -> APIRouter:
         paths = [candidate.path, *(other.path for other in candidate.related)]
         if not 0 <= place < len(paths):
             raise Refusal(NOT_FOUND, f"there is no picture {place} beside {index}")
-        headers = {"Cache-Control": "private, max-age=300"}
-        picture = shrink_file(paths[place], review.depth_range, _SIDE_PIXELS)
-        return Response(picture, media_type=MEDIA_TYPE, headers=headers)
+        return send_picture(shrink_file(paths[place], review.depth_range, _SIDE_PIXELS))
 
     @router.post("/review/{index}")
     def decide(index: int, verdict: Verdict) -> dict[str, Any]:
