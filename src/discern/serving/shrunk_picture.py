@@ -29,5 +29,5 @@ def shrink_file(path: str, depth_range: DepthRange | None, side_pixels: int = _S
 
 
 def send_picture(content: bytes) -> Response:
-    """Return a small copy as an answer, which the browser may keep for five minutes but nobody between."""
+    """Return a small copy as an answer, which the browser alone may keep, for five minutes."""
     return Response(content, media_type=MEDIA_TYPE, headers={"Cache-Control": "private, max-age=300"})

@@ -5,20 +5,22 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from discern.auditing.before_training import audit_before_training
+from discern.auditing.build import Audit
 from discern.config.load import load_settings
 from discern.config.overrides import Overrides, list_overrides
 from discern.config.settings import Settings
 from discern.console import reporting
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.cache.home import build_cache
-from discern.data.prepare import prepare_pictures
+from discern.data.prepare import PreparedPictures, prepare_pictures
 from discern.data.record import describe_data
 from discern.data.sources.load import Source
+from discern.data.splitting.folds import Folds
 from discern.data.table import ImageTable
 from discern.engine.forward import check_same_rows
 from discern.engine.train_step import Loss
@@ -112,45 +114,31 @@ def train(
             with processes.main_first():
                 if processes.is_main:
                     check_new_run(folder, overwrite=overwrite)
-                cache = build_cache(asked.cache.folder, asked.cache.limit_gigabytes)
-                bad_files = folder.bad_files if processes.is_main else None
-                with measuring("checking pictures"):
-                    pictures = prepare_pictures(
-                        source,
-                        asked.data,
-                        seed=asked.run.seed,
-                        cache=cache,
-                        bad_files=bad_files,
-                        in_folds=asked.run.folds is not None,
-                    )
-                with measuring("audit"):
-                    audit = audit_before_training(pictures, asked, runtime, cache)
-                folds = choose_folds(pictures.table, asked)
-                teacher = _load_teacher(asked, pictures.table, runtime, cache)
-                first = pictures.table if folds is None else hold_out_fold(pictures.table, folds, 1, asked)
+                found = _prepare(source, asked, folder, runtime)
                 with measuring("planning"):
-                    plan = _plan(asked, first, runtime, cache, custom, teacher, started) if processes.is_main else None
-            plan = _share(plan, pictures.table, runtime)
+                    plan = _plan(asked, found, runtime, custom, started) if processes.is_main else None
+            pictures, table = found.pictures, found.pictures.table
+            plan = _share(plan, table, runtime)
             with processes.main_first():
                 seed_everything(plan.seed)
                 with measuring("network and weights"):
-                    classifier = build_planned(plan, len(pictures.table.class_names), runtime, network)
+                    classifier = build_planned(plan, len(table.class_names), runtime, network)
                 if messages.are_shown:
                     with measuring("time forecast"):
-                        announce_time(plan, classifier, first, runtime)
+                        announce_time(plan, classifier, found.first_table, runtime)
                 with measuring("network and weights"):
-                    weights = load_start(plan, classifier, pictures.table.class_names)
+                    weights = load_start(plan, classifier, table.class_names)
                 environment = Environment(
                     **describe_machine(runtime).model_dump(),
                     data=describe_data(source, pictures, asked.data.image_root),
                     weights=weights,
                 )
-                job = Job(plan, pictures.table, environment, folder, runtime, custom, started, teacher)
+                job = Job(plan, table, environment, folder, runtime, custom, started, found.teacher)
                 if processes.is_main:
-                    begin_run(job, asked, audit=audit, leaks=pictures.leaks, folds=folds)
+                    begin_run(job, asked, audit=found.audit, leaks=pictures.leaks, folds=found.folds)
                     messages.open_log(folder.log)
-            if folds is not None:
-                return carry_out_folds(job, folds, asked, listeners, messages)
+            if found.folds is not None:
+                return carry_out_folds(job, found.folds, asked, listeners, messages)
             return carry_out(job, classifier, None, [*listeners, *choose_listeners(job, messages)])
 
 
@@ -172,6 +160,41 @@ def _choose_runtime(asked: Settings, processes: Processes) -> Runtime:
     )
 
 
+class _Prepared(NamedTuple):
+    """What training needs besides a plan: checked pictures, what is known of them, and what is learnt beside them.
+
+    `first_table` are the pictures of the first training: all, or those without the first fold.
+    """
+
+    pictures: PreparedPictures
+    audit: Audit | None
+    folds: Folds | None
+    teacher: Teacher | None
+    first_table: ImageTable
+    cache: ArrayCache
+
+
+def _prepare(source: Source, asked: Settings, folder: RunFolder, runtime: Runtime) -> _Prepared:
+    """Check and split the pictures, audit them, divide them into folds, and load the teacher, as is asked for."""
+    cache = build_cache(asked.cache.folder, asked.cache.limit_gigabytes)
+    with measuring("checking pictures"):
+        pictures = prepare_pictures(
+            source,
+            asked.data,
+            seed=asked.run.seed,
+            cache=cache,
+            bad_files=folder.bad_files if runtime.processes.is_main else None,
+            in_folds=asked.run.folds is not None,
+        )
+    table = pictures.table
+    with measuring("audit"):
+        audit = audit_before_training(pictures, asked, runtime, cache)
+    folds = choose_folds(table, asked)
+    teacher = _load_teacher(asked, table, runtime, cache)
+    first_table = table if folds is None else hold_out_fold(table, folds, 1, asked)
+    return _Prepared(pictures, audit, folds, teacher, first_table, cache)
+
+
 def _load_teacher(asked: Settings, table: ImageTable, runtime: Runtime, cache: ArrayCache) -> Teacher | None:
     root = asked.training.teacher
     if root is None:
@@ -180,26 +203,18 @@ def _load_teacher(asked: Settings, table: ImageTable, runtime: Runtime, cache: A
         return load_teacher(root, table, runtime, cache)
 
 
-def _plan(
-    asked: Settings,
-    table: ImageTable,
-    runtime: Runtime,
-    cache: ArrayCache,
-    custom: Custom,
-    teacher: Teacher | None,
-    started: float,
-) -> Plan:
+def _plan(asked: Settings, found: _Prepared, runtime: Runtime, custom: Custom, started: float) -> Plan:
     logger.info("%s, seed %d", runtime.describe(), asked.run.seed)
     logger.info("recipe %s: %s", asked.recipe.name, asked.recipe.purpose)
     share, share_started = share_budget(asked, started)
     return plan_training(
         share,
-        table,
+        found.first_table,
         runtime,
-        cache,
+        found.cache,
         network=custom.network,
         custom=custom.describe(),
-        teacher=None if teacher is None else teacher.plan(asked.training.teacher_weight),
+        teacher=None if found.teacher is None else found.teacher.plan(asked.training.teacher_weight),
         started=share_started,
     )
 
