@@ -82,6 +82,7 @@ def _build_deadline(job: Job) -> Deadline | None:
 
 
 def _fit(fit: Fit, state: TrainingState | None, job: Job) -> FitResult:
+    """Train; say how to go on with a training that is stopped, and how to find files that end one."""
     try:
         return fit.run(state)
     except (KeyboardInterrupt, SystemExit):

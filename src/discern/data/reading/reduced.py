@@ -31,7 +31,10 @@ def load_reduced(image: Image.Image, covering: Covering) -> Image.Image:
 
 
 def can_be_reduced(image: Image.Image, covering: Covering) -> bool:
-    """Return whether `load_reduced` would take a fraction of a picture, which Pillow keeps in mind: open it anew."""
+    """Return whether `load_reduced` would load a picture at a fraction of its size.
+
+    Pillow then remembers that size: to be loaded whole, the picture must be opened anew.
+    """
     if image.format not in ("JPEG", "MPO"):
         return False
     stored = image.size
