@@ -35,6 +35,13 @@ def test_answers_have_the_promised_columns_in_natural_order(trained_run, flat_fo
     assert answers["confidence"].between(1 / 3, 1).all()
 
 
+def test_a_file_that_is_given_in_several_ways_is_answered_once(trained_run, flat_folder, caplog):
+    given = [flat_folder / "10.png", flat_folder, flat_folder / ".." / "flat" / "2.png", str(flat_folder / "*.png")]
+    frame = predict(trained_run, given).frame
+    assert list(frame["id"]) == ["10.png", *(f"{number}.png" for number in range(1, 10))]
+    assert "given more than once, and used once: 12 files" in caplog.text
+
+
 def test_probabilities_and_places_can_be_added(trained_run, flat_folder):
     frame = predict(trained_run, [str(flat_folder)], probabilities=True, top_k=2).frame
     assert list(frame.columns) == [

@@ -75,7 +75,7 @@ def predict(
     Args:
         run: A run folder or a bundle; see `discern.load`.
         inputs: Files, folders, archives, glob patterns, tables or .npz files, PIL images, arrays, or a torch
-            `Dataset`.
+            `Dataset`. A file that is given more than once is used once.
         out: .csv, .tsv or .parquet file to write with id, path, label, confidence and familiarity (see
             `Predictor.predict`), or, if it is no Parquet, in the form of `like`. Nothing is written by default. Answers
             are kept beside it part by part, so that the same call goes on where one was interrupted, and memory holds
@@ -120,7 +120,7 @@ def predict(
         submission = None if like is None else read_submission(like, bundle.class_names)
         predictor = build_predictor(bundle, device=device, processes=processes)
         columns = ColumnSettings(image_column, None, image_root, image_suffix)
-        table = load_inputs(inputs, columns, depth_range=bundle.preprocess.depth_range)
+        table = load_inputs(inputs, columns, depth_range=bundle.preprocess.depth_range, each_once=True)
         log_ignored(table)
         if out is not None:
             _check_out(out, [*_list_paths(inputs), *table.frame["path"], str(like or "")], submission, overwrite)
