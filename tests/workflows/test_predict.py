@@ -97,6 +97,19 @@ def test_a_sample_submission_is_followed_exactly(trained_run, flat_folder, tmp_p
     assert list(submission["breed"]) == [plain[f"{number}.png"] for number in order]
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_a_submission_is_separated_as_its_sample(trained_run, flat_folder, tmp_path, separator):
+    rows = [("id", *COLOURS), ("2", "0.5", "0.25", "0.25"), ("1", "0", "0", "1")]
+    sample, out = tmp_path / "sample.csv", tmp_path / "submission.csv"
+    sample.write_text("".join(f"{separator.join(row)}\n" for row in rows))
+    for _ in range(2):  # the second replaces an earlier submission, which it knows as one
+        frame = predict(trained_run, flat_folder, out=out, like=sample).frame
+    written = [[*frame.columns], *([row.id, *(f"{cell:.6g}" for cell in row[2:])] for row in frame.itertuples())]
+    assert out.read_text() == "".join(f"{separator.join(row)}\n" for row in written)
+    predict(trained_run, flat_folder, out=tmp_path / "submission.tsv", like=sample)
+    assert (tmp_path / "submission.tsv").read_text() == out.read_text().replace(separator, "\t")
+
+
 def test_one_bad_picture_does_not_stop_a_submission_where_a_fallback_is_asked_for(trained_run, flat_folder, tmp_path):
     (flat_folder / "2.png").write_bytes(b"")
     (tmp_path / "sample.csv").write_text("id,label\n2,green\n1,red\n")

@@ -84,7 +84,7 @@ def predict(
         top_k: Number of labels per picture, with their confidences, the most probable first.
         max_error: Largest share of wrong answers; less certain pictures are "unknown", see `Predictor.predict`.
         set_coverage: Add sets of classes that contain the true class for this share of all pictures.
-        like: A sample submission whose columns, ids and order are kept exactly.
+        like: A sample submission whose columns, ids, order and separator are kept exactly.
         image_column: CSV column with file names or ids; guessed by default.
         image_root: Folder that file names in a CSV are relative to; the folder of the CSV by default.
         image_suffix: Extension to add to ids in a CSV, such as `.jpg`.
@@ -132,7 +132,7 @@ def predict(
         if submission is not None:
             answers = answering.fill_in(submission, submission.choose_pictures(table))
             if out is not None and processes.is_main:
-                write_rows(answers.frame, out, csv_safe=csv_safe)
+                write_rows(answers.frame, out, csv_safe=csv_safe, separator=submission.separator)
                 report_file(out, answers.count, answers.problems)
         elif out is None:
             answers = answering.answer_in_memory(table)

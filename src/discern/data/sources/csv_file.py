@@ -111,6 +111,12 @@ def read_cells(path: Path, *, only: Collection[str] | None = None) -> pd.DataFra
     return pd.DataFrame(dict(enumerate(columns)), dtype="object").set_axis(list(compress(names, kept)), axis="columns")
 
 
+def find_separator(path: Path) -> str:
+    """Return what separates the cells of a CSV file that `read_cells` can read."""
+    with path.open(encoding=find_encoding(path), newline="") as file:
+        return _choose_separator(file)[0]
+
+
 def _choose_separator(file: TextIO) -> tuple[str, int]:
     """Return what separates the cells, and how many lines say so, behind which the file is read on."""
     first = file.readline()
