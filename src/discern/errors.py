@@ -10,6 +10,8 @@ _SHOWN = 10
 """How many examples a message names; the rest is a number, so that no message grows with the data."""
 _MAX_CHARACTERS = 300
 """Of one example, which may itself be a value that grows with the data."""
+_VALUE_CHARACTERS = 60
+"""Of a value that is no example but a wrong argument."""
 
 
 class Option(NamedTuple):
@@ -170,6 +172,11 @@ class ExportError(DiscernError):
     """An exported file cannot be written or read, or gives other answers than the classifier."""
 
 
+def refuse_value(name: str, value: object, expected: str) -> ConfigError:
+    """Return the error of an argument that is of another kind or out of range, by its name in Python."""
+    return ConfigError(f"{name} is {show_value(value)}; expected {expected}")
+
+
 def install_command(extra: Extra) -> str:
     """Return the command that installs optional packages; the distribution has another name than the library."""
     return f"pip install 'discern-vision[{extra}]'"
@@ -195,3 +202,8 @@ def cut(text: str, characters: int = _MAX_CHARACTERS) -> str:
 def one_line(value: object, characters: int = _MAX_CHARACTERS) -> str:
     """Return the text of an error or of a value that was read, in one line that is not too long."""
     return cut(" ".join(str(value).split()), characters)
+
+
+def show_value(value: object) -> str:
+    """Return a wrong value as Python writes it, in one line that is not too long."""
+    return one_line(repr(value), _VALUE_CHARACTERS)
