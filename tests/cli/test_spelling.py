@@ -34,7 +34,6 @@ def test_a_setting_is_named_as_the_command_takes_it(run_cli, trained_run, photos
         (("train", table, *out), "data.label_column=NAME"),
         (("audit", table, *out), "data.label_column=NAME"),
         (("evaluate", trained_run, table, *out), "--label-column NAME"),
-        (("explain", trained_run, table, *out), "--label-column NAME"),
     ):
         code, _, said = run_cli(*arguments)
         assert code == 2

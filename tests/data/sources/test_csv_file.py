@@ -215,6 +215,14 @@ def test_columns_that_cannot_be_guessed(photos: Path, header: str, message: str)
         assert error.value.for_command_line(takes_settings=False).count(f": --{name}-column NAME") == count
 
 
+def test_labels_that_are_not_needed_are_not_asked_for(photos: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="discern")
+    file = write(photos, "image,label,class\n1.png,a,b\n")
+    assert load_inputs(file).frame["label"].isna().all()
+    assert f"{file}: no labels are read, since 'label' and 'class' could each be their column" in caplog.text
+    assert load_inputs(file, ColumnSettings(label_column="class")).class_names == ("b",)
+
+
 def test_column_that_is_not_there(photos: Path) -> None:
     with pytest.raises(DataError, match=r"no column 'labl' \(label_column\). Its columns are image, label") as error:
         load_table(write(photos, "image,label\n1.png,a\n"), ColumnSettings(label_column="labl"))

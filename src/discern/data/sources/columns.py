@@ -1,5 +1,6 @@
 """Which columns of a user's table hold the picture, its label, its split and its group."""
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 from discern.data.sources.header import EXAMPLE
 from discern.data.sources.split_column import NO_SPLIT
 from discern.errors import Advice, DataError, data_setting, name_some
+
+logger = logging.getLogger("discern")
 
 _PATH_NAMES = (
     "image", "images", "path", "file", "filename", "filepath", "img", "photo", "picture", "imagepath", "imagefile",
@@ -90,9 +93,9 @@ def choose_columns(
 ) -> ChosenColumns:
     """Choose the columns that the settings name, or whose names say what they are.
 
-    A column named like a path or file is preferred to one named like an id. With `labelled`, a single column
-    that is left over is the label. One of `split_columns`, which hold words for train, validation and test, is the
-    label only where no other column can be.
+    A column named like a path or file is preferred to one named like an id. With `labelled`, a single column that is
+    left over is the label; without, several that could be it are none. One of `split_columns`, which hold words for
+    train, validation and test, is the label only where no other column can be.
 
     Raises:
         DataError: A column is not there, none fits or several do.
@@ -153,6 +156,10 @@ def _guess_label(
                 *way,
                 f" the labels, as in\n  {EXAMPLE}",
             )
+    if len(found) > 1 and not labelled:
+        doubt = " and ".join(map(repr, found))
+        logger.info("%s: no labels are read, since %s could each be their column", source, doubt)
+        return None
     return _only(found, "label", "label_column", names, source) if found else None
 
 
