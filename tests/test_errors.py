@@ -4,10 +4,12 @@ from discern.errors import (
     OUT,
     OVERWRITE,
     BadImagesError,
+    DataError,
     ImageProblem,
     RunFolderError,
     WriteError,
     cut,
+    data_setting,
     list_some,
     name_some,
     one_line,
@@ -39,6 +41,13 @@ def test_an_option_is_spelled_for_the_caller():
     assert error.for_command_line() == "it is full; give another --out, or --overwrite or --on-bad skip"
     again = pickle.loads(pickle.dumps(error))
     assert again.for_command_line() == error.for_command_line()
+    chosen = DataError(
+        "two columns: ", data_setting("label_column", "my label"), " (", data_setting("label_column"), ")"
+    )
+    assert str(chosen) == 'two columns: label_column="my label" (label_column)'
+    assert chosen.for_command_line() == "two columns: 'data.label_column=my label' (data.label_column)"
+    evaluating = chosen.for_command_line(takes_settings=False)
+    assert evaluating == "two columns: --label-column 'my label' (--label-column)"
     listed = BadImagesError([ImageProblem("a.png", "bad")], next_step=("Or go on by ", option("max_drop", 0.1), "."))
     assert str(listed).splitlines()[-1] == "Or go on by max_drop=0.1."
     assert listed.for_command_line().splitlines()[1:] == ["  a.png: bad", "Or go on by --max-drop 0.1."]

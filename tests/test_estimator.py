@@ -1,4 +1,5 @@
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from discern import ImageClassifier
 from discern.data.reading.dataset import decode_row
 from discern.data.sources.load import load_table
 from discern.data.sources.samples import list_samples
-from discern.errors import BadImagesError, DataError
+from discern.errors import BadImagesError, ConfigError, DataError
 from pictures import COLOURS, QUICK, draw_photo
 
 SETTINGS = (*QUICK, "training.phases.*.epochs=6", "learning_rate=2e-3")
@@ -125,6 +126,49 @@ def test_missing_labels_are_left_out_where_that_is_set(arrays, monkeypatch):
     assert "seed=3" in seen["overrides"]
 
 
+class _NoListener:
+    """Of no class that training knows."""
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"validation_fraction": 2}, "validation_fraction is 2; expected a number from 0 to less than 1"),
+        ({"validation_fraction": 1.0}, "validation_fraction is 1.0; expected a number from 0 to less than 1"),
+        ({"validation_fraction": -0.1}, "validation_fraction is -0.1; expected a number"),
+        ({"validation_fraction": float("nan")}, "validation_fraction is nan; expected a number"),
+        ({"validation_fraction": "0.2"}, "validation_fraction is '0.2'; expected a number"),
+        ({"validation_fraction": None}, "validation_fraction is None; expected a number"),
+        ({"random_state": -1}, "random_state is -1; expected None, a whole number from 0 to 4294967295, or a numpy"),
+        ({"random_state": 2**32}, "random_state is 4294967296; expected None, a whole number from 0 to 4294967295"),
+        ({"random_state": 1.5}, "random_state is 1.5; expected None, a whole number"),
+        ({"random_state": "a"}, "random_state is 'a'; expected None, a whole number"),
+        ({"out": 5}, "out is 5; expected a path"),
+        ({"recipe": 5}, "no recipe '5': choose from auto"),
+        ({"overrides": 5}, 'overrides is 5; expected a mapping such as {"epochs": 5}, or texts such as "epochs=5"'),
+        ({"overrides": None}, "overrides is None; expected a mapping"),
+        ({"overrides": ["epochs=5", 5]}, "overrides is ['epochs=5', 5]; expected a mapping"),
+        ({"overrides": {"epochs": 0}}, "epochs is 0; expected at least 1 or 'auto'"),
+        ({"network": 5}, "network is 5; expected a torch.nn.Module, or a function that takes the number of classes"),
+        ({"loss": "focal"}, "loss is 'focal'; expected a function of logits and targets"),
+        ({"augment": 5}, "no augmentation policy '5'"),
+        ({"metrics": ["a"]}, "metrics is ['a']; expected names with functions of targets and probabilities"),
+        ({"metrics": {"a": 5}}, "metrics is {'a': 5}; expected names with functions"),
+        ({"metrics": {"a b": accuracy_score}}, "a metric's name becomes a column; use letters, digits and _"),
+        (
+            {"listeners": 5},
+            "listeners is 5; expected a list of objects of subclasses of discern.Listener",
+        ),
+        ({"listeners": [_NoListener]}, "; expected a list of objects of subclasses of discern.Listener"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_by_its_own_name_before_any_work(arrays, tmp_path, parameters, message):
+    classifier = ImageClassifier(**{"out": tmp_path / "run", **parameters})
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        classifier.fit(*arrays)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_error_names_no_list_in_a_folder_that_is_gone(photos, tmp_path):
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"")
@@ -132,3 +176,7 @@ def test_the_error_names_no_list_in_a_folder_that_is_gone(photos, tmp_path):
     with pytest.raises(BadImagesError, match=r"bad.png: the file is empty\nRepair or .* overrides=") as caught:
         ImageClassifier("table", overrides=QUICK).fit(paths, [path.parent.name for path in paths])
     assert caught.value.listed_in is None
+    with pytest.raises(BadImagesError, match=r"Repair or .* overrides=") as caught:
+        ImageClassifier("table", overrides=QUICK, out=tmp_path / "run").fit(paths, [path.parent.name for path in paths])
+    assert caught.value.listed_in is not None
+    assert caught.value.listed_in.is_file()

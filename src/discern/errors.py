@@ -10,19 +10,27 @@ _SHOWN = 10
 """How many examples a message names; the rest is a number, so that no message grows with the data."""
 _MAX_CHARACTERS = 300
 """Of one example, which may itself be a value that grows with the data."""
+_VALUE_CHARACTERS = 60
+"""Of a value that is no example but a wrong argument."""
 
 
 class Option(NamedTuple):
     """An option, or a whole call, that a message advises: as it is written on the command line and in Python.
 
-    As text it is that of Python; an argument of a log message is spelled for the caller.
+    As text it is that of Python; an argument of a log message is spelled for the caller. `setting` is how the commands
+    that take settings (`train`, `audit`...) write it, where that differs from the commands that use a classifier.
     """
 
     command: str
     python: str
+    setting: str = ""
 
     def __str__(self) -> str:
         return self.python
+
+    def for_command_line(self, *, takes_settings: bool) -> str:
+        """Return it as it is written for a command, which takes settings or has options in their place."""
+        return self.setting if takes_settings and self.setting else self.command
 
 
 def option(name: str, value: str | float | bool | None = None) -> Option:
@@ -36,6 +44,16 @@ def option(name: str, value: str | float | bool | None = None) -> Option:
     if value is True:
         return Option(flag, f"{name}=True")
     return Option(f"{flag} {shlex.quote(str(value))}", f"{name}={write_python(value)}")
+
+
+def data_setting(name: str, value: str | None = None) -> Option:
+    """Return a setting of the pictures with the value to give it; without one, its name.
+
+    `data.on_bad=skip` where a command takes settings, `--on-bad skip` where it uses a classifier, else `on_bad="skip"`.
+    """
+    if value is None:
+        return Option(f"--{name.replace('_', '-')}", name, f"data.{name}")
+    return option(name, value)._replace(setting=shlex.quote(f"data.{name}={value}"))
 
 
 def write_python(value: str | float) -> str:
@@ -66,9 +84,12 @@ class DiscernError(Exception):
     def __str__(self) -> str:
         return "".join(map(str, self.args))
 
-    def for_command_line(self) -> str:
-        """Return the message for a user of the command line."""
-        return "".join(part.command if isinstance(part, Option) else part for part in self.args)
+    def for_command_line(self, *, takes_settings: bool = True) -> str:
+        """Return the message for a user of the command line, of a command that takes settings or of another."""
+        return "".join(
+            part.for_command_line(takes_settings=takes_settings) if isinstance(part, Option) else part
+            for part in self.args
+        )
 
     def _render_traceback_(self) -> list[str]:
         """Return the lines that IPython shows in a notebook: the message without the traceback."""
@@ -151,6 +172,11 @@ class ExportError(DiscernError):
     """An exported file cannot be written or read, or gives other answers than the classifier."""
 
 
+def refuse_value(name: str, value: object, expected: str) -> ConfigError:
+    """Return the error of an argument that is of another kind or out of range, by its name in Python."""
+    return ConfigError(f"{name} is {show_value(value)}; expected {expected}")
+
+
 def install_command(extra: Extra) -> str:
     """Return the command that installs optional packages; the distribution has another name than the library."""
     return f"pip install 'discern-vision[{extra}]'"
@@ -176,3 +202,8 @@ def cut(text: str, characters: int = _MAX_CHARACTERS) -> str:
 def one_line(value: object, characters: int = _MAX_CHARACTERS) -> str:
     """Return the text of an error or of a value that was read, in one line that is not too long."""
     return cut(" ".join(str(value).split()), characters)
+
+
+def show_value(value: object) -> str:
+    """Return a wrong value as Python writes it, in one line that is not too long."""
+    return one_line(repr(value), _VALUE_CHARACTERS)

@@ -1,9 +1,11 @@
 """A scikit-learn estimator over picture files or arrays."""
 
 import logging
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +21,7 @@ from discern.config.overrides import Overrides, list_overrides
 from discern.data.sources.inputs import load_inputs
 from discern.data.sources.samples import check_labels, list_samples, name_labels
 from discern.engine.train_step import Loss
-from discern.errors import BadImagesError, DataError
+from discern.errors import BadImagesError, DataError, refuse_value
 from discern.evaluation.custom_metrics import MetricFunction
 from discern.models.custom import Network
 from discern.training.listeners import Listener
@@ -28,6 +30,7 @@ from discern.workflows.train import train
 logger = logging.getLogger("discern")
 
 _DATA = Path(__file__).with_name("data")
+_EXPECTED_SEED = "None, a whole number from 0 to 4294967295, or a numpy.random.RandomState"
 Images = Iterable[Any]
 """Pictures one by one, in any container; an array, a Series and a table are containers, too."""
 
@@ -87,9 +90,11 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         """Train on pictures `X` (N) with labels `y` (N,), or (N, 1).
 
         Raises:
+            ConfigError: A parameter is of another kind or out of range.
             DataError: X or y is of another kind or shape, labels are missing or no classes, or pictures cannot be used;
                 shapes and labels are checked before any work.
         """
+        self._check_parameters()
         samples = list_samples(X)
         own = {"data.split": [1 - self.validation_fraction, self.validation_fraction, 0.0], "seed": self._draw_seed()}
         if self.out is None:
@@ -104,7 +109,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         names = name_labels(self.classes_)
         named = np.full(len(labels), None, dtype=object)
         named[is_known] = np.array(names, dtype=object)[indices]
-        with tempfile.TemporaryDirectory() as temporary, self._without_list(), self._showing_doubts():
+        with tempfile.TemporaryDirectory() as temporary, self._with_own_advice(), self._showing_doubts():
             run = train(
                 (samples, named),
                 out=Path(temporary) / "run" if self.out is None else self.out,
@@ -149,10 +154,24 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "predictor_")
 
+    def _check_parameters(self) -> None:
+        """Check what only the estimator has, since the errors of training name the settings that become of it."""
+        fraction, out = self.validation_fraction, self.out
+        if not isinstance(fraction, Real) or isinstance(fraction, bool) or not 0 <= fraction < 1:
+            raise refuse_value("validation_fraction", fraction, "a number from 0 to less than 1")
+        if out is not None and not isinstance(out, str | os.PathLike):
+            raise refuse_value("out", out, "a path")
+
     def _draw_seed(self) -> int:
-        if isinstance(self.random_state, int | np.integer):
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
+        seed = self.random_state
+        if not isinstance(seed, int | np.integer):
+            try:
+                seed = check_random_state(seed).randint(2**31 - 1)
+            except ValueError:
+                raise refuse_value("random_state", seed, _EXPECTED_SEED) from None
+        if not 0 <= seed < 2**32:
+            raise refuse_value("random_state", seed, _EXPECTED_SEED)
+        return int(seed)
 
     @contextmanager
     def _showing_doubts(self) -> Iterator[None]:
@@ -171,12 +190,11 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
             logger.removeHandler(handler)
 
     @contextmanager
-    def _without_list(self) -> Iterator[None]:
-        """Leave the list of bad files out of the error where its folder is gone by then."""
+    def _with_own_advice(self) -> Iterator[None]:
+        """Say how bad files are left out here, and name no list of them where its folder is gone by then."""
         try:
             yield
         except BadImagesError as error:
-            if self.out is not None:
-                raise
             way = 'Repair or remove them, or leave them out with overrides={"data.on_bad": "skip"}.'
-            raise BadImagesError(error.problems, next_step=(way,)) from None
+            listed_in = None if self.out is None else error.listed_in
+            raise BadImagesError(error.problems, next_step=(way,), listed_in=listed_in) from None

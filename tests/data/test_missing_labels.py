@@ -81,7 +81,9 @@ def test_missing_labels_are_refused_with_rows_or_dropped(
     photos: Path, build: Build, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = build(photos)
-    with pytest.raises(DataError, match=r"1 of 3 pictures have no label:\n  row 2: .*\n.*data.missing_labels=drop"):
+    with pytest.raises(
+        DataError, match=r"1 of 3 pictures have no label:\n  row 2: .*\n.* with missing_labels=.drop.\."
+    ):
         load_fixed(source, DataSettings())
     kept = load_fixed(source, DataSettings(missing_labels="drop"))
     assert len(kept.table) == 2
@@ -118,7 +120,7 @@ def test_words_that_may_be_a_class_are_kept_and_named(photos: Path, caplog: pyte
 @pytest.mark.parametrize("build", [write_table("1.png,nan\n2.png,\n3.png,b\n"), frame_of(["nan", np.nan, "b"])])
 def test_a_class_that_is_called_nan_is_kept_by_the_setting(photos: Path, build: Build) -> None:
     source = build(photos)
-    with pytest.raises(DataError, match=r"2 of 3 pictures have no label(.|\n)*data.missing_labels=keep"):
+    with pytest.raises(DataError, match=r"2 of 3 pictures have no label(.|\n)*missing_labels=.keep.: only"):
         load_fixed(source, DataSettings())
     with pytest.raises(DataError, match="1 of 3 pictures have no label:\n  row 2: "):
         load_fixed(source, DataSettings(missing_labels="keep"))

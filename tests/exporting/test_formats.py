@@ -10,9 +10,15 @@ import pytest
 import torch
 from torch import nn
 
-from discern.errors import ConfigError
+from discern.errors import ConfigError, ExportError
 from discern.exporting.description import GRAPH, describe_export
-from discern.exporting.formats import EXPORT_FORMATS, ExportOrder, find_format_of, register_export_format
+from discern.exporting.formats import (
+    EXPORT_FORMATS,
+    ExportOrder,
+    find_format_of,
+    has_format,
+    register_export_format,
+)
 from discern.models.backbone import Backbone, BackboneFacts
 from discern.models.classifier import Classifier
 from discern.predictor.bundle import load_bundle
@@ -89,6 +95,10 @@ def test_a_format_of_ones_own_is_found_by_its_name_and_its_suffix(monkeypatch, t
         path.write_text("network")
 
     assert EXPORT_FORMATS.find("text").write is write
+    assert has_format(tmp_path / "file.txt")
     assert find_format_of(tmp_path / "file.txt").name == "text"
+    assert not has_format(tmp_path / "file.csv")
+    with pytest.raises(ExportError, match=r"file.csv: exported files end in \.onnx \(onnx\), .*, \.txt \(text\)$"):
+        find_format_of(tmp_path / "file.csv")
     with pytest.raises(ConfigError, match=r"files of the export format text end in \.txt"):
         register_export_format("other", suffix=".txt", precisions=["fp32"], load=lambda path, threads: None)(write)

@@ -9,6 +9,7 @@ import pytest
 
 from discern.exporting.html_page import read_model, save_page
 from discern.exporting.joining import join_modules
+from discern.exporting.page_facts import build_facts
 from discern.exporting.public_bundle import make_public
 from discern.exporting.web_runtime import WebRuntime
 from discern.predictor.bundle import load_bundle
@@ -78,6 +79,13 @@ def test_it_holds_the_network_and_the_facts_of_the_classifier(html):
     assert [point["max_error"] for point in facts["thresholds"]] == [0.01, 0.02, 0.05, 0.1]
     assert facts["counts"] == {"train": 24, "validation": 6, "test": 6}
     assert "MIT License" in Page(html).text
+
+
+def test_what_a_head_reads_beside_the_last_map_is_among_the_facts(trained_run):
+    bundle = make_public(load_bundle(trained_run))
+    assert build_facts(bundle, "colours", "fp32")["features"] == "last"
+    reading = replace(bundle, architecture=bundle.architecture.model_copy(update={"features": "stages"}))
+    assert build_facts(reading, "colours", "fp32")["features"] == "stages"
 
 
 def test_it_does_not_say_where_its_pictures_and_weights_were(html, trained_run, photos):

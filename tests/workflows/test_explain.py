@@ -38,7 +38,7 @@ def read(folder):
 
 
 def test_each_picture_has_a_figure_and_a_row(run, new_photos):
-    explanations = discern.explain(run, [str(new_photos)])
+    explanations = discern.explain(run, [str(new_photos), str(new_photos / "red")])
     assert explanations.folder == run / "explanations"
     frame = read(run / "explanations")
     named = ["id", "path", "figure", "method", "predicted", "confidence", "familiarity", "unfamiliar", "true", "target"]

@@ -35,6 +35,13 @@ def test_answers_have_the_promised_columns_in_natural_order(trained_run, flat_fo
     assert answers["confidence"].between(1 / 3, 1).all()
 
 
+def test_a_file_that_is_given_in_several_ways_is_answered_once(trained_run, flat_folder, caplog):
+    given = [flat_folder / "10.png", flat_folder, flat_folder / ".." / "flat" / "2.png", str(flat_folder / "*.png")]
+    frame = predict(trained_run, given).frame
+    assert list(frame["id"]) == ["10.png", *(f"{number}.png" for number in range(1, 10))]
+    assert "given more than once, and used once: 12 files" in caplog.text
+
+
 def test_probabilities_and_places_can_be_added(trained_run, flat_folder):
     frame = predict(trained_run, [str(flat_folder)], probabilities=True, top_k=2).frame
     assert list(frame.columns) == [
@@ -88,6 +95,19 @@ def test_a_sample_submission_is_followed_exactly(trained_run, flat_folder, tmp_p
     assert list(submission.columns) == ["image_id", "breed"]
     assert list(submission["image_id"]) == list(sample["image_id"])
     assert list(submission["breed"]) == [plain[f"{number}.png"] for number in order]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_a_submission_is_separated_as_its_sample(trained_run, flat_folder, tmp_path, separator):
+    rows = [("id", *COLOURS), ("2", "0.5", "0.25", "0.25"), ("1", "0", "0", "1")]
+    sample, out = tmp_path / "sample.csv", tmp_path / "submission.csv"
+    sample.write_text("".join(f"{separator.join(row)}\n" for row in rows))
+    for _ in range(2):  # the second replaces an earlier submission, which it knows as one
+        frame = predict(trained_run, flat_folder, out=out, like=sample).frame
+    written = [[*frame.columns], *([row.id, *(f"{cell:.6g}" for cell in row[2:])] for row in frame.itertuples())]
+    assert out.read_text() == "".join(f"{separator.join(row)}\n" for row in written)
+    predict(trained_run, flat_folder, out=tmp_path / "submission.tsv", like=sample)
+    assert (tmp_path / "submission.tsv").read_text() == out.read_text().replace(separator, "\t")
 
 
 def test_one_bad_picture_does_not_stop_a_submission_where_a_fallback_is_asked_for(trained_run, flat_folder, tmp_path):

@@ -129,7 +129,9 @@ def test_bad_files_stop_all_at_once_or_are_left_out_and_listed(tmp_path):
         train(photos, out=tmp_path / "run", recipe="table", overrides=QUICK)
     assert "broken.png" in str(caught.value)
     assert "empty.jpg" in str(caught.value)
-    assert "data.on_bad=skip" in str(caught.value)
+    assert 'leave them out with on_bad="skip".' in str(caught.value)
+    assert "leave them out with data.on_bad=skip." in caught.value.for_command_line()
+    assert "leave them out with --on-bad skip." in caught.value.for_command_line(takes_settings=False)
     assert len(pd.read_csv(tmp_path / "run" / "bad_files.csv")) == 2
     run = train(photos, out=tmp_path / "run", recipe="table", overrides=[*QUICK, "data.on_bad=skip"])
     assert len(pd.read_csv(run.folder.split)) == 18

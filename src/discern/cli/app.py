@@ -35,7 +35,7 @@ from discern.cli.report import report
 from discern.cli.review import review
 from discern.cli.sections import SectionedGroup
 from discern.cli.serve import serve
-from discern.cli.spelling import spelling_for_commands
+from discern.cli.spelling import spell_error, spelling_for_commands
 from discern.cli.studio import studio
 from discern.cli.train import train
 from discern.cli.tune import tune
@@ -123,7 +123,7 @@ def find_write_error(error: DiscernError | OSError) -> WriteError | None:
 
 def _describe(error: DiscernError | OSError) -> str:
     if isinstance(error, DiscernError):
-        return error.for_command_line()
+        return spell_error(error)
     return f"{error.filename}: {error.strerror or error}" if error.filename else str(error.strerror or error)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from discern.config.sections.phase import PHASE_DEFAULTS, PhaseSettings
 from discern.config.settings import Settings
-from discern.errors import ConfigError
+from discern.errors import ConfigError, refuse_value
 
 _ONLY_OF_PHASES = {"train"}
 """Settings that each phase needs for itself."""
@@ -25,14 +25,22 @@ def list_overrides(*given: Overrides) -> list[str]:
     """Return overrides of any form as `key=value` strings, in the order given.
 
     Raises:
-        ConfigError: A value is of a type that no setting has.
+        ConfigError: A value is of a type that no setting has, or overrides are of no such form.
     """
     strings: list[str] = []
     for overrides in given:
         if isinstance(overrides, Mapping):
             strings += [f"{key}={_write_value(key, value)}" for key, value in _flatten(overrides)]
         else:
-            strings += [overrides] if isinstance(overrides, str) else overrides
+            strings += _list_strings(overrides)
+    return strings
+
+
+def _list_strings(overrides: object) -> list[str]:
+    given = list(overrides) if isinstance(overrides, Iterable) and not isinstance(overrides, str) else [overrides]
+    strings = [override for override in given if isinstance(override, str)]
+    if len(strings) < len(given):
+        raise refuse_value("overrides", overrides, 'a mapping such as {"epochs": 5}, or texts such as "epochs=5"')
     return strings
 
 

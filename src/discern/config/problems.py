@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from discern.config.sections.phase import PHASE_DEFAULTS, PhaseSettings
 from discern.config.sections.training import TrainingSettings
 from discern.config.settings import Settings
-from discern.errors import one_line
+from discern.errors import show_value
 
 Place = tuple[int | str, ...]
 """Where a setting stands, such as ("training", "phases", 0, "epochs")."""
@@ -33,7 +33,6 @@ _BOUNDS = {
     "less_than_equal": ("le", "at most"),
 }
 _TYPES = ("int", "bool", "str", "float")
-_VALUE_CHARACTERS = 60
 
 
 def describe_problems(error: ValidationError, raw: Mapping[str, Any]) -> list[str]:
@@ -86,8 +85,7 @@ def _describe(place: Place, problems: Sequence[ErrorDetails]) -> str:
         return f"{name} is missing"
     expected = [_describe_expected(problem) for problem in problems]
     if None not in expected:
-        value = one_line(repr(first["input"]), _VALUE_CHARACTERS)
-        return f"{name} is {value}; expected {' or '.join(dict.fromkeys(map(str, expected)))}"
+        return f"{name} is {show_value(first['input'])}; expected {' or '.join(dict.fromkeys(map(str, expected)))}"
     text = first["msg"].removeprefix("Value error, ")
     return f"{name}: {text}" if name else text
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from discern.counts import count_of
 from discern.data.table import ImageTable, natural_sort
-from discern.errors import Advice, DataError, list_some, name_some, option
+from discern.errors import Advice, DataError, data_setting, list_some, name_some
 
 logger = logging.getLogger("discern")
 
@@ -17,14 +17,14 @@ _PERHAPS_MISSING = ("na", "n/a", "#n/a", "null", "#na", "none")
 """Words that may be the name of a class as well."""
 
 _WAY_OUT: Advice = (
-    "Label them, or leave them out with data.missing_labels=drop (to evaluate: ",
-    option("missing_labels", "drop"),
-    ").",
+    "Label them, or leave them out with ",
+    data_setting("missing_labels", "drop"),
+    ".",
 )
 _KEEP: Advice = (
-    " If the table has a class that is called nan, set data.missing_labels=keep (",
-    option("missing_labels", "keep"),
-    "): only empty cells are missing then.",
+    " If the table has a class that is called nan, keep it with ",
+    data_setting("missing_labels", "keep"),
+    ": only empty cells are missing then.",
 )
 
 

@@ -25,14 +25,14 @@ from discern.data.splitting.groups import join_groups
 from discern.data.splitting.leaks import find_leaks
 from discern.data.splitting.split import apply_split, save_split, split_table
 from discern.data.table import SPLITS, ImageTable
-from discern.errors import BadImagesError, ImageProblem, name_some, option
+from discern.errors import BadImagesError, ImageProblem, data_setting, name_some
 
 logger = logging.getLogger("discern")
 
 WITHOUT_BAD = (
-    "Repair or remove them, or leave them out with data.on_bad=skip (to evaluate: ",
-    option("on_bad", "skip"),
-    ").",
+    "Repair or remove them, or leave them out with ",
+    data_setting("on_bad", "skip"),
+    ".",
 )
 
 

@@ -82,9 +82,9 @@ def register_export_format(
     """
 
     def add(write: Write) -> Write:
-        others = [found.name for found in EXPORT_FORMATS.values() if found.suffix == suffix]
-        if others and others != [name]:
-            raise ConfigError(f"files of the export format {others[0]} end in {suffix}, too; take another suffix")
+        other = _map_suffixes().get(suffix)
+        if other is not None and other.name != name:
+            raise ConfigError(f"files of the export format {other.name} end in {suffix}, too; take another suffix")
         EXPORT_FORMATS.register(name)(ExportFormat(name, suffix, tuple(precisions), write, load, interface))
         return write
 
@@ -110,7 +110,7 @@ def find_format(name: str) -> ExportFormat:
 
 def has_format(path: Path) -> bool:
     """Return whether the name of a file ends as one of the formats does."""
-    return path.suffix in {one.suffix for one in EXPORT_FORMATS.values()}
+    return path.suffix in _map_suffixes()
 
 
 def find_format_of(path: Path) -> ExportFormat:
@@ -119,11 +119,15 @@ def find_format_of(path: Path) -> ExportFormat:
     Raises:
         ExportError: No format has such an end.
     """
-    for found in EXPORT_FORMATS.values():
-        if path.suffix == found.suffix:
-            return found
-    known = ", ".join(f"{found.suffix} ({found.name})" for found in EXPORT_FORMATS.values())
-    raise ExportError(f"{path}: exported files end in {known}")
+    formats = _map_suffixes()
+    if path.suffix not in formats:
+        known = ", ".join(f"{suffix} ({found.name})" for suffix, found in formats.items())
+        raise ExportError(f"{path}: exported files end in {known}")
+    return formats[path.suffix]
+
+
+def _map_suffixes() -> dict[str, ExportFormat]:
+    return {found.suffix: found for found in EXPORT_FORMATS.values()}
 
 
 def check_precision(chosen: ExportFormat, precision: str) -> Precision:

@@ -26,6 +26,7 @@ def build_facts(bundle: Bundle, name: str, precision: str) -> dict[str, Any]:
         "max_pixels": bundle.max_pixels,
         "thresholds": [_describe_threshold(bundle, wanted) for wanted in REPORTED_ERRORS],
         "network": bundle.architecture.describe() if bundle.architecture else bundle.classifier.backbone.name,
+        "features": bundle.architecture.features if bundle.architecture else "last",
         "counts": {} if record is None else record.counts,
         "scores": [] if record is None else list(_list_scores(record)),
         "weights": None if record is None else _describe_weights(record),

@@ -44,9 +44,8 @@ class Architecture(BaseModel):
         return self.model_copy(update={"members": ()})
 
     def describe(self) -> str:
-        """Return it as text for people."""
-        stages = " on the features of its upper stages" if self.features == "stages" else ""
-        one = f"{self.backbone} with a {self.head} head{stages}"
+        """Return it as text for people, without what the head reads."""
+        one = f"{self.backbone} with a {self.head} head"
         if not self.members:
             return one
         count, backbones = len(self.members), len(set(self.members))

@@ -13,7 +13,8 @@ from discern.files import replacing
 FIRST_COLUMNS = ("id", "path", "label", "confidence")
 PARQUET = ".parquet"
 
-_SEPARATORS = {".csv": ",", ".tsv": "\t", "": ","}
+_TABS = ".tsv"
+_TEXT_FORMS = (".csv", _TABS, "")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _NUMBERS = ("confidence", "familiarity", "probability_")
 """How the names of columns of numbers begin; `unfamiliar` is true or false, and all others are text."""
@@ -37,7 +38,7 @@ def check_form(file: Path, *, as_text: bool) -> None:
             )
         if importlib.util.find_spec("pyarrow") is None:
             raise ConfigError(f"Parquet needs the package pyarrow: {install_command('tables')}")
-    elif file.suffix.lower() not in _SEPARATORS and not file.is_dir():
+    elif file.suffix.lower() not in _TEXT_FORMS and not file.is_dir():
         raise ConfigError(
             f"{file}: answers are not written as {file.suffix}; ",
             OUT,
@@ -72,16 +73,19 @@ def begins_with(file: Path, columns: str) -> bool:
         return False
 
 
-def write_rows(frame: pd.DataFrame, file: Path, *, csv_safe: bool = False, with_header: bool = True) -> None:
+def write_rows(
+    frame: pd.DataFrame, file: Path, *, csv_safe: bool = False, with_header: bool = True, separator: str = ","
+) -> None:
     """Write answers in the form of the file's name, atomically: texts with six digits, Parquet with all.
 
-    With `csv_safe`, texts that a spreadsheet would take for a formula begin with an apostrophe.
+    With `csv_safe`, texts that a spreadsheet would take for a formula begin with an apostrophe. The cells of a .csv
+    file are separated by `separator`.
     """
     if is_parquet(file):
         _write_parquet(frame, file)
         return
     shown = _disarm(frame) if csv_safe else frame
-    text = shown.to_csv(index=False, float_format="%.6g", sep=_separator_of(file), header=with_header)
+    text = shown.to_csv(index=False, float_format="%.6g", sep=_separator_of(file, separator), header=with_header)
     encoded = text.encode()
     with replacing(file, size_bytes=len(encoded)) as temporary:
         temporary.write_bytes(encoded)
@@ -120,8 +124,8 @@ def _choose_type(name: str) -> str:
     return "bool" if name == "unfamiliar" else "str"
 
 
-def _separator_of(file: Path) -> str:
-    return _SEPARATORS[file.suffix.lower()]
+def _separator_of(file: Path, usual: str = ",") -> str:
+    return "\t" if file.suffix.lower() == _TABS else usual
 
 
 def _disarm(frame: pd.DataFrame) -> pd.DataFrame:

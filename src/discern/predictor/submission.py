@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from discern.data.class_finder import ClassFinder, parse_number
-from discern.data.sources.csv_file import read_cells
+from discern.data.sources.csv_file import find_separator, read_cells
 from discern.data.sources.header import check_header
 from discern.data.table import ImageTable
 from discern.errors import DataError, name_some
@@ -26,12 +26,13 @@ logger = logging.getLogger("discern")
 class Submission:
     """A sample submission that is understood: its cells, as text, and what its answer columns ask for.
 
-    The first column holds the ids.
+    The first column holds the ids. `separator` is what stands between its cells.
     """
 
     source: str
     cells: pd.DataFrame
     form: SubmissionForm
+    separator: str
 
     def choose_pictures(self, table: ImageTable) -> ImageTable:
         """Return the pictures that the sample asks for, in its order.
@@ -94,7 +95,7 @@ def read_submission(sample: Path, class_names: Sequence[str]) -> Submission:
     form = _find_form(cells.iloc[:, 1:], class_names, str(sample))
     level = logging.WARNING if form.is_loud else logging.INFO
     logger.log(level, "the sample submission asks for %s", form.note)
-    return Submission(str(sample), cells, form)
+    return Submission(str(sample), cells, form, find_separator(sample))
 
 
 def _read_sample(sample: Path) -> pd.DataFrame:

@@ -59,6 +59,10 @@ def _describe_model(facts: RunFacts) -> Iterator[str]:
         f"{bundle.architecture.describe()} for {classes}. A picture is read "
         f"at {size} by {size} pixels: {ways.get(str(fit), fit)}. Trained with discern {bundle.discern_version}."
     )
+    if bundle.architecture.features == "stages":
+        head = "Each head" if bundle.architecture.members else "The head"
+        others = "mean and deviation of the maps of the upper stages"
+        yield f"{head} reads not only the last feature map, but also {others}."
     if bundle.tta != "none":
         yield (
             f"An answer is the mean over {NUM_VIEWS[bundle.tta]} views of a picture (test-time augmentation "

@@ -7,9 +7,16 @@ from types import FunctionType
 from torch import Tensor
 
 from discern.engine.train_step import Loss
-from discern.errors import ConfigError, RunFolderError
+from discern.errors import ConfigError, RunFolderError, refuse_value
 from discern.evaluation.custom_metrics import MetricFunction
 from discern.models.custom import Network
+
+_EXPECTED = {
+    "network": "a torch.nn.Module, or a function that takes the number of classes and returns one",
+    "loss": "a function of logits and targets",
+    "augment": "a function of an image",
+}
+_EXPECTED_METRICS = "names with functions of targets and probabilities"
 
 
 @dataclass(frozen=True)
@@ -22,7 +29,13 @@ class Custom:
     augment: Callable[[Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:
-        wrong = [name for name in self.metrics if not name.isidentifier()]
+        for name, expected in _EXPECTED.items():
+            part = getattr(self, name)
+            if part is not None and not callable(part):
+                raise refuse_value(name, part, expected)
+        if not isinstance(self.metrics, Mapping) or not all(map(callable, self.metrics.values())):
+            raise refuse_value("metrics", self.metrics, _EXPECTED_METRICS)
+        wrong = [name for name in self.metrics if not str(name).isidentifier()]
         if wrong:
             raise ConfigError(f"metrics={wrong}: a metric's name becomes a column; use letters, digits and _")
 

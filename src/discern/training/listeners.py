@@ -1,7 +1,7 @@
 """Listeners: callbacks of training that write the history, the log and events; users may add their own."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 from discern.counts import count_of
 from discern.data.reading.loaders import Batch
 from discern.engine.loop import Step, StepResult
+from discern.errors import refuse_value
 from discern.ownership import check_owned
 from discern.percent import percent
 from discern.planning.plan import PhasePlan
@@ -53,6 +54,16 @@ class Listener:
 
     def on_run_end(self, folder: RunFolder, *, is_complete: bool) -> None:
         """Called at the very end: the folder has evaluation, bundle and report, unless the run was interrupted."""
+
+
+def check_listeners(listeners: object) -> None:
+    """Raise where an argument is no list of listeners.
+
+    Raises:
+        ConfigError: It is something else, or holds something else, such as a class in place of an object of it.
+    """
+    if not isinstance(listeners, Iterable) or not all(isinstance(listener, Listener) for listener in listeners):
+        raise refuse_value("listeners", listeners, "a list of objects of subclasses of discern.Listener")
 
 
 @contextmanager

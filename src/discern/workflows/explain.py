@@ -71,7 +71,7 @@ def explain(
     Args:
         run: A run folder or a bundle; see `discern.load`.
         inputs: Files, folders, archives, glob patterns, tables or .npz files, PIL images, arrays, or a torch
-            `Dataset`.
+            `Dataset`. A file that is given more than once is used once.
         mistakes: Explain the mistakes of the run's evaluation instead of `inputs`, at most 25, most confident first.
         out: The folder to write; `explanations` in the run folder by default. Figures of an earlier call are replaced.
         method: A name of `discern.explanation.methods.EXPLANATIONS`; "auto" is attention for vision transformers, and
@@ -130,7 +130,7 @@ def _load_table(
     if inputs is None:
         table = replace(load_mistakes(folder, data), depth_range=depth_range)
     else:
-        table = load_inputs(inputs, columns, depth_range=depth_range)
+        table = load_inputs(inputs, columns, depth_range=depth_range, each_once=True)
     log_ignored(table)
     return table
 

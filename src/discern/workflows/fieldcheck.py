@@ -79,7 +79,7 @@ def fieldcheck(
         check_packages()
     with reporting(verbose=verbose), going_on_in(folder), owning(folder, "discern fieldcheck"):
         bundle = load_bundle(Path(run), network)
-        table = load_inputs(new, depth_range=bundle.preprocess.depth_range)
+        table = load_inputs(new, depth_range=bundle.preprocess.depth_range, each_once=True)
         log_ignored(table)
         _check_files(table)
         open_shared_folder(

@@ -75,7 +75,7 @@ def predict(
     Args:
         run: A run folder or a bundle; see `discern.load`.
         inputs: Files, folders, archives, glob patterns, tables or .npz files, PIL images, arrays, or a torch
-            `Dataset`.
+            `Dataset`. A file that is given more than once is used once.
         out: .csv, .tsv or .parquet file to write with id, path, label, confidence and familiarity (see
             `Predictor.predict`), or, if it is no Parquet, in the form of `like`. Nothing is written by default. Answers
             are kept beside it part by part, so that the same call goes on where one was interrupted, and memory holds
@@ -84,7 +84,7 @@ def predict(
         top_k: Number of labels per picture, with their confidences, the most probable first.
         max_error: Largest share of wrong answers; less certain pictures are "unknown", see `Predictor.predict`.
         set_coverage: Add sets of classes that contain the true class for this share of all pictures.
-        like: A sample submission whose columns, ids and order are kept exactly.
+        like: A sample submission whose columns, ids, order and separator are kept exactly.
         image_column: CSV column with file names or ids; guessed by default.
         image_root: Folder that file names in a CSV are relative to; the folder of the CSV by default.
         image_suffix: Extension to add to ids in a CSV, such as `.jpg`.
@@ -120,7 +120,7 @@ def predict(
         submission = None if like is None else read_submission(like, bundle.class_names)
         predictor = build_predictor(bundle, device=device, processes=processes)
         columns = ColumnSettings(image_column, None, image_root, image_suffix)
-        table = load_inputs(inputs, columns, depth_range=bundle.preprocess.depth_range)
+        table = load_inputs(inputs, columns, depth_range=bundle.preprocess.depth_range, each_once=True)
         log_ignored(table)
         if out is not None:
             _check_out(out, [*_list_paths(inputs), *table.frame["path"], str(like or "")], submission, overwrite)
@@ -132,7 +132,7 @@ def predict(
         if submission is not None:
             answers = answering.fill_in(submission, submission.choose_pictures(table))
             if out is not None and processes.is_main:
-                write_rows(answers.frame, out, csv_safe=csv_safe)
+                write_rows(answers.frame, out, csv_safe=csv_safe, separator=submission.separator)
                 report_file(out, answers.count, answers.problems)
         elif out is None:
             answers = answering.answer_in_memory(table)

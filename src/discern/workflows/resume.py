@@ -32,7 +32,7 @@ from discern.runtime import seed_everything
 from discern.seconds import logging_seconds, measuring
 from discern.tracking.following import check_trackers
 from discern.training.custom import Custom
-from discern.training.listeners import Listener
+from discern.training.listeners import Listener, check_listeners
 from discern.training.start import build_planned, load_start
 from discern.training.state import TrainingState
 from discern.training.state_loading import has_state, load_state
@@ -84,6 +84,7 @@ def resume(
     """
     started = time.monotonic()
     custom = Custom(network, loss, metrics or {}, augment)
+    check_listeners(listeners)
     processes = join_processes()
     folder = RunFolder(Path(out))
     owned = owning(folder.root, "discern train --resume") if processes.is_main else nullcontext()

@@ -40,7 +40,7 @@ from discern.runtime import Runtime, choose_runtime, seed_everything
 from discern.seconds import logging_seconds, measuring
 from discern.tracking.following import check_trackers
 from discern.training.custom import Custom
-from discern.training.listeners import Listener
+from discern.training.listeners import Listener, check_listeners
 from discern.training.start import build_planned, load_start
 from discern.workflows.carry_out import carry_out
 from discern.workflows.folds import carry_out_folds, choose_folds, hold_out_fold, share_budget
@@ -99,6 +99,7 @@ def train(
     if augment is not None and not callable(augment):
         settings["augment"] = augment
     custom = Custom(network, loss, metrics or {}, augment if callable(augment) else None)
+    check_listeners(listeners)
     processes = join_processes()
     with reporting(verbose=verbose) as messages, logging_seconds(started):
         asked = load_settings(recipe, list_overrides(overrides, settings))

@@ -1,6 +1,7 @@
 """Archives: what they unpack to, what is refused, and what is left where unpacking ends early."""
 
 import io
+import logging
 import os
 import tarfile
 import zipfile
@@ -71,6 +72,39 @@ def test_errors_name_an_archive_as_it_was_given(load: Callable[[Path], object], 
         assert "unpacked" not in text
     columns = ColumnSettings(image_root=f"{archive}/images/deep")
     assert len(load_table(archive / "labels.csv", columns)) == 2
+
+
+@pytest.mark.parametrize("load", [load_table, load_inputs])
+def test_the_log_names_an_archive_as_it_was_given(
+    load: Callable[[Path], object], make_folder: MakeFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = make_folder({"red": 2, "blue": 1})
+    (folder / "labels.csv").write_text("image,label\nRED/1.png,a\nRED/2.png,a\nblue/1.png,b\n")
+    archive = pack(folder, "birds.zip")
+    caplog.set_level("INFO")
+    load(archive / "labels.csv")
+    caplog.clear()  # that it is unpacked, and where
+    load(archive / "labels.csv")
+    example = f"'RED/1.png' ({archive}/red/1.png) and 1 more"
+    assert caplog.messages == [f"{archive}/labels.csv: 2 names are written otherwise on the disk: {example}"]
+    logging.getLogger("discern").info("elsewhere %s", Path("unpacked"))
+    assert caplog.messages[1:] == ["elsewhere unpacked"]
+
+
+def test_an_archive_that_holds_the_pictures_of_a_table_is_named_as_it_was_given(
+    make_folder: MakeFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = make_folder({"images/red": 2})
+    archive, table = pack(folder, "birds.zip"), folder.parent / "labels.csv"
+    table.write_text("image,label\nRED/1.png,a\nred/2.png,b\n")
+    caplog.set_level("INFO")
+    load_table(table, ColumnSettings(image_root=archive / "images"))
+    assert f"'RED/1.png' ({archive}/images/red/1.png)" in caplog.text
+    with pytest.raises(DataError, match="none of its 2 pictures is there") as error:
+        load_table(table, ColumnSettings(image_root=archive))
+    assert f"looked for at {archive}/RED/1.png." in str(error.value)
+    assert f'image_root="{archive}/images' in str(error.value)
+    assert "unpacked" not in str(error.value)
 
 
 def test_an_archive_in_an_archive_is_a_place_in_it(make_folder: MakeFolder) -> None:

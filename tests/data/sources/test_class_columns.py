@@ -56,7 +56,7 @@ def test_several_classes_of_a_picture_are_refused_with_the_step_to_take(photos: 
         "  row 3: none",
         "  row 4: sun, rain, snow",
         "A picture has one class here. Leave out the rows with several, and add a column such as other for those with "
-        "none; or set data.label_column to one of these columns, to tell its 0 from its 1.",
+        'none; or name one of these columns, to tell its 0 from its 1: label_column="NAME".',
     ]
     assert load_table(file, ColumnSettings(label_column="rain")).class_names == ("0", "1")
     assert len(load_inputs(file)) == 4

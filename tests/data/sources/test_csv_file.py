@@ -1,5 +1,4 @@
 import gzip
-import re
 from pathlib import Path
 
 import numpy as np
@@ -185,12 +184,23 @@ def test_a_column_that_does_not_tell_pictures_apart_is_no_id(photos: Path, ids: 
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        ("file,path,label", r"'file' and 'path' could each be the column of the picture. .* Set data.image_column"),
-        ("image,label,class", r"'label' and 'class' could each be the column of the label. .* Set data.label_column"),
-        ("when,label,where", r"no column looks like the file name of a picture. Its columns are when, label, where"),
+        (
+            "file,path,label",
+            "'file' and 'path' could each be the column of the picture. .* Say which it is: image_column=.NAME.\\.$",
+        ),
+        (
+            "image,label,class",
+            "'label' and 'class' could each be the column of the label. .* Say which it is: label_column=.NAME.\\.$",
+        ),
+        (
+            "when,label,where",
+            r"no column looks like the file name of a picture. Its columns are when, label, where. If one of them is, "
+            r'say which: image_column="NAME". Expected is a table such as\n  image,label',
+        ),
         (
             "image,when,where",
-            r"no column looks like the label. Its columns are image, when, where. Set data.label_column",
+            r"no column looks like the label. Its columns are image, when, where. If one of them is, say which: "
+            r'label_column="NAME". Otherwise write the labels, as in\n  image,label',
         ),
         ("image", r"no column looks like the label. Its columns are image. Write the labels, as in\n  image,label"),
     ],
@@ -199,15 +209,25 @@ def test_columns_that_cannot_be_guessed(photos: Path, header: str, message: str)
     row = ",".join("1ab"[: len(header.split(","))])
     with pytest.raises(DataError, match=message) as error:
         load_table(write(photos, f"{header}\n{row}\n"))
-    advised = re.findall(
-        r"Set data\.(image|label)_column \(to evaluate.*?: --\1-column\)", error.value.for_command_line()
-    )
-    assert len(advised) == str(error.value).count("Set data.")
+    for name in ("image", "label"):
+        count = str(error.value).count(f'{name}_column="NAME"')
+        assert error.value.for_command_line().count(f": data.{name}_column=NAME") == count
+        assert error.value.for_command_line(takes_settings=False).count(f": --{name}-column NAME") == count
+
+
+def test_labels_that_are_not_needed_are_not_asked_for(photos: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="discern")
+    file = write(photos, "image,label,class\n1.png,a,b\n")
+    assert load_inputs(file).frame["label"].isna().all()
+    assert f"{file}: no labels are read, since 'label' and 'class' could each be their column" in caplog.text
+    assert load_inputs(file, ColumnSettings(label_column="class")).class_names == ("b",)
 
 
 def test_column_that_is_not_there(photos: Path) -> None:
-    with pytest.raises(DataError, match=r"no column 'labl' \(data.label_column\). Its columns are image, label"):
+    with pytest.raises(DataError, match=r"no column 'labl' \(label_column\). Its columns are image, label") as error:
         load_table(write(photos, "image,label\n1.png,a\n"), ColumnSettings(label_column="labl"))
+    assert "(data.label_column)" in error.value.for_command_line()
+    assert "(--label-column)" in error.value.for_command_line(takes_settings=False)
 
 
 def test_some_missing_files_stay_for_the_check_of_the_pictures(photos: Path) -> None:
@@ -216,7 +236,9 @@ def test_some_missing_files_stay_for_the_check_of_the_pictures(photos: Path) -> 
 
 
 def test_no_file_there_at_all_is_a_wrong_root(photos: Path) -> None:
-    with pytest.raises(DataError, match=r"none of its 2 pictures is there; .*x.png. Set data.image_root"):
+    with pytest.raises(
+        DataError, match=r"none of its 2 pictures is there; .*x.png. Give .* image_root, and .* image_suffix"
+    ):
         load_table(write(photos, "image,label\nx.png,a\ny.png,b\n"))
 
 

@@ -1,3 +1,4 @@
+import shutil
 from io import BytesIO
 from pathlib import Path
 
@@ -47,6 +48,52 @@ def test_picture_given_twice_gives_two_rows(make_folder: MakeFolder) -> None:
     table = load_inputs([file, file, file])
     assert table.frame["id"].tolist() == [file.as_posix(), f"{file.as_posix()}#2", f"{file.as_posix()}#3"]
     assert table.frame["path"].tolist() == [str(file)] * 3
+
+
+def test_a_file_given_in_several_ways_has_one_row_where_each_is_wanted_once(
+    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = make_folder({"fl/red": 1, "fl/rose": 2})
+    monkeypatch.chdir(root)
+    (root / "way").symlink_to(root / "fl")
+    Path("rose.csv").write_text("image\nfl/rose/2.png\nfl/rose/1.png\n")
+    caplog.set_level("INFO")
+
+    def list_ids(*inputs: str) -> list[str]:
+        return load_inputs(inputs, each_once=True).frame["id"].tolist()
+
+    whole = ["red/1.png", "rose/1.png", "rose/2.png"]
+    assert list_ids("fl") == whole
+    assert not caplog.text
+    assert list_ids("fl", "fl/rose") == whole
+    assert "given more than once, and used once: 2 files" in caplog.text
+    again = ("fl", "./fl/", str(root / "fl"), "fl/rose/../red", "way", "way/rose/2.png", "fl/**/*.png", "rose.csv")
+    assert [list_ids("fl", one) for one in again] == [whole] * len(again)
+    assert list_ids("fl/rose", "fl") == ["1.png", "2.png", "red/1.png"]
+    assert list_ids("rose.csv", "fl") == ["fl/rose/2.png", "fl/rose/1.png", "red/1.png"]
+
+
+def test_a_file_given_by_its_folder_and_in_a_table_is_known_by_the_table(make_folder: MakeFolder) -> None:
+    root = make_folder({".": 2})
+    (root / "new.csv").write_text("id,file_name,label\n007,2.png,bee\n")
+    frame = load_inputs([root / "1.png", root / "2.png", root / "new.csv"], each_once=True).frame
+    assert frame["id"].tolist() == ["1.png", "2.png"]
+    assert frame["own_id"].fillna("").tolist() == ["", "007"]
+    assert frame["label"].fillna("").tolist() == ["", "bee"]
+
+
+def test_a_link_under_another_name_is_a_picture_of_its_own(make_folder: MakeFolder) -> None:
+    root = make_folder({".": 1})
+    (root / "newest.png").symlink_to(root / "1.png")
+    assert load_inputs(root, each_once=True).frame["id"].tolist() == ["1.png", "newest.png"]
+
+
+def test_packed_pictures_given_twice_are_used_once(make_folder: MakeFolder) -> None:
+    root = make_folder({"red": 2})
+    np.savez(root / "a.npz", images=np.zeros((2, 9, 9, 3), dtype=np.uint8))
+    shutil.make_archive(str(root / "a"), "zip", root, "red")
+    assert len(load_inputs([root / "a.npz", root / "red" / ".." / "a.npz"], each_once=True)) == 2
+    assert len(load_inputs([root / "a.zip", root / "a.zip" / "red"], each_once=True)) == 2
 
 
 def test_csv_with_and_without_labels(make_folder: MakeFolder) -> None:

@@ -111,18 +111,21 @@ def test_two_files_that_differ_in_form_only_are_named_apart(tmp_path: Path) -> N
         draw(place).save(tmp_path / f"{name}.png")
     table = load([f"{NFD}.png", f"{NFC}.png"], tmp_path)
     assert table.frame["path"].tolist() == [str(tmp_path / f"{NFD}.png"), str(tmp_path / f"{NFC}.png")]
-    with pytest.raises(DataError, match=r"names that fit several files:\n  CAFÉ.png: .*\n.*write the one on the disk"):
+    with pytest.raises(
+        DataError, match=r"names that fit several files:\n  CAFÉ.png: .*\n.* image_suffix; .* the one on the disk"
+    ):
         load([f"{NFC.upper()}.png"], tmp_path)
 
 
 @pytest.mark.parametrize("name", ["red/1.png", "/kaggle/input/x/red/1.png", "red\\1"])
 def test_advice_where_nothing_is_found_works(images: Path, name: str) -> None:
     (images.parent / "labels.csv").write_text(f"image,label\n{name},a\n")
-    with pytest.raises(DataError, match=r"none of its 1 pictures is there; .* set data.image_root=") as error:
+    with pytest.raises(DataError, match=r"none of its 1 pictures is there; .*: give image_root=") as error:
         load_table(images.parent / "labels.csv")
-    advice = str(error.value).partition("data.image_root=")[2].partition(" ")[0]
-    table = load_table(images.parent / "labels.csv", ColumnSettings(image_root=advice))
-    assert relative(table, images) == ["red/1.png"]
+    for takes_settings, way in ((True, "data.image_root="), (False, "--image-root ")):
+        advice = error.value.for_command_line(takes_settings=takes_settings).partition(f": give {way}")[2]
+        table = load_table(images.parent / "labels.csv", ColumnSettings(image_root=advice.removesuffix(".")))
+        assert relative(table, images) == ["red/1.png"]
 
 
 def test_a_folder_is_listed_once_however_names_are_written(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,15 +121,19 @@ def test_a_shard_that_changes_after_it_was_listed_is_never_misread(photos, folde
         (
             [("1.png", b"p"), ("2.png", b"p"), ("2.cls", b"0")],
             {},
-            r"1 of 2 pictures have no label:\n  a/1.png\n.* cls: se",
+            r"1 of 2 pictures have no label:\n  a/1.png\n.* is cls. Say what",
         ),
         ([("1.png", b"p")], {}, r"1 of 1 pictures have no label:.*\n.*\n?Expected a file .cls, .json or .txt"),
-        ([("1.png", b"p"), ("1.json", b'{"kind": "a"}')], {}, r"no label:\n.*\n.*is kind: set data.label_column"),
+        (
+            [("1.png", b"p"), ("1.json", b'{"kind": "a"}')],
+            {},
+            r"no label:\n.*\n.*is kind. Say what holds the class: label_column=.NAME.\.$",
+        ),
         ([("1.png", b"p"), ("1.json", b"{")], {}, "no label"),
         (
             [("1.png", b"p"), ("1.cls", b"0"), ("2.png", b"p"), ("2.txt", b"a")],
             {},
-            r"labels are in cls, txt; choose one",
+            r"labels are in cls, txt. Say which to use: label_column=.NAME.\.$",
         ),
         (
             [("1.png", b"p"), ("1.json", b'{"kind": "a"}')],

@@ -55,7 +55,7 @@ def test_a_list_is_a_source(make_folder: MakeFolder) -> None:
 def test_columns_of_a_list_are_named_by_their_place(make_folder: MakeFolder) -> None:
     folder = make_folder({"red": 1, "blue": 1})
     (folder / "list.txt").write_text("red/1.png 1 2\nblue/1.png 3 4\n")
-    with pytest.raises(DataError, match=r"columns are image, column 2, column 3\. Set data\.label_column \(to"):
+    with pytest.raises(DataError, match=r"columns are image, column 2, column 3\. .*: label_column=.NAME"):
         load_table(folder / "list.txt")
     table = load_table(folder / "list.txt", ColumnSettings(label_column="column 3"))
     assert table.frame["label"].tolist() == ["2", "4"]

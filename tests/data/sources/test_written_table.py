@@ -43,7 +43,8 @@ def use_pattern(place: str, names: list[str]) -> tuple[str, dict[str, str]]:
         load_table(place)
     found = re.search(r'Set label_pattern=r"(.*)"\.$', str(error.value))
     assert found is not None
-    assert f"{shlex.quote('data.label_pattern=' + found[1])} (to evaluate: " in error.value.for_command_line()
+    assert f"Set {shlex.quote('data.label_pattern=' + found[1])}." in error.value.for_command_line()
+    assert f"Set --label-pattern {shlex.quote(found[1])}." in error.value.for_command_line(takes_settings=False)
     frame = load_table(place, ColumnSettings(label_pattern=found[1])).frame
     return str(error.value), dict(zip(frame["id"], frame["label"], strict=True))
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from discern.errors import DataError, list_some, name_some
+from discern.errors import DataError, data_setting, list_some, name_some
 
 logger = logging.getLogger("discern")
 
@@ -46,7 +46,9 @@ def _check_counts(flags: pd.DataFrame, counts: npt.NDArray[np.int64], source: st
             f"{source}: the columns {name_some(names.tolist())} look like one for each class, but of {len(flags)} rows "
             f"{(counts > 1).sum()} have 1 in several of them and {(counts == 0).sum()} in none:\n{list_some(shown)}\n"
             "A picture has one class here. Leave out the rows with several, and add a column such as other for those "
-            "with none; or set data.label_column to one of these columns, to tell its 0 from its 1."
+            "with none; or name one of these columns, to tell its 0 from its 1: ",
+            data_setting("label_column", "NAME"),
+            ".",
         )
 
 

@@ -1,12 +1,15 @@
 """Which columns of a user's table hold the picture, its label, its split and its group."""
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from discern.data.sources.header import EXAMPLE
 from discern.data.sources.split_column import NO_SPLIT
-from discern.errors import Advice, DataError, name_some, option
+from discern.errors import Advice, DataError, data_setting, name_some
+
+logger = logging.getLogger("discern")
 
 _PATH_NAMES = (
     "image", "images", "path", "file", "filename", "filepath", "img", "photo", "picture", "imagepath", "imagefile",
@@ -90,17 +93,17 @@ def choose_columns(
 ) -> ChosenColumns:
     """Choose the columns that the settings name, or whose names say what they are.
 
-    A column named like a path or file is preferred to one named like an id. With `labelled`, a single column
-    that is left over is the label. One of `split_columns`, which hold words for train, validation and test, is the
-    label only where no other column can be.
+    A column named like a path or file is preferred to one named like an id. With `labelled`, a single column that is
+    left over is the label; without, several that could be it are none. One of `split_columns`, which hold words for
+    train, validation and test, is the label only where no other column can be.
 
     Raises:
         DataError: A column is not there, none fits or several do.
     """
     for setting in ("image_column", "label_column", "group_column"):
-        _check_present(getattr(settings, setting), f"data.{setting}", names, source)
+        _check_present(getattr(settings, setting), setting, names, source)
     if settings.split_column != NO_SPLIT:
-        _check_present(settings.split_column, "data.split_column", names, source)
+        _check_present(settings.split_column, "split_column", names, source)
     taken = {settings.label_column, settings.split_column, settings.group_column}
     image = settings.image_column or _guess_image(names, taken, source)
     taken |= {image}
@@ -125,9 +128,10 @@ def _guess_image(names: Sequence[str], taken: Collection[str | None], source: st
         if found:
             return _only(found, "picture", "image_column", names, source)
     raise DataError(
-        f"{source}: no column looks like the file name of a picture. Its columns are {name_some(names)}. ",
-        *_name_setting("image_column"),
-        f" to one of them; expected is a table such as\n  {EXAMPLE}",
+        f"{source}: no column looks like the file name of a picture. Its columns are {name_some(names)}. "
+        "If one of them is, say which: ",
+        data_setting("image_column", "NAME"),
+        f". Expected is a table such as\n  {EXAMPLE}",
     )
 
 
@@ -145,12 +149,17 @@ def _guess_label(
     if not found and labelled:
         found = _list_leftover(names, taken, split_columns)
         if len(found) != 1:
-            way = (*_name_setting("label_column"), " to one of them, or write") if found else ("Write",)
+            named = data_setting("label_column", "NAME")
+            way: Advice = ("If one of them is, say which: ", named, ". Otherwise write") if found else ("Write",)
             raise DataError(
                 f"{source}: no column looks like the label. Its columns are {name_some(names)}. ",
                 *way,
                 f" the labels, as in\n  {EXAMPLE}",
             )
+    if len(found) > 1 and not labelled:
+        doubt = " and ".join(map(repr, found))
+        logger.info("%s: no labels are read, since %s could each be their column", source, doubt)
+        return None
     return _only(found, "label", "label_column", names, source) if found else None
 
 
@@ -171,19 +180,15 @@ def _only(found: Sequence[str], meaning: str, setting: str, names: Sequence[str]
     if len(found) > 1:
         raise DataError(
             f"{source}: {' and '.join(map(repr, found))} could each be the column of the {meaning}. "
-            f"Its columns are {name_some(names)}. ",
-            *_name_setting(setting),
-            " to one of them.",
+            f"Its columns are {name_some(names)}. Say which it is: ",
+            data_setting(setting, "NAME"),
+            ".",
         )
     return found[0]
 
 
-def _name_setting(name: str) -> Advice:
-    """Return how to name a column in training, and in the commands that use a classifier."""
-    use = "evaluate" if name == "label_column" else "evaluate or predict"
-    return (f"Set data.{name} (to {use}: ", option(name), ")")
-
-
 def _check_present(name: str | None, setting: str, names: Sequence[str], source: str) -> None:
     if name is not None and name not in names:
-        raise DataError(f"{source}: there is no column {name!r} ({setting}). Its columns are {name_some(names)}.")
+        raise DataError(
+            f"{source}: there is no column {name!r} (", data_setting(setting), f"). Its columns are {name_some(names)}."
+        )

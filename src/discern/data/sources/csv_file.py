@@ -40,6 +40,7 @@ from discern.data.sources.split_column import (
     read_named_column,
     warn_of_split_in_paths,
 )
+from discern.data.sources.unpacked import naming_as_given
 from discern.data.table import ImageTable, build_table, check_unique, escape
 from discern.errors import DataError, list_some, name_some
 
@@ -111,6 +112,12 @@ def read_cells(path: Path, *, only: Collection[str] | None = None) -> pd.DataFra
     return pd.DataFrame(dict(enumerate(columns)), dtype="object").set_axis(list(compress(names, kept)), axis="columns")
 
 
+def find_separator(path: Path) -> str:
+    """Return what separates the cells of a CSV file that `read_cells` can read."""
+    with path.open(encoding=find_encoding(path), newline="") as file:
+        return _choose_separator(file)[0]
+
+
 def _choose_separator(file: TextIO) -> tuple[str, int]:
     """Return what separates the cells, and how many lines say so, behind which the file is read on."""
     first = file.readline()
@@ -153,7 +160,8 @@ def load_frame(
         DataError: Columns or rows cannot be used, or not one of the pictures exists.
     """
     names = [str(name) for name in frame.columns]
-    root = open_archived(Path(settings.image_root or folder).expanduser())
+    given_root = Path(settings.image_root or folder).expanduser()
+    root = open_archived(given_root)
     check_header(names, root, source)
     _check_different(names, source)
     raw = {name: cells for name, (_, cells) in zip(names, frame.reset_index(drop=True).items(), strict=True)}
@@ -188,7 +196,8 @@ def load_frame(
         cells |= read_names(cells["id"], settings.label_pattern, source)
     suffix = settings.image_suffix or ""
     suffix = f".{suffix}" if suffix.isalnum() else suffix
-    paths = _find_paths(cells["id"], places, root, suffix, source)
+    with naming_as_given(given_root, root):
+        paths = _find_paths(cells["id"], places, root, suffix, source)
     if may_repeat:
         cells = _number_repeated(cells, paths)
     else:

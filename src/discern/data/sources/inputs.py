@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from discern.counts import count_of
 from discern.data.picture_arrays import PictureArrays, join_arrays, name_picture
 from discern.data.reading.decode import read_pixels
 from discern.data.reading.deep_pixels import DepthRange
@@ -28,6 +29,7 @@ from discern.data.sources.columns import ColumnSettings
 from discern.data.sources.csv_file import load_frame
 from discern.data.sources.kinds import find_kind, is_there, list_tables, open_place
 from discern.data.sources.pixels import check_picture, split_array
+from discern.data.sources.seen_files import SeenFiles
 from discern.data.sources.shards import find_shards, load_shards
 from discern.data.sources.torch_dataset import load_dataset
 from discern.data.sources.unpacked import naming_as_given
@@ -56,15 +58,18 @@ def load_inputs(
     columns: ColumnSettings | None = None,
     *,
     depth_range: DepthRange | None = None,
+    each_once: bool = False,
 ) -> ImageTable:
     """Gather pictures from files, folders, archives, globs, tables, DataFrames, arrays, PIL pictures and datasets.
 
     Inputs keep their order; inside a folder or glob it is natural. An id is a file's name, its path below the folder
     that was given, the name in the CSV, or the place among the pictures in memory. Ids that are equal become the whole
-    path, and `#2`, `#3`... is added where one picture is given more than once. Labels are kept where a CSV, DataFrame,
-    .npz or dataset has them. An array is one picture or many, as `split_array` takes it; an array in a list is one
-    picture. A folder is searched at any depth; a dataset is as `load_dataset` takes it. `depth_range` is
-    that of the classifier's preprocessing.
+    path, and `#2`, `#3`... is added where one picture is given more than once. With `each_once`, a file that is given
+    more than once, such as by its folder and by its name, has one row, at its first place, with what tables say of it;
+    a link to a file under another name is a picture of its own. Labels are kept where a CSV, DataFrame, .npz or dataset
+    has them. An array is one picture or many, as `split_array` takes it; an array in a list is one picture. A folder is
+    searched at any depth; a dataset is as `load_dataset` takes it. `depth_range` is that of the classifier's
+    preprocessing.
 
     Raises:
         DataError: An input is missing or of a form that is not understood, or there are no pictures.
@@ -73,7 +78,7 @@ def load_inputs(
     if not listed:
         raise DataError(f"no inputs were given; expected {_EXPECTED}.")
     _check_understood([item for item in listed if find_shards(item) is None])
-    gathered = _Gathered(columns or ColumnSettings())
+    gathered = _Gathered(columns or ColumnSettings(), each_once=each_once)
     for item in listed:
         gathered.add(item)
     table = gathered.to_table(", ".join(_describe(item) for item in listed[:3]) + (", ..." if len(listed) > 3 else ""))
@@ -119,8 +124,9 @@ def log_ignored(table: ImageTable) -> None:
 class _Gathered:
     """Pictures so far, a row each."""
 
-    def __init__(self, columns: ColumnSettings) -> None:
+    def __init__(self, columns: ColumnSettings, *, each_once: bool) -> None:
         self.columns = columns
+        self.seen = SeenFiles() if each_once else None
         self.ids: list[str] = []
         self.own_ids: list[str | None] = []
         self.whole_names: list[str] = []
@@ -149,6 +155,8 @@ class _Gathered:
 
     def to_table(self, source: str) -> ImageTable:
         ignored = self.ignored + sum_up(self.unused)
+        if self.seen is not None and self.seen.num_repeated:
+            logger.info("given more than once, and used once: %s", count_of(self.seen.num_repeated, "file"))
         if not self.ids:
             raise DataError(describe_no_pictures(source, ignored))
         return build_table(
@@ -185,7 +193,7 @@ class _Gathered:
         kind = find_kind(file)
         if kind is None:
             self._add_row(file.name, str(file))
-        else:
+        elif self.seen is None or self.seen.find_row(str(file), len(self.ids)) == len(self.ids):
             self._add_table(kind.load(file, self.columns, False))
 
     def _add_match(self, match: Path) -> None:
@@ -229,6 +237,12 @@ class _Gathered:
     def _add_row(
         self, name: str, path: str, *, label: str | None = None, own_id: str | None = None, array_index: int = -1
     ) -> None:
+        row = len(self.ids)
+        first = self.seen.find_row(path, row) if self.seen is not None and path else row
+        if first < row:
+            self.labels[first] = self.labels[first] or label
+            self.own_ids[first] = self.own_ids[first] or own_id
+            return
         self.ids.append(name)
         self.own_ids.append(own_id)
         self.whole_names.append(Path(path).as_posix() if path else name)

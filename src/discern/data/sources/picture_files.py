@@ -10,7 +10,7 @@ from pathlib import Path
 from discern.data.names import name_key
 from discern.data.reading.supported_types import supported_extensions
 from discern.data.table import join_all
-from discern.errors import Advice, DataError, cut, list_some, name_some, option
+from discern.errors import Advice, DataError, cut, data_setting, list_some, name_some
 
 logger = logging.getLogger("discern")
 
@@ -44,8 +44,9 @@ def find_files(names: Sequence[str], root: Path, suffix: str, source: str) -> li
     if search.ambiguous:
         raise DataError(
             f"{source}: names that fit several files:\n{list_some(list(dict.fromkeys(search.ambiguous)))}\n"
-            "Write the extension, or set data.image_suffix; of names that differ in case or accents, write the one on "
-            "the disk."
+            "Write the extension, or give it with ",
+            data_setting("image_suffix"),
+            "; of names that differ in case or accents, write the one on the disk.",
         )
     if none_found and not by_end:
         raise DataError(*_describe_none(written[0], paths, root, source))
@@ -219,10 +220,13 @@ def _describe_none(name: str, paths: Sequence[str], root: Path, source: str) -> 
     said = f"{source}: none of its {len(paths)} pictures is there; the first one was looked for at {paths[0]}."
     found = _find_root(name, root)
     if found is not None:
-        way = f"{said} The first one lies below {found}: set data.image_root={found} (to evaluate or predict: "
-        return (way, option("image_root", str(found)), ").")
+        return (f"{said} The first one lies below {found}: give ", data_setting("image_root", str(found)), ".")
     return (
-        f"{said} Set data.image_root to the folder that the names start from, and data.image_suffix to what they lack.",
+        f"{said} Give the folder that the names start from with ",
+        data_setting("image_root"),
+        ", and what they lack at the end with ",
+        data_setting("image_suffix"),
+        ".",
     )
 
 

@@ -18,7 +18,7 @@ from discern.data.sources.shard_index import Sample, holds_samples, list_samples
 from discern.data.sources.walk import Unused, sum_up
 from discern.data.stored_pictures import Member, is_remote
 from discern.data.table import ImageTable, build_table, natural_sort, parse_split
-from discern.errors import DataError, list_some, name_some
+from discern.errors import Advice, DataError, data_setting, list_some, name_some
 
 logger = logging.getLogger("discern")
 
@@ -26,6 +26,7 @@ _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"([0-9]+)\.\.([0-9]+)")
 _JSON_KEYS = ("json.label", "json.class", "json.cls", "json.class_name", "json.category")
 _NAMES_FILES = ("classes.json", "classes.txt")
+_NAME_LABELS = data_setting("label_column", "NAME")
 _FIRST_WORD = re.compile(r"[A-Za-z]+")
 
 
@@ -115,18 +116,22 @@ class _Found:
         without = [name for name, label in zip(self.ids, self.labels, strict=True) if label is None]
         if without:
             raise DataError(
-                f"{source}: {len(without)} of {len(self.ids)} pictures have no label:\n{list_some(without)}\n"
-                f"{self._advise(label_column)}"
+                f"{source}: {len(without)} of {len(self.ids)} pictures have no label:\n{list_some(without)}\n",
+                *self._advise(label_column),
             )
         if len(self._used) > 1:
-            raise DataError(f"{source}: labels are in {name_some(sorted(self._used))}; choose one by data.label_column")
+            raise DataError(
+                f"{source}: labels are in {name_some(sorted(self._used))}. Say which to use: ",
+                _NAME_LABELS,
+                ".",
+            )
 
-    def _advise(self, label_column: str | None) -> str:
+    def _advise(self, label_column: str | None) -> Advice:
         keys = sorted({kind.removeprefix("json.") for kind in self._there})
         if not keys:
-            return "Expected a file .cls, .json or .txt of the same name beside each."
+            return ("Expected a file .cls, .json or .txt of the same name beside each.",)
         given = "" if label_column is None else f" {label_column!r} is not in all of them;"
-        return f"Beside the pictures there is{given} {name_some(keys)}: set data.label_column to what holds the class"
+        return (f"Beside the pictures there is{given} {name_some(keys)}. Say what holds the class: ", _NAME_LABELS, ".")
 
 
 def _expand(pattern: str) -> Iterator[str]:

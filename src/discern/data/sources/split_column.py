@@ -2,7 +2,6 @@
 
 import logging
 import re
-import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from discern.data.table import SPLITS, parse_split
-from discern.errors import DataError, Option, list_some, name_some, option
+from discern.errors import DataError, Option, data_setting, list_some, name_some
 
 logger = logging.getLogger("discern")
 
@@ -238,7 +237,7 @@ def _check_filled(column: SplitColumn, ids: "pd.Series[str]", source: str) -> No
         f"{source}: column {column.name!r} holds something else than train, validation or test for "
         f"{is_unknown.sum()} of {len(ids)} pictures:\n{list_some([f'{name}: {cell!r}' for name, cell in unknown])}\n"
         "Correct these cells; if the column is no split, set ",
-        _show_setting(NO_SPLIT),
+        data_setting("split_column", NO_SPLIT),
         ", or name the one that is.",
     )
 
@@ -259,7 +258,7 @@ def _check_agreement(
             raise DataError(
                 f"{source}: the columns {named} could each be the split, but say different things of {len(rows)} of "
                 f"{len(ids)} pictures:\n{list_some(examples)}\nSet ",
-                _show_setting(columns[0].name),
+                data_setting("split_column", columns[0].name),
                 f" or another of them, or {NO_SPLIT} where neither is.",
             )
 
@@ -267,15 +266,10 @@ def _check_agreement(
 def _advise(column: SplitColumn) -> Option:
     """Return how to use a column that is doubtful, and how to say that it is no split."""
     if read_named_column(column.name, column.cells).splits.notna().all():
-        named = _show_setting(column.name)
+        named = data_setting("split_column", column.name)
         return Option(*(f"If it says the split, set {setting}, otherwise {NO_SPLIT}" for setting in named))
     otherwise = "If it says the split, write train, validation or test in its cells, otherwise set "
-    return Option(*(otherwise + setting for setting in _show_setting(NO_SPLIT)))
-
-
-def _show_setting(column: str) -> Option:
-    name = option("split_column", column)
-    return Option(f"data.split_column={shlex.quote(column)} ({name.command} of evaluate)", name.python)
+    return Option(*(otherwise + setting for setting in data_setting("split_column", NO_SPLIT)))
 
 
 def _show_cells(columns: Sequence[SplitColumn], row: int) -> str:

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +13,8 @@ from discern.data.cache.array_cache import compute_free_bytes
 from discern.errors import DataError, Option, WriteError
 from discern.files import discern_home, explain_write_error
 from discern.leftovers import name_unfinished, remove_leftovers
+
+logger = logging.getLogger("discern")
 
 _RESERVED_BYTES = 2**30
 _FORM = b"1\n"
@@ -58,21 +61,32 @@ def unpack_once(place: Path, files: Iterable[Path], fill: Callable[[Path], None]
 
 @contextmanager
 def naming_as_given(place: Path, opened: Path) -> Iterator[None]:
-    """Let errors name a place, and what lies in it, as the user gave it, and not where it was `opened`."""
+    """Let errors and the log name a place, and what lies in it, as the user gave it, and not where it was `opened`."""
+    if not opened.is_relative_to(unpacked_home()):
+        yield
+        return
+    key, name = opened.relative_to(unpacked_home()).parts[:2]
+    unpacked = unpacked_home() / key / name
+    given = next((one for one in (place, *place.parents) if one.name == name), unpacked)
+
+    def rename(value: object) -> object:
+        if isinstance(value, Option):
+            return Option(*(text.replace(str(unpacked), str(given)) for text in value))
+        return str(value).replace(str(unpacked), str(given)) if isinstance(value, str | Path) else value
+
+    def rename_record(record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(map(rename, record.args))
+        return True
+
+    logger.addFilter(rename_record)
     try:
         yield
     except DataError as error:
-        if opened.is_relative_to(unpacked_home()):
-            key, name = opened.relative_to(unpacked_home()).parts[:2]
-            given = next((one for one in (place, *place.parents) if one.name == name), unpacked_home() / key / name)
-            unpacked, shown = str(unpacked_home() / key / name), str(given)
-            error.args = tuple(
-                Option(*(text.replace(unpacked, shown) for text in part))
-                if isinstance(part, Option)
-                else str(part).replace(unpacked, shown)
-                for part in error.args
-            )
+        error.args = tuple(map(rename, error.args))
         raise
+    finally:
+        logger.removeFilter(rename_record)
 
 
 def check_room(needed_bytes: int) -> None:

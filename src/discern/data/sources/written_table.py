@@ -3,11 +3,10 @@
 import glob
 import os
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
-from discern.errors import Advice, Option, name_some, option
+from discern.errors import Advice, Option, data_setting, name_some
 
 _FILE = "discern_labels.csv"
 _NAME_FORMS = (
@@ -45,9 +44,7 @@ def show_labels_in_names(place: str, pictures: Sequence[str], *, with_splits: bo
 
 def _show_setting(form: str) -> Option:
     pattern = form.replace(r"[^\\/]", ".")  # the names of folders are not searched for it where the file's fits
-    setting = shlex.quote(f"data.label_pattern={pattern}")
-    evaluated = option("label_pattern", pattern).command
-    return Option(f"{setting} (to evaluate: {evaluated})", f'label_pattern=r"{pattern}"')
+    return data_setting("label_pattern", pattern)._replace(python=f'label_pattern=r"{pattern}"')
 
 
 def show_levels(place: str, pictures: Sequence[str], levels: Sequence[tuple[int, str]], *, with_splits: bool) -> str:

@@ -17,7 +17,7 @@ from discern.data.names import match_names, name_key
 from discern.data.sources.csv_file import read_cells
 from discern.data.splitting.grouped_split import assign_groups, check_groups
 from discern.data.table import SPLITS, ImageTable, natural_sort, parse_split
-from discern.errors import ConfigError, DataError, list_some, name_some
+from discern.errors import ConfigError, DataError, Option, data_setting, list_some, name_some
 from discern.files import replacing
 
 Fractions = tuple[float, float, float]
@@ -198,8 +198,13 @@ def _check_classes_repeat(table: ImageTable, fractions: Fractions) -> None:
         raise DataError(
             f"{table.source}: each of its {len(table)} pictures has a class of its own: "
             f"{name_some(list(map(repr, table.class_names)), shown=5)}. Nothing could be validated. If the labels are "
-            "elsewhere, say where with data.label_column or data.label_pattern; if these are the classes, train on all "
-            "pictures with 'data.split=[1,0,0]'."
+            "elsewhere, say where with ",
+            data_setting("label_column"),
+            " or ",
+            data_setting("label_pattern"),
+            "; if these are the classes, train on all pictures with ",
+            Option("'data.split=[1,0,0]'", "split=[1, 0, 0]"),
+            ".",
         )
 
 
