@@ -2,7 +2,8 @@
 
 import logging
 import warnings
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from discern.models.heads import LinearHead
 logger = logging.getLogger("discern")
 
 Numbers = npt.NDArray[np.floating[Any]]
+_Part = tuple[Numbers, npt.NDArray[np.int64], Numbers, npt.NDArray[np.int64]]
+"""Features and targets to fit, and held-out ones to score."""
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """Inverse regularisation strengths to try on standardised features, from strong to weak regularisation."""
@@ -48,20 +51,21 @@ def solve_head(
         balanced: Weight classes inversely to their frequency.
     """
     features, targets = _to_numpy(train[0]), np.tile(train[1], len(train[0]))
-    mean, scale = _measure_features(features)
+    space = _Space.of(features)
+    inputs = space.project(features)
     can_leave_out = len(train[0]) == 1 and np.bincount(targets).min() > 1
     if can_leave_out and (validation is None or len(validation[1]) < _FEW_VALIDATION):
-        strength = cross_validate(features, targets, balanced=balanced).strength
+        strength = _search(_leave_out_in_turn(inputs, targets), balanced=balanced).strength
     elif validation is not None:
-        held_out = (_to_numpy(validation[0]) - mean) / scale, validation[1]
-        strength = _search([((features - mean) / scale, targets, *held_out)], balanced=balanced).strength
+        held_out = space.project(_to_numpy(validation[0])), validation[1]
+        strength = _search([(inputs, targets, *held_out)], balanced=balanced).strength
     else:
         strength = _DEFAULT_STRENGTH
     model = _build_model(balanced=balanced)
-    _fit(model, strength, (features - mean) / scale, targets)
+    _fit(model, strength, inputs, targets)
     logger.debug("the head is solved with inverse regularisation C = %g%s", strength, _describe_end(model))
-    weight = model.coef_ / scale
-    _set_layer(head.layers[-1], weight, model.intercept_ - weight @ mean)
+    weight = space.lift(model.coef_)
+    _set_layer(head.layers[-1], weight, model.intercept_ - weight @ space.mean)
     return strength
 
 
@@ -94,22 +98,47 @@ def cross_validate(features: Numbers, targets: npt.NDArray[np.int64], *, balance
         targets: Class indices (N,), in which every class occurs twice or more.
         balanced: As for `solve_head`.
     """
-    num_folds = min(_FOLDS, int(np.bincount(targets).min()))
-    mean, scale = _measure_features(features)
-    features = (features - mean) / scale
-    folds = StratifiedKFold(num_folds, shuffle=True, random_state=0).split(features, targets)
-    return _search(
-        [(features[fitted], targets[fitted], features[out], targets[out]) for fitted, out in folds], balanced=balanced
-    )
+    return _search(_leave_out_in_turn(_Space.of(features).project(features), targets), balanced=balanced)
 
 
-def _search(
-    parts: list[tuple[Numbers, npt.NDArray[np.int64], Numbers, npt.NDArray[np.int64]]], *, balanced: bool
-) -> ProbeScore:
-    """Try strengths from strong to weak regularisation until the loss rises, since weaker ones take long and are worse.
+class _Space(NamedTuple):
+    """Standardised features, with one number a picture where there are more features than pictures.
 
-    Each part has features and targets to fit, and held-out ones to score.
+    A solution that is regularised by its length lies in the space that the pictures span: `basis` (F, N) is orthonormal
+    there, and None where the pictures span all.
     """
+
+    mean: Numbers
+    scale: Numbers
+    basis: Numbers | None
+
+    @classmethod
+    def of(cls, features: Numbers) -> Self:
+        """Return the space of features (N, F) to fit."""
+        mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
+        basis = np.linalg.qr(((features - mean) / scale).T)[0] if features.shape[1] > len(features) else None
+        return cls(mean, scale, basis)
+
+    def project(self, features: Numbers) -> Numbers:
+        """Return features (N, F) in this space."""
+        standard = (features - self.mean) / self.scale
+        return standard if self.basis is None else standard @ self.basis
+
+    def lift(self, weight: Numbers) -> Numbers:
+        """Return weights (K, F) for features as they are, from those (K, ...) in this space."""
+        standard = weight if self.basis is None else weight @ self.basis.T
+        return np.asarray(standard / self.scale)
+
+
+def _leave_out_in_turn(inputs: Numbers, targets: npt.NDArray[np.int64]) -> list[_Part]:
+    """Return a part for each fold: the others to fit, and it to score."""
+    num_folds = min(_FOLDS, int(np.bincount(targets).min()))
+    folds = StratifiedKFold(num_folds, shuffle=True, random_state=0).split(inputs, targets)
+    return [(inputs[fitted], targets[fitted], inputs[out], targets[out]) for fitted, out in folds]
+
+
+def _search(parts: Sequence[_Part], *, balanced: bool) -> ProbeScore:
+    """Try strengths from strong to weak regularisation until the loss rises: weaker ones take long and are worse."""
     models = [_build_model(balanced=balanced) for _ in parts]
     best: ProbeScore | None = None
     for strength in STRENGTHS:
@@ -145,10 +174,6 @@ def _describe_end(model: LogisticRegression) -> str:
 
 def _build_model(*, balanced: bool) -> LogisticRegression:
     return LogisticRegression(max_iter=_MAX_ITERATIONS, warm_start=True, class_weight="balanced" if balanced else None)
-
-
-def _measure_features(features: Numbers) -> tuple[Numbers, Numbers]:
-    return features.mean(axis=0), features.std(axis=0) + 1e-6
 
 
 def _set_layer(layer: nn.Module, weight: Numbers, bias: Numbers) -> None:
