@@ -7,7 +7,8 @@ from discern.models.architecture import Architecture
 
 
 def locate(architecture):
-    return locate_cells(architecture)
+    (cells,) = locate_cells(architecture, 1)
+    return cells
 
 
 @pytest.mark.parametrize(
@@ -25,8 +26,23 @@ def locate(architecture):
 )
 def test_cells_lie_where_their_layers_put_them(backbone, stem, first, stride):
     architecture = Architecture(backbone=backbone, stem=stem)
-    assert measure_cells(architecture) == pytest.approx((first, stride), abs=0.3)
+    assert measure_cells(architecture)[0] == pytest.approx((first, stride), abs=0.3)
     assert locate(architecture) == pytest.approx((first, stride), abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "strides"), [("resnet18-half", (32, 8, 16)), ("timm:mobilenetv2_100", (32, 8, 16, 32))]
+)
+def test_the_maps_of_the_stages_have_cells_of_their_own(backbone, strides):
+    architecture = Architecture(backbone=backbone, features="stages")
+    for cells in (measure_cells(architecture), locate_cells(architecture, len(strides))):
+        assert [one.stride_pixels for one in cells] == list(strides)
+        assert [one.first_pixels for one in cells] == pytest.approx([0.5] * len(strides), abs=0.3)
+
+
+def test_the_backbones_of_an_ensemble_are_alike():
+    ensemble = Architecture(backbone="resnet18-half", features="stages", members=(0, 1))
+    assert locate_cells(ensemble, 6) == 2 * locate_cells(ensemble.of_member, 3)
 
 
 def test_patches_of_a_transformer_tile_the_picture():
@@ -34,7 +50,7 @@ def test_patches_of_a_transformer_tile_the_picture():
 
 
 def test_cells_of_a_network_without_an_architecture_tile_the_picture():
-    assert locate_cells(None) is None
+    assert locate_cells(None, 2) == (None, None)
 
 
 def test_looking_draws_no_random_number_of_the_caller():

@@ -97,29 +97,33 @@ def test_behind_an_average_and_a_linear_head_both_are_class_activation_mapping(b
     predictor = build_random(backbone, 64)
     classifier, targets = predictor.bundle.classifier, torch.tensor([0, 1, 2])
     inputs = normalise(predictor, images)
-    grad_cam, hires_cam = (compute(classifier, inputs, targets) for compute in (compute_grad_cam, compute_hires_cam))
+    (grad_cam,), (hires_cam,) = (
+        compute(classifier, inputs, targets) for compute in (compute_grad_cam, compute_hires_cam)
+    )
     with torch.no_grad():
         maps = classifier.backbone.forward_map(inputs)
         linear = classifier.head.layers[1]
         signed = torch.einsum("nchw,nc->nhw", maps, linear.weight[targets]) / maps[0, 0].numel()
         logits = classifier(inputs)[range(3), targets]
-    assert grad_cam.any()
-    torch.testing.assert_close(grad_cam, signed.relu())
-    torch.testing.assert_close(hires_cam, signed.relu())
+    assert signed.relu().any()
+    torch.testing.assert_close(grad_cam, signed)
+    torch.testing.assert_close(hires_cam, signed)
     torch.testing.assert_close(signed.sum(dim=(1, 2)) + linear.bias[targets], logits)
 
 
-def test_of_a_head_that_reads_stages_they_show_what_the_last_map_adds(images):
-    predictor = build_random(RESNET, 64, features="stages")
+@pytest.mark.parametrize("reading", ["stages", "covariances"])
+@pytest.mark.parametrize("backbone", [RESNET, "timm:mobilenetv2_050"])
+def test_of_a_head_that_reads_stages_all_maps_together_add_up_to_the_logit(backbone, reading, images):
+    predictor = build_random(backbone, 64, features=reading)
     classifier, targets = predictor.bundle.classifier, torch.tensor([0, 1, 2])
     inputs = normalise(predictor, images)
+    evidence = compute_hires_cam(classifier, inputs, targets)
     with torch.no_grad():
-        maps = classifier.backbone.forward_map(inputs)
-        weight = classifier.head.layers[1].weight[targets, : maps.shape[1]]
-        signed = torch.einsum("nchw,nc->nhw", maps, weight) / maps[0, 0].numel()
-    for compute in (compute_grad_cam, compute_hires_cam):
-        torch.testing.assert_close(compute(classifier, inputs, targets), signed.relu())
-    assert signed.relu().any()
+        logits = classifier(inputs)[range(3), targets]
+        maps = classifier.backbone.forward_maps(inputs)
+    assert [one.shape for one in evidence] == [(3, *one.shape[2:]) for one in maps]
+    total = sum(one.sum(dim=(1, 2)) for one in evidence) + classifier.head.layers[1].bias[targets]
+    torch.testing.assert_close(total, logits, rtol=0.01, atol=0.01 * logits.abs().max().item())
 
 
 def test_behind_other_heads_they_differ(images):
@@ -127,8 +131,8 @@ def test_behind_other_heads_they_differ(images):
     inputs, targets = normalise(predictor, images), torch.tensor([0, 1, 2])
     grad_cam = compute_grad_cam(predictor.bundle.classifier, inputs, targets)
     hires_cam = compute_hires_cam(predictor.bundle.classifier, inputs, targets)
-    assert grad_cam.shape == hires_cam.shape
-    assert not grad_cam.requires_grad
+    assert grad_cam[0].shape == hires_cam[0].shape
+    assert not grad_cam[0].requires_grad
 
 
 def test_integrated_gradients_add_up_to_what_the_picture_changes(images):

@@ -16,7 +16,7 @@ from discern.errors import ConfigError, WeightsError
 from discern.models.backbone import build_backbone
 from discern.models.weights.catalog import find_weights
 from discern.planning.sizes import measure_sides
-from discern.planning.start import choose_start
+from discern.planning.start import choose_start, compute_start_features
 from discern.runtime import choose_runtime
 from discern.workflows.audit import audit
 
@@ -50,7 +50,8 @@ def wide(tmp_path_factory):
 
 
 def start(folder, overrides, recipe="auto"):
-    settings = load_settings(recipe, [f"model.backbone={BACKBONE}", "data.image_size=48", *overrides])
+    asked = [f"model.backbone={BACKBONE}", "model.features=last", "data.image_size=48", *overrides]
+    settings = load_settings(recipe, asked)
     table = split_table(load_table(folder), fractions=(0.8, 0.2, 0.0), seed=0)[0]
     return choose(settings, table)
 
@@ -84,6 +85,34 @@ def test_pictures_are_squashed_where_cropping_would_cut_off_what_matters(wide, w
 def test_square_pictures_need_no_comparison(photos, weights):
     found, reason, _ = start(photos, [f"model.weights={weights / 'seeing.safetensors'}"])
     assert (found.fit, reason) == ("squash", None)
+
+
+def test_what_the_head_reads_is_compared_on_features_that_are_computed_once(photos, weights, monkeypatch, caplog):
+    asked = [f"model.weights={weights / 'seeing.safetensors'}"]
+    computed = []
+
+    def compute(start, *others):
+        computed.append(start)
+        return compute_start_features(start, *others)
+
+    monkeypatch.setattr("discern.planning.start.compute_start_features", compute)
+    with caplog.at_level("INFO", logger="discern"):
+        found = start(photos, [*asked, "model.features=auto"])
+    assert [one.features for one in computed] == ["covariances"]
+    name = f"{BACKBONE} seeing.safetensors squash"
+    assert [one.name for one in found.candidates] == [f"{name} with covariances", name]
+    assert found.candidates[0].loss != found.candidates[1].loss
+    assert found.start.features == ("covariances" if found.candidates[0].is_chosen else "last")
+    assert caplog.messages == [f"starting point: {found.reason}"]
+    alone = start(photos, [*asked, name_candidates(weights / "blind.safetensors")])
+    assert alone.candidates[0].loss == pytest.approx(found.candidates[1].loss, rel=0.01)
+
+
+def test_without_a_comparison_the_head_reads_the_last_map(wide, weights):
+    asked = [f"model.weights={weights / 'seeing.safetensors'}", "model.features=auto"]
+    assert start(wide, [*asked, "run.budget=10s"]).start.features == "last"
+    missing = start(wide, [f"model.weights={weights / 'missing.safetensors'}", "model.features=auto"])
+    assert (missing.start.features, missing.reason) == ("last", None)
 
 
 def test_weights_that_are_not_here_are_no_candidates_and_nothing_is_fetched(wide, weights, monkeypatch):
@@ -188,12 +217,12 @@ def test_networks_at_hand_are_compared_where_none_is_named(wide, at_hand, caplog
 
 def test_a_network_that_is_named_is_never_replaced(wide, at_hand):
     found = start(wide, ["model.backbone=timm:test_resnet", "data.fit=squash"])
-    assert found.start == ("timm:test_resnet", str(at_hand / OTHER), "squash")
+    assert found.start == ("timm:test_resnet", str(at_hand / OTHER), "squash", "last")
     assert not found.candidates
 
 
 def test_weights_that_are_named_are_those_of_the_default_network(wide, at_hand):
-    assert start_unnamed(wide, "model.weights=none").start == ("resnet50", "none", "squash")
+    assert start_unnamed(wide, "model.weights=none").start == ("resnet50", "none", "squash", "last")
 
 
 def test_the_only_network_at_hand_is_taken_with_the_reason(wide, at_hand):
@@ -205,7 +234,7 @@ def test_the_only_network_at_hand_is_taken_with_the_reason(wide, at_hand):
 
 def test_with_nothing_at_hand_the_default_is_a_resnet50(wide, tmp_path, monkeypatch):
     monkeypatch.setenv("DISCERN_HOME", str(tmp_path))
-    assert start_unnamed(wide) == (("resnet50", "imagenet", "squash"), None, ())
+    assert start_unnamed(wide) == (("resnet50", "imagenet", "squash", "last"), None, ())
 
 
 def test_very_large_networks_are_not_compared_unasked(wide, at_hand, monkeypatch, caplog):

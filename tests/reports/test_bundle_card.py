@@ -48,10 +48,12 @@ def test_the_same_bundle_has_the_same_card(trained_run, write_card):
 
 
 def test_what_a_head_reads_beside_the_last_map_is_said(write_card):
-    read = "reads not only the last feature map, but also mean and deviation of the maps of the upper stages."
+    read = "reads not only the last feature map, but also mean and deviation of the maps of the upper stages"
     assert read not in write_card().text
-    assert f"\n\nThe head {read}\n\n" in write_card(lambda card: card["architecture"].update(features="stages")).text
-    assert f"Each head {read}" in write_card(lambda card: card["architecture"].update(members=[0, 0])).text
+    assert f"\n\nThe head {read}.\n\n" in write_card(lambda card: card["architecture"].update(features="stages")).text
+    assert f"Each head {read}." in write_card(lambda card: card["architecture"].update(members=[0, 0])).text
+    more = f"{read}, and the covariances between the channels of one of them."
+    assert more in write_card(lambda card: card["architecture"].update(features="covariances")).text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A head that reads the upper stages, from training to answers elsewhere."""
+"""A head that reads the upper stages and their covariances, from training to answers elsewhere."""
 
 import json
 
@@ -16,7 +16,7 @@ from discern.workflows.predict import predict
 from discern.workflows.train import train
 from pictures import QUICK, draw_photo
 
-STAGES = (*QUICK, "model.features=stages", "training.phases.*.epochs=6", "learning_rate=2e-3")
+STAGES = (*QUICK, "model.features=covariances", "training.phases.*.epochs=6", "learning_rate=2e-3")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def run(photos, tmp_path_factory):
 def test_the_bundle_answers_as_the_run_did(run, photos):
     classifier = discern.load(run)
     architecture = json.loads((run / "bundle" / "bundle.json").read_text())["architecture"]
-    assert architecture["features"] == "stages"
+    assert architecture["features"] == "covariances"
     known = pd.read_csv(run / "evaluation" / "predictions.csv")
     again = classifier.predict(known["path"].tolist())
     assert list(again["label"]) == list(known["predicted"]) == list(known["true"])
@@ -42,7 +42,7 @@ def test_pictures_are_compared_by_the_features_of_the_last_map(run):
     assert discern.load(run).embed(draw_photo((200, 50, 40), 5)).shape == (1, 256)
 
 
-def test_it_is_explained_by_what_the_last_map_adds(run, photos, tmp_path):
+def test_it_is_explained(run, photos, tmp_path):
     explanations = explain(run, [str(photos / "red" / "0.png")], out=tmp_path / "why")
     assert explanations.frame["method"].tolist() == ["grad-cam"]
     (figure,) = explanations.figures
@@ -51,7 +51,12 @@ def test_it_is_explained_by_what_the_last_map_adds(run, photos, tmp_path):
 
 @pytest.mark.parametrize(
     ("export_format", "suffix", "precision", "tolerance"),
-    [("onnx", "onnx", "fp32", 1e-4), ("onnx", "onnx", "fp16", 0.02), ("torch", "pt2", "fp16", 0.02)],
+    [
+        ("onnx", "onnx", "fp32", 1e-4),
+        ("onnx", "onnx", "fp16", 0.02),
+        ("torch", "pt2", "fp32", 1e-4),
+        ("torch", "pt2", "fp16", 0.02),
+    ],
 )
 def test_an_exported_file_answers_alike(export_format, suffix, precision, tolerance, run, tmp_path):
     file = export(run, export_format=export_format, precision=precision, out=tmp_path / f"stages.{suffix}")

@@ -3,9 +3,10 @@
 To add one, decorate a function with `register_explanation`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil
 
+import torch
 from torch import Tensor
 
 from discern.explanation.attention_relevance import compute_attention_relevance
@@ -33,12 +34,12 @@ _BLUR_SHARE = 0.02
 
 @register_explanation("grad-cam")
 def _map_grad_cam(bundle: Bundle, images: Tensor, targets: Tensor) -> Tensor:
-    return _enlarge(compute_grad_cam(bundle.classifier, images, targets), bundle, images)
+    return _join(compute_grad_cam(bundle.classifier, images, targets), bundle, images)
 
 
 @register_explanation("hires-cam")
 def _map_hires_cam(bundle: Bundle, images: Tensor, targets: Tensor) -> Tensor:
-    return _enlarge(compute_hires_cam(bundle.classifier, images, targets), bundle, images)
+    return _join(compute_hires_cam(bundle.classifier, images, targets), bundle, images)
 
 
 @register_explanation("attention")
@@ -76,5 +77,13 @@ def choose_method(name: str, backbone: Backbone) -> str:
     return "attention" if backbone.has_attention else "grad-cam"
 
 
-def _enlarge(evidence: Tensor, bundle: Bundle, images: Tensor) -> Tensor:
-    return enlarge_map(evidence, images.shape[-1], locate_cells(bundle.architecture))
+def _join(evidences: Sequence[Tensor], bundle: Bundle, images: Tensor) -> Tensor:
+    """Return what the evidence (N, h, w) on several maps adds up to on the picture, 0 where it is against the class."""
+    side = images.shape[-1]
+    # A cell of a coarse map spreads its evidence over more pixels.
+    cells = locate_cells(bundle.architecture, len(evidences))
+    enlarged = [
+        enlarge_map(evidence, side, own) * evidence.shape[1:].numel()
+        for evidence, own in zip(evidences, cells, strict=True)
+    ]
+    return torch.stack(enlarged).sum(dim=0).relu()

@@ -52,7 +52,7 @@ class PlainNetwork(BaseModel):
         is_timm = architecture.backbone.startswith(TIMM_PREFIX)
         if not is_timm and architecture.backbone not in RESNETS:
             raise ExportError(f"torchvision and timm have no network {architecture.backbone!r}; {_TAKES_ALL}")
-        if architecture.features == "stages":
+        if architecture.features != "last":
             raise ExportError(
                 "the head reads the upper stages of the network, too, which torchvision and timm do not know; "
                 f"{_TAKES_ALL}, or train with model.features=last"

@@ -19,6 +19,7 @@ from discern.data.reading.deep_pixels import DepthRange
 from discern.data.stored_pictures import is_remote
 from discern.data.table import ImageTable
 from discern.errors import DataError, ImageProblem, WeightsError, list_some
+from discern.models.backbone import has_stage_maps
 from discern.models.weights.catalog import PUBLISHED_NAMES
 from discern.models.weights.pretrained import is_cached
 from discern.planning.candidates import Start, choose_first_start
@@ -52,12 +53,12 @@ class Heap:
 
 
 def load_label_settings(overrides: Sequence[str]) -> Settings:
-    """Return the settings that pictures are labelled with: those of `auto`, with features of the upper stages.
+    """Return the settings that pictures are labelled with: those of `auto`.
 
     Raises:
         ConfigError: An override cannot be used.
     """
-    return load_settings("auto", ["model.features=auto", *overrides])
+    return load_settings("auto", overrides)
 
 
 def build_heap(table: ImageTable, settings: Settings, runtime: Runtime, cache: ArrayCache) -> Heap:
@@ -72,7 +73,7 @@ def build_heap(table: ImageTable, settings: Settings, runtime: Runtime, cache: A
     paths = table.frame["path"].tolist()
     if any(path == "" or is_remote(path) for path in paths):
         raise DataError(f"{table.source}: pictures in memory and at addresses cannot be labelled; give files")
-    start = choose_first_start(settings)
+    start = _choose_start(settings)
     _check_weights(start)
     fingerprints = compute_fingerprints(table, cache, max_pixels=settings.data.max_pixels)
     usable = np.flatnonzero(fingerprints.is_usable)
@@ -97,6 +98,13 @@ def build_heap(table: ImageTable, settings: Settings, runtime: Runtime, cache: A
         table.depth_range,
         fingerprints.problems,
     )
+
+
+def _choose_start(settings: Settings) -> Start:
+    """Return the first start, by default with the features of the stages: with few labels, covariances add nothing."""
+    start = choose_first_start(settings)
+    reads_stages = settings.model.features == "auto" and has_stage_maps(start.backbone)
+    return start._replace(features="stages") if reads_stages else start
 
 
 def normalize_features(features: Numbers) -> Numbers:

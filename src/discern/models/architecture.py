@@ -4,11 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from discern.models.stage_features import Features
+
 CUSTOM = "custom"
 """Stands for the backbone of a network that the user gave as a Python object."""
-
-Features = Literal["last", "stages"]
-"""What the head reads: the pooled features of the last feature map, or those of the upper stages, too."""
 
 _MAX_MEMBERS = 100
 

@@ -8,9 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from discern.errors import ConfigError
-
-_MIN_VARIANCE = 1e-6
-"""So that the deviation of a channel without any has a gradient."""
+from discern.models.stage_features import Features, count_stage_features, describe_stages
 
 
 class BackboneFacts(NamedTuple):
@@ -48,8 +46,8 @@ class Backbone(nn.Module, ABC):
         name: What `build_backbone` calls it.
         network: The network itself; its state dict has the names of the published weights.
         num_features: F, the length of the pooled features.
-        num_last_features: How many of them are made of the last feature map: all, unless it reads its stages.
-        reads_stages: Whether the others are there: means and deviations of the maps of its upper stages.
+        num_last_features: How many of them are averages of the last feature map: all, unless more is read.
+        reading: What the features hold; see `Features`.
         image_size: As in `BackboneFacts`, like `has_fixed_size`, `mean` and `std`; later that of `set_image_size`.
         has_attention: Whether `forward_attention` works.
     """
@@ -61,15 +59,13 @@ class Backbone(nn.Module, ABC):
         self.name = name
         self.network = network
         self.num_features = self.num_last_features = num_features
-        self.reads_stages = False
+        self.reading: Features = "last"
         self.image_size, self.has_fixed_size, self.mean, self.std = facts
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, 3, H, W) to pooled features (N, F), those of the last feature map first."""
-        if self.reads_stages:
-            last, stages = self.forward_stages(images)
-            # Of one type, since the head may be in float16 without autocast.
-            return torch.cat([last, *(_summarize(maps).type_as(last) for maps in stages)], dim=1)
+        if self.reading != "last":
+            return self.pool_maps(self.forward_maps(images))
         features: Tensor = self.network(images)
         return features
 
@@ -82,56 +78,66 @@ class Backbone(nn.Module, ABC):
         """Map the last feature map (N, C, h, w), from `forward_map`, to the pooled features (N, F)."""
 
     def find_stage_widths(self) -> tuple[int, ...]:
-        """Return the channels of the maps that `forward_stages` gives; none where there are no such maps."""
+        """Return the channels of the upper stages' maps that `forward_stages` gives; none where there are none."""
         return ()
 
     def forward_stages(self, images: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        """Map images (N, 3, H, W) to the features of the last map (N, L), and to the upper stages' maps (N, C, h, w).
+        """Map images (N, 3, H, W) to the last feature map (N, C, h, w), and to the maps of the upper stages.
 
         Raises:
             ConfigError: The stages of the network give no such maps.
         """
         raise ConfigError(f"the stages of {self.name} give no feature maps for {len(images)} pictures")
 
-    def read_stages(self) -> None:
-        """Let the features hold mean and standard deviation of each channel of the upper stages' maps, too.
+    def read(self, reading: Features) -> None:
+        """Let the features hold more than the averages of the last feature map.
 
         Source: Evci, Dumoulin, Larochelle, Mozer, "Head2Toe: utilizing intermediate representations for better transfer
-        learning", 2022, https://arxiv.org/abs/2201.03529; here the maps of two or three stages, with deviations,
-        and without a selection of features.
+        learning", 2022, https://arxiv.org/abs/2201.03529; here the maps of two or three stages, and without a selection
+        of features. For the covariances see `stage_features.pair_channels`.
 
         Raises:
             ConfigError: The stages of the network give no feature maps.
         """
         widths = self.find_stage_widths()
-        if not widths:
+        if reading != "last" and not widths:
             raise ConfigError(
-                f"model.features=stages needs the feature maps of a convolutional network, which {self.name} does not "
-                "give; use model.features=last"
+                f"model.features={reading} needs the feature maps of a convolutional network, which {self.name} does "
+                "not give; use model.features=last"
             )
-        self.reads_stages = True
-        self.num_features = self.num_last_features + 2 * sum(widths)
+        self.reading = reading
+        self.num_features = self.num_last_features + count_stage_features(widths, reading)
 
     @property
     def key(self) -> str:
         """What tells its features from those of others."""
-        return f"{self.name} with stages" if self.reads_stages else self.name
+        return self.name if self.reading == "last" else f"{self.name} with {self.reading}"
 
-    def forward_parts(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Map images (N, 3, H, W) to the last feature map (N, C, h, w), and to the features not made of it (N, R)."""
-        others = self(images)[:, self.num_last_features :] if self.reads_stages else images.new_empty((len(images), 0))
-        return self.forward_map(images), others
+    def forward_maps(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Map images (N, 3, H, W) to all maps (N, C, h, w) that the features are made of, the last one first.
 
-    def join_features(self, maps: Tensor, others: Tensor) -> Tensor:
-        """Return the features (N, F) that are made of the last feature map (N, C, h, w), and the others (N, R).
+        Raises:
+            ConfigError: As `forward_map`.
+        """
+        if self.reading == "last":
+            return (self.forward_map(images),)
+        last, stages = self.forward_stages(images)
+        return last, *stages
+
+    def pool_maps(self, maps: Sequence[Tensor]) -> Tensor:
+        """Map what `forward_maps` gives to the features (N, F).
 
         Raises:
             ConfigError: As `pool_map`.
         """
-        return torch.cat([self.pool_map(maps), others], dim=1)
+        last, *stages = maps
+        pooled = self.pool_map(last)
+        # Of one type, since the head may be in float16 without autocast.
+        others = [one.type_as(pooled) for one in describe_stages(stages, self.reading)]
+        return torch.cat([pooled, *others], dim=1)
 
     def select_last(self, features: Tensor) -> Tensor:
-        """Return those of the features (N, F) that are made of the last feature map."""
+        """Return those of the features (N, F) that are averages of the last feature map."""
         return features[:, : self.num_last_features]
 
     def forward_attention(self, images: Tensor) -> Attention:
@@ -193,11 +199,3 @@ class Backbone(nn.Module, ABC):
                 f"The image size is {image_size}, but {self.name} takes pictures of {self.image_size} pixels only; "
                 f"use {self.image_size} everywhere (image_scale=1), or a convolutional backbone."
             )
-
-
-def _summarize(maps: Tensor) -> Tensor:
-    """Return mean and standard deviation (N, 2 C) of each channel of maps (N, C, h, w), in float32."""
-    values = maps.float().flatten(2)
-    means = values.mean(dim=2, keepdim=True)
-    deviations = ((values - means).square().mean(dim=2) + _MIN_VARIANCE).sqrt()
-    return torch.cat([means.squeeze(2), deviations], dim=1)

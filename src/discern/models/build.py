@@ -43,8 +43,7 @@ def build_classifier(
         zero_init_residual=architecture.zero_init_residual,
         image_size=image_size,
     )
-    if architecture.features == "stages":
-        backbone.read_stages()
+    backbone.read(architecture.features)
     head = build_head(
         architecture.head,
         backbone.num_features,

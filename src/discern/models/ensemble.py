@@ -40,21 +40,16 @@ class EnsembleBackbone(Backbone):
         parts = zip(backbones, maps.chunk(len(backbones), dim=1), strict=True)
         return torch.cat([backbone.pool_map(part) for backbone, part in parts], dim=1)
 
-    def forward_parts(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Map images (N, 3, H, W) to the last feature maps (N, B * C, h, w), and the other features (N, B * R)."""
-        maps, others = zip(*(backbone.forward_parts(images) for backbone in self._list_backbones()), strict=True)
-        return torch.cat(maps, dim=1), torch.cat(others, dim=1)
+    def forward_maps(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Map images (N, 3, H, W) to all maps (N, C, h, w) of one backbone after the other."""
+        return tuple(maps for backbone in self._list_backbones() for maps in backbone.forward_maps(images))
 
-    def join_features(self, maps: Tensor, others: Tensor) -> Tensor:
-        """Return the features (N, B * F) of these maps and other features, one backbone after the other."""
+    def pool_maps(self, maps: Sequence[Tensor]) -> Tensor:
+        """Map these maps to the features (N, B * F), one backbone after the other."""
         backbones = self._list_backbones()
-        parts = zip(
-            backbones,
-            maps.tensor_split(len(backbones), dim=1),
-            others.tensor_split(len(backbones), dim=1),
-            strict=True,
-        )
-        return torch.cat([backbone.join_features(*part) for backbone, *part in parts], dim=1)
+        count = len(maps) // len(backbones)
+        parts = (maps[place * count : (place + 1) * count] for place in range(len(backbones)))
+        return torch.cat([backbone.pool_maps(part) for backbone, part in zip(backbones, parts, strict=True)], dim=1)
 
     def select_last(self, features: Tensor) -> Tensor:
         """Return those of the features (N, B * F) that are made of the last feature maps."""

@@ -40,9 +40,9 @@ class ResNetBackbone(Backbone):
         return self.network.num_features // 4, self.network.num_features // 2
 
     def forward_stages(self, images: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        """Map images (N, 3, H, W) to the averages of layer4 (N, L), and to the maps of layer2 and layer3."""
+        """Map images (N, 3, H, W) to the output of layer4 (N, F, h, w), and to those of layer2 and layer3."""
         _, *stages, last = self.network.forward_stages(images)
-        return self.network.pool_map(last), stages
+        return last, stages
 
     def stages(self) -> dict[str, tuple[str, ...]]:
         """Return the stem (first convolution and its BatchNorm) and layer1 to layer4."""

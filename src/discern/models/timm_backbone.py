@@ -42,7 +42,7 @@ class TimmBackbone(Backbone):
         return timm_maps.find_stage_widths(self.network)
 
     def forward_stages(self, images: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        """Map images (N, 3, H, W) to the features of the last map (N, L), and to the maps of these stages."""
+        """Map images (N, 3, H, W) to the last feature map (N, C, h, w), and to the maps of these stages."""
         return timm_maps.forward_stages(self.network, images)
 
     def forward_attention(self, images: Tensor) -> Attention:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from discern.errors import ConfigError
-from discern.models.timm_network import TimmNetwork, count_features, count_prefix_tokens
+from discern.models.timm_network import TimmNetwork, count_prefix_tokens
 
 _POOLS_OF_PATCHES = ("avg", "avgmax", "max", "map")
 """timm's names of the ways of pooling that may leave a class token and registers out."""
@@ -41,20 +41,18 @@ def pool_map(network: nn.Module, maps: Tensor) -> Tensor:
     Raises:
         ConfigError: The features are not computed from that map alone, for instance because a class token gives them.
     """
-    if _pools_patches_alone(network):
-        features = maps
-        if _is_channels_last(network):
-            features = maps.permute(0, 2, 3, 1)
-        elif hasattr(network, "num_prefix_tokens"):
-            features = maps.flatten(2).transpose(1, 2)
-            num_others = count_prefix_tokens(network)
-            if num_others:
-                # A class token or registers, which pooling leaves out.
-                features = torch.cat([features.new_zeros(len(maps), num_others, features.shape[2]), features], dim=1)
-        pooled = cast("TimmNetwork", network).forward_head(features)
-        if pooled.shape == (len(maps), count_features(network)):
-            return pooled
-    raise ConfigError(f"The features of {type(network).__name__} are not made of its last feature map alone.")
+    if not _pools_patches_alone(network):
+        raise ConfigError(f"The features of {type(network).__name__} are not made of its last feature map alone.")
+    features = maps
+    if _is_channels_last(network):
+        features = maps.permute(0, 2, 3, 1)
+    elif hasattr(network, "num_prefix_tokens"):
+        features = maps.flatten(2).transpose(1, 2)
+        num_others = count_prefix_tokens(network)
+        if num_others:
+            # A class token or registers, which pooling leaves out.
+            features = torch.cat([features.new_zeros(len(maps), num_others, features.shape[2]), features], dim=1)
+    return cast("TimmNetwork", network).forward_head(features)
 
 
 def _is_channels_last(network: nn.Module) -> bool:
@@ -78,10 +76,9 @@ def find_stage_widths(network: nn.Module) -> tuple[int, ...]:
 
 
 def forward_stages(network: nn.Module, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Map images (N, 3, H, W) to the pooled features (N, F), and to the maps of the upper stages (N, C, h, w)."""
-    known = cast("TimmNetwork", network)
-    last, stages = known.forward_intermediates(images, indices=_list_upper_stages(network))
-    return known.forward_head(last), stages
+    """Map images (N, 3, H, W) to the last feature map (N, C, h, w), and to the maps of the upper stages."""
+    last, stages = cast("TimmNetwork", network).forward_intermediates(images, indices=_list_upper_stages(network))
+    return last.permute(0, 3, 1, 2) if _is_channels_last(network) else last, stages
 
 
 def _list_upper_stages(network: nn.Module) -> list[int]:

@@ -9,8 +9,10 @@ from typing import NamedTuple
 from discern.config.sections.model import ModelSettings
 from discern.config.settings import Settings
 from discern.data.reading.preprocess import Fit
+from discern.errors import ConfigError
 from discern.models.architecture import CUSTOM
-from discern.models.backbone import TIMM_PREFIX
+from discern.models.backbone import TIMM_PREFIX, has_stage_maps
+from discern.models.stage_features import Features
 from discern.models.weights.catalog import PUBLISHED_NAMES
 from discern.models.weights.own_files import OwnFile, check_own_file
 from discern.models.weights.pretrained import WeightsRow, is_cached, list_weights
@@ -27,15 +29,17 @@ _MAX_BYTES = 500_000_000
 
 
 class Start(NamedTuple):
-    """A backbone, its weights, and the way to make pictures square."""
+    """A backbone, its weights, the way to make pictures square, and what the head reads."""
 
     backbone: str
     weights: str
     fit: Fit
+    features: Features
 
     def describe(self) -> str:
         """Return the start as text for people."""
-        return f"{describe_network(self.backbone, self.weights)} {self.fit}"
+        reading = "" if self.features == "last" else f" with {self.features}"
+        return f"{describe_network(self.backbone, self.weights)} {self.fit}{reading}"
 
 
 def describe_network(backbone: str, weights: str) -> str:
@@ -52,11 +56,28 @@ def choose_default_start(settings: Settings, *, custom_network: bool = False) ->
     if custom_network and weights in PUBLISHED_NAMES:
         weights = OWN_WEIGHTS
     backbone = AUTO_BACKBONE if settings.model.backbone == "auto" else settings.model.backbone
-    return Start(
-        CUSTOM if custom_network else backbone,
-        weights,
-        "squash" if settings.data.fit == "auto" else settings.data.fit,
-    )
+    backbone = CUSTOM if custom_network else backbone
+    # Of several, the last: without a comparison the simplest.
+    *_, features = list_features(settings.model, backbone, weights)
+    return Start(backbone, weights, "squash" if settings.data.fit == "auto" else settings.data.fit, features)
+
+
+def list_features(model: ModelSettings, backbone: str, weights: str) -> tuple[Features, ...]:
+    """Return what the head of a network may read, the most first; each has the features of those behind it in front.
+
+    Raises:
+        ConfigError: More than the last map is asked for, and the head is not one of ours.
+    """
+    if model.features not in ("auto", "last") and (model.load_head or backbone == CUSTOM):
+        whose = "that of the weights" if model.load_head else "the head of your own network"
+        raise ConfigError(
+            f"model.features={model.features} needs a new head, and {whose} is used; leave model.features at last"
+        )
+    if model.features != "auto":
+        return (model.features,)
+    if weights == "none" or model.load_head or backbone == CUSTOM or not has_stage_maps(backbone):
+        return ("last",)
+    return ("covariances", "last")
 
 
 def choose_first_start(settings: Settings) -> Start:
@@ -65,13 +86,17 @@ def choose_first_start(settings: Settings) -> Start:
     Raises:
         WeightsError: A file in the folder of weights is not named after a network.
     """
-    default = choose_default_start(settings)
     networks = _list_networks(settings.model)
-    return default._replace(backbone=networks[0][0], weights=networks[0][1]) if networks else default
+    if networks:
+        backbone, weights = networks[0]
+        settings = settings.model_copy(
+            update={"model": settings.model.model_copy(update={"backbone": backbone, "weights": weights})}
+        )
+    return choose_default_start(settings)
 
 
 def list_starts(settings: Settings, sides: Sequence[tuple[int, int]]) -> list[Start]:
-    """Return the starts to compare, the network of the settings first if its weights are here.
+    """Return the starts to compare, the network of the settings first if its weights are here, and the most to read.
 
     Args:
         settings: What the user asks for.
@@ -83,13 +108,14 @@ def list_starts(settings: Settings, sides: Sequence[tuple[int, int]]) -> list[St
     default = choose_default_start(settings)
     networks = _list_networks(settings.model)
     fits: tuple[Fit, ...] = (default.fit,)
-    if networks and settings.data.fit == "auto" and not _are_square(sides):
+    if settings.data.fit == "auto" and not _are_square(sides):
         fits = ("squash", "crop")
     return [
-        Start(backbone, weights, fit)
-        for backbone, weights in networks or [(default.backbone, default.weights)]
+        Start(backbone, weights, fit, features)
+        for backbone, weights in networks
         for fit in fits
-    ]
+        for features in list_features(settings.model, backbone, weights)
+    ] or [default]
 
 
 def is_found(start: Start, model: ModelSettings) -> bool:

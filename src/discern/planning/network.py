@@ -1,4 +1,4 @@
-"""Chooses the network for these pictures: stem, what the head reads, and size of the images, each with its reason."""
+"""Chooses the network for these pictures: the stem, and the size of the images, each with its reason."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from discern.models.classifier import Classifier
 from discern.models.custom import Network
 from discern.planning.candidates import Start
 from discern.planning.loaded_head import adopt_head
-from discern.planning.sizes import choose_features, choose_image_size, choose_stem, find_shorter_side
+from discern.planning.sizes import choose_image_size, choose_stem, find_shorter_side
 from discern.planning.start import ChosenStart
 
 
@@ -36,8 +36,7 @@ def choose_network(
     asked_size = settings.data.image_size
     size_seen = find_shorter_side(sides) if asked_size == "auto" else asked_size
     stem, reasons["model.stem"] = choose_stem(settings.model.stem, start.backbone, start.weights, size_seen)
-    features, reasons["model.features"] = choose_features(settings.model, start.backbone, start.weights)
-    architecture = _describe_architecture(settings, start).model_copy(update={"stem": stem, "features": features})
+    architecture = _describe_architecture(settings, start).model_copy(update={"stem": stem})
     classifier = build_classifier(
         architecture, len(train.class_names), network, image_size=None if asked_size == "auto" else asked_size
     )
@@ -58,6 +57,7 @@ def _describe_architecture(settings: Settings, start: Start) -> Architecture:
         return Architecture(backbone=CUSTOM)
     return Architecture(
         backbone=start.backbone,
+        features=start.features,
         head=model.head,
         hidden_features=model.hidden_features,
         dropout=model.dropout,

@@ -1,4 +1,4 @@
-"""Chooses the stem, the features, the image size and the batch size that suit network, pictures and memory."""
+"""Chooses the stem, the image size and the batch size that suit network, pictures and memory."""
 
 from collections.abc import Sequence
 from math import log2, sqrt
@@ -8,13 +8,11 @@ from typing import Literal
 import numpy as np
 import torch
 
-from discern.config.sections.model import ModelSettings
 from discern.data.cache.free_memory import compute_free_memory_bytes
 from discern.data.reading.decode import read_header
 from discern.data.table import ImageTable
-from discern.errors import ConfigError
-from discern.models.architecture import CUSTOM, Features
-from discern.models.backbone import Backbone, has_small_stem, has_stage_maps
+from discern.models.architecture import CUSTOM
+from discern.models.backbone import Backbone, has_small_stem
 from discern.models.classifier import Classifier
 from discern.models.costs import count_activation_bytes
 from discern.models.weights.pretrained import read_stem
@@ -62,24 +60,6 @@ def choose_stem(
     if side <= _SMALL_PICTURE:
         return "small", f"small, for pictures of {side} px from scratch"
     return "imagenet", None
-
-
-def choose_features(settings: ModelSettings, backbone: str, weights: str) -> tuple[Features, str | None]:
-    """Return what the head of a network reads, and the reason if it was `auto`.
-
-    Raises:
-        ConfigError: The stages are asked for, and the head is not one of ours.
-    """
-    if settings.features == "stages" and (settings.load_head or backbone == CUSTOM):
-        whose = "that of the weights" if settings.load_head else "the head of your own network"
-        raise ConfigError(f"model.features=stages needs a new head, and {whose} is used; leave model.features at last")
-    if settings.features != "auto":
-        return settings.features, None
-    if weights == "none" or settings.load_head or backbone == CUSTOM:
-        return "last", None
-    if not has_stage_maps(backbone):
-        return "last", f"last, since the stages of {backbone} give no feature maps"
-    return "stages", "stages, since a linear probe is better with the maps of the upper stages, too"
 
 
 def choose_image_size(

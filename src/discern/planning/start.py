@@ -1,4 +1,4 @@
-"""Chooses the start of a run: the network, its weights and the fit of pictures to a square, by a linear probe."""
+"""Chooses the start of a run by a linear probe: the network, its weights, the fit of pictures, what the head reads."""
 
 import logging
 import time
@@ -29,7 +29,7 @@ from discern.planning.estimate import estimate_probe_seconds, estimate_training_
 from discern.planning.phases import PhaseFacts, plan_phases
 from discern.planning.plan import CandidatePlan, PhasePlan
 from discern.planning.reading import plan_preprocess
-from discern.planning.sizes import choose_features, choose_image_size, choose_stem, find_shorter_side
+from discern.planning.sizes import choose_image_size, choose_stem, find_shorter_side
 from discern.planning.speed import MeasuredReading, StartCost, measure_start_cost
 from discern.runtime import Runtime
 
@@ -84,7 +84,8 @@ def choose_start(
     """
     started = time.monotonic() if started is None else started
     default = choose_default_start(settings, custom_network=custom_network)
-    is_open = settings.model.weights == "auto" or settings.data.fit == "auto" or settings.model.candidates
+    is_open = "auto" in (settings.model.weights, settings.data.fit, settings.model.features)
+    is_open = is_open or bool(settings.model.candidates)
     if custom_network or not is_open or runtime.processes.count > 1:
         return ChosenStart(default)
     starts = list_starts(settings, sides)
@@ -100,12 +101,14 @@ def choose_start(
     comparison = _Comparison(settings, train, sides, runtime, cache)
     sample = comparison.choose_sample(starts)
     if sample is None:
-        return ChosenStart(starts[0], f"{starts[0].describe()}, without a comparison: {comparison.obstacle}")
+        # The last of the network is the simplest.
+        first = [one for one in starts if one[:3] == starts[0][:3]][-1]
+        return ChosenStart(first, f"{first.describe()}, without a comparison: {comparison.obstacle}")
     scored = [comparison.score(start, sample) for start in starts]
     left = comparison.count_seconds_left(started)
     choice = choose_scored(scored, left)
     reason = describe_scored(scored, choice)
-    if len(networks) > 1:
+    if len(networks) > 1 or len({one.features for one in starts}) > 1:
         logger.info("starting point: %s", reason)
     return ChosenStart(starts[choice.place], reason, build_candidates(scored, choice.place))
 
@@ -126,6 +129,7 @@ class _Comparison:
         budget = settings.run.budget
         self._budget_seconds = None if budget is None else parse_duration(budget)
         self._costs: dict[str, StartCost] = {}
+        self._computed: tuple[Start, npt.NDArray[np.float32]] | None = None
         self.obstacle = ""
         """Why there is no sample."""
 
@@ -136,7 +140,9 @@ class _Comparison:
         if allowed < _MEASURING_SECONDS * len({start.backbone for start in starts}):
             return None
         self._measure_costs(starts)
-        costs = [self._costs[start.backbone] for start in starts]
+        # What the head may read of a picture is computed once.
+        computed = dict.fromkeys(start[:3] for start in starts)
+        costs = [self._costs[backbone] for backbone, _, _ in computed]
         seconds = sum(estimate_probe_seconds(cost, len(self._train.class_names)) for cost in costs)
         images = min(_SAMPLE, len(self._train), int(allowed / seconds))
         if images < min(_MIN_SAMPLE, len(self._train)):
@@ -167,6 +173,7 @@ class _Comparison:
         data, device = self._settings.data, self._runtime.device.type
         workers = max(1, choose_workers(data.workers, len(self._train), device, num_ranks=1))
         for start in starts:
+            # What the head reads changes next to nothing; measured is the first, which reads the most.
             if start.backbone not in self._costs:
                 classifier, preprocess = build_start(start, self._settings, self._train, self._sides)
                 reading = MeasuredReading(preprocess, data.max_pixels, self._settings.run.seed, workers)
@@ -189,6 +196,16 @@ class _Comparison:
 
     def _probe(self, start: Start, sample: ImageTable) -> ProbeScore:
         """Return the cross-validated score of a linear head on frozen features."""
+        features = self._compute_features(start, sample)
+        _, targets = np.unique(sample.targets(), return_inverse=True)
+        return cross_validate(features, targets)
+
+    def _compute_features(self, start: Start, sample: ImageTable) -> npt.NDArray[np.float32]:
+        """Return the features (N, F) of a start: those of the last map are the first of a start that reads more."""
+        known = self._computed
+        if known is not None and start.features == "last" and known[0][:3] == start[:3]:
+            classifier, _ = build_start(start, self._settings, self._train, self._sides)
+            return known[1][:, : classifier.backbone.num_features]
         try:
             features = compute_start_features(start, self._settings, sample, self._sides, self._runtime, self._cache)
         except WeightsError as error:
@@ -198,8 +215,8 @@ class _Comparison:
                 f"{error}\nThey are compared because they are on this machine; to leave them out, remove the file "
                 "or name a network, as in model.backbone=resnet50."
             ) from None
-        _, targets = np.unique(sample.targets(), return_inverse=True)
-        return cross_validate(features, targets)
+        self._computed = start, features
+        return features
 
 
 def build_start(
@@ -214,8 +231,8 @@ def build_start(
     stem, _ = choose_stem(settings.model.stem, start.backbone, start.weights, find_shorter_side(sides))
     # Pictures without labels have features, too, and no head is without a class.
     num_classes = max(1, len(table.class_names))
-    features, _ = choose_features(settings.model, start.backbone, start.weights)
-    classifier = build_classifier(Architecture(backbone=start.backbone, stem=stem, features=features), num_classes)
+    architecture = Architecture(backbone=start.backbone, stem=stem, features=start.features)
+    classifier = build_classifier(architecture, num_classes)
     size, _ = choose_image_size(settings.data.image_size, classifier.backbone, stem, sides)
     classifier.backbone.set_image_size(size)
     return classifier, plan_preprocess(settings.data, size, start.fit, classifier.backbone, table.depth_range)

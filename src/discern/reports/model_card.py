@@ -59,9 +59,11 @@ def _describe_model(facts: RunFacts) -> Iterator[str]:
         f"{bundle.architecture.describe()} for {classes}. A picture is read "
         f"at {size} by {size} pixels: {ways.get(str(fit), fit)}. Trained with discern {bundle.discern_version}."
     )
-    if bundle.architecture.features == "stages":
+    if bundle.architecture.features != "last":
         head = "Each head" if bundle.architecture.members else "The head"
         others = "mean and deviation of the maps of the upper stages"
+        if bundle.architecture.features == "covariances":
+            others += ", and the covariances between the channels of one of them"
         yield f"{head} reads not only the last feature map, but also {others}."
     if bundle.tta != "none":
         yield (

@@ -82,10 +82,11 @@ class ModelSettings(Section):
         "or a .json file with a list",
     )
     stem: Literal["auto", "imagenet", "small"] = Field("auto", description="'small' suits pictures of 32 to 64 pixels")
-    features: Literal["auto", "last", "stages"] = Field(
+    features: Literal["auto", "last", "stages", "covariances"] = Field(
         "last",
         description="what the head reads. last: the pooled last feature map; stages: also mean and deviation of each "
-        "channel of the upper stages' maps; auto: stages for a pretrained convolutional network",
+        "channel of the upper stages' maps; covariances: also how the channels of one of them vary together; auto: "
+        "last or covariances, whichever is better in a linear probe",
     )
     head: str = Field("linear", description="linear: one layer; mlp: hidden layers before it; or a registered head")
     hidden_features: tuple[Count, ...] = Field((512,), description="widths of the hidden layers of the mlp head")

@@ -7,7 +7,7 @@ import { percent, say, sayCount } from "./words.js";
 export function showCard(facts) {
   const entries = [
     ["card_model", facts.network],
-    ["card_head", facts.features === "stages" ? say("card_head_reads_stages") : null],
+    ["card_head", facts.features === "last" ? null : say(`card_head_reads_${facts.features}`)],
     ["card_classes", drawNames(facts.class_names)],
     ["card_sees", say("card_sees_how", { size: facts.preprocess.image_size, fit: say(`fit_${facts.preprocess.fit}`) })],
     ["card_pictures", describeCounts(facts.counts)],
