@@ -108,6 +108,14 @@ def test_what_the_head_reads_is_compared_on_features_that_are_computed_once(phot
     assert alone.candidates[0].loss == pytest.approx(found.candidates[1].loss, rel=0.01)
 
 
+def test_fine_tuning_with_many_pictures_starts_from_the_last_map(photos, weights, monkeypatch):
+    monkeypatch.setattr("discern.planning.candidates._MANY_IMAGES", 20)
+    asked = [f"model.weights={weights / 'seeing.safetensors'}", "model.features=auto"]
+    assert start(photos, asked).start.features == "last"
+    assert start(photos, [*asked, "training.max_images=19"]).candidates
+    assert start(photos, [*asked, "data.fit=squash"], recipe="transfer").candidates
+
+
 def test_without_a_comparison_the_head_reads_the_last_map(wide, weights):
     asked = [f"model.weights={weights / 'seeing.safetensors'}", "model.features=auto"]
     assert start(wide, [*asked, "run.budget=10s"]).start.features == "last"

@@ -88,7 +88,7 @@ def choose_start(
     is_open = is_open or bool(settings.model.candidates)
     if custom_network or not is_open or runtime.processes.count > 1:
         return ChosenStart(default)
-    starts = list_starts(settings, sides)
+    starts = list_starts(settings, sides, min(settings.training.max_images or len(train), len(train)))
     networks = list(dict.fromkeys(describe_network(one.backbone, one.weights) for one in starts))
     if len(starts) == 1:
         is_only = is_found(starts[0], settings.model) and starts[0] != default
@@ -101,7 +101,7 @@ def choose_start(
     comparison = _Comparison(settings, train, sides, runtime, cache)
     sample = comparison.choose_sample(starts)
     if sample is None:
-        # The last of the network is the simplest.
+        # The last of the network, which reads the least.
         first = [one for one in starts if one[:3] == starts[0][:3]][-1]
         return ChosenStart(first, f"{first.describe()}, without a comparison: {comparison.obstacle}")
     scored = [comparison.score(start, sample) for start in starts]
