@@ -1,12 +1,13 @@
 """Runs the comparison: python -m benchmarks.accuracy --data FOLDER --weights NAME=FILE... --out FOLDER [SET...].
 
-Each run adds a row to runs.csv in that folder, and what is there is not run again: a stopped comparison can go on, and
-the table can grow over days.
+Each run adds a row to runs.csv beside this file, or to --runs, and what is there is not run again: a stopped comparison
+can go on, and the table can grow over days and machines. Seconds are compared on one machine only.
 """
 
 import argparse
 import csv
 import json
+import math
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from benchmarks.accuracy.machine import describe_machine
 from benchmarks.accuracy.sets import Set, build_sets
 from discern.evaluation.seed_comparison import describe_difference, estimate_accuracy, estimate_mean
 
@@ -34,7 +36,7 @@ MODULES = {
     **dict.fromkeys(BUDGETS, "our_way"),
 }
 SCRATCH = "resnet18, from scratch"
-COLUMNS = ("set", "network", "way", "seed", "accuracy", "seconds", "correct")
+COLUMNS = ("set", "network", "way", "seed", "accuracy", "machine", "seconds", "correct")
 
 
 class Job(NamedTuple):
@@ -52,8 +54,9 @@ class Job(NamedTuple):
 
 
 class Result(NamedTuple):
-    """Seconds from a cold start, and for each test picture whether it was classified correctly: 1 or 0."""
+    """Where it ran, the seconds from a cold start, and for each test picture whether it was right: 1 or 0."""
 
+    machine: str
     seconds: float
     correct: str
 
@@ -66,12 +69,13 @@ def main() -> None:
     parser.add_argument(
         "--weights", nargs="+", required=True, metavar="NAME=FILE", help="networks of timm, safetensors"
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder for tables and results")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the tables of the sets, and the results")
+    parser.add_argument("--runs", type=Path, default=Path(__file__).with_name("runs.csv"), help="what has run so far")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--ways", nargs="+", default=list(MODULES), choices=list(MODULES))
     options = parser.parse_args()
     weights = {name: Path(path) for name, path in (pair.split("=", 1) for pair in options.weights)}
-    runs = Runs(options.out / "runs.csv", weights)
+    runs = Runs(options.runs, weights, describe_machine())
     rows = []
     for given in build_sets(options.data, options.out / "sets"):
         if options.sets and given.name not in options.sets:
@@ -91,24 +95,28 @@ class Runs:
     Args:
         path: The file.
         weights: The file of weights of each network.
+        machine: What this machine is called in the file.
     """
 
-    def __init__(self, path: Path, weights: dict[str, Path]) -> None:
-        self._path, self._weights = path, weights
-        self._results: dict[tuple[str, str, str, int], Result] = {}
+    def __init__(self, path: Path, weights: dict[str, Path], machine: str) -> None:
+        self._path, self._weights, self._machine = path, weights, machine
+        self._results: dict[tuple[str, str, str, int], list[Result]] = {}
         if path.is_file():
             with path.open(newline="", encoding="utf-8") as file:
                 for row in csv.DictReader(file):
                     key = row["set"], row["network"], row["way"], int(row["seed"])
-                    self._results[key] = Result(float(row["seconds"]), row["correct"])
+                    result = Result(row["machine"], float(row["seconds"]), row["correct"])
+                    self._results.setdefault(key, []).append(result)
 
-    def get(self, job: Job) -> Result:
-        """Return the result of a run, which is kept."""
-        if job.key not in self._results:
-            result = self._run(job)
-            self._results[job.key] = result
-            self._append(job, result)
-        return self._results[job.key]
+    def get(self, job: Job, *, here: bool = False) -> Result:
+        """Return the first result of a run, of this machine if its seconds are wanted `here`; each is kept."""
+        known = self._results.setdefault(job.key, [])
+        found = next((one for one in known if not here or one.machine == self._machine), None)
+        if found is None:
+            found = self._run(job)
+            known.append(found)
+            self._append(job, found)
+        return found
 
     def _run(self, job: Job) -> Result:
         """Run a way once, from a cold start."""
@@ -117,7 +125,7 @@ class Runs:
         if not job.given.from_scratch:
             command += ["--network", job.network, "--weights", str(self._weights[job.network])]
         if job.way in BUDGETS:
-            whole = self.get(job._replace(way=FASTAI, seed=0)).seconds
+            whole = self.get(job._replace(way=FASTAI, seed=0), here=True).seconds
             command += ["--budget", f"{whole / BUDGETS[job.way]:.0f}s"]
         with tempfile.TemporaryDirectory() as home:
             started = time.perf_counter()
@@ -127,7 +135,7 @@ class Runs:
             seconds = time.perf_counter() - started
         if done.returncode:
             sys.exit(f"{', '.join(map(str, job.key))} failed:\n{done.stderr[-2000:]}")
-        return Result(round(seconds, 1), json.loads(done.stdout.strip().splitlines()[-1])["correct"])
+        return Result(self._machine, round(seconds, 1), json.loads(done.stdout.strip().splitlines()[-1])["correct"])
 
     def _append(self, job: Job, result: Result) -> None:
         accuracy = result.correct.count("1") / len(result.correct)
@@ -152,10 +160,17 @@ def report(name: str, network: str, found: dict[str, Sequence[Result]]) -> list[
         row |= dict(zip(("seeds", "pictures"), is_correct.shape, strict=True))
         row |= {"accuracy": accuracy.value, "low": accuracy.low, "high": accuracy.high}
         row["seconds"] = median(result.seconds for result in found[way])
+        row["of fastai's time"] = compare_seconds(found[way], found.get(FASTAI, ()))
         if way != OURS and OURS in correct:
             row["verdict"] = describe_difference(OURS, way, estimate_mean(correct[OURS] - is_correct))
         rows.append(row)
     return rows
+
+
+def compare_seconds(results: Sequence[Result], others: Sequence[Result]) -> float:
+    """Return the median ratio of seconds, over the seeds that ran on the same machine both ways; NaN without any."""
+    ratios = [one.seconds / other.seconds for one, other in zip(results, others) if one.machine == other.machine]  # noqa: B905 - there may be no others
+    return median(ratios) if ratios else math.nan
 
 
 if __name__ == "__main__":
