@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from discern.data.cache.home import build_cache
 from discern.data.sources.load import load_table
-from discern.labelling.heap import load_label_settings
-from discern.planning.candidates import choose_first_start
+from discern.labelling.heap import choose_label_start, load_label_settings
 from discern.planning.sizes import measure_sides
 from discern.planning.start import compute_start_features
 from discern.runtime import choose_runtime
@@ -32,6 +31,6 @@ def load_set(name: str, table_file: Path, network: str, weights: Path, work: Pat
     runtime = choose_runtime(threads=1)
     with runtime.applied():
         features = compute_start_features(
-            choose_first_start(settings), settings, table, sides, runtime, build_cache(work / "cache")
+            choose_label_start(settings), settings, table, sides, runtime, build_cache(work / "cache")
         )
     return LabelledSet(name, network, features, table.targets())

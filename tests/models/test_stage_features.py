@@ -14,7 +14,7 @@ from discern.models.architecture import Architecture
 from discern.models.backbone import build_backbone, has_stage_maps
 from discern.models.build import build_classifier
 from discern.models.ensemble import build_ensemble
-from discern.models.stage_features import pair_channels
+from discern.models.stage_features import count_stage_features, describe_stages, pair_channels
 from discern.planning.candidates import list_features
 
 IMAGES = torch.randn(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -139,6 +139,12 @@ def test_covariances_are_those_of_the_map_at_a_sixteenth_behind_what_the_stages_
         assert features.shape == (len(IMAGES), backbone.num_features)
         torch.testing.assert_close(features[:, : stages.shape[1]], stages)
         torch.testing.assert_close(features[:, stages.shape[1] :], pair_channels(sixteenth))
+
+
+def test_a_single_upper_stage_is_paired_itself():
+    maps = [draw_maps(6)]
+    described = torch.cat(describe_stages(maps, "covariances"), dim=1)
+    assert described.shape[1] == count_stage_features([6], "covariances") == 12 + 21
 
 
 @pytest.mark.parametrize("reading", ["last", "stages", "covariances"])

@@ -61,6 +61,19 @@ def load_label_settings(overrides: Sequence[str]) -> Settings:
     return load_settings("auto", overrides)
 
 
+def choose_label_start(settings: Settings) -> Start:
+    """Return the network of the settings, or the first on this machine, and what is read of it.
+
+    That are the stages, if the settings leave it open: with few labels, covariances add nothing.
+
+    Raises:
+        WeightsError: A file in the folder of weights is not named after a network.
+    """
+    start = choose_first_start(settings)
+    reads_stages = settings.model.features == "auto" and has_stage_maps(start.backbone)
+    return start._replace(features="stages") if reads_stages else start
+
+
 def build_heap(table: ImageTable, settings: Settings, runtime: Runtime, cache: ArrayCache) -> Heap:
     """Read all pictures once, find those that show the same, and compute features by a pretrained network.
 
@@ -73,7 +86,7 @@ def build_heap(table: ImageTable, settings: Settings, runtime: Runtime, cache: A
     paths = table.frame["path"].tolist()
     if any(path == "" or is_remote(path) for path in paths):
         raise DataError(f"{table.source}: pictures in memory and at addresses cannot be labelled; give files")
-    start = _choose_start(settings)
+    start = choose_label_start(settings)
     _check_weights(start)
     fingerprints = compute_fingerprints(table, cache, max_pixels=settings.data.max_pixels)
     usable = np.flatnonzero(fingerprints.is_usable)
@@ -98,13 +111,6 @@ def build_heap(table: ImageTable, settings: Settings, runtime: Runtime, cache: A
         table.depth_range,
         fingerprints.problems,
     )
-
-
-def _choose_start(settings: Settings) -> Start:
-    """Return the first start, by default with the features of the stages: with few labels, covariances add nothing."""
-    start = choose_first_start(settings)
-    reads_stages = settings.model.features == "auto" and has_stage_maps(start.backbone)
-    return start._replace(features="stages") if reads_stages else start
 
 
 def normalize_features(features: Numbers) -> Numbers:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from torch.amp import is_autocast_available
 Features = Literal["last", "stages", "covariances"]
 """What the head reads. last: averages of the last feature map; stages: also mean and deviation of each channel of the
 upper stages' maps; covariances: also how the channels of one of them vary together."""
+
+Stage = TypeVar("Stage")
 
 _PAIRED = 1
 """The place among the upper stages of the one whose channels are paired: a sixteenth of the picture's side in most
@@ -30,7 +32,7 @@ def count_stage_features(widths: Sequence[int], reading: Features) -> int:
     """Return how many features `describe_stages` gives for maps of so many channels."""
     if reading == "last":
         return 0
-    channels = min(widths[_PAIRED], _MAX_CHANNELS)
+    channels = min(_choose_paired(widths), _MAX_CHANNELS)
     return 2 * sum(widths) + (channels * (channels + 1) // 2 if reading == "covariances" else 0)
 
 
@@ -39,7 +41,12 @@ def describe_stages(maps: Sequence[Tensor], reading: Features) -> list[Tensor]:
     if reading == "last":
         return []
     described = [summarize_channels(one) for one in maps]
-    return [*described, pair_channels(maps[_PAIRED])] if reading == "covariances" else described
+    return [*described, pair_channels(_choose_paired(maps))] if reading == "covariances" else described
+
+
+def _choose_paired(stages: Sequence[Stage]) -> Stage:
+    """Return what stands for the stage whose channels are paired; a network may have only one that is upper."""
+    return stages[min(_PAIRED, len(stages) - 1)]
 
 
 def summarize_channels(maps: Tensor) -> Tensor:
