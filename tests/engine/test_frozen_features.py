@@ -51,7 +51,7 @@ def test_the_features_of_the_starting_point_are_computed_once_a_way_of_fitting(w
 
 
 def test_an_audit_computes_features_under_the_same_key(wide, weights, tmp_path, caplog):
-    overrides = [*SMALL, f"model.weights={weights}", "data.fit=squash", "data.audit=full"]
+    overrides = [*SMALL, f"model.weights={weights}", "data.fit=squash", "model.features=last", "data.audit=full"]
     with caplog.at_level("DEBUG", logger="discern"):
         train(wide / "train", out=tmp_path / "run", overrides=[*overrides, "data.split=[1.0, 0.0, 0.0]"])
     assert count_features(caplog.text, 18) == (1, 1)

@@ -39,7 +39,7 @@ def test_every_word_is_there_in_every_language():
 
 def test_every_word_that_is_said_is_in_the_table_and_every_other_one_is_not():
     said = find_said(WORDS, read_sources().values())
-    said |= {word for word in WORDS if word.startswith(("fit_", "split_"))}
+    said |= {word for word in WORDS if word.startswith(("fit_", "split_", "card_head_reads_"))}
     said |= {"name_of_language", "answered", "left_unknown", "not_read"}
     assert said - set(WORDS) == set()
     assert set(WORDS) - said == set()
