@@ -64,7 +64,7 @@ def load_label_settings(overrides: Sequence[str]) -> Settings:
 def choose_label_start(settings: Settings) -> Start:
     """Return the network of the settings, or the first on this machine, and what is read of it.
 
-    That are the stages, if the settings leave it open: with few labels, covariances add nothing.
+    Where the settings leave open what is read, it is the stages: with few labels, covariances add nothing.
 
     Raises:
         WeightsError: A file in the folder of weights is not named after a network.

@@ -26,6 +26,7 @@ AUTO_BACKBONE = "resnet50"
 _NEWEST = "imagenet"
 _SQUARE = 1.1
 _MANY_IMAGES = 500
+"""From so many on, fine-tuning starts from the last map; docs/research/auto.md has the measurement."""
 _MAX_BYTES = 500_000_000
 """Size of the largest file of weights that is compared without being named; that of a ResNet-152 has 230 MB."""
 
@@ -117,12 +118,12 @@ def list_starts(settings: Settings, sides: Sequence[tuple[int, int]], images: in
     if settings.data.fit == "auto" and not _are_square(sides):
         fits = ("squash", "crop")
     fine_tunes = any(phase.train != HEAD_ONLY for phase in settings.training.phases)
-    least_read = -1 if fine_tunes and images >= _MANY_IMAGES else 0
+    first_read = -1 if fine_tunes and images >= _MANY_IMAGES else 0
     return [
         Start(backbone, weights, fit, features)
         for backbone, weights in networks
         for fit in fits
-        for features in list_features(settings.model, backbone, weights)[least_read:]
+        for features in list_features(settings.model, backbone, weights)[first_read:]
     ] or [default]
 
 
