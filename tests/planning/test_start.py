@@ -10,11 +10,13 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from discern.config.load import load_settings
+from discern.data.cache.array_cache import ArrayCache
 from discern.data.sources.load import load_table
 from discern.data.splitting.split import split_table
 from discern.errors import ConfigError, WeightsError
 from discern.models.backbone import build_backbone
 from discern.models.weights.catalog import find_weights
+from discern.planning.candidates import Start
 from discern.planning.sizes import measure_sides
 from discern.planning.start import choose_start, compute_start_features
 from discern.runtime import choose_runtime
@@ -87,18 +89,10 @@ def test_square_pictures_need_no_comparison(photos, weights):
     assert (found.fit, reason) == ("squash", None)
 
 
-def test_what_the_head_reads_is_compared_on_features_that_are_computed_once(photos, weights, monkeypatch, caplog):
+def test_what_the_head_reads_is_compared_on_features_that_are_computed_once(photos, weights, caplog):
     asked = [f"model.weights={weights / 'seeing.safetensors'}"]
-    computed = []
-
-    def compute(start, *others):
-        computed.append(start)
-        return compute_start_features(start, *others)
-
-    monkeypatch.setattr("discern.planning.start.compute_start_features", compute)
     with caplog.at_level("INFO", logger="discern"):
         found = start(photos, [*asked, "model.features=auto"])
-    assert [one.features for one in computed] == ["covariances"]
     name = f"{BACKBONE} seeing.safetensors squash"
     assert [one.name for one in found.candidates] == [f"{name} with covariances", name]
     assert found.candidates[0].loss != found.candidates[1].loss
@@ -106,6 +100,23 @@ def test_what_the_head_reads_is_compared_on_features_that_are_computed_once(phot
     assert caplog.messages == [f"starting point: {found.reason}"]
     alone = start(photos, [*asked, name_candidates(weights / "blind.safetensors")])
     assert alone.candidates[0].loss == pytest.approx(found.candidates[1].loss, rel=0.01)
+
+
+def test_training_finds_the_features_of_the_last_map_that_covariances_were_compared_with(
+    photos, weights, tmp_path, caplog
+):
+    settings = load_settings("auto", [f"model.backbone={BACKBONE}", f"model.weights={weights / 'seeing.safetensors'}"])
+    table = split_table(load_table(photos), fractions=(0.8, 0.2, 0.0), seed=0)[0].select("train")
+    sides = measure_sides(table, settings.data.max_pixels)
+    runtime = choose_runtime(device="cpu", threads=1)
+    cache = ArrayCache(tmp_path / "cache", limit_bytes=2**30)
+    last = Start(BACKBONE, str(weights / "seeing.safetensors"), "squash", "last")
+    with caplog.at_level("DEBUG", logger="discern"):
+        choose_start(settings, table, sides, runtime, cache)
+        kept = compute_start_features(last, settings, table, sides, runtime, cache)
+    assert sum(text.startswith(f"features of {len(table)} pictures:") for text in caplog.messages) == 1
+    assert f"features of {len(table)} pictures are in the cache" in caplog.text
+    np.testing.assert_array_equal(kept, compute_start_features(last, settings, table, sides, runtime, None))
 
 
 def test_fine_tuning_with_many_pictures_starts_from_the_last_map(photos, weights, monkeypatch):

@@ -113,8 +113,11 @@ def load_or_compute_features(
     *,
     memory_bytes: int,
     only_in_memory: bool = False,
+    known: Tensor | None = None,
 ) -> Tensor | None:
     """Return features (V, N, ...) in the precision they were computed in, from the cache if they are there.
+
+    Where they are `known` already, they are not computed, and the cache keeps them.
 
     Features larger than `memory_bytes` stay in a file of the cache and are read from it as needed. If neither memory
     nor cache has room, the result is None, and the reason is logged; with `only_in_memory`, the result is None without
@@ -134,7 +137,10 @@ def load_or_compute_features(
         return _to_tensor(found if size_bytes > memory_bytes else np.array(found), sample.dtype)
     if fits:
         features = torch.empty(shape, dtype=sample.dtype)
-        _fill(features, frozen, job, runtime)
+        if known is None:
+            _fill(features, frozen, job, runtime)
+        else:
+            features.copy_(known)
         if cache is not None and runtime.processes.is_main:
             _store(features, key, cache)
         return features

@@ -2,6 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from discern.data.cache.array_cache import ArrayCache
 from discern.data.reading.dataset import ImageDataset
@@ -25,10 +26,12 @@ def compute_frozen_features(
     *,
     max_pixels: int,
     memory_bytes: int,
+    known: npt.NDArray[np.float32] | None = None,
 ) -> npt.NDArray[np.float32]:
     """Return the pooled features (N, F) of a table's pictures, from the cache if they are there.
 
-    They have the same key as those that training computes of the same pictures with a frozen backbone.
+    Where they are `known` already, the cache keeps them for training. They have the same key as those that training
+    computes of the same pictures with a frozen backbone.
 
     Raises:
         BadImageError: A picture cannot be decoded.
@@ -45,7 +48,8 @@ def compute_frozen_features(
     )
     key = compute_feature_key(table, preprocess, backbone=backbone.key, first_trained=HEAD, max_pixels=max_pixels)
     job = FeatureJob(pictures, 1, key, prepare_images(preprocess, runtime))
-    features = load_or_compute_features(backbone, job, runtime, cache, memory_bytes=memory_bytes)
+    kept = None if known is None else torch.from_numpy(known)[None]
+    features = load_or_compute_features(backbone, job, runtime, cache, memory_bytes=memory_bytes, known=kept)
     if features is None:
         raise DataError(
             f"{table.source}: there is no room for the features of {len(table)} pictures; data.audit=quick needs none"

@@ -201,13 +201,17 @@ class _Comparison:
         return cross_validate(features, targets)
 
     def _compute_features(self, start: Start, sample: ImageTable) -> npt.NDArray[np.float32]:
-        """Return the features (N, F) of a start: those of the last map are the first of a start that reads more."""
-        known = self._computed
-        if known is not None and start.features == "last" and known[0][:3] == start[:3]:
-            classifier, _ = build_start(start, self._settings, self._train, self._sides)
-            return known[1][:, : classifier.backbone.num_features]
+        """Return the features (N, F) of a start."""
         try:
-            features = compute_start_features(start, self._settings, sample, self._sides, self._runtime, self._cache)
+            features = compute_start_features(
+                start,
+                self._settings,
+                sample,
+                self._sides,
+                self._runtime,
+                self._cache,
+                known=self._find_known(start),
+            )
         except WeightsError as error:
             if not is_found(start, self._settings.model):
                 raise
@@ -217,6 +221,13 @@ class _Comparison:
             ) from None
         self._computed = start, features
         return features
+
+    def _find_known(self, start: Start) -> npt.NDArray[np.float32] | None:
+        """Return the features of the last map where the start before read more: they are the first of those."""
+        if self._computed is None or start.features != "last" or self._computed[0][:3] != start[:3]:
+            return None
+        classifier, _ = build_start(start, self._settings, self._train, self._sides)
+        return self._computed[1][:, : classifier.backbone.num_features]
 
 
 def build_start(
@@ -245,8 +256,12 @@ def compute_start_features(
     sides: Sequence[tuple[int, int]],
     runtime: Runtime,
     cache: ArrayCache | None,
+    *,
+    known: npt.NDArray[np.float32] | None = None,
 ) -> npt.NDArray[np.float32]:
     """Return the features (N, F) of pictures by the pretrained network of a start, at the size it would train at.
+
+    Where they are `known` already, the cache keeps them for training.
 
     Raises:
         WeightsError: The weights cannot be loaded.
@@ -264,4 +279,5 @@ def compute_start_features(
         cache,
         max_pixels=settings.data.max_pixels,
         memory_bytes=_MEMORY_BYTES,
+        known=known,
     )
