@@ -60,6 +60,22 @@ def test_few_pictures_move_pretrained_weights_gently():
     assert decide(PhaseFacts(100, 5))[0][1].learning_rate < decide(PhaseFacts(1000, 5))[0][1].learning_rate
 
 
+def test_rates_are_in_proportion_to_pretrained_weights():
+    (probe, tuned), reasons = decide(PhaseFacts(1000, 10))
+    assert (probe.proportional_rates, tuned.proportional_rates) == (False, True)
+    assert reasons["fine-tune.proportional_rates"] == (
+        "true, so that a step changes each layer by the same share, however large the weights of a network are"
+    )
+    fine_tune = "training.phases.fine-tune"
+    for overrides in ([f"{fine_tune}.learning_rate=1e-4"], [f"{fine_tune}.optimizer=sgd"]):
+        (_, tuned), reasons = decide(PhaseFacts(1000, 10), overrides)
+        assert not tuned.proportional_rates
+        assert "fine-tune.proportional_rates" not in reasons
+    asked = [f"{fine_tune}.learning_rate=1e-4", f"{fine_tune}.proportional_rates=true"]
+    assert decide(PhaseFacts(1000, 10), asked)[0][1].proportional_rates
+    assert not decide(PhaseFacts(1000, 10, is_pretrained=False))[0][0].proportional_rates
+
+
 def test_what_is_set_stays():
     overrides = ["epochs=40", "augment=none", "training.phases.fine-tune.learning_rate=0.02"]
     (_, tuned), reasons = decide(PhaseFacts(1000, 10), overrides)

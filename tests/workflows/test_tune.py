@@ -182,8 +182,9 @@ def test_from_scratch_the_rate_is_searched_about_that_of_muon_and_does_not_fall_
     name = "training.phases.fine-tune"
     space = build_default_space(load_settings("auto", ["model.weights=none"]))
     assert space[f"{name}.learning_rate"] == Range(low=2.5e-4, high=1.6e-2, log=True)
-    assert f"{name}.layer_decay" not in space
-    assert f"{name}.layer_decay" in build_default_space(load_settings("auto", ["model.weights=weights.safetensors"]))
+    of_pretrained = {f"{name}.layer_decay", f"{name}.proportional_rates"}
+    assert not of_pretrained & set(space)
+    assert of_pretrained < set(build_default_space(load_settings("auto", ["model.weights=weights.safetensors"])))
 
 
 @pytest.mark.parametrize(

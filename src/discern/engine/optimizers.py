@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from statistics import geometric_mean
 from typing import Any
 
 import torch
@@ -15,6 +16,11 @@ Groups = list[dict[str, Any]]
 
 OptimizerBuilder = Callable[..., torch.optim.Optimizer]
 """Called as `builder(groups, learning_rate=..., momentum=...)`; `groups` are parameter groups as torch takes them."""
+
+_WEIGHT_SIZE = 0.2
+"""The root mean square of weights for which rates are meant; that of MobileNetV2's is 0.20, docs/research/auto.md."""
+_MIN_WEIGHT_SIZE = 1e-3
+"""So that a layer that is zero learns."""
 
 OPTIMIZERS: Registry[OptimizerBuilder] = Registry("optimizer")
 
@@ -37,6 +43,7 @@ def build_optimizer(
     *,
     learning_rate: float,
     layer_decay: float = 1.0,
+    proportional_rates: bool = False,
     weight_decay: float = 0.0,
     momentum: float = 0.9,
 ) -> torch.optim.Optimizer:
@@ -45,22 +52,30 @@ def build_optimizer(
     A parameter d blocks below the topmost block has the rate `learning_rate * layer_decay ** d`. Norms and biases (all
     parameters with one dimension), tokens and position embeddings get no weight decay.
 
+    Adam moves every weight by about its rate, whatever its size. With `proportional_rates` a block of the backbone has
+    that rate where its weights have a root mean square of 0.2, and where they are smaller or larger, in proportion: a
+    step then changes all networks alike, also one that computes the same from smaller weights.
+
     Args:
         name: A registered optimizer, such as "sgd", "adam", "adamw" or "muon".
         classifier: Its frozen parameters are left out.
         learning_rate: Of the head.
         layer_decay: In (0, 1].
+        proportional_rates: For adam and adamw; of the weights as they are now.
         weight_decay: At least 0.
         momentum: In [0, 1); ignored by optimizers without one.
 
     Raises:
         ConfigError: There is no such optimizer.
 
-    Source: layer-wise rates after Howard & Ruder, "Universal Language Model Fine-tuning" (2018), section 3.1.
+    Source: layer-wise rates after Howard & Ruder, "Universal Language Model Fine-tuning" (2018), section 3.1; rates
+    relative to the root mean square of weights after Shazeer & Stern, "Adafactor: adaptive learning rates with
+    sublinear memory cost" (2018), https://arxiv.org/abs/1804.04235, section 8, here of blocks and measured once.
     """
     builder = OPTIMIZERS.find(name)
     depths = classifier.parameter_depths()
     top = max(depths.values())
+    shares = _measure_blocks(classifier) if proportional_rates else {}
     undecayed = classifier.parameters_without_decay()
     members: dict[tuple[int, bool], list[nn.Parameter]] = defaultdict(list)
     for parameter_name, parameter in classifier.named_parameters():
@@ -71,7 +86,7 @@ def build_optimizer(
         {
             "params": parameters,
             # A key of the group is saved and loaded with the optimizer.
-            "base_rate": learning_rate * layer_decay**below,
+            "base_rate": learning_rate * layer_decay**below * shares.get(top - below, 1.0),
             "weight_decay": weight_decay if decays else 0.0,
             # What is no matrix of a layer, timm's Muon leaves to AdamW.
             "use_fallback": not decays,
@@ -81,6 +96,16 @@ def build_optimizer(
     return builder(groups, learning_rate=learning_rate, momentum=momentum)
 
 
+def _measure_blocks(classifier: Classifier) -> dict[int, float]:
+    """Return the size of the weights of each block of the backbone, by its depth, as a share of `_WEIGHT_SIZE`."""
+    sizes: dict[int, list[float]] = defaultdict(list)
+    for name, depth in classifier.backbone.parameter_depths().items():
+        weights = classifier.backbone.get_parameter(name).detach()
+        if weights.ndim > 1:
+            sizes[depth].append(max(float(weights.float().square().mean().sqrt()), _MIN_WEIGHT_SIZE))
+    return {depth: geometric_mean(of_block) / _WEIGHT_SIZE for depth, of_block in sizes.items()}
+
+
 def set_rate_factor(optimizer: torch.optim.Optimizer, factor: float) -> None:
     """Set the rate of every group to its base rate times `factor`."""
     for group in optimizer.param_groups:
@@ -88,8 +113,8 @@ def set_rate_factor(optimizer: torch.optim.Optimizer, factor: float) -> None:
 
 
 def get_learning_rate(optimizer: torch.optim.Optimizer) -> float:
-    """Return the highest rate among the groups: that of the topmost trainable part."""
-    return float(max(group["lr"] for group in optimizer.param_groups))
+    """Return the rate of the topmost trainable part, whose groups are the first."""
+    return float(optimizer.param_groups[0]["lr"])
 
 
 @register_optimizer("sgd")

@@ -15,6 +15,8 @@ _MAX_EPOCHS_FACTOR = 3
 """Largest factor by which a budget may lengthen a phase whose number of epochs is `auto`."""
 _MIN_NORM_BATCH = 64
 _FEW_IMAGES = 300
+_FIXED_STEPS = ("adam", "adamw")
+"""Optimizers that move each weight by about its rate, however large it or its gradient is."""
 _STRONG_FROM_EPOCHS = 16
 _SOLVABLE = 500_000
 _SOLVER_PASSES = 1500
@@ -33,9 +35,9 @@ class PhaseFacts(NamedTuple):
     """What the phases are planned for.
 
     `images` is the number of training pictures, `features` the length F of the features. `loads_head` is true if the
-    head starts from weights, too. `is_enlarged` is true if the network sees pictures at their own size or larger,
-    `mixes` if pictures are mixed. `features_cached` and `views` are settings of the cache; `budget_seconds` is the time
-    limit of the whole run, if there is one.
+    head starts from weights, too. `is_enlarged` is true if the
+    network sees pictures at their own size or larger, `mixes` if pictures are mixed. `features_cached` and `views` are
+    settings of the cache; `budget_seconds` is the time limit of the whole run, if there is one.
     """
 
     images: int
@@ -134,6 +136,7 @@ def _plan_phase(phase: PhaseSettings, facts: PhaseFacts) -> tuple[PhasePlan, dic
         decay, reasons["layer_decay"] = _choose_decay(facts)
     else:
         decay = phase.layer_decay
+    proportional, reasons["proportional_rates"] = _choose_proportional(phase, facts, optimizer)
     if solver == "lbfgs":
         # An exact solution takes no steps.
         reasons = {name: reason for name, reason in reasons.items() if name not in ("optimizer", "learning_rate")}
@@ -146,6 +149,7 @@ def _plan_phase(phase: PhaseSettings, facts: PhaseFacts) -> tuple[PhasePlan, dic
         optimizer=optimizer,
         learning_rate=rate,
         layer_decay=decay,
+        proportional_rates=proportional,
         frozen_batchnorm=_choose_batchnorm(facts)[0] if phase.frozen_batchnorm == "auto" else phase.frozen_batchnorm,
         augment=augment,
         head_solver=solver,
@@ -216,6 +220,16 @@ def _choose_decay(facts: PhaseFacts) -> tuple[float, str]:
     if facts.is_pretrained:
         return 0.8, "0.8, since pretrained layers near the stem suit all pictures already"
     return 1.0, "1, since all layers start from scratch"
+
+
+def _choose_proportional(phase: PhaseSettings, facts: PhaseFacts, optimizer: str) -> tuple[bool, str | None]:
+    """Return whether rates are in proportion to the weights, and why; a rate that is given is meant as it is."""
+    if phase.proportional_rates != "auto":
+        return phase.proportional_rates, None
+    is_open = phase.learning_rate == "auto" and phase.train != HEAD_ONLY
+    if not (is_open and facts.is_pretrained and optimizer in _FIXED_STEPS):
+        return False, None
+    return True, "true, so that a step changes each layer by the same share, however large the weights of a network are"
 
 
 def _choose_batchnorm(facts: PhaseFacts) -> tuple[bool, str]:

@@ -54,6 +54,7 @@ class PhasePlan(PhaseBase):
     optimizer: Annotated[str, AfterValidator(_refuse_auto)]
     learning_rate: Annotated[float, Field(gt=0)]
     layer_decay: Annotated[float, Field(gt=0, le=1)]
+    proportional_rates: bool = False
     frozen_batchnorm: bool
     augment: Annotated[AugmentPolicy, AfterValidator(_refuse_auto)]
     head_solver: HeadSolver

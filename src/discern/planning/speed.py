@@ -191,6 +191,7 @@ def _time_training(
             classifier,
             learning_rate=phase.learning_rate,
             layer_decay=phase.layer_decay,
+            proportional_rates=phase.proportional_rates,
             weight_decay=phase.weight_decay,
             momentum=phase.momentum,
         ),

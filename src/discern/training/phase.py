@@ -70,6 +70,7 @@ class Phase:
             classifier,
             learning_rate=plan.learning_rate,
             layer_decay=plan.layer_decay,
+            proportional_rates=plan.proportional_rates,
             weight_decay=plan.weight_decay,
             momentum=plan.momentum,
         )

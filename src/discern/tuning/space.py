@@ -76,6 +76,9 @@ def build_default_space(settings: Settings) -> dict[str, Range | Choices]:
             continue
         name, rate = f"training.phases.{phase.name}", phase.learning_rate
         space[f"{name}.learning_rate"] = Range(low=rate / _RATE_FACTOR, high=rate * _RATE_FACTOR, log=True)
+        if phase.proportional_rates:
+            # A rate that is given, as that of a trial, is otherwise meant as it is.
+            space[f"{name}.proportional_rates"] = Choices(choices=(True, False))
         if phase.train != ("head",):
             space[f"{name}.augment"] = Choices(choices=("light", "standard"))
             space[f"{name}.weight_decay"] = Range(low=1e-4, high=0.2, log=True)

@@ -57,6 +57,12 @@ class PhaseSettings(PhaseBase):
     layer_decay: Annotated[float, Field(gt=0, le=1)] | Literal["auto"] = Field(
         1.0, description="learning rate of each block divided by that of the block above it; auto: by weights"
     )
+    proportional_rates: bool | Literal["auto"] = Field(
+        False,
+        description="learning rates of the backbone in proportion to the size of the weights of each block, as given "
+        "where their root mean square is 0.2; auto: for adam and adamw on pretrained weights, where the learning rate "
+        "is auto",
+    )
     frozen_batchnorm: bool | Literal["auto"] = Field(
         False, description="keep all BatchNorm statistics as they are; auto: if pretrained and batches are small"
     )
