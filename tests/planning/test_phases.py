@@ -76,6 +76,18 @@ def test_rates_are_in_proportion_to_pretrained_weights():
     assert not decide(PhaseFacts(1000, 10, is_pretrained=False))[0][0].proportional_rates
 
 
+def test_heads_are_paired_where_they_read_more_and_layers_below_learn():
+    facts = PhaseFacts(1000, 10, reads_more=True)
+    (probe, tuned), reasons = decide(facts)
+    assert (probe.paired_heads, tuned.paired_heads) == (False, True)
+    assert reasons["fine-tune.paired_heads"] == (
+        "true, since a head on many features alone would leave the layers below it little to learn"
+    )
+    assert not decide(facts, ["training.phases.fine-tune.paired_heads=false"])[0][1].paired_heads
+    assert not decide(facts._replace(has_linear_head=False))[0][1].paired_heads
+    assert not decide(facts._replace(reads_more=False))[0][1].paired_heads
+
+
 def test_what_is_set_stays():
     overrides = ["epochs=40", "augment=none", "training.phases.fine-tune.learning_rate=0.02"]
     (_, tuned), reasons = decide(PhaseFacts(1000, 10), overrides)

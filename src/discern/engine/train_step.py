@@ -44,7 +44,8 @@ class TrainStep:
     mixed, which makes it higher.
 
     Args:
-        network: Gives logits; returned by `Processes.wrap`.
+        network: Gives logits (N, K), or those (M, N, K) of several heads, each of which learns the targets and whose
+            mean is what is reported; returned by `Processes.wrap`.
         optimizer: Over the trainable parameters.
         prepare: Turns the images of a batch into the network's inputs, on its device.
         runtime: Device, precision and processes.
@@ -153,9 +154,10 @@ class TrainStep:
         """Return the plain loss and the number of correct answers."""
         with self.runtime.autocast():
             logits = self.network(inputs)
-        logits = logits.float()
-        (self._sum_loss(logits, targets) / self._unit()).backward()  # type: ignore[no-untyped-call]
-        logits = logits.detach()
+        of_heads = logits.float() if logits.ndim > labels.ndim + 1 else logits.float()[None]
+        losses = torch.stack([self._sum_loss(one, targets) for one in of_heads])
+        (losses.sum() / self._unit()).backward()  # type: ignore[no-untyped-call]
+        logits = of_heads.detach().mean(dim=0)
         return functional.cross_entropy(logits, labels, reduction="sum"), (logits.argmax(dim=1) == labels).sum()
 
     def _sum_loss(self, logits: Tensor, targets: Tensor) -> Tensor:

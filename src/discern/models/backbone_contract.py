@@ -109,6 +109,11 @@ class Backbone(nn.Module, ABC):
         self.num_features = self.num_last_features + count_stage_features(widths, reading)
 
     @property
+    def reads_more(self) -> bool:
+        """Whether the features hold more than the averages of the last feature map."""
+        return self.reading != "last"
+
+    @property
     def key(self) -> str:
         """What tells its features from those of others."""
         return self.name if self.reading == "last" else f"{self.name} with {self.reading}"

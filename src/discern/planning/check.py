@@ -49,3 +49,8 @@ def check_phases(phases: Sequence[PhasePlan], classifier: Classifier) -> None:
                 f"phase {phase.name} has head_solver=lbfgs, which solves for a linear head alone; "
                 'it needs train=["head"] and model.head=linear'
             )
+        if phase.paired_heads and not (isinstance(classifier.head, LinearHead) and classifier.backbone.reads_more):
+            raise ConfigError(
+                f"phase {phase.name} has paired_heads, of which one reads more than the last feature map; it needs "
+                "model.features=covariances (or stages) and model.head=linear"
+            )

@@ -35,7 +35,7 @@ class PhaseFacts(NamedTuple):
     """What the phases are planned for.
 
     `images` is the number of training pictures, `features` the length F of the features. `loads_head` is true if the
-    head starts from weights, too. `is_enlarged` is true if the
+    head starts from weights, too, `reads_more` if it reads more than the last feature map. `is_enlarged` is true if the
     network sees pictures at their own size or larger, `mixes` if pictures are mixed. `features_cached` and `views` are
     settings of the cache; `budget_seconds` is the time limit of the whole run, if there is one.
     """
@@ -45,6 +45,7 @@ class PhaseFacts(NamedTuple):
     is_pretrained: bool = True
     loads_head: bool = False
     has_linear_head: bool = True
+    reads_more: bool = False
     is_enlarged: bool = False
     batch_size: int = 32
     features: int = 2048
@@ -136,6 +137,7 @@ def _plan_phase(phase: PhaseSettings, facts: PhaseFacts) -> tuple[PhasePlan, dic
         decay, reasons["layer_decay"] = _choose_decay(facts)
     else:
         decay = phase.layer_decay
+    paired, reasons["paired_heads"] = _choose_pairing(phase, facts)
     proportional, reasons["proportional_rates"] = _choose_proportional(phase, facts, optimizer)
     if solver == "lbfgs":
         # An exact solution takes no steps.
@@ -150,6 +152,7 @@ def _plan_phase(phase: PhaseSettings, facts: PhaseFacts) -> tuple[PhasePlan, dic
         learning_rate=rate,
         layer_decay=decay,
         proportional_rates=proportional,
+        paired_heads=paired,
         frozen_batchnorm=_choose_batchnorm(facts)[0] if phase.frozen_batchnorm == "auto" else phase.frozen_batchnorm,
         augment=augment,
         head_solver=solver,
@@ -230,6 +233,14 @@ def _choose_proportional(phase: PhaseSettings, facts: PhaseFacts, optimizer: str
     if not (is_open and facts.is_pretrained and optimizer in _FIXED_STEPS):
         return False, None
     return True, "true, so that a step changes each layer by the same share, however large the weights of a network are"
+
+
+def _choose_pairing(phase: PhaseSettings, facts: PhaseFacts) -> tuple[bool, str | None]:
+    if phase.paired_heads != "auto":
+        return phase.paired_heads, None
+    if not (facts.reads_more and facts.has_linear_head) or phase.train == HEAD_ONLY:
+        return False, None
+    return True, "true, since a head on many features alone would leave the layers below it little to learn"
 
 
 def _choose_batchnorm(facts: PhaseFacts) -> tuple[bool, str]:

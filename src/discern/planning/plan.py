@@ -55,6 +55,7 @@ class PhasePlan(PhaseBase):
     learning_rate: Annotated[float, Field(gt=0)]
     layer_decay: Annotated[float, Field(gt=0, le=1)]
     proportional_rates: bool = False
+    paired_heads: bool = False
     frozen_batchnorm: bool
     augment: Annotated[AugmentPolicy, AfterValidator(_refuse_auto)]
     head_solver: HeadSolver

@@ -9,6 +9,8 @@ from discern.engine.optimizers import build_optimizer
 from discern.engine.schedules import Plateau, compute_rate_factor
 from discern.engine.train_step import Loss, TrainStep, build_cross_entropy, compute_class_weights, prepare_network
 from discern.models.classifier import Classifier
+from discern.models.heads import LinearHead
+from discern.models.paired_heads import PairedHeads
 from discern.planning.plan import PhasePlan, TrainingPlan
 from discern.runtime import Runtime
 from discern.training.averaging import WeightAverage
@@ -65,9 +67,11 @@ class Phase:
         classifier.set_trainable(plan.train, frozen_batchnorm=plan.frozen_batchnorm)
         self.plan = plan
         self.inputs = build_inputs(plan, classifier, data, runtime, views=views)
+        self.paired = _pair_heads(plan, classifier)
+        learner = classifier if self.paired is None else _build_learner(plan, classifier, self.paired)
         self.optimizer = build_optimizer(
             plan.optimizer,
-            classifier,
+            learner,
             learning_rate=plan.learning_rate,
             layer_decay=plan.layer_decay,
             proportional_rates=plan.proportional_rates,
@@ -83,7 +87,7 @@ class Phase:
         self.step = TrainStep(
             runtime.processes.wrap(
                 prepare_network(
-                    self.inputs.network_of(classifier), frozen_batchnorm=plan.frozen_batchnorm, runtime=runtime
+                    self.inputs.network_of(learner), frozen_batchnorm=plan.frozen_batchnorm, runtime=runtime
                 )
             ),
             self.optimizer,
@@ -96,7 +100,7 @@ class Phase:
             loss=loss or _build_loss(training, data, runtime),
             accumulation_steps=training.accumulation_steps,
             clip_norm=training.clip_norm,
-            after_update=None if self.average is None else partial(self.average.update, classifier),
+            after_update=partial(_follow, classifier, self.paired, self.average),
         )
         self.frozen = _find_frozen(classifier, index)
         self.evaluated = classifier if self.average is None else self.average.classifier
@@ -138,6 +142,8 @@ class Phase:
         state.put_optimizer(self.optimizer)
         if self.average is not None:
             state.put_tensors("average", self.average.state_dict())
+        if self.paired is not None:
+            state.put_tensors("paired_heads", self.paired.state_dict())
         state.progress.phase = PhaseState(
             epochs_done=self.epochs_done,
             length=self.length,
@@ -151,10 +157,33 @@ class Phase:
         state.restore_optimizer(self.optimizer)
         if self.average is not None:
             self.average.load_state_dict(state.get_tensors("average"))
+        if self.paired is not None:
+            self.paired.load_state_dict(state.get_tensors("paired_heads"))
         self.epochs_done = progress.epochs_done
         self.set_length(progress.length)
         self.rate_factor.plateau = progress.plateau
         self.stopping = progress.stopping
+
+
+def _pair_heads(plan: PhasePlan, classifier: Classifier) -> PairedHeads | None:
+    if not plan.paired_heads or not isinstance(classifier.head, LinearHead):
+        return None
+    return PairedHeads(classifier.head, classifier.backbone.num_last_features)
+
+
+def _build_learner(plan: PhasePlan, classifier: Classifier, paired: PairedHeads) -> Classifier:
+    """Return the classifier that is trained instead: with the same backbone, and paired heads."""
+    learner = Classifier(classifier.backbone, paired)
+    learner.set_trainable(plan.train, frozen_batchnorm=plan.frozen_batchnorm)
+    return learner
+
+
+def _follow(classifier: Classifier, paired: PairedHeads | None, average: WeightAverage | None) -> None:
+    """After an update, let the classifier's head be the mean of paired heads, and an average of weights follow."""
+    if paired is not None and isinstance(classifier.head, LinearHead):
+        paired.write_mean(classifier.head)
+    if average is not None:
+        average.update(classifier)
 
 
 def _build_loss(training: TrainingPlan, data: TrainingData, runtime: Runtime) -> Loss:

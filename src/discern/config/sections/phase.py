@@ -63,6 +63,11 @@ class PhaseSettings(PhaseBase):
         "where their root mean square is 0.2; auto: for adam and adamw on pretrained weights, where the learning rate "
         "is auto",
     )
+    paired_heads: bool | Literal["auto"] = Field(
+        False,
+        description="where the head reads more than the last feature map: let a second head learn from that map alone, "
+        "and take the mean of both; auto: where layers below a linear head learn, too",
+    )
     frozen_batchnorm: bool | Literal["auto"] = Field(
         False, description="keep all BatchNorm statistics as they are; auto: if pretrained and batches are small"
     )
