@@ -119,14 +119,6 @@ def test_training_finds_the_features_of_the_last_map_that_covariances_were_compa
     np.testing.assert_array_equal(kept, compute_start_features(last, settings, table, sides, runtime, None))
 
 
-def test_fine_tuning_with_many_pictures_starts_from_the_last_map(photos, weights, monkeypatch):
-    monkeypatch.setattr("discern.planning.candidates._MANY_IMAGES", 20)
-    asked = [f"model.weights={weights / 'seeing.safetensors'}", "model.features=auto"]
-    assert start(photos, asked).start.features == "last"
-    assert start(photos, [*asked, "training.max_images=19"]).candidates
-    assert start(photos, [*asked, "data.fit=squash"], recipe="transfer").candidates
-
-
 def test_without_a_comparison_the_head_reads_the_last_map(wide, weights):
     asked = [f"model.weights={weights / 'seeing.safetensors'}", "model.features=auto"]
     assert start(wide, [*asked, "run.budget=10s"]).start.features == "last"

@@ -16,7 +16,6 @@ from discern.models.stage_features import Features
 from discern.models.weights.catalog import PUBLISHED_NAMES
 from discern.models.weights.own_files import OwnFile, check_own_file
 from discern.models.weights.pretrained import WeightsRow, is_cached, list_weights
-from discern.planning.phases import HEAD_ONLY
 from discern.planning.plan import OWN_WEIGHTS
 
 logger = logging.getLogger("discern")
@@ -25,8 +24,6 @@ AUTO_BACKBONE = "resnet50"
 """What `model.backbone=auto` means where no weights are on this machine, or no weights are to be compared."""
 _NEWEST = "imagenet"
 _SQUARE = 1.1
-_MANY_IMAGES = 500
-"""From so many on, fine-tuning starts from the last map; docs/research/auto.md has the measurement."""
 _MAX_BYTES = 500_000_000
 """Size of the largest file of weights that is compared without being named; that of a ResNet-152 has 230 MB."""
 
@@ -98,16 +95,12 @@ def choose_first_start(settings: Settings) -> Start:
     return choose_default_start(settings)
 
 
-def list_starts(settings: Settings, sides: Sequence[tuple[int, int]], images: int) -> list[Start]:
+def list_starts(settings: Settings, sides: Sequence[tuple[int, int]]) -> list[Start]:
     """Return the starts to compare, the network of the settings first if its weights are here, and the most to read.
-
-    Covariances are the better features of a frozen network, but a worse start for fine-tuning with many pictures: their
-    head fits the training pictures at once, and leaves the layers below nothing to learn.
 
     Args:
         settings: What the user asks for.
         sides: Width and height of some pictures in pixels.
-        images: The number of training pictures.
 
     Raises:
         WeightsError: A file in the folder of weights is not named after a network.
@@ -117,13 +110,11 @@ def list_starts(settings: Settings, sides: Sequence[tuple[int, int]], images: in
     fits: tuple[Fit, ...] = (default.fit,)
     if settings.data.fit == "auto" and not _are_square(sides):
         fits = ("squash", "crop")
-    fine_tunes = any(phase.train != HEAD_ONLY for phase in settings.training.phases)
-    first_read = -1 if fine_tunes and images >= _MANY_IMAGES else 0
     return [
         Start(backbone, weights, fit, features)
         for backbone, weights in networks
         for fit in fits
-        for features in list_features(settings.model, backbone, weights)[first_read:]
+        for features in list_features(settings.model, backbone, weights)
     ] or [default]
 
 

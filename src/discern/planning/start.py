@@ -88,7 +88,7 @@ def choose_start(
     is_open = is_open or bool(settings.model.candidates)
     if custom_network or not is_open or runtime.processes.count > 1:
         return ChosenStart(default)
-    starts = list_starts(settings, sides, min(settings.training.max_images or len(train), len(train)))
+    starts = list_starts(settings, sides)
     networks = list(dict.fromkeys(describe_network(one.backbone, one.weights) for one in starts))
     if len(starts) == 1:
         is_only = is_found(starts[0], settings.model) and starts[0] != default

@@ -145,13 +145,14 @@ class LogLines(Listener):
             return
         logger.log(
             self._level,
-            "phase %s: training %s for %s%s, %s at %.2g, %s schedule%s",
+            "phase %s: training %s for %s%s, %s at %.2g%s, %s schedule%s",
             phase.name,
             "all layers" if phase.train == "all" else ", ".join(phase.train),
             "up to " if phase.patience else "",
             count_of(phase.epochs, "epoch"),
             phase.optimizer,
             phase.learning_rate,
+            " in proportion to the weights" if phase.proportional_rates else "",
             phase.schedule,
             f", resumed after epoch {epochs_done} of the phase" if epochs_done else "",
         )

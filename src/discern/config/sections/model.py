@@ -86,7 +86,7 @@ class ModelSettings(Section):
         "last",
         description="what the head reads. last: the pooled last feature map; stages: also mean and deviation of each "
         "channel of the upper stages' maps; covariances: also how the channels of one of them vary together; auto: "
-        "last or covariances, whichever is better in a linear probe; last for fine-tuning with 500 pictures or more",
+        "last or covariances, whichever is better in a linear probe",
     )
     head: str = Field("linear", description="linear: one layer; mlp: hidden layers before it; or a registered head")
     hidden_features: tuple[Count, ...] = Field((512,), description="widths of the hidden layers of the mlp head")
