@@ -74,6 +74,7 @@ def test_rates_are_in_proportion_to_pretrained_weights():
     asked = [f"{fine_tune}.learning_rate=1e-4", f"{fine_tune}.proportional_rates=true"]
     assert decide(PhaseFacts(1000, 10), asked)[0][1].proportional_rates
     assert not decide(PhaseFacts(1000, 10, is_pretrained=False))[0][0].proportional_rates
+    assert not decide(PhaseFacts(1000, 10, is_own_network=True))[0][1].proportional_rates
 
 
 def test_heads_are_paired_where_they_read_more_and_layers_below_learn():

@@ -34,15 +34,17 @@ _EPOCHS_PER_VIEW = 3
 class PhaseFacts(NamedTuple):
     """What the phases are planned for.
 
-    `images` is the number of training pictures, `features` the length F of the features. `loads_head` is true if the
-    head starts from weights, too, `reads_more` if it reads more than the last feature map. `is_enlarged` is true if the
-    network sees pictures at their own size or larger, `mixes` if pictures are mixed. `features_cached` and `views` are
-    settings of the cache; `budget_seconds` is the time limit of the whole run, if there is one.
+    `images` is the number of training pictures, `features` the length F of the features. `is_own_network` is true for a
+    network of the user's, which counts as pretrained and may not be. `loads_head` is true if the head starts from
+    weights, too, `reads_more` if it reads more than the last feature map. `is_enlarged` is true if the network sees
+    pictures at their own size or larger, `mixes` if pictures are mixed. `features_cached` and `views` are settings of
+    the cache; `budget_seconds` is the time limit of the whole run, if there is one.
     """
 
     images: int
     num_classes: int
     is_pretrained: bool = True
+    is_own_network: bool = False
     loads_head: bool = False
     has_linear_head: bool = True
     reads_more: bool = False
@@ -226,11 +228,14 @@ def _choose_decay(facts: PhaseFacts) -> tuple[float, str]:
 
 
 def _choose_proportional(phase: PhaseSettings, facts: PhaseFacts, optimizer: str) -> tuple[bool, str | None]:
-    """Return whether rates are in proportion to the weights, and why; a rate that is given is meant as it is."""
+    """Return whether rates are in proportion to the weights, and why.
+
+    A rate that is given is meant as it is, and in a network from scratch small weights are to grow.
+    """
     if phase.proportional_rates != "auto":
         return phase.proportional_rates, None
-    is_open = phase.learning_rate == "auto" and phase.train != HEAD_ONLY
-    if not (is_open and facts.is_pretrained and optimizer in _FIXED_STEPS):
+    is_open = phase.learning_rate == "auto" and phase.train != HEAD_ONLY and optimizer in _FIXED_STEPS
+    if not (is_open and facts.is_pretrained and not facts.is_own_network):
         return False, None
     return True, "true, so that a step changes each layer by the same share, however large the weights of a network are"
 

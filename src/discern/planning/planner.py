@@ -11,6 +11,7 @@ from discern.data.cache.array_cache import ArrayCache
 from discern.data.reading.preprocess import scale_size
 from discern.data.table import ImageTable
 from discern.engine.views import NUM_VIEWS
+from discern.models.architecture import CUSTOM
 from discern.models.classifier import Classifier
 from discern.models.custom import Network
 from discern.planning.budget import fit_to_budget
@@ -129,6 +130,7 @@ def _gather_facts(
         images=images,
         num_classes=len(train.class_names),
         is_pretrained=is_pretrained,
+        is_own_network=chosen.architecture.backbone == CUSTOM,
         loads_head=settings.model.load_head,
         has_linear_head=chosen.architecture.head == "linear",
         reads_more=chosen.architecture.features != "last",
