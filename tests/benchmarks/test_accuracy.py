@@ -1,6 +1,7 @@
 """The table of the comparison of accuracies grows over machines, and compares seconds on one machine only."""
 
 import math
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -55,5 +56,5 @@ def test_seconds_are_compared_on_one_machine():
 
 
 def test_a_machine_is_named_by_processor_instructions_and_cores():
-    assert describe_machine().endswith("cores")
+    assert re.search(r", \d+ cores?$", describe_machine())
     assert describe_machine() == describe_machine()

@@ -122,8 +122,25 @@ def test_training_finds_the_features_of_the_last_map_that_covariances_were_compa
 def test_without_a_comparison_the_head_reads_the_last_map(wide, weights):
     asked = [f"model.weights={weights / 'seeing.safetensors'}", "model.features=auto"]
     assert start(wide, [*asked, "run.budget=10s"]).start.features == "last"
-    missing = start(wide, [f"model.weights={weights / 'missing.safetensors'}", "model.features=auto"])
-    assert (missing.start.features, missing.reason) == ("last", None)
+    assert start(wide, ["model.weights=none", "model.features=auto"]).start.features == "last"
+
+
+def test_weights_that_are_fetched_to_be_trained_are_read_in_both_ways(wide, tmp_path, monkeypatch):
+    monkeypatch.setenv("DISCERN_HOME", str(tmp_path))
+    fetched = []
+    monkeypatch.setattr(
+        "discern.planning.start.load_pretrained", lambda backbone, weights: fetched.append((backbone.name, weights))
+    )
+    asked = ["model.backbone=resnet18", "model.features=auto"]
+    first = start(wide, asked)
+    assert set(fetched) == {("resnet18", "imagenet")}
+    assert [one.name for one in first.candidates] == [
+        "resnet18 imagenet squash with covariances",
+        "resnet18 imagenet squash",
+    ]
+    fetched.clear()
+    assert start(wide, [*asked, "run.budget=10s"]).start.features == "last"
+    assert not fetched
 
 
 def test_weights_that_are_not_here_are_no_candidates_and_nothing_is_fetched(wide, weights, monkeypatch):

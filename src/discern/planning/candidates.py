@@ -98,6 +98,8 @@ def choose_first_start(settings: Settings) -> Start:
 def list_starts(settings: Settings, sides: Sequence[tuple[int, int]]) -> list[Start]:
     """Return the starts to compare, the network of the settings first if its weights are here, and the most to read.
 
+    If no weights are here, there is one network, whose weights are fetched in any case.
+
     Args:
         settings: What the user asks for.
         sides: Width and height of some pictures in pixels.
@@ -107,6 +109,9 @@ def list_starts(settings: Settings, sides: Sequence[tuple[int, int]]) -> list[St
     """
     default = choose_default_start(settings)
     networks = _list_networks(settings.model)
+    if not networks:
+        readings = list_features(settings.model, default.backbone, default.weights)
+        return [default._replace(features=features) for features in readings]
     fits: tuple[Fit, ...] = (default.fit,)
     if settings.data.fit == "auto" and not _are_square(sides):
         fits = ("squash", "crop")
@@ -115,7 +120,7 @@ def list_starts(settings: Settings, sides: Sequence[tuple[int, int]]) -> list[St
         for backbone, weights in networks
         for fit in fits
         for features in list_features(settings.model, backbone, weights)
-    ] or [default]
+    ]
 
 
 def is_found(start: Start, model: ModelSettings) -> bool:

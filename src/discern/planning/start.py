@@ -65,10 +65,10 @@ def choose_start(
     """Return the start of a run.
 
     Starts are compared by cross-validating a linear head on the frozen features of up to 1,000 training pictures; see
-    `choose_scored` for the rule. Only weights on this machine are compared, so nothing is downloaded for it; if there
-    are none, the newest are used. If a tenth of the time budget, or ten minutes without one, is too short even for 100
-    pictures, the first weights on this machine are used without a comparison. Several processes, which might find
-    different files, always use the newest.
+    `choose_scored` for the rule. Only weights on this machine are compared; if there are none, the newest are used and
+    downloaded, here already if what the head reads of them is open. If a tenth of the time budget, or ten minutes
+    without one, is too short even for 100 pictures, the first weights on this machine are used without a comparison.
+    Several processes, which might find different files, always use the newest.
 
     Args:
         settings: What the user asks for.
