@@ -18,7 +18,7 @@ OptimizerBuilder = Callable[..., torch.optim.Optimizer]
 """Called as `builder(groups, learning_rate=..., momentum=...)`; `groups` are parameter groups as torch takes them."""
 
 _WEIGHT_SIZE = 0.2
-"""The root mean square of weights for which rates are meant; that of MobileNetV2's is 0.20, docs/research/auto.md."""
+"""The root mean square of weights for which rates are given, about that of MobileNetV2; docs/research/auto.md."""
 _MIN_WEIGHT_SIZE = 1e-3
 """So that a layer that is zero learns."""
 
@@ -53,8 +53,8 @@ def build_optimizer(
     parameters with one dimension), tokens and position embeddings get no weight decay.
 
     Adam moves every weight by about its rate, whatever its size. With `proportional_rates` a block of the backbone has
-    that rate where its weights have a root mean square of 0.2, and where they are smaller or larger, in proportion: a
-    step then changes all networks alike, also one that computes the same from smaller weights.
+    that rate if the root mean square of its weights is 0.2, and otherwise a rate in proportion: a step then changes all
+    networks by the same share, also those that compute the same from smaller weights.
 
     Args:
         name: A registered optimizer, such as "sgd", "adam", "adamw" or "muon".

@@ -154,7 +154,7 @@ class TrainStep:
         """Return the plain loss and the number of correct answers."""
         with self.runtime.autocast():
             logits = self.network(inputs)
-        of_heads = logits.float() if logits.ndim > labels.ndim + 1 else logits.float()[None]
+        of_heads = logits.float() if logits.ndim == 3 else logits.float()[None]
         losses = torch.stack([self._sum_loss(one, targets) for one in of_heads])
         (losses.sum() / self._unit()).backward()  # type: ignore[no-untyped-call]
         logits = of_heads.detach().mean(dim=0)

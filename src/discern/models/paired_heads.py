@@ -14,8 +14,8 @@ class PairedHeads(nn.Module):
     A head on many features soon fits the training pictures, and leaves the layers below it nothing to learn. The one on
     the last map alone does not, so that they go on learning.
 
-    Source: a second classifier for the sake of the layers below after Lee et al., "Deeply-supervised nets", 2015,
-    https://arxiv.org/abs/1409.5185; that their mean answers is ours.
+    Source: a second classifier that keeps the layers below it learning is that of Lee et al., "Deeply-supervised nets",
+    2015, https://arxiv.org/abs/1409.5185; to answer with the mean of both is ours.
 
     Args:
         head: On all features (F), those of the last map first; it is copied, and both begin with its weights.
