@@ -109,7 +109,7 @@ def list_starts(settings: Settings, sides: Sequence[tuple[int, int]]) -> list[St
     """
     default = choose_default_start(settings)
     networks = _list_networks(settings.model)
-    if not networks:
+    if not networks and default.weights in PUBLISHED_NAMES:
         readings = list_features(settings.model, default.backbone, default.weights)
         return [default._replace(features=features) for features in readings]
     fits: tuple[Fit, ...] = (default.fit,)
@@ -120,7 +120,7 @@ def list_starts(settings: Settings, sides: Sequence[tuple[int, int]]) -> list[St
         for backbone, weights in networks
         for fit in fits
         for features in list_features(settings.model, backbone, weights)
-    ]
+    ] or [default]
 
 
 def is_found(start: Start, model: ModelSettings) -> bool:
