@@ -123,6 +123,8 @@ def test_without_a_comparison_the_head_reads_the_last_map(wide, weights):
     asked = [f"model.weights={weights / 'seeing.safetensors'}", "model.features=auto"]
     assert start(wide, [*asked, "run.budget=10s"]).start.features == "last"
     assert start(wide, ["model.weights=none", "model.features=auto"]).start.features == "last"
+    missing = start(wide, [f"model.weights={weights / 'missing.safetensors'}", "model.features=auto"])
+    assert (missing.start.features, missing.reason) == ("last", None)
 
 
 def test_weights_that_are_fetched_to_be_trained_are_read_in_both_ways(wide, tmp_path, monkeypatch):
