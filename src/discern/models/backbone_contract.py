@@ -64,7 +64,7 @@ class Backbone(nn.Module, ABC):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, 3, H, W) to pooled features (N, F), those of the last feature map first."""
-        if self.reading != "last":
+        if self.reads_more:
             return self.pool_maps(self.forward_maps(images))
         features: Tensor = self.network(images)
         return features
@@ -116,7 +116,7 @@ class Backbone(nn.Module, ABC):
     @property
     def key(self) -> str:
         """What tells its features from those of others."""
-        return self.name if self.reading == "last" else f"{self.name} with {self.reading}"
+        return f"{self.name} with {self.reading}" if self.reads_more else self.name
 
     def forward_maps(self, images: Tensor) -> tuple[Tensor, ...]:
         """Map images (N, 3, H, W) to all maps (N, C, h, w) that the features are made of, the last one first.
@@ -124,7 +124,7 @@ class Backbone(nn.Module, ABC):
         Raises:
             ConfigError: As `forward_map`.
         """
-        if self.reading == "last":
+        if not self.reads_more:
             return (self.forward_map(images),)
         last, stages = self.forward_stages(images)
         return last, *stages

@@ -133,7 +133,7 @@ def _gather_facts(
         is_own_network=chosen.architecture.backbone == CUSTOM,
         loads_head=settings.model.load_head,
         has_linear_head=chosen.architecture.head == "linear",
-        reads_more=chosen.architecture.features != "last",
+        reads_more=chosen.classifier.backbone.reads_more,
         is_enlarged=find_shorter_side(sides) <= chosen.image_size,
         batch_size=batch_size,
         features=chosen.classifier.backbone.num_features,
