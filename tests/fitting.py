@@ -9,10 +9,25 @@ from discern.planning.planner import plan_training
 from discern.runtime import choose_runtime, seed_everything
 from discern.training.batches import build_training_data
 from discern.training.fit import Fit
+from discern.training.listeners import Listener
 from discern.training.start import build_planned
 
 SMALL = ["model.backbone=resnet18-half", "model.weights=none", "training.batch_size=8", "data.image_size=32"]
 SQUASHED = ["data.fit=squash", "data.cache=off", "model.stem=imagenet"]
+
+
+class StopInEpoch(Listener):
+    """Interrupts the training after the first batch of an epoch."""
+
+    def __init__(self, number):
+        self.left = number
+
+    def on_epoch_start(self, phase, epoch, batches):
+        self.left -= 1
+
+    def on_batch(self, result):
+        if self.left == 0:
+            raise KeyboardInterrupt
 
 
 def build_plan(table, recipe, overrides=(), runtime=None, **given):

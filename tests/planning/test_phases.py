@@ -89,11 +89,25 @@ def test_heads_are_paired_where_they_read_more_and_layers_below_learn():
     assert not decide(facts._replace(reads_more=False))[0][1].paired_heads
 
 
+def test_pretrained_weights_keep_a_share_where_they_learn_after_the_head():
+    (probe, tuned), reasons = decide(PhaseFacts(1000, 10))
+    assert (probe.start_share, tuned.start_share) == (0, 0.5)
+    assert reasons["fine-tune.start_share"] == (
+        "0.5, since the mean of pretrained weights and those learnt from them is surer than either"
+    )
+    assert decide(PhaseFacts(1000, 10), ["training.phases.fine-tune.start_share=0.2"])[0][1].start_share == 0.2
+    assert decide(PhaseFacts(1000, 10, is_pretrained=False))[0][0].start_share == 0
+    assert decide(PhaseFacts(1000, 10, is_own_network=True))[0][1].start_share == 0
+    no_probe = load_settings("auto").training.phases[1:]
+    assert plan_phases(no_probe, PhaseFacts(1000, 10))[0][0].start_share == 0
+
+
 def test_what_is_set_stays():
     overrides = ["epochs=40", "augment=none", "training.phases.fine-tune.learning_rate=0.02"]
     (_, tuned), reasons = decide(PhaseFacts(1000, 10), overrides)
     assert (tuned.epochs, tuned.learning_rate, tuned.augment) == (40, 0.02, "none")
     chosen = {"probe.head_solver", "fine-tune.optimizer", "fine-tune.layer_decay", "frozen_batchnorm"}
+    chosen.add("fine-tune.start_share")
     assert set(reasons) == chosen
 
 

@@ -11,9 +11,8 @@ from discern.errors import ConfigError
 from discern.models.heads import LinearHead
 from discern.models.paired_heads import PairedHeads
 from discern.runtime import choose_runtime
-from discern.training.listeners import Listener
 from discern.training.state_loading import load_state
-from fitting import SMALL, build_fit, without_time
+from fitting import SMALL, StopInEpoch, build_fit, without_time
 
 PAIRED = [
     *SMALL,
@@ -22,18 +21,6 @@ PAIRED = [
     "training.phases.*.epochs=3",
     "training.phases.all.paired_heads=true",
 ]
-
-
-class StopInEpoch(Listener):
-    def __init__(self, number):
-        self.left = number
-
-    def on_epoch_start(self, phase, epoch, batches):
-        self.left -= 1
-
-    def on_batch(self, result):
-        if self.left == 0:
-            raise KeyboardInterrupt
 
 
 def build_pair():

@@ -67,14 +67,16 @@ def plan_phases(phases: Sequence[PhaseSettings], facts: PhaseFacts) -> tuple[tup
 
     A phase that would solve for a head on the features of random weights is left out, unless it is the only one.
     """
-    planned, reasons = [], {}
+    planned: list[PhasePlan] = []
+    reasons: dict[str, str] = {}
     for phase in phases:
         if _solves_random_features(phase, facts) and len(phases) > 1:
             reasons[phase.name] = (
                 "left out, since the features of a network from scratch say nothing about the pictures yet"
             )
             continue
-        plan, why = _plan_phase(phase, facts)
+        follows_head = any(earlier.train == HEAD_ONLY for earlier in planned)
+        plan, why = _plan_phase(phase, facts, follows_head=follows_head)
         planned.append(plan)
         reasons |= {f"{phase.name}.{name}": reason for name, reason in why.items()}
     if any(phase.frozen_batchnorm == "auto" for phase in phases):
@@ -112,7 +114,7 @@ def _solves_random_features(phase: PhaseSettings, facts: PhaseFacts) -> bool:
     return not facts.is_pretrained and phase.train == HEAD_ONLY and phase.head_solver == "auto"
 
 
-def _plan_phase(phase: PhaseSettings, facts: PhaseFacts) -> tuple[PhasePlan, dict[str, str]]:
+def _plan_phase(phase: PhaseSettings, facts: PhaseFacts, *, follows_head: bool) -> tuple[PhasePlan, dict[str, str]]:
     reasons: dict[str, str | None] = {}
     if phase.head_solver == "auto":
         solver, reasons["head_solver"] = _choose_solver(phase, facts)
@@ -140,6 +142,7 @@ def _plan_phase(phase: PhaseSettings, facts: PhaseFacts) -> tuple[PhasePlan, dic
     else:
         decay = phase.layer_decay
     paired, reasons["paired_heads"] = _choose_pairing(phase, facts)
+    share, reasons["start_share"] = _choose_start_share(phase, facts, follows_head=follows_head)
     proportional, reasons["proportional_rates"] = _choose_proportional(phase, facts, optimizer)
     if solver == "lbfgs":
         # An exact solution takes no steps.
@@ -155,6 +158,7 @@ def _plan_phase(phase: PhaseSettings, facts: PhaseFacts) -> tuple[PhasePlan, dic
         layer_decay=decay,
         proportional_rates=proportional,
         paired_heads=paired,
+        start_share=share,
         frozen_batchnorm=_choose_batchnorm(facts)[0] if phase.frozen_batchnorm == "auto" else phase.frozen_batchnorm,
         augment=augment,
         head_solver=solver,
@@ -246,6 +250,19 @@ def _choose_pairing(phase: PhaseSettings, facts: PhaseFacts) -> tuple[bool, str 
     if not (facts.reads_more and facts.has_linear_head) or phase.train == HEAD_ONLY:
         return False, None
     return True, "true, since a head on many features alone would leave the layers below it little to learn"
+
+
+def _choose_start_share(phase: PhaseSettings, facts: PhaseFacts, *, follows_head: bool) -> tuple[float, str | None]:
+    """Return the share of the weights at the start in those that are kept, and why.
+
+    Untrained weights are worth nothing, and with an untrained head the mean would be half a head.
+    """
+    if phase.start_share != "auto":
+        return phase.start_share, None
+    is_worth_keeping = facts.is_pretrained and not facts.is_own_network and follows_head
+    if phase.train == HEAD_ONLY or not is_worth_keeping:
+        return 0.0, None
+    return 0.5, "0.5, since the mean of pretrained weights and those learnt from them is surer than either"
 
 
 def _choose_batchnorm(facts: PhaseFacts) -> tuple[bool, str]:

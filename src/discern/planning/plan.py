@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from discern.config.sections.phase import AugmentPolicy, HeadSolver, PhaseBase
+from discern.config.sections.section import Fraction
 from discern.config.sections.training import TrainingBase, Tta
 from discern.data.reading.preprocess import Preprocess
 from discern.errors import OVERWRITE, RunFolderError, one_line
@@ -56,6 +57,7 @@ class PhasePlan(PhaseBase):
     layer_decay: Annotated[float, Field(gt=0, le=1)]
     proportional_rates: bool = False
     paired_heads: bool = False
+    start_share: Fraction = 0.0
     frozen_batchnorm: bool
     augment: Annotated[AugmentPolicy, AfterValidator(_refuse_auto)]
     head_solver: HeadSolver

@@ -1,5 +1,6 @@
-"""Exponential moving average of the weights."""
+"""Averages of the weights, which are validated and kept instead of the weights that are trained."""
 
+import copy
 from typing import cast
 
 import torch
@@ -41,3 +42,38 @@ class WeightAverage:
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore what `state_dict` returned."""
         self._averaged.load_state_dict(state)
+
+
+class MeanWithStart:
+    """A second network, whose weights lie between those that a phase began with and those that it has now.
+
+    What a pretrained network knew is kept in it, and what it learns from few pictures is softened.
+
+    Source: Wortsman et al., "Robust fine-tuning of zero-shot models", 2022, https://arxiv.org/abs/2109.01903.
+
+    Args:
+        classifier: At the start of the phase; it is copied.
+        share: Of its weights in the mean, from 0 to 1.
+    """
+
+    def __init__(self, classifier: Classifier, share: float) -> None:
+        self.classifier = copy.deepcopy(classifier)
+        self._start = copy.deepcopy(classifier.state_dict())
+        self._share = share
+
+    @torch.no_grad()
+    def update(self, trained: Classifier) -> None:
+        """Set the mean by the weights of `trained`, and the statistics of BatchNorm likewise; counts are copied."""
+        means = self.classifier.state_dict()
+        for name, tensor in trained.state_dict().items():
+            has_mean = tensor.is_floating_point()
+            means[name].copy_(torch.lerp(tensor, self._start[name], self._share) if has_mean else tensor)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the weights at the start."""
+        return self._start
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Restore what `state_dict` returned."""
+        for name, tensor in self._start.items():
+            tensor.copy_(state[name])

@@ -272,7 +272,7 @@ class Fit:
         with measuring("training"):
             train = self._solve(phase) if phase.plan.head_solver == "lbfgs" else self._train(phase)
         training_seconds = time.perf_counter() - started
-        phase.estimate_batchnorm()
+        phase.prepare_evaluation()
         with measuring("validation"):
             logits, validation = self._validate(phase)
         row = EpochRow(

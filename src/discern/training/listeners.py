@@ -145,7 +145,7 @@ class LogLines(Listener):
             return
         logger.log(
             self._level,
-            "phase %s: training %s for %s%s, %s at %.2g%s, %s schedule%s",
+            "phase %s: training %s for %s%s, %s at %.2g%s, %s schedule%s%s",
             phase.name,
             "all layers" if phase.train == "all" else ", ".join(phase.train),
             "up to " if phase.patience else "",
@@ -154,6 +154,7 @@ class LogLines(Listener):
             phase.learning_rate,
             " in proportion to the weights" if phase.proportional_rates else "",
             phase.schedule,
+            f"; {phase.start_share:.0%} of the weights it begins with are kept" if phase.start_share else "",
             f", resumed after epoch {epochs_done} of the phase" if epochs_done else "",
         )
 

@@ -13,7 +13,7 @@ from discern.models.heads import LinearHead
 from discern.models.paired_heads import PairedHeads
 from discern.planning.plan import PhasePlan, TrainingPlan
 from discern.runtime import Runtime
-from discern.training.averaging import WeightAverage
+from discern.training.averaging import MeanWithStart, WeightAverage
 from discern.training.batches import TrainingData
 from discern.training.history import EpochRow
 from discern.training.inputs import build_inputs
@@ -80,9 +80,10 @@ class Phase:
         )
         self.rate_factor = RateFactor(plan)
         self.stopping = EarlyStopping(plan.patience, training.monitor)
-        # An exact solution has no steps to average.
-        averages = training.ema_decay > 0 and plan.head_solver != "lbfgs"
-        self.average = WeightAverage(classifier, training.ema_decay) if averages else None
+        # An exact solution has no steps to average, and owes nothing to the weights before it.
+        takes_steps = plan.head_solver != "lbfgs"
+        self.average = WeightAverage(classifier, training.ema_decay) if training.ema_decay > 0 and takes_steps else None
+        self.mean = MeanWithStart(classifier, plan.start_share) if plan.start_share > 0 and takes_steps else None
         self.epochs_done = 0
         self.step = TrainStep(
             runtime.processes.wrap(
@@ -103,14 +104,20 @@ class Phase:
             after_update=partial(_follow, classifier, self.paired, self.average),
         )
         self.frozen = _find_frozen(classifier, index)
-        self.evaluated = classifier if self.average is None else self.average.classifier
+        self.trained = classifier if self.average is None else self.average.classifier
+        self.evaluated = self.trained if self.mean is None else self.mean.classifier
         self.evaluated_network = self.inputs.network_of(self.evaluated)
         self._runtime = runtime
-        reads_other_pictures = plan.sees_other_pictures and not self.inputs.views
-        self._statistics_sample = data.read_statistics_sample() if reads_other_pictures else None
+        learns_otherwise = plan.sees_other_pictures or self.mean is not None
+        self._statistics_sample = data.read_statistics_sample() if learns_otherwise and not self.inputs.views else None
 
-    def estimate_batchnorm(self) -> None:
-        """Estimate BatchNorm statistics that are not frozen from pictures without augmentation, before evaluation."""
+    def prepare_evaluation(self) -> None:
+        """Bring the network that is evaluated up to date.
+
+        BatchNorm statistics that are not frozen are estimated from pictures without augmentation.
+        """
+        if self.mean is not None:
+            self.mean.update(self.trained)
         if self._statistics_sample is not None:
             estimate_statistics(self.evaluated, self._statistics_sample, self.inputs.prepare, self._runtime)
 
@@ -142,6 +149,8 @@ class Phase:
         state.put_optimizer(self.optimizer)
         if self.average is not None:
             state.put_tensors("average", self.average.state_dict())
+        if self.mean is not None:
+            state.put_tensors("start", self.mean.state_dict())
         if self.paired is not None:
             state.put_tensors("paired_heads", self.paired.state_dict())
         state.progress.phase = PhaseState(
@@ -157,6 +166,8 @@ class Phase:
         state.restore_optimizer(self.optimizer)
         if self.average is not None:
             self.average.load_state_dict(state.get_tensors("average"))
+        if self.mean is not None:
+            self.mean.load_state_dict(state.get_tensors("start"))
         if self.paired is not None:
             self.paired.load_state_dict(state.get_tensors("paired_heads"))
         self.epochs_done = progress.epochs_done
