@@ -180,13 +180,39 @@ def test_a_phase_that_is_far_behind_the_floor_late_in_its_course_ends(table, cap
     assert result.best.phase == "head"
 
 
-@pytest.mark.parametrize(("errors", "expected"), [(0, False), (5, False), (6, True), (100, True)])
-def test_six_mended_errors_can_be_told_from_chance(errors, expected):
-    targets = np.zeros(100, np.int64)
-    logits = torch.eye(2)[[1] * errors + [0] * (100 - errors)]
+@pytest.mark.parametrize(
+    ("errors", "of", "expected"),
+    [
+        (0, 100, False),
+        (5, 100, False),
+        (6, 100, True),
+        (100, 100, True),
+        # One in twenty or fewer: half of them have to be enough.
+        (6, 120, False),
+        (10, 200, False),
+        (11, 220, True),
+        (6, 10, True),
+    ],
+)
+def test_six_mended_errors_can_be_told_from_chance(errors, of, expected):
+    targets = np.zeros(of, np.int64)
+    logits = torch.eye(2)[[1] * errors + [0] * (of - errors)]
     floor = Floor(EpochRow("head", 1, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0), logits)
     assert floor.count_errors(targets) == errors
     assert floor.leaves_gain(targets) is expected
+
+
+@pytest.mark.parametrize(("errors", "share"), [(5, "all"), (6, "half")])
+def test_why_training_ends_is_logged(errors, share, caplog):
+    floor = Floor(
+        EpochRow("probe", 1, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0), torch.eye(2)[[1] * errors + [0] * (153 - errors)]
+    )
+    with caplog.at_level(logging.INFO, "discern"):
+        assert floor.ends_training(np.zeros(153, np.int64))
+    assert caplog.messages == [
+        f"training ends here: phase probe is wrong on {errors} of 153 validation pictures; if {share} of them were "
+        "corrected, the gain could still be chance. With training.must_gain=false the other phases are trained, too"
+    ]
 
 
 @pytest.mark.parametrize(
