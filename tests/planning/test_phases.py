@@ -91,9 +91,9 @@ def test_heads_are_paired_where_they_read_more_and_layers_below_learn():
 
 def test_pretrained_weights_keep_a_share_where_they_learn_after_the_head():
     (probe, tuned), reasons = decide(PhaseFacts(1000, 10))
-    assert (probe.start_share, tuned.start_share) == (0, 0.5)
+    assert (probe.start_share, tuned.start_share) == (0, 0.3)
     assert reasons["fine-tune.start_share"] == (
-        "0.5, since the mean of pretrained weights and those learnt from them is surer than either"
+        "0.3, since the mean of pretrained weights and those learnt from them is surer than either"
     )
     assert decide(PhaseFacts(1000, 10), ["training.phases.fine-tune.start_share=0.2"])[0][1].start_share == 0.2
     assert decide(PhaseFacts(1000, 10, is_pretrained=False))[0][0].start_share == 0

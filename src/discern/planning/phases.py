@@ -17,6 +17,8 @@ _MIN_NORM_BATCH = 64
 _FEW_IMAGES = 300
 _FIXED_STEPS = ("adam", "adamw")
 """Optimizers that move each weight by about its rate, however large it or its gradient is."""
+_START_SHARE = 0.3
+"""Between a quarter and a half, which were measured on six sets; docs/research/auto.md."""
 _STRONG_FROM_EPOCHS = 16
 _SOLVABLE = 500_000
 _SOLVER_PASSES = 1500
@@ -262,7 +264,9 @@ def _choose_start_share(phase: PhaseSettings, facts: PhaseFacts, *, follows_head
     is_worth_keeping = facts.is_pretrained and not facts.is_own_network and follows_head
     if phase.train == HEAD_ONLY or not is_worth_keeping:
         return 0.0, None
-    return 0.5, "0.5, since the mean of pretrained weights and those learnt from them is surer than either"
+    return _START_SHARE, (
+        f"{_START_SHARE:g}, since the mean of pretrained weights and those learnt from them is surer than either"
+    )
 
 
 def _choose_batchnorm(facts: PhaseFacts) -> tuple[bool, str]:

@@ -71,7 +71,7 @@ class PhaseSettings(PhaseBase):
     start_share: Fraction | Literal["auto"] = Field(
         0.0,
         description="share of the weights that the phase begins with in those that are validated and kept; the trained "
-        "ones have the rest; auto: half for pretrained layers that learn after the head",
+        "ones have the rest; auto: 0.3 for pretrained layers that learn after the head",
     )
     frozen_batchnorm: bool | Literal["auto"] = Field(
         False, description="keep all BatchNorm statistics as they are; auto: if pretrained and batches are small"
