@@ -18,7 +18,7 @@ _FEW_IMAGES = 300
 _FIXED_STEPS = ("adam", "adamw")
 """Optimizers that move each weight by about its rate, however large it or its gradient is."""
 _START_SHARE = 0.3
-"""Between a quarter and a half, which were measured on six sets; docs/research/auto.md."""
+"""Between a quarter and a half, which were measured; docs/research/auto.md."""
 _STRONG_FROM_EPOCHS = 16
 _SOLVABLE = 500_000
 _SOLVER_PASSES = 1500
