@@ -154,8 +154,8 @@ class LogLines(Listener):
             phase.learning_rate,
             " in proportion to the weights" if phase.proportional_rates else "",
             phase.schedule,
-            f"; {phase.start_share:.0%} of the weights it begins with are kept" if phase.start_share else "",
             f", resumed after epoch {epochs_done} of the phase" if epochs_done else "",
+            f"; what is kept has {phase.start_share:g} of the weights at the start" if phase.start_share else "",
         )
 
     def on_epoch_start(self, phase: PhasePlan, epoch: int, batches: int) -> None:  # noqa: ARG002
