@@ -91,15 +91,15 @@ def test_heads_are_paired_where_they_read_more_and_layers_below_learn():
 
 def test_pretrained_weights_keep_a_share_where_they_learn_after_the_head():
     (probe, tuned), reasons = decide(PhaseFacts(1000, 10))
-    assert (probe.start_share, tuned.start_share) == (0, 0.3)
-    assert reasons["fine-tune.start_share"] == (
+    assert (probe.initial_share, tuned.initial_share) == (0, 0.3)
+    assert reasons["fine-tune.initial_share"] == (
         "0.3, since the mean of pretrained weights and those learnt from them is surer than either"
     )
-    assert decide(PhaseFacts(1000, 10), ["training.phases.fine-tune.start_share=0.2"])[0][1].start_share == 0.2
-    assert decide(PhaseFacts(1000, 10, is_pretrained=False))[0][0].start_share == 0
-    assert decide(PhaseFacts(1000, 10, is_own_network=True))[0][1].start_share == 0
+    assert decide(PhaseFacts(1000, 10), ["training.phases.fine-tune.initial_share=0.2"])[0][1].initial_share == 0.2
+    assert decide(PhaseFacts(1000, 10, is_pretrained=False))[0][0].initial_share == 0
+    assert decide(PhaseFacts(1000, 10, is_own_network=True))[0][1].initial_share == 0
     no_probe = load_settings("auto").training.phases[1:]
-    assert plan_phases(no_probe, PhaseFacts(1000, 10))[0][0].start_share == 0
+    assert plan_phases(no_probe, PhaseFacts(1000, 10))[0][0].initial_share == 0
 
 
 def test_what_is_set_stays():
@@ -107,7 +107,7 @@ def test_what_is_set_stays():
     (_, tuned), reasons = decide(PhaseFacts(1000, 10), overrides)
     assert (tuned.epochs, tuned.learning_rate, tuned.augment) == (40, 0.02, "none")
     chosen = {"probe.head_solver", "fine-tune.optimizer", "fine-tune.layer_decay", "frozen_batchnorm"}
-    chosen.add("fine-tune.start_share")
+    chosen.add("fine-tune.initial_share")
     assert set(reasons) == chosen
 
 

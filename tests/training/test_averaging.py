@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from discern.training.averaging import MeanWithStart
+from discern.training.averaging import MeanWithInitial
 from discern.training.state_loading import load_state
 from fitting import SMALL, StopInEpoch, build_fit, without_time
 
 TUNED = [*SMALL, "training.phases.*.epochs=3"]
-SHARE = "training.phases.all.start_share"
+SHARE = "training.phases.all.initial_share"
 PAIRED = ["model.features=covariances", "training.phases.all.paired_heads=true"]
 
 
@@ -26,15 +26,15 @@ def list_validation(result):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
-def test_the_mean_lies_between_the_weights_at_the_start_and_those_that_are_trained(table, share):
+def test_the_mean_lies_between_initial_weights_and_those_that_are_trained(table, share):
     classifier = build_fit(table, "transfer-finetune", TUNED).classifier
-    start = {name: tensor.clone() for name, tensor in classifier.state_dict().items()}
-    mean = MeanWithStart(classifier, share)
+    initial = {name: tensor.clone() for name, tensor in classifier.state_dict().items()}
+    mean = MeanWithInitial(classifier, share)
     for tensor in classifier.state_dict().values():
         tensor.add_(1)
     mean.update(classifier)
     for name, tensor in mean.classifier.state_dict().items():
-        expected = start[name] + ((1 - share) if tensor.is_floating_point() else 1)
+        expected = initial[name] + ((1 - share) if tensor.is_floating_point() else 1)
         torch.testing.assert_close(tensor, expected, msg=name)
 
 

@@ -182,7 +182,7 @@ def test_from_scratch_the_rate_is_searched_about_that_of_muon_and_does_not_fall_
     name = "training.phases.fine-tune"
     space = build_default_space(load_settings("auto", ["model.weights=none"]))
     assert space[f"{name}.learning_rate"] == Range(low=2.5e-4, high=1.6e-2, log=True)
-    of_pretrained = {f"{name}.{setting}" for setting in ("layer_decay", "proportional_rates", "start_share")}
+    of_pretrained = {f"{name}.{setting}" for setting in ("layer_decay", "proportional_rates", "initial_share")}
     assert not of_pretrained & set(space)
     assert of_pretrained < set(build_default_space(load_settings("auto", ["model.weights=weights.safetensors"])))
 

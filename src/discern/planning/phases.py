@@ -17,7 +17,7 @@ _MIN_NORM_BATCH = 64
 _FEW_IMAGES = 300
 _FIXED_STEPS = ("adam", "adamw")
 """Optimizers that move each weight by about its rate, however large it or its gradient is."""
-_START_SHARE = 0.3
+_INITIAL_SHARE = 0.3
 """Between a quarter and a half, which were measured; docs/research/auto.md."""
 _STRONG_FROM_EPOCHS = 16
 _SOLVABLE = 500_000
@@ -144,7 +144,7 @@ def _plan_phase(phase: PhaseSettings, facts: PhaseFacts, *, follows_head: bool) 
     else:
         decay = phase.layer_decay
     paired, reasons["paired_heads"] = _choose_pairing(phase, facts)
-    share, reasons["start_share"] = _choose_start_share(phase, facts, follows_head=follows_head)
+    share, reasons["initial_share"] = _choose_initial_share(phase, facts, follows_head=follows_head)
     proportional, reasons["proportional_rates"] = _choose_proportional(phase, facts, optimizer)
     if solver == "lbfgs":
         # An exact solution takes no steps.
@@ -160,7 +160,7 @@ def _plan_phase(phase: PhaseSettings, facts: PhaseFacts, *, follows_head: bool) 
         layer_decay=decay,
         proportional_rates=proportional,
         paired_heads=paired,
-        start_share=share,
+        initial_share=share,
         frozen_batchnorm=_choose_batchnorm(facts)[0] if phase.frozen_batchnorm == "auto" else phase.frozen_batchnorm,
         augment=augment,
         head_solver=solver,
@@ -254,18 +254,18 @@ def _choose_pairing(phase: PhaseSettings, facts: PhaseFacts) -> tuple[bool, str 
     return True, "true, since a head on many features alone would leave the layers below it little to learn"
 
 
-def _choose_start_share(phase: PhaseSettings, facts: PhaseFacts, *, follows_head: bool) -> tuple[float, str | None]:
-    """Return the share of the weights at the start in those that are kept, and why.
+def _choose_initial_share(phase: PhaseSettings, facts: PhaseFacts, *, follows_head: bool) -> tuple[float, str | None]:
+    """Return the share of the initial weights in those that are kept, and why.
 
     Untrained weights are worth nothing, and with an untrained head the mean would be half a head.
     """
-    if phase.start_share != "auto":
-        return phase.start_share, None
+    if phase.initial_share != "auto":
+        return phase.initial_share, None
     is_worth_keeping = facts.is_pretrained and not facts.is_own_network and follows_head
     if phase.train == HEAD_ONLY or not is_worth_keeping:
         return 0.0, None
-    return _START_SHARE, (
-        f"{_START_SHARE:g}, since the mean of pretrained weights and those learnt from them is surer than either"
+    return _INITIAL_SHARE, (
+        f"{_INITIAL_SHARE:g}, since the mean of pretrained weights and those learnt from them is surer than either"
     )
 
 

@@ -57,7 +57,7 @@ class PhasePlan(PhaseBase):
     layer_decay: Annotated[float, Field(gt=0, le=1)]
     proportional_rates: bool = False
     paired_heads: bool = False
-    start_share: Fraction = 0.0
+    initial_share: Fraction = 0.0
     frozen_batchnorm: bool
     augment: Annotated[AugmentPolicy, AfterValidator(_refuse_auto)]
     head_solver: HeadSolver

@@ -44,7 +44,7 @@ class WeightAverage:
         self._averaged.load_state_dict(state)
 
 
-class MeanWithStart:
+class MeanWithInitial:
     """A second network, whose weights lie between those that a phase began with and those that it has now.
 
     What a pretrained network knew is kept in it, and what it learns from few pictures is softened.
@@ -58,7 +58,7 @@ class MeanWithStart:
 
     def __init__(self, classifier: Classifier, share: float) -> None:
         self.classifier = copy.deepcopy(classifier)
-        self._start = copy.deepcopy(classifier.state_dict())
+        self._initial = copy.deepcopy(classifier.state_dict())
         self._share = share
 
     @torch.no_grad()
@@ -67,13 +67,13 @@ class MeanWithStart:
         means = self.classifier.state_dict()
         for name, tensor in trained.state_dict().items():
             has_mean = tensor.is_floating_point()
-            means[name].copy_(torch.lerp(tensor, self._start[name], self._share) if has_mean else tensor)
+            means[name].copy_(torch.lerp(tensor, self._initial[name], self._share) if has_mean else tensor)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return the weights at the start."""
-        return self._start
+        """Return the initial weights."""
+        return self._initial
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore what `state_dict` returned."""
-        for name, tensor in self._start.items():
+        for name, tensor in self._initial.items():
             tensor.copy_(state[name])

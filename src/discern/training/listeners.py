@@ -155,7 +155,7 @@ class LogLines(Listener):
             " in proportion to the weights" if phase.proportional_rates else "",
             phase.schedule,
             f", resumed after epoch {epochs_done} of the phase" if epochs_done else "",
-            f"; what is kept has {phase.start_share:g} of the weights at the start" if phase.start_share else "",
+            f"; what is kept has {phase.initial_share:g} of the initial weights" if phase.initial_share else "",
         )
 
     def on_epoch_start(self, phase: PhasePlan, epoch: int, batches: int) -> None:  # noqa: ARG002

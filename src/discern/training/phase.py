@@ -13,7 +13,7 @@ from discern.models.heads import LinearHead
 from discern.models.paired_heads import PairedHeads
 from discern.planning.plan import PhasePlan, TrainingPlan
 from discern.runtime import Runtime
-from discern.training.averaging import MeanWithStart, WeightAverage
+from discern.training.averaging import MeanWithInitial, WeightAverage
 from discern.training.batches import TrainingData
 from discern.training.history import EpochRow
 from discern.training.inputs import build_inputs
@@ -83,7 +83,7 @@ class Phase:
         # An exact solution has no steps to average, and owes nothing to the weights before it.
         takes_steps = plan.head_solver != "lbfgs"
         self.average = WeightAverage(classifier, training.ema_decay) if training.ema_decay > 0 and takes_steps else None
-        self.mean = MeanWithStart(classifier, plan.start_share) if plan.start_share > 0 and takes_steps else None
+        self.mean = MeanWithInitial(classifier, plan.initial_share) if plan.initial_share and takes_steps else None
         self.epochs_done = 0
         self.step = TrainStep(
             runtime.processes.wrap(
@@ -150,7 +150,7 @@ class Phase:
         if self.average is not None:
             state.put_tensors("average", self.average.state_dict())
         if self.mean is not None:
-            state.put_tensors("start", self.mean.state_dict())
+            state.put_tensors("initial", self.mean.state_dict())
         if self.paired is not None:
             state.put_tensors("paired_heads", self.paired.state_dict())
         state.progress.phase = PhaseState(
@@ -167,7 +167,7 @@ class Phase:
         if self.average is not None:
             self.average.load_state_dict(state.get_tensors("average"))
         if self.mean is not None:
-            self.mean.load_state_dict(state.get_tensors("start"))
+            self.mean.load_state_dict(state.get_tensors("initial"))
         if self.paired is not None:
             self.paired.load_state_dict(state.get_tensors("paired_heads"))
         self.epochs_done = progress.epochs_done

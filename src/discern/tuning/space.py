@@ -79,8 +79,8 @@ def build_default_space(settings: Settings) -> dict[str, Range | Choices]:
         if phase.proportional_rates:
             # A rate that is given, as that of a trial, is otherwise meant as it is.
             space[f"{name}.proportional_rates"] = Choices(choices=(True, False))
-        if phase.start_share:
-            space[f"{name}.start_share"] = Range(low=0.0, high=0.75)
+        if phase.initial_share:
+            space[f"{name}.initial_share"] = Range(low=0.0, high=0.75)
         if phase.train != ("head",):
             space[f"{name}.augment"] = Choices(choices=("light", "standard"))
             space[f"{name}.weight_decay"] = Range(low=1e-4, high=0.2, log=True)

@@ -68,7 +68,7 @@ class PhaseSettings(PhaseBase):
         description="where the head reads more than the last feature map: let a second head learn from that map alone, "
         "and take the mean of both; auto: where layers below a linear head learn, too",
     )
-    start_share: Fraction | Literal["auto"] = Field(
+    initial_share: Fraction | Literal["auto"] = Field(
         0.0,
         description="share of the weights that the phase begins with in those that are validated and kept; the trained "
         "ones have the rest; auto: 0.3 for pretrained layers that learn after the head",
