@@ -11,7 +11,9 @@ logger = logging.getLogger("discern")
 def log_plan(plan: Plan) -> None:
     """Log what will be done and what is unusual about it; the reasons for everything are for the log file."""
     for name, reason in plan.reasons.items():
-        logger.debug("%s: %s", name, reason)
+        # What was compared is logged where it was.
+        if not (name == "starting point" and plan.candidates):
+            logger.debug("%s: %s", name, reason)
     logger.info("plan: %s", _describe_plan(plan))
     for phase in plan.phases:
         if not phase.is_augmented and f"{phase.name}.augment" in plan.reasons:

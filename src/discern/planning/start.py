@@ -108,8 +108,8 @@ def choose_start(
     left = comparison.count_seconds_left(started)
     choice = choose_scored(scored, left)
     reason = describe_scored(scored, choice)
-    if len(networks) > 1 or len({one.features for one in starts}) > 1:
-        logger.info("starting point: %s", reason)
+    differ_in_more_than_fit = len(networks) > 1 or len({one.features for one in starts}) > 1
+    logger.log(logging.INFO if differ_in_more_than_fit else logging.DEBUG, "starting point: %s", reason)
     return ChosenStart(starts[choice.place], reason, build_candidates(scored, choice.place))
 
 
