@@ -60,31 +60,33 @@ def test_a_step_changes_networks_alike_that_compute_the_same(classifier):
     torch.testing.assert_close(equal_small, equal, rtol=0.05, atol=0)
 
 
-def test_blocks_have_rates_in_proportion_to_their_weights_and_the_head_its_own(classifier):
-    for name, parameter in classifier.named_parameters():
-        if name.startswith("backbone") and parameter.ndim > 1:
-            size = 0.1 if "layer4" in name else 0.2
-            parameter.data *= size / parameter.data.square().mean().sqrt()
+@pytest.mark.parametrize(("size", "factor"), [(0.06, 0.5), (0.12, 1), (0.3, 1)])
+def test_small_weights_have_rates_in_proportion_and_the_head_its_own(classifier, size, factor):
+    # Ten layers of a size and ten of another have the geometric mean of both.
+    layers = [parameter for parameter in classifier.backbone.parameters() if parameter.ndim > 1]
+    assert len(layers) == 20
+    for number, parameter in enumerate(layers):
+        parameter.data *= size * (0.5 if number % 2 else 2) / parameter.data.square().mean().sqrt()
     optimizer = build_optimizer("adamw", classifier, learning_rate=1.0, layer_decay=0.5, proportional_rates=True)
     of = {id(parameter): group for group in optimizer.param_groups for parameter in group["params"]}
     rates = {name: of[id(parameter)]["base_rate"] for name, parameter in classifier.named_parameters()}
     assert rates["head.layers.1.weight"] == 1.0
-    assert rates["backbone.network.layer4.1.conv2.weight"] == pytest.approx(0.5 * 0.5)
-    assert rates["backbone.network.layer4.1.bn2.weight"] == pytest.approx(0.5 * 0.5)
-    assert rates["backbone.network.layer3.1.conv2.weight"] == pytest.approx(0.5**3)
+    assert rates["backbone.network.layer4.1.conv2.weight"] == pytest.approx(0.5 * factor)
+    assert rates["backbone.network.layer4.1.bn2.weight"] == pytest.approx(0.5 * factor)
+    assert rates["backbone.network.layer3.1.conv2.weight"] == pytest.approx(0.5**3 * factor)
 
 
 def test_a_layer_of_zeros_learns(classifier):
     for parameter in classifier.backbone.parameters():
         parameter.data.zero_()
     optimizer = build_optimizer("adamw", classifier, learning_rate=1.0, proportional_rates=True)
-    assert min(group["base_rate"] for group in optimizer.param_groups) == pytest.approx(1e-3 / 0.2)
+    assert min(group["base_rate"] for group in optimizer.param_groups) == pytest.approx(1e-3 / 0.12)
 
 
 def test_the_rate_that_is_reported_is_that_of_the_head(classifier):
     for parameter in classifier.backbone.parameters():
-        parameter.data.fill_(5.0)
+        parameter.data.fill_(0.01)
     optimizer = build_optimizer("adamw", classifier, learning_rate=1e-3, proportional_rates=True)
     set_rate_factor(optimizer, 0.5)
-    assert max(group["lr"] for group in optimizer.param_groups) > 1e-3
+    assert min(group["lr"] for group in optimizer.param_groups) < 1e-4
     assert get_learning_rate(optimizer) == 5e-4

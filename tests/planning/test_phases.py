@@ -64,7 +64,7 @@ def test_rates_are_in_proportion_to_pretrained_weights():
     (probe, tuned), reasons = decide(PhaseFacts(1000, 10))
     assert (probe.proportional_rates, tuned.proportional_rates) == (False, True)
     assert reasons["fine-tune.proportional_rates"] == (
-        "true, so that a step changes each layer by the same share, however large the weights of a network are"
+        "true, so that a step changes no network by a larger share than others, however small its weights are"
     )
     fine_tune = "training.phases.fine-tune"
     for overrides in ([f"{fine_tune}.learning_rate=1e-4"], [f"{fine_tune}.optimizer=sgd"]):

@@ -17,10 +17,10 @@ Groups = list[dict[str, Any]]
 OptimizerBuilder = Callable[..., torch.optim.Optimizer]
 """Called as `builder(groups, learning_rate=..., momentum=...)`; `groups` are parameter groups as torch takes them."""
 
-_WEIGHT_SIZE = 0.2
-"""The root mean square of weights for which rates are given, about that of MobileNetV2; docs/research/auto.md."""
+_WEIGHT_SIZE = 0.12
+"""The smallest root mean square of weights that rates were seen to suit as they are; docs/research/auto.md."""
 _MIN_WEIGHT_SIZE = 1e-3
-"""So that a layer that is zero learns."""
+"""So that layers of zeros do not stop all others."""
 
 OPTIMIZERS: Registry[OptimizerBuilder] = Registry("optimizer")
 
@@ -52,9 +52,9 @@ def build_optimizer(
     A parameter d blocks below the topmost block has the rate `learning_rate * layer_decay ** d`. Norms and biases (all
     parameters with one dimension), tokens and position embeddings get no weight decay.
 
-    Adam moves every weight by about its rate, whatever its size. With `proportional_rates` a block of the backbone has
-    that rate if the root mean square of its weights is 0.2, and otherwise a rate in proportion: a step then changes all
-    networks by the same share, also those that compute the same from smaller weights.
+    Adam moves every weight by about its rate, whatever its size. With `proportional_rates` the backbone has these rates
+    if the root mean square of its weights is 0.12 or more, and otherwise lower rates in proportion: a step then changes
+    no network by a larger share, also those that compute the same from smaller weights.
 
     Args:
         name: A registered optimizer, such as "sgd", "adam", "adamw" or "muon".
@@ -70,12 +70,13 @@ def build_optimizer(
 
     Source: layer-wise rates after Howard & Ruder, "Universal Language Model Fine-tuning" (2018), section 3.1; rates
     relative to the root mean square of weights after Shazeer & Stern, "Adafactor: adaptive learning rates with
-    sublinear memory cost" (2018), https://arxiv.org/abs/1804.04235, section 8, here of blocks and measured once.
+    sublinear memory cost" (2018), https://arxiv.org/abs/1804.04235, section 8, here of all layers together and measured
+    once.
     """
     builder = OPTIMIZERS.find(name)
     depths = classifier.parameter_depths()
     top = max(depths.values())
-    shares = _measure_blocks(classifier) if proportional_rates else {}
+    backbone_factor = min(1.0, _measure_weights(classifier) / _WEIGHT_SIZE) if proportional_rates else 1.0
     undecayed = classifier.parameters_without_decay()
     members: dict[tuple[int, bool], list[nn.Parameter]] = defaultdict(list)
     for parameter_name, parameter in classifier.named_parameters():
@@ -86,7 +87,7 @@ def build_optimizer(
         {
             "params": parameters,
             # A key of the group is saved and loaded with the optimizer.
-            "base_rate": learning_rate * layer_decay**below * shares.get(top - below, 1.0),
+            "base_rate": learning_rate * layer_decay**below * (backbone_factor if below else 1.0),
             "weight_decay": weight_decay if decays else 0.0,
             # What is no matrix of a layer, timm's Muon leaves to AdamW.
             "use_fallback": not decays,
@@ -96,14 +97,10 @@ def build_optimizer(
     return builder(groups, learning_rate=learning_rate, momentum=momentum)
 
 
-def _measure_blocks(classifier: Classifier) -> dict[int, float]:
-    """Return the size of the weights of each block of the backbone, by its depth, as a share of `_WEIGHT_SIZE`."""
-    sizes: dict[int, list[float]] = defaultdict(list)
-    for name, depth in classifier.backbone.parameter_depths().items():
-        weights = classifier.backbone.get_parameter(name).detach()
-        if weights.ndim > 1:
-            sizes[depth].append(max(float(weights.float().square().mean().sqrt()), _MIN_WEIGHT_SIZE))
-    return {depth: geometric_mean(of_block) / _WEIGHT_SIZE for depth, of_block in sizes.items()}
+def _measure_weights(classifier: Classifier) -> float:
+    """Return the size of the weights of the backbone: the geometric mean over its layers of their root mean square."""
+    layers = [weights.detach().float() for weights in classifier.backbone.parameters() if weights.ndim > 1]
+    return geometric_mean(max(float(weights.square().mean().sqrt()), _MIN_WEIGHT_SIZE) for weights in layers)
 
 
 def set_rate_factor(optimizer: torch.optim.Optimizer, factor: float) -> None:

@@ -234,7 +234,7 @@ def _choose_decay(facts: PhaseFacts) -> tuple[float, str]:
 
 
 def _choose_proportional(phase: PhaseSettings, facts: PhaseFacts, optimizer: str) -> tuple[bool, str | None]:
-    """Return whether rates are in proportion to the weights, and why.
+    """Return whether rates are in proportion to small weights, and why.
 
     A rate that is given is meant as it is, and in a network from scratch small weights are to grow.
     """
@@ -243,7 +243,7 @@ def _choose_proportional(phase: PhaseSettings, facts: PhaseFacts, optimizer: str
     is_open = phase.learning_rate == "auto" and phase.train != HEAD_ONLY and optimizer in _FIXED_STEPS
     if not (is_open and facts.is_pretrained and not facts.is_own_network):
         return False, None
-    return True, "true, so that a step changes each layer by the same share, however large the weights of a network are"
+    return True, "true, so that a step changes no network by a larger share than others, however small its weights are"
 
 
 def _choose_pairing(phase: PhaseSettings, facts: PhaseFacts) -> tuple[bool, str | None]:

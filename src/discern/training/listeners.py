@@ -152,7 +152,7 @@ class LogLines(Listener):
             count_of(phase.epochs, "epoch"),
             phase.optimizer,
             phase.learning_rate,
-            " in proportion to the weights" if phase.proportional_rates else "",
+            " (less for small weights)" if phase.proportional_rates else "",
             phase.schedule,
             f", resumed after epoch {epochs_done} of the phase" if epochs_done else "",
             f"; what is kept has {phase.initial_share:g} of the initial weights" if phase.initial_share else "",

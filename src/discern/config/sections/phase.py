@@ -59,8 +59,8 @@ class PhaseSettings(PhaseBase):
     )
     proportional_rates: bool | Literal["auto"] = Field(
         False,
-        description="learning rates of the backbone in proportion to the size of the weights of each block, as given "
-        "where their root mean square is 0.2; auto: for adam and adamw on pretrained weights, where the learning rate "
+        description="lower learning rates of the backbone in proportion to the size of its weights where their root "
+        "mean square is below 0.12; auto: for adam and adamw on pretrained weights, where the learning rate "
         "is auto",
     )
     paired_heads: bool | Literal["auto"] = Field(
