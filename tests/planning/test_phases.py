@@ -93,7 +93,7 @@ def test_pretrained_weights_keep_a_share_where_they_learn_after_the_head():
     (probe, tuned), reasons = decide(PhaseFacts(1000, 10))
     assert (probe.initial_share, tuned.initial_share) == (0, 0.3)
     assert reasons["fine-tune.initial_share"] == (
-        "0.3, since the mean of pretrained weights and those learnt from them is surer than either"
+        "0.3, since the mean of pretrained weights and those learnt from them is better than either"
     )
     assert decide(PhaseFacts(1000, 10), ["training.phases.fine-tune.initial_share=0.2"])[0][1].initial_share == 0.2
     assert decide(PhaseFacts(1000, 10, is_pretrained=False))[0][0].initial_share == 0

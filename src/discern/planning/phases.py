@@ -265,7 +265,7 @@ def _choose_initial_share(phase: PhaseSettings, facts: PhaseFacts, *, follows_he
     if phase.train == HEAD_ONLY or not is_worth_keeping:
         return 0.0, None
     return _INITIAL_SHARE, (
-        f"{_INITIAL_SHARE:g}, since the mean of pretrained weights and those learnt from them is surer than either"
+        f"{_INITIAL_SHARE:g}, since the mean of pretrained weights and those learnt from them is better than either"
     )
 
 
