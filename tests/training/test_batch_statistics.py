@@ -44,8 +44,12 @@ def test_without_augmentation_they_are_those_met_while_learning(table):
     assert not torch.allclose(fit.classifier.backbone.network.bn1.running_mean, mean, rtol=1e-3, atol=1e-4)
 
 
-def test_averaged_weights_have_statistics_of_their_own(table):
-    fit = build_fit(table, "table", [*FINE_TUNING, "augment=light", "training.ema_decay=0.9"])
+@pytest.mark.parametrize(
+    "averaging",
+    [["augment=light", "training.ema_decay=0.9"], ["augment=light", "initial_share=0.5"], ["initial_share=0.5"]],
+)
+def test_averaged_weights_have_statistics_of_their_own(table, averaging):
+    fit = build_fit(table, "table", [*FINE_TUNING, "augment=none", *averaging])
     fit.run()
     mean, _ = measure_first_norm(fit)
     torch.testing.assert_close(fit.classifier.backbone.network.bn1.running_mean, mean, rtol=1e-3, atol=1e-4)
