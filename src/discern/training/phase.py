@@ -109,7 +109,8 @@ class Phase:
         self.evaluated_network = self.inputs.network_of(self.evaluated)
         self._runtime = runtime
         learns_otherwise = plan.sees_other_pictures or self.mean is not None
-        self._statistics_sample = data.read_statistics_sample() if learns_otherwise and not self.inputs.views else None
+        estimates = learns_otherwise and not plan.frozen_batchnorm and not self.inputs.views
+        self._statistics_sample = data.read_statistics_sample() if estimates else None
 
     def prepare_evaluation(self) -> None:
         """Bring the network that is evaluated up to date.
