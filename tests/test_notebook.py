@@ -79,7 +79,7 @@ def test_epochs_are_a_table_above_a_bar_that_disappears(cell):
     assert any('value="62.5"' in state and "epoch 2 of 2, head" in state for state in states)
     assert "<progress" not in states[-1]
     assert states[-1].count("<tr") == 3
-    assert states[-1].count("best") == 1
+    assert states[-1].count("<td>kept</td>") == 1
     assert states[-1].index("plan") < states[-1].index("<table") < states[-1].index("kept: epoch 2")
 
 

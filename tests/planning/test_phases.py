@@ -102,12 +102,26 @@ def test_pretrained_weights_keep_a_share_where_they_learn_after_the_head():
     assert plan_phases(no_probe, PhaseFacts(1000, 10))[0][0].initial_share == 0
 
 
+def test_the_last_epoch_is_kept_where_the_rate_arrives_at_zero():
+    fine_tune = "training.phases.fine-tune"
+    (_, tuned), reasons = decide(PhaseFacts(1000, 10))
+    assert tuned.keep == "last"
+    assert reasons["fine-tune.keep"] == (
+        "last, where the learning rate arrives at zero: picking among epochs by their scores picks luck, too"
+    )
+    for other in ("schedule=plateau", "schedule=constant", "patience=3", "keep=best"):
+        assert decide(PhaseFacts(1000, 10), [f"{fine_tune}.{other}"])[0][1].keep == "best"
+    assert (
+        decide(PhaseFacts(1000, 10), [f"{fine_tune}.schedule=constant", f"{fine_tune}.keep=last"])[0][1].keep == "last"
+    )
+
+
 def test_what_is_set_stays():
     overrides = ["epochs=40", "augment=none", "training.phases.fine-tune.learning_rate=0.02"]
     (_, tuned), reasons = decide(PhaseFacts(1000, 10), overrides)
     assert (tuned.epochs, tuned.learning_rate, tuned.augment) == (40, 0.02, "none")
     chosen = {"probe.head_solver", "fine-tune.optimizer", "fine-tune.layer_decay", "frozen_batchnorm"}
-    chosen.add("fine-tune.initial_share")
+    chosen |= {"fine-tune.initial_share", "fine-tune.keep"}
     assert set(reasons) == chosen
 
 

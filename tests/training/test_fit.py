@@ -9,6 +9,7 @@ from discern.data.splitting.split import split_table
 from discern.engine.schedules import compute_rate_factor
 from discern.errors import RunFolderError, TrainingError
 from discern.training.deadline import Deadline
+from discern.training.fit import Fit
 from discern.training.floor import Floor
 from discern.training.history import EpochRow, build_history
 from discern.training.listeners import Listener
@@ -144,6 +145,96 @@ def test_the_floor_gives_way_only_to_a_higher_accuracy():
     assert monitored_by_loss.observe(row(2, 0.7, 0.1), network, None)
 
 
+def test_an_epoch_that_was_not_picked_needs_only_a_lower_loss_than_the_floor():
+    def row(epoch, accuracy, loss):
+        return EpochRow("phase", epoch, 0.0, 0.0, loss, accuracy, 0.0, 1.0, 1.0)
+
+    def is_kept(monitor, accuracy, loss):
+        best, network = BestModel(monitor), torch.nn.Linear(1, 1)
+        best.observe(row(1, 0.8, 0.9), network, None)
+        best.floor = best.row
+        return best.observe(row(2, accuracy, loss), network, None, is_final=True)
+
+    assert is_kept("validation_accuracy", 0.9, 1.0)
+    assert is_kept("validation_accuracy", 0.7, 0.8)
+    assert not is_kept("validation_accuracy", 0.8, 0.9)
+    assert not is_kept("validation_accuracy", 0.7, 1.0)
+    assert not is_kept("validation_loss", 0.9, 1.0)
+
+
+class Requests(Listener):
+    """Asks to end after some epochs, and records what is kept at the end of each phase."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs, self.best, self.kept = epochs, [], []
+
+    def on_epoch_end(self, rows, *, is_best):
+        self.best.append(is_best)
+        return len(rows) == self.epochs
+
+    def on_phase_end(self, phase, kept):
+        self.kept.append((phase.name, kept.epoch))
+
+
+LAST = ["training.phases.*.keep=last", "training.phases.*.epochs=3", "training.phases.*.schedule=one-cycle"]
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(None, 6), (5, 5)])
+def test_the_last_epoch_of_a_phase_is_kept_however_good_those_before_were(table, monkeypatch, asked, kept):
+    """Also where the training is ended before."""
+    scores = iter([(0.9, 0.1), (0.9, 0.1), (0.5, 5.0), (0.9, 0.2), (0.6, 0.3), (0.6, 0.4)])
+    fit = build_fit(table, "transfer-finetune", [*QUICK, *LAST], listeners=[(follower := Requests(asked))])
+    validate, seen = Fit._validate, []
+
+    def score(fit, phase):
+        logits, validation = validate(fit, phase)
+        seen.append({name: tensor.clone() for name, tensor in fit.classifier.state_dict().items()})
+        accuracy, loss = next(scores)
+        return logits, validation._replace(loss=loss, accuracy=accuracy)
+
+    monkeypatch.setattr(Fit, "_validate", score)
+    result = fit.run()
+    assert result.best == result.rows[-1]
+    assert result.best.epoch == kept
+    assert follower.kept == [("head", 3), ("all", kept)]
+    assert not any(follower.best)
+    for name, tensor in fit.classifier.state_dict().items():
+        assert torch.equal(tensor, seen[kept - 1][name])
+
+
+def test_a_resumed_training_that_keeps_its_last_epoch_equals_the_uninterrupted_one(table, tmp_path):
+    """Nothing is kept yet where it is interrupted."""
+    overrides = [*QUICK, *LAST]
+    whole = build_fit(table, "table", overrides)
+    expected = whole.run()
+    interrupted = build_fit(table, "table", overrides, tmp_path, [StopAfter(2, batches=0)])
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.run()
+    resumed = build_fit(table, "table", overrides, tmp_path)
+    result = resumed.run(load_state(tmp_path))
+    assert without_time([result.best]) == without_time([expected.best])
+    for ours, theirs in zip(
+        resumed.classifier.state_dict().values(), whole.classifier.state_dict().values(), strict=True
+    ):
+        assert torch.equal(ours, theirs)
+
+
+def test_a_phase_whose_last_epoch_is_worse_leaves_what_was_kept_before(table, monkeypatch):
+    losses = iter([9.0, 0.1, 0.2, 0.05, 0.3, 0.4])
+    fit = build_fit(table, "transfer-finetune", [*QUICK, *LAST])
+    validate = Fit._validate
+
+    def score(fit, phase):
+        logits, validation = validate(fit, phase)
+        return logits, validation._replace(loss=next(losses), accuracy=0.5)
+
+    monkeypatch.setattr(Fit, "_validate", score)
+    result = fit.run()
+    assert result.best.epoch == 3
+    outcome = describe_outcome(result, fit.data.validation.targets(), fit.training, fit.phases)
+    assert outcome.endswith(": the last of 3 later epochs had 50.0 %, and a loss of 0.4000 instead of 0.2000")
+
+
 def test_two_phases_of_the_head_alone_have_no_floor(table):
     overrides = ["training.phases.*.epochs=1", 'training.phases.all.train=["head"]', *QUICK]
     assert build_fit(table, "transfer-finetune", overrides).run().floor is None
@@ -159,7 +250,7 @@ def test_training_ends_where_no_later_phase_could_be_shown_to_be_better(table, c
     assert without_time(ended.rows) == without_time(whole.rows[:1])
     errors = int((whole.floor.logits.argmax(dim=1).numpy() != fit.data.validation.targets()).sum())
     assert f"phase head is wrong on {errors} of {len(fit.data.validation)} validation pictures" in caplog.text
-    outcome = describe_outcome(ended, fit.data.validation.targets(), fit.training)
+    outcome = describe_outcome(ended, fit.data.validation.targets(), fit.training, fit.phases)
     assert outcome.endswith(": no later epoch was trained, since too few pictures are wrong to show that one is better")
 
 

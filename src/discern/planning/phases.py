@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from discern.config.sections.phase import AugmentPolicy, HeadSolver, PhaseBase, PhaseSettings
+from discern.config.sections.phase import AugmentPolicy, HeadSolver, Keep, PhaseBase, PhaseSettings
 from discern.counts import count_of, is_are
 from discern.planning.plan import CUSTOM_AUGMENT, NO_AUGMENT, PhasePlan
 
@@ -17,6 +17,10 @@ _MIN_NORM_BATCH = 64
 _FEW_IMAGES = 300
 _FIXED_STEPS = ("adam", "adamw")
 """Optimizers that move each weight by about its rate, however large it or its gradient is."""
+_OF_STEPS = ("optimizer", "learning_rate", "keep")
+"""Settings that say nothing about an exact solution, which takes no steps and has one epoch."""
+_FALLS_TO_ZERO = ("cosine", "one-cycle")
+"""Schedules whose rate ends at zero, so that the weights come to rest in the last epoch."""
 _INITIAL_SHARE = 0.3
 """Between a quarter and a half, which were measured; docs/research/auto.md."""
 _STRONG_FROM_EPOCHS = 16
@@ -145,10 +149,10 @@ def _plan_phase(phase: PhaseSettings, facts: PhaseFacts, *, follows_head: bool) 
         decay = phase.layer_decay
     paired, reasons["paired_heads"] = _choose_pairing(phase, facts)
     share, reasons["initial_share"] = _choose_initial_share(phase, facts, follows_head=follows_head)
+    keep, reasons["keep"] = _choose_keep(phase)
     proportional, reasons["proportional_rates"] = _choose_proportional(phase, facts, optimizer)
     if solver == "lbfgs":
-        # An exact solution takes no steps.
-        reasons = {name: reason for name, reason in reasons.items() if name not in ("optimizer", "learning_rate")}
+        reasons = {name: reason for name, reason in reasons.items() if name not in _OF_STEPS}
     may_grow = phase.epochs == "auto" and solver != "lbfgs"
     plan = PhasePlan(
         **{name: getattr(phase, name) for name in PhaseBase.model_fields},
@@ -161,6 +165,7 @@ def _plan_phase(phase: PhaseSettings, facts: PhaseFacts, *, follows_head: bool) 
         proportional_rates=proportional,
         paired_heads=paired,
         initial_share=share,
+        keep=keep,
         frozen_batchnorm=_choose_batchnorm(facts)[0] if phase.frozen_batchnorm == "auto" else phase.frozen_batchnorm,
         augment=augment,
         head_solver=solver,
@@ -267,6 +272,15 @@ def _choose_initial_share(phase: PhaseSettings, facts: PhaseFacts, *, follows_he
     return _INITIAL_SHARE, (
         f"{_INITIAL_SHARE:g}, since the mean of pretrained weights and those learnt from them is better than either"
     )
+
+
+def _choose_keep(phase: PhaseSettings) -> tuple[Keep, str | None]:
+    """Return which epoch of the phase is kept, and why."""
+    if phase.keep != "auto":
+        return phase.keep, None
+    if phase.schedule not in _FALLS_TO_ZERO or phase.patience:
+        return "best", None
+    return "last", "last, where the learning rate arrives at zero: picking among epochs by their scores picks luck, too"
 
 
 def _choose_batchnorm(facts: PhaseFacts) -> tuple[bool, str]:

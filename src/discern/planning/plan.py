@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from discern.config.sections.phase import AugmentPolicy, HeadSolver, PhaseBase
+from discern.config.sections.phase import AugmentPolicy, HeadSolver, Keep, PhaseBase
 from discern.config.sections.section import Fraction
 from discern.config.sections.training import TrainingBase, Tta
 from discern.data.reading.preprocess import Preprocess
@@ -58,6 +58,7 @@ class PhasePlan(PhaseBase):
     proportional_rates: bool = False
     paired_heads: bool = False
     initial_share: Fraction = 0.0
+    keep: Keep = "best"
     frozen_batchnorm: bool
     augment: Annotated[AugmentPolicy, AfterValidator(_refuse_auto)]
     head_solver: HeadSolver

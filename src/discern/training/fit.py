@@ -187,7 +187,10 @@ class Fit:
                 self._correct_length(phase, row)
                 is_over = phase.is_complete or self._is_far_behind(phase, logits)
             if is_over or wants_end:
+                if phase.keeps_last:
+                    self._compete(phase, row, logits, is_final=phase.is_complete)
                 self._record_floor(phase)
+                self._announce_kept(phase)
                 self.phase_index = len(self.phases) if wants_end else self.phase_index + 1
                 is_over = True
             self._save_state(None if is_over else phase)
@@ -288,13 +291,23 @@ class Fit:
             metrics=self._measure(logits),
         )
         self.rows.append(row)
-        # Without validation, an unfinished epoch does not replace a complete one.
-        counts = row.has_validation or self.best.row is None or not self._was_cut
-        is_best = counts and self.best.observe(row, phase.evaluated, logits)
-        if is_best:
-            self.pooled = phase.inputs.pool(self.classifier, self.data.bank_rows)
+        is_best = not phase.keeps_last and self._compete(phase, row, logits)
         requests = [listener.on_epoch_end(self.rows, is_best=is_best) for listener in self.listeners]
         return row, logits, any(self.runtime.processes.gather(any(requests)))
+
+    def _announce_kept(self, phase: Phase) -> None:
+        if self.best.row is not None:
+            for listener in self.listeners:
+                listener.on_phase_end(phase.plan, self.best.row)
+
+    def _compete(self, phase: Phase, row: EpochRow, logits: Tensor | None, *, is_final: bool = False) -> bool:
+        """Keep the model of this epoch if it is the best one so far; return whether it is."""
+        # Without validation, an unfinished epoch does not replace a complete one.
+        counts = row.has_validation or self.best.row is None or not self._was_cut
+        is_best = counts and self.best.observe(row, phase.evaluated, logits, is_final=is_final)
+        if is_best:
+            self.pooled = phase.inputs.pool(self.classifier, self.data.bank_rows)
+        return is_best
 
     def _train(self, phase: Phase) -> EpochAverages:
         self.classifier.train()
@@ -404,7 +417,7 @@ class Fit:
         self.best = BestModel(
             self.training.monitor,
             progress.best,
-            state.get_weights("best"),
+            state.get_weights("best") or None,
             state.get_tensors("best_validation").get("logits"),
             floor=progress.floor,
         )

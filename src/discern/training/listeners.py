@@ -46,8 +46,12 @@ class Listener:
     def on_epoch_end(self, rows: Sequence[EpochRow], *, is_best: bool) -> bool | None:
         """Called after each epoch; `rows` are all epochs so far, the new one last.
 
-        Return True to end the training: the best epoch so far is kept and evaluated as usual.
+        `is_best` says whether it is kept so far; in a phase that keeps its last epoch, none is before its end. Return
+        True to end the training: what is kept so far, or this epoch as the last of its phase, is evaluated as usual.
         """
+
+    def on_phase_end(self, phase: PhasePlan, kept: EpochRow) -> None:
+        """Called when a phase is over; `kept` is the epoch, of any phase, that is kept so far."""
 
     def on_end(self) -> None:
         """Called when training is over, complete or interrupted."""

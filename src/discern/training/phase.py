@@ -131,6 +131,11 @@ class Phase:
         return self.stopping.observe(row) or is_solved
 
     @property
+    def keeps_last(self) -> bool:
+        """Whether its last epoch alone may be kept; without validation scores that is so in any case."""
+        return self.plan.keep == "last" and self.inputs.validation is not None
+
+    @property
     def is_complete(self) -> bool:
         """Whether all epochs are done."""
         return self.epochs_done >= self.plan.epochs

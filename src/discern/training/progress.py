@@ -29,13 +29,21 @@ class EpochTable(Listener):
 
     def __init__(self, output: NotebookOutput) -> None:
         self._output = output
-        self._best = 0
+        self._kept = 0
+        self._rows: Sequence[EpochRow] = ()
 
     def on_epoch_end(self, rows: Sequence[EpochRow], *, is_best: bool) -> None:
-        """Show all rows; the best one so far is marked where there is a validation split."""
-        if is_best and rows[-1].has_validation:
-            self._best = rows[-1].epoch
-        self._output.set_table(pd.DataFrame([self._describe(row) for row in rows]))
+        """Show all rows; the one that is kept so far is marked where there is a validation split."""
+        self._rows = tuple(rows)
+        self._show(rows[-1].epoch if is_best else self._kept)
+
+    def on_phase_end(self, phase: PhasePlan, kept: EpochRow) -> None:  # noqa: ARG002
+        """Mark what is kept, which only the end of a phase decides where its last epoch is."""
+        self._show(kept.epoch)
+
+    def _show(self, kept: int) -> None:
+        self._kept = kept
+        self._output.set_table(pd.DataFrame([self._describe(row) for row in self._rows]))
 
     def _describe(self, row: EpochRow) -> dict[str, str]:
         cells = {
@@ -49,7 +57,10 @@ class EpochTable(Listener):
                 "validation loss": f"{row.validation_loss:.4f}",
                 "validation accuracy": percent(row.validation_accuracy),
             }
-        return cells | {"seconds": f"{row.seconds:.1f}", "": "best" if row.epoch == self._best else ""}
+        return cells | {"seconds": f"{row.seconds:.1f}", "": self._mark(row)}
+
+    def _mark(self, row: EpochRow) -> str:
+        return "kept" if row.has_validation and row.epoch == self._kept else ""
 
 
 class ProgressBar(Listener):

@@ -1,4 +1,4 @@
-"""Early stopping, and the choice of the best epoch."""
+"""Early stopping, and the choice of the epoch that is kept."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,10 @@ class EarlyStopping:
 
 @dataclass
 class BestModel:
-    """The weights and validation logits (V, K) of the best epoch so far; without a validation split, of the last."""
+    """The weights and validation logits (V, K) of the best epoch so far; without a validation split, of the last.
+
+    Which epochs compete is decided by who calls `observe`.
+    """
 
     monitor: str
     row: EpochRow | None = None
@@ -38,20 +41,23 @@ class BestModel:
     logits: Tensor | None = None
     floor: EpochRow | None = None
 
-    def observe(self, row: EpochRow, classifier: nn.Module, logits: Tensor | None) -> bool:
+    def observe(self, row: EpochRow, classifier: nn.Module, logits: Tensor | None, *, is_final: bool = False) -> bool:
         """Keep a copy of the weights on the CPU, and the logits, if this epoch is the best; return whether it is.
 
         The `floor`, a simpler model, is only replaced by an epoch with a higher accuracy, not by one with the same
-        accuracy and a lower loss (if the loss is the monitor, by one with a lower loss).
+        accuracy and a lower loss (if the loss is the monitor, by one with a lower loss). The final epoch of a phase of
+        which no other one competes has not been picked for its luck: a lower loss is enough, too.
         """
         known = self.row
-        if known is not None and row.has_validation and not self._is_better(row, known):
+        if known is not None and row.has_validation and not self._is_better(row, known, is_final=is_final):
             return False
         self.row, self.logits = row, logits
         self.weights = {name: tensor.detach().cpu().clone() for name, tensor in classifier.state_dict().items()}
         return True
 
-    def _is_better(self, row: EpochRow, known: EpochRow) -> bool:
+    def _is_better(self, row: EpochRow, known: EpochRow, *, is_final: bool) -> bool:
+        if is_final and row.validation_loss < known.validation_loss:
+            return True
         if known == self.floor and self.monitor == "validation_accuracy":
             return row.validation_accuracy > known.validation_accuracy
         return row.score(self.monitor) > known.score(self.monitor)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from discern.planning.plan import load_plan
 from discern.run_folder import RunFolder
 from discern.training.history import load_history
 from discern.tuning.child_run import run_child
@@ -60,7 +61,7 @@ def stop_in_time(started: float, budget_seconds: float) -> Callable[["Study", "F
 
 
 def _run_trial(trial: "Trial", search: Search) -> float:
-    """Train with the settings of a trial; return the score of its best epoch."""
+    """Train with the settings of a trial; return the score of the epoch that is kept."""
     import optuna
 
     overrides = [
@@ -89,7 +90,8 @@ def _run_trial(trial: "Trial", search: Search) -> float:
     scores = search.score(load_history(folder.history))
     if scores.empty:
         raise TrialError("no epoch was trained in a phase that the settings of the search change")
-    return float(scores.max())
+    keeps_last = load_plan(folder.plan).phases[-1].keep == "last"
+    return float(scores.iloc[-1] if keeps_last else scores.max())
 
 
 def _log_trial(study: "Study", trial: "FrozenTrial") -> None:

@@ -145,7 +145,7 @@ def _write_results(
 ) -> None:
     """Write evaluation, bundle, plots and report, and remove the state last: a run killed before can be resumed."""
     folder, plan = job.folder, job.plan
-    outcome = describe_outcome(result, data.validation.targets(), plan.training)
+    outcome = describe_outcome(result, data.validation.targets(), plan.training, plan.phases)
     logger.info("kept: %s", outcome or f"epoch {result.best.epoch} of {len(result.rows)}")
     bundle = save_evaluated(
         job, bundle, predictions, reported, best_epoch=result.best.epoch, outcome=outcome, teacher=comparison

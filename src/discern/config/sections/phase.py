@@ -8,6 +8,7 @@ from discern.config.sections.section import Count, Fraction, NotNegative, Positi
 
 AugmentPolicy = str | tuple[dict[str, Any], ...]
 HeadSolver = Literal["gradient", "lbfgs"]
+Keep = Literal["best", "last"]
 
 
 class PhaseBase(Section):
@@ -72,6 +73,12 @@ class PhaseSettings(PhaseBase):
         0.0,
         description="share of the weights that the phase begins with in those that are validated and kept; the trained "
         "ones have the rest; auto: 0.3 for pretrained layers that learn after the head",
+    )
+    keep: Keep | Literal["auto"] = Field(
+        "best",
+        description="which epoch of the phase is kept, if it is better than the phases before: the best on validation, "
+        "or the last, where the learning rate arrives at zero, and whose score is not that of a lucky epoch; "
+        "auto: last where the rate falls to zero, and no patience ends the phase before",
     )
     frozen_batchnorm: bool | Literal["auto"] = Field(
         False, description="keep all BatchNorm statistics as they are; auto: if pretrained and batches are small"
