@@ -15,6 +15,8 @@ SPLITS = {"train": "train", "test": "test"}
 FROM_SCRATCH = "cifar10_small_from_scratch"
 SIZES = {"aircraft_civil": 224, "flowers5": 128, "hymenoptera": 224, "cifar10_small": 96, FROM_SCRATCH: 32}
 """The side in pixels that networks see: that of the pictures, up to 224; small ones are enlarged if pretrained."""
+USUAL_SIZE = 224
+"""What the networks are usually trained at."""
 
 
 class Set(NamedTuple):

@@ -52,7 +52,8 @@ def table_of(tmp_path):
         (32, "weights.pth", "imagenet", 96),
         (64, "weights.pth", "imagenet", 128),
         (100, "weights.pth", "imagenet", 192),
-        (300, "weights.pth", "imagenet", 224),
+        (200, "weights.pth", "imagenet", 224),
+        (224, "weights.pth", "imagenet", 288),
         (300, "none", "imagenet", 224),
     ],
 )
@@ -61,6 +62,21 @@ def test_stem_and_size_suit_the_pictures(decide, table_of, picture_size, weights
     assert plan.architecture.stem == stem
     assert plan.preprocess.image_size == image_size
     assert str(image_size) in plan.reasons["data.image_size"]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "overrides"),
+    [
+        ("auto", ["data.image_size=224"]),
+        ("auto", ["run.budget=1h"]),
+        ("auto", ["model.weights=none"]),
+        ("transfer", ["data.image_size=auto"]),
+        ("auto", ["model.backbone=timm:vit_tiny_patch16_224"]),
+    ],
+)
+def test_pictures_are_not_enlarged_where_it_is_not_worth_its_time(decide, table_of, recipe, overrides):
+    plan = decide(recipe, ["model.weights=weights.pth", *overrides], table_of(300))
+    assert plan.preprocess.image_size == 224
 
 
 def test_what_is_set_is_not_touched(decide, table_of):

@@ -46,7 +46,7 @@ def choose_network(
             architecture, start.weights, classifier, names, train.class_names
         )
         classifier = build_classifier(architecture, len(train.class_names))
-    size, reasons["data.image_size"] = choose_image_size(asked_size, classifier.backbone, stem, sides)
+    size, reasons["data.image_size"] = choose_image_size(settings, classifier.backbone, start.weights, stem, sides)
     classifier.backbone.set_image_size(size)
     return ChosenNetwork(start, architecture, classifier, size), reasons
 

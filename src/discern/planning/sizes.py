@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from discern.config.settings import Settings
 from discern.data.cache.free_memory import compute_free_memory_bytes
 from discern.data.reading.decode import read_header
 from discern.data.table import ImageTable
@@ -16,6 +17,7 @@ from discern.models.backbone import Backbone, has_small_stem
 from discern.models.classifier import Classifier
 from discern.models.costs import count_activation_bytes
 from discern.models.weights.pretrained import read_stem
+from discern.planning.phases import HEAD_ONLY
 from discern.runtime import Runtime
 
 Stem = Literal["imagenet", "small"]
@@ -24,6 +26,8 @@ _MEASURED = 200
 _SMALL_PICTURE = 64
 _MIN_PRETRAINED_SIZE = 96
 _SIZE_STEP = 32
+_FINE_TUNED_SCALE = 9 / 7
+"""Side of the pictures for fine-tuning relative to those of pretraining; docs/research/auto.md."""
 _MAX_BATCH = 64
 _MIN_BATCH, _BATCH_FACTOR = 8, 0.7
 # From scratch, BatchNorm needs larger batches.
@@ -63,16 +67,18 @@ def choose_stem(
 
 
 def choose_image_size(
-    setting: int | Literal["auto"], backbone: Backbone, stem: Stem, sides: Sequence[tuple[int, int]]
+    settings: Settings, backbone: Backbone, weights: str, stem: Stem, sides: Sequence[tuple[int, int]]
 ) -> tuple[int, str | None]:
     """Return the side, in pixels, of the square that the network sees, and the reason if it was `auto`.
 
     With a small stem it is the size of the pictures; otherwise the size that the backbone was pretrained at, but at
     most twice the pictures' shorter side (in steps of 32 px or a whole number of a transformer's patches, and at least
-    about 96), since enlarging more only blurs.
+    about 96), since enlarging more only blurs. A pretrained convolutional network that is fine-tuned without a time
+    limit sees pictures of at least that size at 9/7 of it, such as 288 px instead of 224: it was pretrained on random
+    crops, in which objects are larger than in whole pictures (https://arxiv.org/abs/1906.06423).
     """
-    if setting != "auto":
-        return setting, None
+    if settings.data.image_size != "auto":
+        return settings.data.image_size, None
     shorter_side = find_shorter_side(sides)
     if stem == "small":
         return shorter_side, f"{shorter_side}, the size of the pictures"
@@ -81,7 +87,20 @@ def choose_image_size(
     limit = backbone.find_nearest_size(wanted)
     if limit < native:
         return limit, f"{limit}, since the pictures are small (median shorter side {shorter_side} px)"
+    larger = _SIZE_STEP * round(_FINE_TUNED_SCALE * native / _SIZE_STEP)
+    if shorter_side >= native and larger > native and _may_enlarge(settings, backbone, weights):
+        return larger, (
+            f"{larger}, larger than the {native} that {backbone.name} is usually trained at, since fine-tuning "
+            f"gains by it; data.image_size={native} takes {(native / larger) ** 2:.1f} of the time"
+        )
     return native, f"{native}, what {backbone.name} is usually trained at"
+
+
+def _may_enlarge(settings: Settings, backbone: Backbone, weights: str) -> bool:
+    """Return whether larger pictures are worth their time, and suit the network."""
+    is_pretrained = weights != "none" and backbone.name != CUSTOM and not settings.model.load_head
+    learns = any(phase.train != HEAD_ONLY for phase in settings.training.phases)
+    return is_pretrained and learns and settings.run.budget is None and not backbone.has_fixed_size
 
 
 def choose_batch_size(
