@@ -188,7 +188,7 @@ class Fit:
                 is_over = phase.is_complete or self._is_far_behind(phase, logits)
             if is_over or wants_end:
                 if phase.keeps_last:
-                    self._compete(phase, row, logits, is_final=phase.is_complete)
+                    self._compete(phase, row, logits, is_final=phase.is_complete and not self._was_cut)
                 self._record_floor(phase)
                 self._announce_kept(phase)
                 self.phase_index = len(self.phases) if wants_end else self.phase_index + 1
