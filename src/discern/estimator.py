@@ -45,7 +45,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         recipe: Name of a recipe, or path of a TOML file.
         overrides: Settings that override the recipe: `key=value` strings, or a mapping such as `{"epochs": 5}`.
         out: A run folder to keep, without a run in it; by default a temporary folder, removed after fitting.
-        validation_fraction: Fraction of the pictures, in [0, 1), that the best epoch is chosen by.
+        validation_fraction: Fraction of the pictures, in [0, 1), that choose which model is kept.
         random_state: Seed of the run; None draws one, and a `RandomState` gives one.
         verbose: Show progress on standard output.
         network: Your own, as for `discern.train`.

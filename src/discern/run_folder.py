@@ -124,7 +124,7 @@ class RunFolder:
 
     @property
     def finish_request(self) -> Path:
-        """A file that users make to end a training after its epoch, with the best epoch so far."""
+        """A file that users make to end a training after its epoch, with what is best so far."""
         return self.root / "finish"
 
     @property

@@ -83,7 +83,7 @@ def test_the_scores_without_them_stand_beside(tmp_path: Path, caplog: pytest.Log
     assert (scores["all without known pictures"].count, scores["all without known pictures"].accuracy.value) == (3, 0)
     assert list(json.loads((tmp_path / "metrics.json").read_text())) == list(scores)
     assert pd.read_csv(tmp_path / "known_pictures.csv")["split_of_run"].tolist() == ["train", "train", "validation"]
-    assert "of these 6 pictures the run was trained on 2, and 1 more chose its best epoch" in caplog.text
+    assert "of these 6 pictures the run was trained on 2, and 1 more chose what it kept" in caplog.text
     header, accuracy = (
         record.message for record in caplog.records if record.message.lstrip().startswith(("all", "acc"))
     )

@@ -160,7 +160,7 @@ def _plan_must_gain(asked: TrainingSettings) -> tuple[bool, str | None]:
     if len(asked.phases) < 2:
         return False, None
     if asked.monitor != "validation_accuracy":
-        return False, f"false, since the best epoch is chosen by {asked.monitor}"
+        return False, f"false, since the model is chosen by {asked.monitor}"
     if any(phase.epochs != "auto" for phase in asked.phases[1:]):
         return False, "false, since a number of epochs is asked for"
     return True, "true, since the number of epochs is open: those that cannot be shown to gain are not trained"

@@ -52,7 +52,7 @@ def write_scores_without_known(
     trained, chosen = int((known == "train").sum()), int((known == "validation").sum())
     left = int((~is_known).sum())
     logger.warning(
-        "of these %d pictures the run was trained on %d, and %d more chose its best epoch (see %s): scores on them say "
+        "of these %d pictures the run was trained on %d, and %d more chose what it kept (see %s): scores on them say "
         "nothing about new pictures%s",
         len(known),
         trained,

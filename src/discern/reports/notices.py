@@ -40,7 +40,7 @@ def _warn_of_run(facts: RunFacts) -> Iterator[Notice]:
         yield Notice(
             "warning",
             "There is no test split",
-            "The scores are those of the validation pictures, with which the best epoch was chosen, so they are too "
+            "The scores are those of the validation pictures, with which the model was chosen, so they are too "
             "optimistic. Set pictures aside that no choice depends on, and run discern evaluate on them.",
         )
 

@@ -20,7 +20,7 @@ _WIDE_INTERVAL = 0.1
 _WIDE_GAP = 0.15
 _LEARNED = 0.9
 _ORIGINS = {
-    "validation": "with which the best epoch was chosen",
+    "validation": "with which the model was chosen",
     OUT_OF_FOLD: "each answered by the member of the ensemble that had not seen it in training",
 }
 

@@ -123,7 +123,7 @@ class ProgressFile(Listener):
 
 
 class FinishRequest(Listener):
-    """Ends a training after the epoch in which somebody made the file RUN/finish; the best epoch so far is kept."""
+    """Ends a training after the epoch in which somebody made the file RUN/finish; what is best so far is kept."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -33,9 +33,10 @@ def tune(
 ) -> pd.DataFrame:
     """Search for better settings; write trials.csv, best.toml, the plots and the run `best` to the folder `out`.
 
-    The score of a trial is the validation score of its best epoch, in the phases that differ between trials. The test
-    split is used once, by the run `best`. A failed trial does not end the search; a full disk does. A second call with
-    the same `out` continues it; several processes may search at the same time, with `storage` on several machines.
+    The score of a trial is the validation score of the epoch that is kept, in the phases that differ between trials.
+    The test split is used once, by the run `best`. A failed trial does not end the search; a full disk does. A second
+    call with the same `out` continues it; several processes may search at the same time, with `storage` on several
+    machines.
 
     Args:
         source: A folder, archive, table or .npz file with labelled pictures.
