@@ -48,7 +48,7 @@ def render(figure: Figure) -> Image.Image:
 @pytest.mark.parametrize("epochs", [1, 2, 40])
 def test_loss_and_accuracy_stand_side_by_side(epochs: int) -> None:
     history = make_history(["head"] * epochs)
-    figure = plot_curves(history, best_epoch=epochs)
+    figure = plot_curves(history, kept_epoch=epochs)
     loss, accuracy = figure.axes
     assert [loss.get_title(), accuracy.get_title()] == ["Loss", "Accuracy"]
     assert loss.lines[0].get_ydata() == pytest.approx(history["train_loss"])
@@ -59,7 +59,7 @@ def test_loss_and_accuracy_stand_side_by_side(epochs: int) -> None:
 
 def test_no_accuracy_over_100_percent_is_on_the_axis() -> None:
     history = make_history(["head"] * 15).assign(train_accuracy=1.0)
-    figure = plot_curves(history, best_epoch=15)
+    figure = plot_curves(history, kept_epoch=15)
     figure.draw_without_rendering()
     ticks = figure.axes[1].get_yticks()
     assert max(ticks) == pytest.approx(1)
@@ -69,29 +69,29 @@ def test_no_accuracy_over_100_percent_is_on_the_axis() -> None:
 def test_a_first_epoch_far_below_the_others_does_not_flatten_them() -> None:
     history = make_history(["head"] * 12).assign(train_accuracy=0.9, validation_accuracy=0.85)
     history.loc[0, ["train_accuracy", "validation_accuracy"]] = 0.05
-    bottom, top = plot_curves(history, best_epoch=5).axes[1].get_ylim()
+    bottom, top = plot_curves(history, kept_epoch=5).axes[1].get_ylim()
     assert 0.6 < bottom < 0.85
     assert top > 0.9
 
 
 def test_the_name_of_a_phase_of_one_epoch_is_whole() -> None:
-    texts = plot_curves(make_history(["probe"] + ["fine-tune"] * 12), best_epoch=None).axes[0].texts
+    texts = plot_curves(make_history(["probe"] + ["fine-tune"] * 12), kept_epoch=None).axes[0].texts
     assert [(text.get_text(), text.get_rotation()) for text in texts] == [("probe", 90), ("fine-tune", 0)]
 
 
 def test_a_single_epoch_is_a_visible_mark() -> None:
-    lines = plot_curves(make_history(["head"]), best_epoch=None).axes[0].lines
+    lines = plot_curves(make_history(["head"]), kept_epoch=None).axes[0].lines
     assert all(line.get_marker() == "o" for line in lines)
 
 
 def test_epochs_count_over_the_whole_run() -> None:
     history = make_history(["head", "head", "all", "all"])
     history["epoch"] = [1, 2, 1, 2]
-    assert plot_curves(history, best_epoch=None).axes[0].lines[0].get_xdata().tolist() == [1, 2, 3, 4]
+    assert plot_curves(history, kept_epoch=None).axes[0].lines[0].get_xdata().tolist() == [1, 2, 3, 4]
 
 
 def test_phases_are_named_bands() -> None:
-    figure = plot_curves(make_history(["head"] * 5 + ["all layers"] * 15), best_epoch=None)
+    figure = plot_curves(make_history(["head"] * 5 + ["all layers"] * 15), kept_epoch=None)
     for axes in figure.axes:
         assert texts_of(axes) == ["head", "all layers"]
         assert [(patch.get_x(), patch.get_width()) for patch in axes.patches] == [(0.5, 5), (5.5, 15)]
@@ -100,16 +100,16 @@ def test_phases_are_named_bands() -> None:
 
 def test_the_name_of_a_narrow_band_stands_upright_and_long_ones_are_shortened() -> None:
     phases = ["warm-up of the newly initialised head"] + ["all"] * 39
-    first, second = plot_curves(make_history(phases), best_epoch=None).axes[0].texts
+    first, second = plot_curves(make_history(phases), kept_epoch=None).axes[0].texts
     assert (first.get_rotation(), second.get_rotation()) == (90, 0)
     assert first.get_text().startswith("warm-up")
     assert "…" in first.get_text()
 
 
-def test_the_best_epoch_is_named_with_its_validation_value() -> None:
-    loss, accuracy = plot_curves(make_history(["head"] * 8), best_epoch=4).axes
-    assert legend_of(loss) == ["train", "validation", "best: epoch 4\n0.600"]
-    assert legend_of(accuracy) == ["train", "validation", "best: epoch 4\n85.0 %"]
+def test_the_kept_epoch_is_named_with_its_validation_value() -> None:
+    loss, accuracy = plot_curves(make_history(["head"] * 8), kept_epoch=4).axes
+    assert legend_of(loss) == ["train", "validation", "kept: epoch 4\n0.600"]
+    assert legend_of(accuracy) == ["train", "validation", "kept: epoch 4\n85.0 %"]
 
 
 @pytest.mark.parametrize("columns", ["nan", "absent"])
@@ -117,23 +117,23 @@ def test_without_validation_the_train_curve_stands_alone(columns: str) -> None:
     history = make_history(["head"] * 4, validated=False)
     if columns == "absent":
         history = history.drop(columns=["validation_loss", "validation_accuracy"])
-    figure = plot_curves(history, best_epoch=4)
-    assert legend_of(figure.axes[0]) == ["train", "best: epoch 4\n0.500"]
+    figure = plot_curves(history, kept_epoch=4)
+    assert legend_of(figure.axes[0]) == ["train", "kept: epoch 4\n0.500"]
     render(figure)
 
 
 def test_a_loss_that_is_not_finite_leaves_a_gap() -> None:
     history = make_history(["head"] * 4)
     history.loc[2, "train_loss"] = np.inf
-    figure = plot_curves(history, best_epoch=None)
+    figure = plot_curves(history, kept_epoch=None)
     assert np.isnan(figure.axes[0].lines[0].get_ydata()[2])
     render(figure)
 
 
-@pytest.mark.parametrize(("epochs", "best_epoch"), [(0, None), (3, 0), (3, 4)])
-def test_an_epoch_that_is_not_there_is_refused(epochs: int, best_epoch: int | None) -> None:
-    with pytest.raises(ValueError, match=f"got {best_epoch}"):
-        plot_curves(make_history(["head"] * epochs), best_epoch=best_epoch)
+@pytest.mark.parametrize(("epochs", "kept_epoch"), [(0, None), (3, 0), (3, 4)])
+def test_an_epoch_that_is_not_there_is_refused(epochs: int, kept_epoch: int | None) -> None:
+    with pytest.raises(ValueError, match=f"got {kept_epoch}"):
+        plot_curves(make_history(["head"] * epochs), kept_epoch=kept_epoch)
 
 
 def test_schedule_draws_one_rate_without_a_legend() -> None:

@@ -24,23 +24,23 @@ _MIN_EPOCHS_FOR_FLOOR = 8
 _NAMES_SHARE = 0.12  # of the height, above the lines, for the names of the phases
 
 
-def plot_curves(history: pd.DataFrame, *, best_epoch: int | None) -> Figure:
-    """Draw loss and accuracy of train and validation side by side, with the phases as bands and the best epoch marked.
+def plot_curves(history: pd.DataFrame, *, kept_epoch: int | None) -> Figure:
+    """Draw loss and accuracy of train and validation side by side, the phases as bands, and a mark at the kept epoch.
 
-    Rows of `history` are the epochs 1, 2, ... of the whole run in order; `best_epoch` counts the same way. The columns
+    Rows of `history` are the epochs 1, 2, ... of the whole run in order; `kept_epoch` counts the same way. The columns
     read are phase, train_loss, train_accuracy and, NaN or absent without a validation split, validation_loss and
     validation_accuracy.
 
     Raises:
-        ValueError: `history` is empty or has no row `best_epoch`.
+        ValueError: `history` is empty or has no row `kept_epoch`.
     """
     epochs = len(history)
-    if epochs == 0 or (best_epoch is not None and not 1 <= best_epoch <= epochs):
-        raise ValueError(f"expected at least one epoch and best_epoch in 1..{epochs}, got {best_epoch}")
+    if epochs == 0 or (kept_epoch is not None and not 1 <= kept_epoch <= epochs):
+        raise ValueError(f"expected at least one epoch and kept_epoch in 1..{epochs}, got {kept_epoch}")
     figure = build_figure(12, 4.6)
     loss_axes, accuracy_axes = figure.subplots(1, 2)
     for axes, measure in ((loss_axes, "loss"), (accuracy_axes, "accuracy")):
-        _draw_measure(axes, history, measure, best_epoch)
+        _draw_measure(axes, history, measure, kept_epoch)
         axes.set(title=measure.capitalize(), xlabel="epoch", ylabel=measure)
     loss_axes.set_ylabel("loss, before calibration")
     show_percent(accuracy_axes.yaxis)
@@ -76,7 +76,7 @@ def plot_schedule(learning_rates: pd.DataFrame) -> Figure:
     return figure
 
 
-def _draw_measure(axes: Axes, history: pd.DataFrame, measure: str, best_epoch: int | None) -> None:
+def _draw_measure(axes: Axes, history: pd.DataFrame, measure: str, kept_epoch: int | None) -> None:
     epochs = np.arange(1, len(history) + 1)
     lines = {"train": TRAIN_COLOR, "validation": VALIDATION_COLOR}
     values = {split: _finite_column(history, f"{split}_{measure}") for split in lines}
@@ -84,11 +84,11 @@ def _draw_measure(axes: Axes, history: pd.DataFrame, measure: str, best_epoch: i
         if not np.isnan(values[split]).all():
             marker = "o" if len(epochs) <= _FEW_EPOCHS else None
             axes.plot(epochs, values[split], color=color, marker=marker, markersize=4, label=split)
-    if best_epoch is not None:
+    if kept_epoch is not None:
         chosen_by = "train" if np.isnan(values["validation"]).all() else "validation"
-        value = float(values[chosen_by][best_epoch - 1])
+        value = float(values[chosen_by][kept_epoch - 1])
         if isfinite(value):
-            _mark_best(axes, best_epoch, value, measure, lines[chosen_by])
+            _mark_kept(axes, kept_epoch, value, measure, lines[chosen_by])
     bottom, top = axes.get_ylim()
     bottom = max(bottom, 0)
     if measure == "accuracy":
@@ -111,8 +111,8 @@ def _find_floor(accuracies: NDArray[np.float64]) -> float:
     return usual - 2 * (best - usual)
 
 
-def _mark_best(axes: Axes, epoch: int, value: float, measure: str, color: str) -> None:
-    """Ring the best epoch and show its value in the legend, where it covers no line."""
+def _mark_kept(axes: Axes, epoch: int, value: float, measure: str, color: str) -> None:
+    """Ring the epoch that was kept and show its value in the legend, where it covers no line."""
     shown = percent(value) if measure == "accuracy" else f"{value:.3f}"
     axes.axvline(epoch, ymax=1 - _NAMES_SHARE, color=color, linewidth=1, linestyle=":")
     axes.plot(
@@ -124,7 +124,7 @@ def _mark_best(axes: Axes, epoch: int, value: float, measure: str, color: str) -
         markersize=10,
         fillstyle="none",
         clip_on=False,
-        label=f"best: epoch {epoch}\n{shown}",
+        label=f"kept: epoch {epoch}\n{shown}",
     )
 
 

@@ -141,7 +141,7 @@ class Run:
         if self.history.empty:
             return None
         best = find_best_epoch(load_run_facts(self.folder))
-        return plot_curves(self.history, best_epoch=None if best is None else best.epoch)
+        return plot_curves(self.history, kept_epoch=None if best is None else best.epoch)
 
     def _plot_rates(self) -> "Figure | None":
         if self.history.empty:

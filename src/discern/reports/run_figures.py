@@ -37,7 +37,7 @@ def draw_curves(facts: RunFacts) -> Markup | None:
     history, best = facts.history, find_best_epoch(facts)
     if history is None or best is None:
         return None
-    figure = plot_curves(history, best_epoch=best.place)
+    figure = plot_curves(history, kept_epoch=best.place)
     description = "; ".join(
         _describe_line(f"{split} {measure}", history[f"{split}_{measure}"].astype(float).tolist())
         for measure in ("loss", "accuracy")

@@ -24,7 +24,7 @@ def draw_training(
         steps_per_epoch: Updates in an epoch.
     """
     folder.mkdir(exist_ok=True)
-    save_figure(plot_curves(history, best_epoch=best_epoch), folder / "curves.png")
+    save_figure(plot_curves(history, kept_epoch=best_epoch), folder / "curves.png")
     rates = list_rates(plan, history, steps_per_epoch)
     save_figure(plot_schedule(pd.DataFrame(rates)), folder / "learning_rate.png")
 
