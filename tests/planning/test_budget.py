@@ -139,10 +139,10 @@ def test_the_solution_of_a_sample_takes_a_part_of_the_time():
     speed = Speed(prediction_seconds=0.0004, training_seconds={"fine-tune": 0.0012})
     counts = Counts(45000, 1000, 1000, 10, features=2000)
     given = {"speed": speed, "counts": counts, "overrides": ["epochs=10", "training.phases.probe.head_solver=lbfgs"]}
-    found = plan(300, spent_seconds=15, **given)
+    found = plan(90, spent_seconds=15, **given)
     assert 30000 < found.training.max_images < 45000
     assert "cannot be done" not in message(found)
-    assert plan(600, **given).training.max_images is None
+    assert plan(180, **given).training.max_images is None
 
 
 def test_every_view_of_a_picture_is_looked_at():

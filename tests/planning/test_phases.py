@@ -163,7 +163,7 @@ def test_an_exact_head_that_would_take_much_of_a_budget_learns_by_steps():
     assert decide(facts._replace(budget_seconds=10_000))[0][0].head_solver == "lbfgs"
     (probe, _), reasons = decide(facts._replace(budget_seconds=60))
     assert (probe.head_solver, probe.epochs) == ("gradient", 8)
-    assert reasons["probe.head_solver"] == "gradient, since the exact solution would take about 240 of 60 s"
+    assert reasons["probe.head_solver"] == "gradient, since the exact solution would take about 48 of 60 s"
 
 
 LIGHT = tuple(f"training.phases.*.{choice}" for choice in ("epochs=16", "head_solver=gradient", "augment=light"))

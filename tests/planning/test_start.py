@@ -196,7 +196,7 @@ def test_a_short_budget_leaves_no_time_to_compare(wide, weights, monkeypatch):
         "it would take more than the {} s that there are for it"
     )
     asked = [f"model.weights={weights / 'seeing.safetensors'}"]
-    monkeypatch.setattr("discern.planning.start.estimate_probe_seconds", lambda *_: 0.1)
+    monkeypatch.setattr("discern.planning.start.estimate_probe_seconds", lambda cost, images, classes: 0.1 * images)
     found = start(wide, [*asked, "run.budget=30s"])
     assert (found.start.fit, found.reason, found.candidates) == ("squash", reason.format(3), ())
     monkeypatch.setattr("discern.planning.start.measure_start_cost", lambda *_: pytest.fail("a measurement"))
@@ -205,7 +205,7 @@ def test_a_short_budget_leaves_no_time_to_compare(wide, weights, monkeypatch):
 
 def test_a_budget_shrinks_the_sample(wide, weights, monkeypatch):
     monkeypatch.setattr("discern.planning.start._MIN_SAMPLE", 10)
-    monkeypatch.setattr("discern.planning.start.estimate_probe_seconds", lambda *_: 0.075)
+    monkeypatch.setattr("discern.planning.start.estimate_probe_seconds", lambda cost, images, classes: 0.075 * images)
     found = start(wide, [f"model.weights={weights / 'seeing.safetensors'}", "run.budget=30s"])
     assert "on 20 pictures" in found.reason
 

@@ -38,17 +38,17 @@ def count_pictures(plan: Plan, table: ImageTable, classifier: Classifier) -> Cou
     )
 
 
-def estimate_probe_seconds(cost: StartCost, num_classes: int) -> float:
-    """Return the seconds for the features of one picture and for its share in solving for a linear head on them."""
-    solving = estimate_solving_seconds(1, num_classes, cost.num_features)
-    return cost.reading_seconds + cost.forward_seconds + solving
+def estimate_probe_seconds(cost: StartCost, images: int, num_classes: int) -> float:
+    """Return the seconds for the features of pictures, and for solving for a linear head on them."""
+    features = images * (cost.reading_seconds + cost.forward_seconds)
+    return features + estimate_solving_seconds(images, num_classes, cost.num_features)
 
 
 def estimate_training_seconds(phases: Sequence[PhasePlan], cost: StartCost, images: int, num_classes: int) -> float:
     """Return the seconds of all phases, without validation and evaluation, before there is a plan."""
     views = max((phase.views for phase in phases), default=0)
     epochs = sum(cost.training_seconds[phase.name] * phase.epochs for phase in phases if not phase.views)
-    return images * (views * estimate_probe_seconds(cost, num_classes) + epochs)
+    return views * estimate_probe_seconds(cost, images, num_classes) + images * epochs
 
 
 class Part(NamedTuple):
@@ -83,8 +83,8 @@ class Estimate:
         """Seconds for the features of one training picture, and for its share in solving for the head."""
         solving = 0.0
         if any(phase.head_solver == "lbfgs" for phase in self._plan.phases):
-            solving = estimate_solving_seconds(1, self._counts.classes, self._counts.features)
-        return self._speed.prediction_seconds * self._views + solving
+            solving = estimate_solving_seconds(self._counts.train, self._counts.classes, self._counts.features)
+        return self._speed.prediction_seconds * self._views + solving / self._counts.train
 
     def choose_sample(self, left: float) -> int | None:
         """Return how many training pictures there is time to use once; None for all."""

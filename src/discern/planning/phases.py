@@ -25,9 +25,10 @@ _INITIAL_SHARE = 0.3
 """Between a quarter and a half, which were measured; docs/research/auto.md."""
 _STRONG_FROM_EPOCHS = 16
 _SOLVABLE = 500_000
-_SOLVER_PASSES = 1500
-"""Passes over the training features to solve for a head: several strengths in three folds, and the final fit."""
-_SOLVER_FLOPS = 2e10
+_SOLVER_PASSES = 300
+"""Passes over the training features to solve for a head, for all strengths together."""
+_SOLVER_FLOPS, _BASIS_FLOPS = 2e10, 4e10
+"""Operations a second of one core in these passes, and in finding the space that the pictures span."""
 _MAX_SOLVING_SHARE = 0.2
 """Largest share of a budget for solving for a head."""
 _HEAD_VIEWS = 5
@@ -112,8 +113,12 @@ def choose_pretrained_augment(epochs: int) -> tuple[str, str]:
 
 
 def estimate_solving_seconds(images: int, num_classes: int, features: int) -> float:
-    """Return an estimate of the seconds that the exact solution for a linear head takes."""
-    return images * _SOLVER_PASSES * 4 * features * num_classes / _SOLVER_FLOPS
+    """Return an estimate of the seconds that the exact solution for a linear head takes.
+
+    Where there are more features than pictures, it is sought in the space that the pictures span.
+    """
+    basis = 4 * features * images**2 / _BASIS_FLOPS if features > images else 0.0
+    return basis + images * _SOLVER_PASSES * 4 * min(features, images) * num_classes / _SOLVER_FLOPS
 
 
 def _solves_random_features(phase: PhaseSettings, facts: PhaseFacts) -> bool:

@@ -143,8 +143,9 @@ class _Comparison:
         # What the head may read of a picture is computed once.
         computed = dict.fromkeys(start[:3] for start in starts)
         costs = [self._costs[backbone] for backbone, _, _ in computed]
-        seconds = sum(estimate_probe_seconds(cost, len(self._train.class_names)) for cost in costs)
-        images = min(_SAMPLE, len(self._train), int(allowed / seconds))
+        images = min(_SAMPLE, len(self._train))
+        seconds = sum(estimate_probe_seconds(cost, images, len(self._train.class_names)) for cost in costs)
+        images = min(images, int(images * allowed / seconds))
         if images < min(_MIN_SAMPLE, len(self._train)):
             return None
         sample = sample_table(self._train, images, seed=self._settings.run.seed)
