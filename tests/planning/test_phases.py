@@ -147,10 +147,12 @@ def test_a_plan_holds_no_auto():
         PhasePlan(**{**phases[0].model_dump(), "epochs": "auto"})
 
 
-def test_batchnorm_is_frozen_where_it_is_pretrained_and_batches_are_small():
+def test_batchnorm_is_frozen_where_it_is_pretrained():
     for facts, frozen in (
         (PhaseFacts(1000, 10, batch_size=32), True),
-        (PhaseFacts(1000, 10, batch_size=64), False),
+        (PhaseFacts(1000, 10, batch_size=64), True),
+        (PhaseFacts(1000, 10, batch_size=32, is_own_network=True), True),
+        (PhaseFacts(1000, 10, batch_size=64, is_own_network=True), False),
         (PhaseFacts(1000, 10, is_pretrained=False), False),
     ):
         phases, reasons = decide(facts)

@@ -14,6 +14,7 @@ _HEAD_EPOCHS = 8
 _MAX_EPOCHS_FACTOR = 3
 """Largest factor by which a budget may lengthen a phase whose number of epochs is `auto`."""
 _MIN_NORM_BATCH = 64
+"""Pictures of a batch whose statistics BatchNorm can learn from."""
 _FEW_IMAGES = 300
 _FIXED_STEPS = ("adam", "adamw")
 """Optimizers that move each weight by about its rate, however large it or its gradient is."""
@@ -289,12 +290,17 @@ def _choose_keep(phase: PhaseSettings) -> tuple[Keep, str | None]:
 
 
 def _choose_batchnorm(facts: PhaseFacts) -> tuple[bool, str]:
-    """Return whether the statistics of BatchNorm are frozen (if batches are too small to improve them), and why."""
+    """Return whether the statistics of BatchNorm are frozen, and why.
+
+    A network of the user's may be untrained, so its statistics are left as they are only in small batches.
+    """
     if not facts.is_pretrained:
         return False, "learns its statistics, since the network starts from scratch"
-    if facts.batch_size < _MIN_NORM_BATCH:
-        return True, f"frozen, since the network is pretrained and a batch has {facts.batch_size} pictures"
-    return False, f"learns its statistics from batches of {facts.batch_size} pictures"
+    if facts.is_own_network and facts.batch_size >= _MIN_NORM_BATCH:
+        return False, f"learns its statistics from batches of {facts.batch_size} pictures"
+    if facts.is_own_network:
+        return True, f"frozen, since a batch has {facts.batch_size} pictures"
+    return True, "frozen, since the network is pretrained: with statistics of batches it forgets what it knew"
 
 
 def _choose_views(

@@ -81,7 +81,9 @@ class PhaseSettings(PhaseBase):
         "auto: last where the rate falls to zero, and no patience ends the phase before",
     )
     frozen_batchnorm: bool | Literal["auto"] = Field(
-        False, description="keep all BatchNorm statistics as they are; auto: if pretrained and batches are small"
+        False,
+        description="keep all BatchNorm statistics as they are; auto: if pretrained (in your own network: if batches "
+        "are small)",
     )
     augment: AugmentPolicy = Field(
         "light",
