@@ -127,10 +127,11 @@ def test_the_best_epochs_weights_are_what_is_left(table):
         assert torch.equal(tensor, fit.best.weights[name])
 
 
-def test_the_floor_gives_way_only_to_a_higher_accuracy():
-    def row(epoch, accuracy, loss):
-        return EpochRow("phase", epoch, 0.0, 0.0, loss, accuracy, 0.0, 1.0, 1.0)
+def row(epoch, accuracy, loss):
+    return EpochRow("phase", epoch, 0.0, 0.0, loss, accuracy, 0.0, 1.0, 1.0)
 
+
+def test_the_floor_gives_way_only_to_a_higher_accuracy():
     best = BestModel("validation_accuracy")
     network = torch.nn.Linear(1, 1)
     assert best.observe(row(1, 0.8, 0.9), network, None)
@@ -146,9 +147,6 @@ def test_the_floor_gives_way_only_to_a_higher_accuracy():
 
 
 def test_an_epoch_that_was_not_picked_needs_only_a_lower_loss_than_the_floor():
-    def row(epoch, accuracy, loss):
-        return EpochRow("phase", epoch, 0.0, 0.0, loss, accuracy, 0.0, 1.0, 1.0)
-
     def is_kept(monitor, accuracy, loss):
         best, network = BestModel(monitor), torch.nn.Linear(1, 1)
         best.observe(row(1, 0.8, 0.9), network, None)
@@ -165,7 +163,7 @@ def test_an_epoch_that_was_not_picked_needs_only_a_lower_loss_than_the_floor():
 class Requests(Listener):
     """Asks to end after some epochs, and records what is kept at the end of each phase."""
 
-    def __init__(self, epochs: int) -> None:
+    def __init__(self, epochs: int | None) -> None:
         self.epochs, self.best, self.kept = epochs, [], []
 
     def on_epoch_end(self, rows, *, is_best):
@@ -176,15 +174,9 @@ class Requests(Listener):
         self.kept.append((phase.name, kept.epoch))
 
 
-LAST = ["training.phases.*.keep=last", "training.phases.*.epochs=3", "training.phases.*.schedule=one-cycle"]
-
-
-@pytest.mark.parametrize(("asked", "kept"), [(None, 6), (5, 5)])
-def test_the_last_epoch_of_a_phase_is_kept_however_good_those_before_were(table, monkeypatch, asked, kept):
-    """Also where the training is ended before."""
-    scores = iter([(0.9, 0.1), (0.9, 0.1), (0.5, 5.0), (0.9, 0.2), (0.6, 0.3), (0.6, 0.4)])
-    fit = build_fit(table, "transfer-finetune", [*QUICK, *LAST], listeners=[(follower := Requests(asked))])
-    validate, seen = Fit._validate, []
+def answer_scores(monkeypatch, scores):
+    """Let the validations of a training have these accuracies and losses; return the weights that each was asked of."""
+    validate, scores, seen = Fit._validate, iter(scores), []
 
     def score(fit, phase):
         logits, validation = validate(fit, phase)
@@ -193,6 +185,18 @@ def test_the_last_epoch_of_a_phase_is_kept_however_good_those_before_were(table,
         return logits, validation._replace(loss=loss, accuracy=accuracy)
 
     monkeypatch.setattr(Fit, "_validate", score)
+    return seen
+
+
+LAST = ["training.phases.*.keep=last", "training.phases.*.epochs=3", "training.phases.*.schedule=one-cycle"]
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(None, 6), (5, 5)])
+def test_the_last_epoch_of_a_phase_is_kept_however_good_those_before_were(table, monkeypatch, asked, kept):
+    """Also where the training is ended before."""
+    scores = [(0.9, 0.1), (0.9, 0.1), (0.5, 5.0), (0.9, 0.2), (0.6, 0.3), (0.6, 0.4)]
+    seen = answer_scores(monkeypatch, scores)
+    fit = build_fit(table, "transfer-finetune", [*QUICK, *LAST], listeners=[(follower := Requests(asked))])
     result = fit.run()
     assert result.best == result.rows[-1]
     assert result.best.epoch == kept
@@ -220,15 +224,8 @@ def test_a_resumed_training_that_keeps_its_last_epoch_equals_the_uninterrupted_o
 
 
 def test_a_phase_whose_last_epoch_is_worse_leaves_what_was_kept_before(table, monkeypatch):
-    losses = iter([9.0, 0.1, 0.2, 0.05, 0.3, 0.4])
+    answer_scores(monkeypatch, [(0.5, loss) for loss in (9.0, 0.1, 0.2, 0.05, 0.3, 0.4)])
     fit = build_fit(table, "transfer-finetune", [*QUICK, *LAST])
-    validate = Fit._validate
-
-    def score(fit, phase):
-        logits, validation = validate(fit, phase)
-        return logits, validation._replace(loss=next(losses), accuracy=0.5)
-
-    monkeypatch.setattr(Fit, "_validate", score)
     result = fit.run()
     assert result.best.epoch == 3
     outcome = describe_outcome(result, fit.data.validation.targets(), fit.training, fit.phases)
