@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from discern.data.splitting.split import split_table
 from discern.engine.schedules import compute_rate_factor
 from discern.errors import RunFolderError, TrainingError
 from discern.training.deadline import Deadline
-from discern.training.fit import Fit
+from discern.training.epoch import EpochRunner
 from discern.training.floor import Floor
 from discern.training.history import EpochRow, build_history
 from discern.training.listeners import Listener
@@ -176,15 +177,15 @@ class Requests(Listener):
 
 def answer_scores(monkeypatch, scores):
     """Let the validations of a training have these accuracies and losses; return the weights that each was asked of."""
-    validate, scores, seen = Fit._validate, iter(scores), []
+    run, scores, seen = EpochRunner.run, iter(scores), []
 
-    def score(fit, phase):
-        logits, validation = validate(fit, phase)
-        seen.append({name: tensor.clone() for name, tensor in fit.classifier.state_dict().items()})
+    def score(runner, phase, number):
+        epoch = run(runner, phase, number)
+        seen.append({name: tensor.clone() for name, tensor in phase.classifier.state_dict().items()})
         accuracy, loss = next(scores)
-        return logits, validation._replace(loss=loss, accuracy=accuracy)
+        return epoch._replace(row=replace(epoch.row, validation_loss=loss, validation_accuracy=accuracy))
 
-    monkeypatch.setattr(Fit, "_validate", score)
+    monkeypatch.setattr(EpochRunner, "run", score)
     return seen
 
 

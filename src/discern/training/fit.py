@@ -2,8 +2,7 @@
 
 import logging
 import math
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,25 +10,22 @@ import torch
 from torch import Tensor
 
 from discern.counts import count_of
-from discern.data.reading.loaders import Batch
 from discern.engine.forward import predict_logits, prepare_images
-from discern.engine.loop import EpochAverages, run_epoch
-from discern.engine.optimizers import get_learning_rate
+from discern.engine.loop import EpochAverages
 from discern.engine.train_step import Loss
 from discern.errors import TrainingError
-from discern.evaluation.custom_metrics import MetricFunction, compute_custom_metrics
+from discern.evaluation.custom_metrics import MetricFunction
 from discern.models.classifier import HEAD, Classifier
 from discern.planning.plan import PhasePlan, TrainingPlan
 from discern.runtime import Runtime
 from discern.seconds import measuring
 from discern.training.batches import TrainingData
 from discern.training.deadline import Deadline, correct_length
-from discern.training.exact_head import solve_phase
+from discern.training.epoch import Epoch, EpochRunner
 from discern.training.floor import Floor
 from discern.training.history import EpochRow
 from discern.training.inputs import PooledFeatures
-from discern.training.listeners import ListenedStep, Listener
-from discern.training.meter import LoaderMeter
+from discern.training.listeners import Listener
 from discern.training.phase import Phase
 from discern.training.random_generators import read_generators
 from discern.training.state import Progress, TrainingState
@@ -95,7 +91,6 @@ class Fit:
         self.data = data
         self.runtime = runtime
         self.loss = loss
-        self.metrics = metrics or {}
         self.state_folder = state_folder
         self.listeners = listeners
         self.deadline = deadline
@@ -105,8 +100,9 @@ class Fit:
         self.floor: Floor | None = None
         self.phase_index = 0
         self.saved_epochs = 0
-        self._was_cut = False
-        self._meter = LoaderMeter(data.workers)
+        self._epochs = EpochRunner(
+            training, data, runtime, metrics=metrics or {}, listeners=listeners, deadline=deadline
+        )
 
     def run(self, resume_from: TrainingState | None = None) -> FitResult:
         """Train what is left of the plan; at the end the classifier has the weights of the best epoch.
@@ -181,14 +177,14 @@ class Fit:
             listener.on_phase_start(phase.plan, phase.epochs_done)
         is_over = False
         while not is_over:
-            row, logits, wants_end = self._run_epoch(phase)
-            is_over = phase.observe(row)
+            epoch, wants_end = self._run_epoch(phase)
+            is_over = phase.observe(epoch.row)
             if not is_over:
-                self._correct_length(phase, row)
-                is_over = phase.is_complete or self._is_far_behind(phase, logits)
+                self._correct_length(phase, epoch.row)
+                is_over = phase.is_complete or self._is_far_behind(phase, epoch.validation_logits)
             if is_over or wants_end:
                 if phase.keeps_last:
-                    self._compete(phase, row, logits, is_final=phase.is_complete and not self._was_cut)
+                    self._compete(phase, epoch, is_final=phase.is_complete and not epoch.was_cut)
                 self._record_floor(phase)
                 self._announce_kept(phase)
                 self.phase_index = len(self.phases) if wants_end else self.phase_index + 1
@@ -267,103 +263,32 @@ class Fit:
             self.floor = Floor(self.best.row, self.best.logits.clone())
             self.best.floor = self.best.row
 
-    def _run_epoch(self, phase: Phase) -> tuple[EpochRow, Tensor | None, bool]:
-        """Train and validate; return the epoch's row and logits, and whether a listener asks to end the training."""
+    def _run_epoch(self, phase: Phase) -> tuple[Epoch, bool]:
+        """Train and validate; return the epoch, and whether a listener asks to end the training."""
         for listener in self.listeners:
             listener.on_epoch_start(phase.plan, phase.epochs_done + 1, len(phase.inputs.train))
-        started = time.perf_counter()
-        with measuring("training"):
-            train = self._solve(phase) if phase.plan.head_solver == "lbfgs" else self._train(phase)
-        training_seconds = time.perf_counter() - started
-        phase.prepare_evaluation()
-        with measuring("validation"):
-            logits, validation = self._validate(phase)
-        row = EpochRow(
-            phase=phase.plan.name,
-            epoch=len(self.rows) + 1,
-            train_loss=train.loss,
-            train_accuracy=train.accuracy,
-            validation_loss=validation.loss,
-            validation_accuracy=validation.accuracy,
-            learning_rate=get_learning_rate(phase.optimizer),
-            seconds=time.perf_counter() - started,
-            images_per_second=train.images / training_seconds,
-            metrics=self._measure(logits),
-        )
-        self.rows.append(row)
-        is_best = not phase.keeps_last and self._compete(phase, row, logits)
+        try:
+            epoch = self._epochs.run(phase, len(self.rows) + 1)
+        except TrainingError as error:
+            raise TrainingError(f"{error}. {self._describe_last_good_state()}") from None
+        self.rows.append(epoch.row)
+        is_best = not phase.keeps_last and self._compete(phase, epoch)
         requests = [listener.on_epoch_end(self.rows, is_best=is_best) for listener in self.listeners]
-        return row, logits, any(self.runtime.processes.gather(any(requests)))
+        return epoch, any(self.runtime.processes.gather(any(requests)))
 
     def _announce_kept(self, phase: Phase) -> None:
         if self.best.row is not None:
             for listener in self.listeners:
                 listener.on_phase_end(phase.plan, self.best.row)
 
-    def _compete(self, phase: Phase, row: EpochRow, logits: Tensor | None, *, is_final: bool = False) -> bool:
+    def _compete(self, phase: Phase, epoch: Epoch, *, is_final: bool = False) -> bool:
         """Keep the model of this epoch if it is the best one so far; return whether it is."""
         # Without validation, an unfinished epoch does not replace a complete one.
-        counts = row.has_validation or self.best.row is None or not self._was_cut
-        is_best = counts and self.best.observe(row, phase.evaluated, logits, is_final=is_final)
+        counts = epoch.row.has_validation or self.best.row is None or not epoch.was_cut
+        is_best = counts and self.best.observe(epoch.row, phase.evaluated, epoch.validation_logits, is_final=is_final)
         if is_best:
             self.pooled = phase.inputs.pool(self.classifier, self.data.bank_rows)
         return is_best
-
-    def _train(self, phase: Phase) -> EpochAverages:
-        self.classifier.train()
-        phase.step.start_epoch(phase.epochs_done)
-        started = time.perf_counter()
-        # The order of the pictures depends on the epoch of the whole run, so that no phase repeats that of another.
-        batches = self._until_deadline(phase.inputs.train.batches(len(self.rows)))
-        try:
-            train = run_epoch(batches, ListenedStep(phase.step, self.listeners), self.runtime.processes)
-        except TrainingError as error:
-            raise TrainingError(f"{error}. {self._describe_last_good_state()}") from None
-        if not phase.inputs.views:
-            self._meter.observe(
-                images=train.images,
-                batches=len(phase.inputs.train),
-                waiting_seconds=phase.inputs.train.waiting_seconds,
-                training_seconds=time.perf_counter() - started,
-                cached=self.data.keeps_pictures,
-            )
-        return train
-
-    def _until_deadline(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Yield batches until the deadline; all of them with several processes, which must end an epoch together."""
-        for number, batch in enumerate(batches):
-            in_time = self.deadline is None or self.deadline.left_seconds() > 0
-            if number and not in_time and self.runtime.processes.count == 1:
-                logger.info("the time budget is used up: the epoch ends after %d batches", number)
-                self._was_cut = True
-                return
-            yield batch
-
-    def _solve(self, phase: Phase) -> EpochAverages:
-        """Set the head to the exact solution and return averages over the training pictures."""
-        features = solve_phase(phase.plan, phase.inputs, self.classifier, self.training, self.data)
-        batches = self.data.build_evaluation_loader_over(features, self.data.train).batches()
-        return predict_logits(phase.evaluated_network, batches, phase.inputs.prepare, self.runtime)[1]
-
-    def _validate(self, phase: Phase) -> tuple[Tensor | None, EpochAverages]:
-        """Return the logits (V, K) of the validation pictures, and averages over them."""
-        if phase.inputs.validation is None:
-            return None, EpochAverages(float("nan"), float("nan"), 0)
-        self.runtime.processes.share_buffers(phase.evaluated)
-        batches = phase.inputs.validation.batches()
-        logits, validation = predict_logits(phase.evaluated_network, batches, phase.inputs.prepare, self.runtime)
-        if not math.isfinite(validation.loss):
-            raise TrainingError(
-                f"the validation loss is {validation.loss} after epoch {len(self.rows) + 1}; a lower learning rate or "
-                f"clip_norm=1 usually helps. {self._describe_last_good_state()}"
-            )
-        return logits, validation
-
-    def _measure(self, logits: Tensor | None) -> dict[str, float]:
-        if logits is None or not self.metrics:
-            return dict.fromkeys(self.metrics, float("nan"))
-        probabilities = logits.double().softmax(dim=1).numpy()
-        return compute_custom_metrics(self.metrics, self.data.validation.targets(), probabilities)
 
     def _describe_last_good_state(self) -> str:
         if not self.rows:

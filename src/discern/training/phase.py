@@ -66,6 +66,7 @@ class Phase:
     ) -> None:
         classifier.set_trainable(plan.train, frozen_batchnorm=plan.frozen_batchnorm)
         self.plan = plan
+        self.classifier = classifier
         self.inputs = build_inputs(plan, classifier, data, runtime, views=views)
         self.paired = _pair_heads(plan, classifier)
         learner = classifier if self.paired is None else _build_learner(plan, classifier, self.paired)
