@@ -20,7 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def print_result(is_correct: Sequence[bool], **more: float) -> None:
+def print_result(is_correct: Sequence[bool]) -> None:
     """Print one line of JSON: the accuracy, and which test pictures were classified correctly, in the table's order."""
     correct = "".join("1" if one else "0" for one in is_correct)
-    print(json.dumps({"accuracy": correct.count("1") / len(correct), **more, "correct": correct}))
+    print(json.dumps({"accuracy": correct.count("1") / len(correct), "correct": correct}))

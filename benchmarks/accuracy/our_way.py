@@ -29,13 +29,10 @@ def main() -> None:
         command += [] if job.budget is None else ["--budget", job.budget]
         subprocess.run(command, check=True, stdout=sys.stderr)  # noqa: S603 - a command of our own
         predictions = pd.read_csv(run / "evaluation" / "predictions.csv", dtype=str, keep_default_na=False)
-        validation = pd.read_csv(run / "history.csv")["validation_accuracy"].max()
     table = pd.read_csv(job.table)
     predicted = predictions.set_index("path")["predicted"]
     test = table[table["split"] == "test"]
-    print_result(
-        list(predicted.loc[list(test["path"])].to_numpy() == test["label"].to_numpy()), validation=float(validation)
-    )
+    print_result(list(predicted.loc[list(test["path"])].to_numpy() == test["label"].to_numpy()))
 
 
 if __name__ == "__main__":
