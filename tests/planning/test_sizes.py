@@ -14,6 +14,7 @@ from discern.models.architecture import Architecture
 from discern.models.build import build_classifier
 from discern.models.costs import count_activation_bytes
 from discern.planning.planner import plan_training
+from discern.planning.speed import Speed
 from discern.runtime import choose_runtime
 from pictures import COLOURS, draw_photo
 
@@ -68,7 +69,6 @@ def test_stem_and_size_suit_the_pictures(decide, table_of, picture_size, weights
     ("recipe", "overrides"),
     [
         ("auto", ["data.image_size=224"]),
-        ("auto", ["run.budget=1h"]),
         ("auto", ["model.weights=none"]),
         ("transfer", ["data.image_size=auto"]),
         ("auto", ["model.backbone=timm:vit_tiny_patch16_224"]),
@@ -77,6 +77,22 @@ def test_stem_and_size_suit_the_pictures(decide, table_of, picture_size, weights
 def test_pictures_are_not_enlarged_where_it_is_not_worth_its_time(decide, table_of, recipe, overrides):
     plan = decide(recipe, ["model.weights=weights.pth", *overrides], table_of(300))
     assert plan.preprocess.image_size == 224
+
+
+@pytest.mark.parametrize(("budget", "image_size", "epochs"), [("120s", 224, 10), ("220s", 288, 10), ("90s", 224, 8)])
+def test_a_budget_enlarges_pictures_where_it_has_time_for_all_epochs(
+    decide, table_of, monkeypatch, budget, image_size, epochs
+):
+    speed = Speed(prediction_seconds=0.001, training_seconds={"fine-tune": 0.01})
+    monkeypatch.setattr("discern.planning.planner.measure_speed", lambda *_: speed)
+    table = table_of(300)
+    many = table.take(np.tile(np.arange(len(table)), 900 // len(table)))
+    plan = decide("auto", ["model.weights=weights.pth", "epochs=10", f"run.budget={budget}"], many)
+    assert plan.preprocess.image_size == image_size
+    assert str(image_size) in plan.reasons["data.image_size"]
+    assert (plan.phases[-1].name, plan.phases[-1].epochs) == ("fine-tune", epochs)
+    # An epoch is planned at the time that pictures of this size take.
+    assert f"of {9 * (image_size / 224) ** 2:.1f} s in fine-tune" in plan.reasons["run.budget"]
 
 
 def test_what_is_set_is_not_touched(decide, table_of):

@@ -30,8 +30,13 @@ def choose_network(
     sides: Sequence[tuple[int, int]],
     found: ChosenStart,
     network: Network | None,
+    *,
+    has_time: bool,
 ) -> tuple[ChosenNetwork, dict[str, str | None]]:
-    """Return the network for these pictures, and the reason for each choice by the name of its setting."""
+    """Return the network for these pictures, and the reason for each choice by the name of its setting.
+
+    `has_time` says whether the pictures may be larger than usual.
+    """
     start, reasons = found.start, {"starting point": found.reason}
     asked_size = settings.data.image_size
     size_seen = find_shorter_side(sides) if asked_size == "auto" else asked_size
@@ -46,7 +51,9 @@ def choose_network(
             architecture, start.weights, classifier, names, train.class_names
         )
         classifier = build_classifier(architecture, len(train.class_names))
-    size, reasons["data.image_size"] = choose_image_size(settings, classifier.backbone, start.weights, stem, sides)
+    size, reasons["data.image_size"] = choose_image_size(
+        settings, classifier.backbone, start.weights, stem, sides, has_time=has_time
+    )
     classifier.backbone.set_image_size(size)
     return ChosenNetwork(start, architecture, classifier, size), reasons
 

@@ -67,15 +67,21 @@ def choose_stem(
 
 
 def choose_image_size(
-    settings: Settings, backbone: Backbone, weights: str, stem: Stem, sides: Sequence[tuple[int, int]]
+    settings: Settings,
+    backbone: Backbone,
+    weights: str,
+    stem: Stem,
+    sides: Sequence[tuple[int, int]],
+    *,
+    has_time: bool,
 ) -> tuple[int, str | None]:
     """Return the side, in pixels, of the square that the network sees, and the reason if it was `auto`.
 
     With a small stem it is the size of the pictures; otherwise the size that the backbone was pretrained at, but at
     most twice the pictures' shorter side (in steps of 32 px or a whole number of a transformer's patches, and at least
-    about 96), since enlarging more only blurs. A pretrained convolutional network that is fine-tuned without a time
-    limit sees pictures of at least that size at 9/7 of it, such as 288 px instead of 224: it was pretrained on random
-    crops, in which objects are larger than in whole pictures (https://arxiv.org/abs/1906.06423).
+    about 96), since enlarging more only blurs. A pretrained convolutional network that is fine-tuned in a run that
+    `has_time` sees pictures of at least that size at 9/7 of it, such as 288 px instead of 224: it was pretrained on
+    random crops, in which objects are larger than in whole pictures (https://arxiv.org/abs/1906.06423).
     """
     if settings.data.image_size != "auto":
         return settings.data.image_size, None
@@ -88,7 +94,7 @@ def choose_image_size(
     if limit < native:
         return limit, f"{limit}, since the pictures are small (median shorter side {shorter_side} px)"
     larger = _SIZE_STEP * round(_FINE_TUNED_SCALE * native / _SIZE_STEP)
-    if shorter_side >= native and larger > native and _may_enlarge(settings, backbone, weights):
+    if shorter_side >= native and larger > native and has_time and _gains_by_size(settings, backbone, weights):
         return larger, (
             f"{larger}, larger than the {native} that {backbone.name} is usually trained at, since fine-tuning "
             f"gains by it; data.image_size={native} takes {(native / larger) ** 2:.1f} of the time"
@@ -96,11 +102,11 @@ def choose_image_size(
     return native, f"{native}, what {backbone.name} is usually trained at"
 
 
-def _may_enlarge(settings: Settings, backbone: Backbone, weights: str) -> bool:
-    """Return whether larger pictures are worth their time, and suit the network."""
+def _gains_by_size(settings: Settings, backbone: Backbone, weights: str) -> bool:
+    """Return whether the network takes pictures of any size, and learns to use larger ones."""
     is_pretrained = weights != "none" and backbone.name != CUSTOM and not settings.model.load_head
     learns = any(phase.train != HEAD_ONLY for phase in settings.training.phases)
-    return is_pretrained and learns and settings.run.budget is None and not backbone.has_fixed_size
+    return is_pretrained and learns and not backbone.has_fixed_size
 
 
 def choose_batch_size(

@@ -35,6 +35,11 @@ class Speed(NamedTuple):
     prediction_seconds: float
     training_seconds: Mapping[str, float]
 
+    def times(self, factor: float) -> "Speed":
+        """Return the speed with pictures that take `factor` times as long."""
+        training = {name: seconds * factor for name, seconds in self.training_seconds.items()}
+        return Speed(self.prediction_seconds * factor, training)
+
 
 class StartCost(NamedTuple):
     """What one picture costs: multiply-adds of the backbone, seconds for reading, its forward pass, and training.

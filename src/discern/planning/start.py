@@ -245,7 +245,9 @@ def build_start(
     num_classes = max(1, len(table.class_names))
     architecture = Architecture(backbone=start.backbone, stem=stem, features=start.features)
     classifier = build_classifier(architecture, num_classes)
-    size, _ = choose_image_size(settings, classifier.backbone, start.weights, stem, sides)
+    size, _ = choose_image_size(
+        settings, classifier.backbone, start.weights, stem, sides, has_time=settings.run.budget is None
+    )
     classifier.backbone.set_image_size(size)
     return classifier, plan_preprocess(settings.data, size, start.fit, classifier.backbone, table.depth_range)
 
